@@ -1,0 +1,101 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::watch;
+
+use super::Moment;
+
+/// A clock that stands still until it is told to advance, for tests of your own.
+///
+/// Clones share one time. Give it to a handle with
+/// [`Builder::clock`](crate::Builder::clock); its task then sleeps on this clock too.
+///
+/// ```
+/// use std::time::Duration;
+/// use noleader::clock::FakeClock;
+///
+/// let clock = FakeClock::new();
+/// let start = clock.now();
+/// clock.advance(Duration::from_secs(20));
+/// assert_eq!(clock.now().saturating_since(start), Duration::from_secs(20));
+/// ```
+#[derive(Clone, Debug)]
+pub struct FakeClock {
+    nanos: Arc<AtomicU64>,
+    advanced: watch::Sender<()>,
+}
+
+impl FakeClock {
+    /// A clock that shows one hour after its start.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            nanos: Arc::new(AtomicU64::new(3_600_000_000_000)),
+            advanced: watch::Sender::new(()),
+        }
+    }
+
+    /// The time this clock shows.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        Moment::from_nanos(self.nanos.load(Ordering::SeqCst))
+    }
+
+    /// Moves the time on, and wakes whoever sleeps on this clock.
+    ///
+    /// The woken tasks run at the next await of the caller, not inside this call.
+    pub fn advance(&self, by: Duration) {
+        let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+        self.nanos.fetch_add(by, Ordering::SeqCst);
+        self.advanced.send_replace(());
+    }
+
+    /// Moves the time on without waking anybody, as a process that was paused sees it.
+    pub fn advance_silently(&self, by: Duration) {
+        let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+        self.nanos.fetch_add(by, Ordering::SeqCst);
+    }
+
+    pub(super) async fn sleep_until(&self, moment: Moment) {
+        let mut advanced = self.advanced.subscribe();
+        while self.now() < moment {
+            // Cannot fail: `self` holds a sender.
+            let _ = advanced.changed().await;
+        }
+    }
+}
+
+impl Default for FakeClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_sleeper_wakes_once_its_moment_has_come() {
+        let clock = FakeClock::new();
+        let wake = clock.now() + Duration::from_secs(2);
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move {
+                clock.sleep_until(wake).await;
+                clock.now()
+            }
+        });
+        tokio::task::yield_now().await;
+        clock.advance(Duration::from_secs(1));
+        tokio::task::yield_now().await;
+        assert!(!sleeper.is_finished());
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(sleeper.await.unwrap(), wake);
+    }
+}

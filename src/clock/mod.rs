@@ -1,0 +1,78 @@
+//! The one place that reads time.
+//!
+//! Everything in this crate counts on one monotonic clock that also counts the time a machine was
+//! suspended (`CLOCK_BOOTTIME` on Linux), because a lease runs out during a suspend too. Wall clocks
+//! decide nothing.
+
+mod boot;
+#[cfg(feature = "test-util")]
+mod fake;
+mod moment;
+
+#[cfg(feature = "test-util")]
+pub use self::fake::FakeClock;
+pub use self::moment::Moment;
+
+/// A monotonic clock: the operating system's, or a fake one in tests.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Kind);
+
+#[derive(Clone, Debug, Default)]
+enum Kind {
+    #[default]
+    Boot,
+    #[cfg(feature = "test-util")]
+    Fake(FakeClock),
+}
+
+impl Clock {
+    /// The operating system's clock.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(Kind::Boot)
+    }
+
+    /// The time now.
+    #[inline]
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        match &self.0 {
+            Kind::Boot => boot::now(),
+            #[cfg(feature = "test-util")]
+            Kind::Fake(clock) => clock.now(),
+        }
+    }
+
+    /// Waits until this clock shows `moment`. Cancel safe.
+    ///
+    /// Timers of the runtime do not count suspended time, so after a suspend this may return late.
+    /// Whoever acts on a deadline reads [`now`](Self::now) again.
+    pub async fn sleep_until(&self, moment: Moment) {
+        match &self.0 {
+            Kind::Boot => tokio::time::sleep(moment.saturating_since(boot::now())).await,
+            #[cfg(feature = "test-util")]
+            Kind::Fake(clock) => clock.sleep_until(moment).await,
+        }
+    }
+}
+
+#[cfg(feature = "test-util")]
+impl From<FakeClock> for Clock {
+    fn from(clock: FakeClock) -> Self {
+        Self(Kind::Fake(clock))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn the_system_clock_advances_over_a_sleep() {
+        let clock = Clock::system();
+        let wake = clock.now() + Duration::from_millis(5);
+        clock.sleep_until(wake).await;
+        assert!(clock.now() >= wake);
+    }
+}

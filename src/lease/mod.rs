@@ -1,0 +1,31 @@
+//! The protocol: who may lead, from when and until when.
+//!
+//! Everything here is sans-IO: nothing awaits, reads a clock or logs. A [`Machine`] is one candidate. It
+//! is fed [`Input`]s, each with the time at which it was received, and answers with [`Action`]s and with
+//! the time at which it wants to be woken. The same code runs under the task in a service, under a
+//! simulator, and in unit tests.
+//!
+//! - `machine`: what each input does; `schedule`: what is done by itself, and when.
+//! - `state`: the states of a candidate; `view`: what it knows of the key.
+//! - `validity`: every computation with a deadline.
+//! - `record`: what stands in the key.
+
+mod action;
+mod input;
+mod machine;
+mod record;
+mod schedule;
+mod state;
+#[cfg(test)]
+mod tests;
+mod validity;
+mod view;
+
+pub use self::{
+    action::{Action, Ended, Notice, Settled},
+    input::{Input, Observation, Outcome},
+    machine::{Candidate, Holder, Machine},
+    record::{Garbage, MAX_LEASE, MIN_LEASE, Record},
+    state::Role,
+    validity::{MIN_GUARD, Timing},
+};

@@ -1,0 +1,117 @@
+//! When a [`Machine`] acts by itself: what it does next, and when it wants to be woken.
+
+use super::{
+    Machine,
+    action::Settled,
+    state::{Phase, State},
+};
+use crate::clock::Moment;
+
+/// What a machine does once no request is under way.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Step {
+    Read,
+    Acquire,
+    Renew,
+    Release,
+    Settle,
+}
+
+impl Machine {
+    /// When to hand in [`Input::Tick`](super::Input::Tick) if nothing else happens before. None: there
+    /// is nothing to wait for.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        let phase_ends = match &self.state {
+            State::Leading(leading) => match leading.phase {
+                Phase::Draining { until, .. } => Some(until.min(leading.deadline)),
+                Phase::Warming | Phase::Open => Some(leading.deadline),
+            },
+            State::Releasing { until, .. } => Some(*until),
+            // The holder's lease runs out: `holder` changes, once.
+            State::Following { .. } => self
+                .foreign_record()
+                .map(|(_, until)| until)
+                .filter(|until| *until > self.handled_at),
+            State::Stopped => return None,
+        };
+        let answer_due = self.answer_due();
+        let next_step = self.next_step().map(|(at, _)| at);
+        let suspect = self.view.suspect_until().filter(|_| self.state.leading().is_none());
+        [phase_ends, answer_due, next_step, suspect]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Does what is due at `now`.
+    pub(super) fn advance(&mut self, now: Moment) {
+        if self.answer_due().is_some_and(|due| now >= due) {
+            self.time_out(now);
+        }
+        match self.state {
+            State::Leading(ref leading) => {
+                if let Phase::Draining { until, then } = leading.phase
+                    && now >= until
+                {
+                    self.release(now, then);
+                }
+            }
+            State::Releasing { until, .. } if now >= until => {
+                self.settle(now, Settled::LeftToExpire);
+            }
+            State::Following { .. } | State::Releasing { .. } => {
+                self.with_rules(|view, rules| view.promote(now, rules));
+            }
+            State::Stopped => {}
+        }
+        match self.next_step() {
+            Some((at, step)) if at <= now => match step {
+                Step::Read => self.send_read(now),
+                Step::Acquire => self.send_acquire(now),
+                Step::Renew => self.send_renewal(now),
+                Step::Release => self.send_release(now),
+                Step::Settle => self.settle(now, Settled::Released),
+            },
+            _ => {}
+        }
+    }
+
+    fn answer_due(&self) -> Option<Moment> {
+        let request = self.request.as_ref()?;
+        Some(request.sent_at + self.me.timing.request_timeout)
+    }
+
+    fn next_step(&self) -> Option<(Moment, Step)> {
+        if self.request.is_some() || matches!(self.state, State::Stopped) {
+            return None;
+        }
+        if self.reading.is_some() {
+            return Some((self.retry_at, Step::Read));
+        }
+        match &self.state {
+            State::Leading(leading) => Some((leading.renew_at.max(self.retry_at), Step::Renew)),
+            State::Releasing { checked, .. } => Some((self.retry_at, self.release_step(*checked))),
+            State::Following { from } => {
+                let read = (self.silent_at.max(self.retry_at), Step::Read);
+                let acquire = self.view.sighting().filter(|_| !self.me.observer).map(|sighting| {
+                    let at = sighting.open_from.max(*from).max(self.retry_at);
+                    (at, Step::Acquire)
+                });
+                // A campaign that is due goes before a read that is due: its write finds out as well.
+                Some(acquire.filter(|(at, _)| *at <= read.0).unwrap_or(read))
+            }
+            State::Stopped => None,
+        }
+    }
+
+    fn release_step(&self, checked: bool) -> Step {
+        if self.view.held_by(&self.me.session).is_some() {
+            Step::Release
+        } else if self.uncertain && !checked {
+            Step::Read
+        } else {
+            Step::Settle
+        }
+    }
+}

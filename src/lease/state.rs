@@ -1,0 +1,107 @@
+use crate::clock::Moment;
+
+/// Where a candidate stands.
+///
+/// ```text
+///                acquiring write acknowledged in time
+///   Following ────────────────────────────────────────▶ Leading ─┐ warming ─▶ open ─▶ draining
+///    ▲  ▲  │                                              │  │   │
+///    │  │  │ step down, shut down                         │  │   │ renewal acknowledged in time
+///    │  │  │ with a write of unknown outcome              │  └───┘
+///    │  │  ▼                    drained, or drain timeout │
+///    │  └─ Releasing ◀────────────────────────────────────┤
+///    │      │                                             │ deadline passed, key overwritten or
+///    │      │ shut down                                   │ deleted, server lost data
+///    │      ▼                                             │
+///    │     Stopped                                        │
+///    └────────────────────────────────────────────────────┘
+/// ```
+///
+/// There is no way from `Following` or `Releasing` back to the same term: a term that was lost stays lost.
+#[derive(Debug)]
+pub(super) enum State {
+    /// Somebody else leads, or nobody. No campaign before `from`.
+    Following { from: Moment },
+    /// The lease is held.
+    Leading(Leading),
+    /// The gate is shut, the requests have finished, and the lease is given back.
+    Releasing {
+        until: Moment,
+        then: Then,
+        /// Whether the key was read after a write of unknown outcome.
+        checked: bool,
+    },
+    Stopped,
+}
+
+/// A term that this candidate holds.
+#[derive(Debug)]
+pub(super) struct Leading {
+    pub(super) token: u64,
+    pub(super) deadline: Moment,
+    pub(super) renew_at: Moment,
+    pub(super) renewals: u64,
+    pub(super) phase: Phase,
+}
+
+/// How far a held term has come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Phase {
+    /// The warm-up runs; the gate has not been open yet.
+    Warming,
+    /// The gate is open.
+    Open,
+    /// The gate has shut for good; admitted requests finish until `until` at the latest.
+    Draining { until: Moment, then: Then },
+}
+
+/// What comes after the lease was given back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Then {
+    CoolDown,
+    Stop,
+}
+
+/// Where a candidate stands, as others may know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It does not lead.
+    Following,
+    /// It holds the lease and warms up; its gate is shut.
+    Warming,
+    /// It leads; its gate is open.
+    Leading,
+    /// It gives the lease back; its gate is shut.
+    Draining,
+    /// It has stopped for good.
+    Stopped,
+}
+
+impl State {
+    pub(super) fn leading(&self) -> Option<&Leading> {
+        match self {
+            Self::Leading(leading) => Some(leading),
+            _ => None,
+        }
+    }
+
+    pub(super) fn leading_mut(&mut self) -> Option<&mut Leading> {
+        match self {
+            Self::Leading(leading) => Some(leading),
+            _ => None,
+        }
+    }
+
+    pub(super) fn role(&self) -> Role {
+        match self {
+            Self::Following { .. } => Role::Following,
+            Self::Leading(leading) => match leading.phase {
+                Phase::Warming => Role::Warming,
+                Phase::Open => Role::Leading,
+                Phase::Draining { .. } => Role::Draining,
+            },
+            Self::Releasing { .. } => Role::Draining,
+            Self::Stopped => Role::Stopped,
+        }
+    }
+}

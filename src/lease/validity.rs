@@ -1,0 +1,181 @@
+//! All deadline arithmetic of the protocol.
+//!
+//! The holder counts from before it sent ([`Timing::valid_until`]), the others from after they received
+//! ([`Timing::held_until`]), each on its own clock, and the guard lies between the two. That is why two
+//! gates are never open at once, whatever happens to the messages (Gray and Cheriton, "Leases", 1989).
+
+use std::time::Duration;
+
+use crate::clock::Moment;
+
+/// The least distance between a holder's deadline and the end of its lease.
+pub const MIN_GUARD: Duration = Duration::from_millis(20);
+
+/// The time settings of one candidate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timing {
+    /// How long an acknowledged write keeps others away.
+    pub lease: Duration,
+    /// How much earlier the holder stops than the others may start.
+    pub guard: Duration,
+    /// The time between renewals, before jitter.
+    pub renew_every: Duration,
+    /// How long an answer is waited for. A write that has none by then has an unknown outcome.
+    pub request_timeout: Duration,
+    /// How long admitted requests may take to finish after the gate has shut.
+    pub drain_timeout: Duration,
+    /// The longest random delay before a campaign.
+    pub campaign_delay: Duration,
+}
+
+impl Timing {
+    /// The deadline of a term whose write was sent at `sent_at` and acknowledged.
+    #[must_use]
+    pub fn valid_until(&self, sent_at: Moment) -> Moment {
+        sent_at + self.lease.saturating_sub(self.guard)
+    }
+
+    /// Until when somebody else's record keeps its key, if it was first seen at `first_seen`. It is the
+    /// lease in the record that counts, not this candidate's own.
+    #[must_use]
+    pub fn held_until(&self, first_seen: Moment, record_lease: Duration) -> Moment {
+        first_seen + record_lease
+    }
+
+    /// Until when an absent key is taken for an unknown holder's, if it was first seen absent at
+    /// `first_seen` and `last_lease` is the lease of the last record seen before that.
+    #[must_use]
+    pub fn absent_until(&self, first_seen: Moment, last_lease: Duration) -> Moment {
+        first_seen + self.lease.max(last_lease)
+    }
+
+    /// Until when bytes that are no record are taken for a holder's.
+    #[must_use]
+    pub fn garbage_until(&self, first_seen: Moment) -> Moment {
+        first_seen + self.lease
+    }
+
+    /// When to renew next, after a renewal that was sent at `sent_at`: ±10 %, so that many leaders in
+    /// one server do not move in step.
+    pub fn renew_at(&self, sent_at: Moment, rng: &mut fastrand::Rng) -> Moment {
+        sent_at + self.renew_every.mul_f64(0.9 + 0.2 * rng.f64())
+    }
+
+    /// A random delay before a campaign, so that a thousand followers do not write at once.
+    pub fn campaign_after(&self, rng: &mut fastrand::Rng) -> Duration {
+        self.campaign_delay.mul_f64(rng.f64())
+    }
+
+    /// How long a follower hears nothing before it reads the key. `record_lease` is the holder's, which
+    /// may renew more slowly than this candidate would. The margin keeps a jittered renewal from being
+    /// taken for silence.
+    pub fn silence_after(&self, record_lease: Duration, rng: &mut fastrand::Rng) -> Duration {
+        let period = self.renew_every.max(record_lease / 3);
+        period.mul_f64(1.15 + 0.2 * rng.f64())
+    }
+
+    /// The pause before another attempt, after `failures` in a row: from lease/30, doubled each time, up
+    /// to lease/10, with "equal jitter" (half of it fixed, half random).
+    pub fn retry_after(&self, failures: u32, rng: &mut fastrand::Rng) -> Duration {
+        let floor = self.lease / 30;
+        let pause = floor
+            .saturating_mul(1 << failures.saturating_sub(1).min(8))
+            .min(self.lease / 10);
+        pause.mul_f64(0.5 + 0.5 * rng.f64())
+    }
+
+    /// How long a former leader sits out after `rounds` terms in a row that it gave back: half a lease,
+    /// which lets even a follower that has to read the key go first, and twice as long for each further
+    /// failed warm-up, up to eight leases.
+    #[must_use]
+    pub fn cool_down(&self, rounds: u32) -> Duration {
+        (self.lease / 2).saturating_mul(1 << rounds.min(4))
+    }
+
+    /// How long a release is tried before the lease is left to expire.
+    #[must_use]
+    pub fn release_for(&self) -> Duration {
+        self.request_timeout * 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timing() -> Timing {
+        Timing {
+            lease: Duration::from_secs(15),
+            guard: Duration::from_millis(750),
+            renew_every: Duration::from_secs(5),
+            request_timeout: Duration::from_millis(2500),
+            drain_timeout: Duration::from_secs(5),
+            campaign_delay: Duration::from_millis(20),
+        }
+    }
+
+    const T: Moment = Moment::from_nanos(7_000_000_000);
+
+    #[test]
+    fn validity_ends_a_guard_before_the_lease() {
+        assert_eq!(timing().valid_until(T), T + Duration::from_millis(14_250));
+        assert_eq!(
+            timing().held_until(T, Duration::from_secs(2)),
+            T + Duration::from_secs(2)
+        );
+    }
+
+    #[test]
+    fn absence_waits_for_the_longer_of_the_two_leases() {
+        assert_eq!(timing().absent_until(T, Duration::ZERO), T + Duration::from_secs(15));
+        assert_eq!(
+            timing().absent_until(T, Duration::from_secs(60)),
+            T + Duration::from_secs(60)
+        );
+    }
+
+    #[test]
+    fn a_clock_at_the_edge_of_its_bound_still_stops_before_the_others_start() {
+        // The holder's clock runs slow by the whole bound, the follower's fast.
+        for (lease_ms, guard_ms, drift) in [(15_000, 750, 0.05), (200, 20, 0.05), (60_000, 3_000, 0.05)] {
+            let timing = Timing {
+                lease: Duration::from_millis(lease_ms),
+                guard: Duration::from_millis(guard_ms),
+                ..timing()
+            };
+            let holder = timing.valid_until(T).saturating_since(T).mul_f64(1.0 + drift);
+            let follower = timing.held_until(T, timing.lease).saturating_since(T);
+            assert!(holder < follower, "{lease_ms}: {holder:?} {follower:?}");
+        }
+    }
+
+    #[test]
+    fn jitter_stays_inside_its_bounds() {
+        let timing = timing();
+        let mut rng = fastrand::Rng::with_seed(1);
+        for _ in 0..1000 {
+            let renewal = timing.renew_at(T, &mut rng).saturating_since(T);
+            assert!((4500..=5500).contains(&renewal.as_millis()), "{renewal:?}");
+            let silence = timing.silence_after(Duration::ZERO, &mut rng);
+            assert!(silence > Duration::from_millis(5500), "{silence:?}");
+            assert!(timing.campaign_after(&mut rng) <= Duration::from_millis(20));
+        }
+    }
+
+    #[test]
+    fn retries_back_off_to_a_cap() {
+        let timing = timing();
+        let mut rng = fastrand::Rng::with_seed(1);
+        for (failures, low, high) in [(1, 250, 500), (2, 500, 1000), (3, 750, 1500), (u32::MAX, 750, 1500)] {
+            let pause = timing.retry_after(failures, &mut rng).as_millis();
+            assert!((low..=high).contains(&pause), "{failures}: {pause}");
+        }
+    }
+
+    #[test]
+    fn a_cool_down_doubles_up_to_eight_leases() {
+        let seconds = |rounds| timing().cool_down(rounds).as_secs_f64();
+        assert_eq!([seconds(0), seconds(1), seconds(2)], [7.5, 15.0, 30.0]);
+        assert_eq!(seconds(u32::MAX), 120.0);
+    }
+}

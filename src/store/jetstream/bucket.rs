@@ -1,0 +1,212 @@
+use std::time::Duration;
+
+use async_nats::jetstream::{
+    Context,
+    context::GetStreamErrorKind,
+    kv,
+    stream::{Config, StorageType},
+};
+
+use super::{START_TIMEOUT, error};
+use crate::store::StoreError;
+
+/// The age at which a new bucket drops records that nobody renews: at least this.
+const MIN_MAX_AGE: Duration = Duration::from_secs(60 * 60);
+
+/// How many leases a bucket must keep a record for. A record that the server drops early makes the
+/// candidates wait for an unknown holder.
+const MIN_LEASES: u32 = 10;
+
+/// The smallest message limit that a record with a long id and a long address fits into, in bytes.
+const MIN_MESSAGE_SIZE: i32 = 4096;
+
+/// Where a bucket keeps its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// In files: it survives a restart of the server.
+    File,
+    /// In memory: after a restart of all its servers it is gone, and the candidates wait one lease.
+    Memory,
+}
+
+impl From<StorageType> for Storage {
+    fn from(storage: StorageType) -> Self {
+        match storage {
+            StorageType::File => Self::File,
+            StorageType::Memory => Self::Memory,
+        }
+    }
+}
+
+impl From<Storage> for StorageType {
+    fn from(storage: Storage) -> Self {
+        match storage {
+            Storage::File => Self::File,
+            Storage::Memory => Self::Memory,
+        }
+    }
+}
+
+/// The bucket, and what it is to be like if it is created here.
+#[derive(Clone, Debug)]
+pub(super) struct Bucket {
+    name: String,
+    pub(super) create: bool,
+    pub(super) replicas: Option<usize>,
+    pub(super) storage: Option<Storage>,
+}
+
+impl Bucket {
+    pub(super) fn new(name: String) -> Self {
+        Self {
+            name,
+            create: true,
+            replicas: None,
+            storage: None,
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name of the stream that a bucket is.
+    pub(super) fn stream(&self) -> String {
+        format!("KV_{}", self.name)
+    }
+
+    pub(super) async fn check_or_create(
+        &self,
+        context: &Context,
+        lease: Duration,
+    ) -> Result<(), StoreError> {
+        let error = match context.get_stream(self.stream()).await {
+            Ok(stream) => return self.check(&stream.cached_info().config, lease),
+            Err(error) => error,
+        };
+        match error.kind() {
+            GetStreamErrorKind::JetStream(ref why) if error::is_stream_missing(why) => {}
+            GetStreamErrorKind::JetStream(ref why) if error::is_disabled(why.error_code()) => {
+                return Err(StoreError::JetStreamDisabled(error.into()));
+            }
+            _ => {
+                let subject = format!("$JS.API.STREAM.INFO.{}", self.stream());
+                return Err(error::of_request(error, &subject, START_TIMEOUT));
+            }
+        }
+        if !self.create {
+            return Err(StoreError::BucketMissing {
+                bucket: self.name.clone(),
+            });
+        }
+        self.create(context, lease).await
+    }
+
+    async fn create(&self, context: &Context, lease: Duration) -> Result<(), StoreError> {
+        let config = kv::Config {
+            bucket: self.name.clone(),
+            description: "leases of noleader".to_owned(),
+            history: 1,
+            max_age: MIN_MAX_AGE.max(lease * MIN_LEASES),
+            storage: self.storage.unwrap_or(Storage::File).into(),
+            num_replicas: self.replicas.unwrap_or(1),
+            ..Default::default()
+        };
+        let error = match context.create_key_value(config).await {
+            Ok(_) => {
+                tracing::info!(bucket = self.name, "created the bucket");
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        // Another node may have been faster, with settings of its own.
+        match context.get_stream(self.stream()).await {
+            Ok(stream) => self.check(&stream.cached_info().config, lease),
+            Err(_) => Err(StoreError::BucketNotCreated {
+                bucket: self.name.clone(),
+                source: error.into(),
+            }),
+        }
+    }
+
+    /// Refuses a bucket that cannot keep the lease, and says so if it is not what was asked for.
+    fn check(&self, found: &Config, lease: Duration) -> Result<(), StoreError> {
+        let unfit = |setting, found: String, remedy: String| StoreError::BucketUnfit {
+            bucket: self.name.clone(),
+            setting,
+            found,
+            remedy,
+        };
+        let name = &self.name;
+        let wanted = lease * MIN_LEASES;
+        if !found.max_age.is_zero() && found.max_age < wanted {
+            let remedy = format!(
+                "it must be {MIN_LEASES} leases or more; run `nats kv edit {name} --ttl {}s`, or set a \
+                 `.lease(..)` of {:?} at most",
+                wanted.as_secs().max(1),
+                found.max_age / MIN_LEASES
+            );
+            return Err(unfit("max_age", format!("{:?}", found.max_age), remedy));
+        }
+        if (1..MIN_MESSAGE_SIZE).contains(&found.max_message_size) {
+            let remedy = format!("it must be {MIN_MESSAGE_SIZE} bytes or more");
+            return Err(unfit("max_msg_size", found.max_message_size.to_string(), remedy));
+        }
+        if found.sealed || found.mirror.is_some() || found.no_ack {
+            let remedy = "an election needs a bucket that takes and acknowledges writes".to_owned();
+            let setting = if found.sealed {
+                "sealed"
+            } else if found.no_ack {
+                "no_ack"
+            } else {
+                "mirror"
+            };
+            return Err(unfit(setting, "set".to_owned(), remedy));
+        }
+        if self.storage.is_some_and(|wanted| wanted != found.storage.into()) {
+            let (wanted, found) = (self.storage, found.storage);
+            tracing::warn!(bucket = name, ?wanted, ?found, "the bucket exists with another storage");
+        }
+        if self.replicas.is_some_and(|wanted| wanted != found.num_replicas) {
+            let (wanted, found) = (self.replicas, found.num_replicas);
+            tracing::warn!(bucket = name, ?wanted, found, "the bucket exists with other replicas");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(config: Config) -> Result<(), String> {
+        Bucket::new("orders".to_owned())
+            .check(&config, Duration::from_secs(15))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_bucket_that_contradicts_the_lease_is_refused_with_its_remedy() {
+        let max_age = |secs| Config {
+            max_age: Duration::from_secs(secs),
+            ..Config::default()
+        };
+        assert_eq!(check(max_age(0)), Ok(()));
+        assert_eq!(check(max_age(150)), Ok(()));
+        assert_eq!(
+            check(max_age(60)).unwrap_err(),
+            "bucket `orders` has max_age 60s: it must be 10 leases or more; run `nats kv edit orders \
+             --ttl 150s`, or set a `.lease(..)` of 6s at most"
+        );
+    }
+
+    #[test]
+    fn a_bucket_that_takes_no_writes_is_refused() {
+        let sealed = Config { sealed: true, ..Config::default() };
+        assert!(check(sealed).unwrap_err().starts_with("bucket `orders` has sealed set"));
+        let small = Config { max_message_size: 100, ..Config::default() };
+        assert!(check(small).unwrap_err().starts_with("bucket `orders` has max_msg_size 100"));
+        let no_ack = Config { no_ack: true, ..Config::default() };
+        assert!(check(no_ack).unwrap_err().starts_with("bucket `orders` has no_ack set"));
+    }
+}

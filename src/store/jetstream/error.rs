@@ -1,0 +1,106 @@
+use std::{error::Error, time::Duration};
+
+use async_nats::{
+    RequestError, RequestErrorKind,
+    jetstream::{self, ErrorCode},
+};
+
+use crate::store::{StoreError, WriteError};
+
+/// Another revision than the expected one. The server has two codes for it; async-nats 0.51 maps only
+/// the first to an error kind of its own.
+const CONFLICTS: [ErrorCode; 2] = [
+    ErrorCode::STREAM_WRONG_LAST_SEQUENCE,
+    ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT,
+];
+
+pub(super) fn is_stream_missing(error: &jetstream::Error) -> bool {
+    error.error_code() == ErrorCode::STREAM_NOT_FOUND
+}
+
+/// Judges a request to the JetStream API by the cause at the bottom of async-nats's error.
+pub(super) fn of_request(
+    error: impl Error + Send + Sync + 'static,
+    subject: &str,
+    waited: Duration,
+) -> StoreError {
+    if let Some(code) = cause::<jetstream::Error>(&error).map(jetstream::Error::error_code)
+        && is_disabled(code)
+    {
+        return StoreError::JetStreamDisabled(Box::new(error));
+    }
+    match cause::<RequestError>(&error).map(RequestError::kind) {
+        Some(RequestErrorKind::TimedOut) => StoreError::NoAnswer {
+            subject: subject.to_owned(),
+            waited,
+        },
+        Some(RequestErrorKind::NoResponders) => StoreError::JetStreamDisabled(Box::new(error)),
+        _ => StoreError::Request(Box::new(error)),
+    }
+}
+
+pub(super) fn is_disabled(code: ErrorCode) -> bool {
+    code == ErrorCode::JETSTREAM_NOT_ENABLED || code == ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
+}
+
+/// Judges a write that was not answered.
+pub(super) fn of_write(error: RequestError, subject: &str) -> WriteError {
+    match error.kind() {
+        RequestErrorKind::TimedOut => WriteError::Unknown(StoreError::Request(error.into())),
+        // Nobody listens: the stream has no leader, or is gone.
+        RequestErrorKind::NoResponders
+        | RequestErrorKind::InvalidSubject
+        | RequestErrorKind::MaxPayloadExceeded => {
+            tracing::debug!(subject, %error, "write refused");
+            WriteError::Failed(StoreError::Request(error.into()))
+        }
+        RequestErrorKind::Other => WriteError::Unknown(StoreError::Request(error.into())),
+    }
+}
+
+/// Judges a write that the server refused.
+pub(super) fn of_refused_write(error: jetstream::Error) -> WriteError {
+    if CONFLICTS.contains(&error.error_code()) {
+        return WriteError::Conflict;
+    }
+    let is_final = (400..500).contains(&error.code());
+    let source = StoreError::Request(error.into());
+    // What a server without a quorum says is not relied on.
+    if is_final { WriteError::Failed(source) } else { WriteError::Unknown(source) }
+}
+
+fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> WriteError {
+        of_refused_write(serde_json::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn both_codes_of_a_conflict_are_known() {
+        for code in [10071, 10164] {
+            let text = format!(r#"{{"code":400,"err_code":{code},"description":"wrong last sequence: 5"}}"#);
+            assert!(matches!(refused(&text), WriteError::Conflict), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_server_without_a_quorum_is_not_relied_on() {
+        let unavailable = r#"{"code":503,"err_code":10008,"description":"temporarily unavailable"}"#;
+        assert!(matches!(refused(unavailable), WriteError::Unknown(_)));
+        let full = r#"{"code":400,"err_code":10077,"description":"maximum messages exceeded"}"#;
+        assert!(matches!(refused(full), WriteError::Failed(_)));
+    }
+}

@@ -1,0 +1,173 @@
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::stream;
+use tokio::sync::watch;
+
+use super::{LeaseStore, Observation, StoreError, Watch, WriteError};
+
+/// A key in this process, with the semantics of a key in a bucket: for tests of your own.
+///
+/// Clones share one key. Start several handles on clones of one store, and they elect a leader.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use noleader::{LeaderHandle, store::Memory};
+///
+/// let store = Memory::new();
+/// let a = LeaderHandle::builder("test", "writer").trust_absent_key(true).start_with(store.clone()).await?;
+/// let b = LeaderHandle::builder("test", "writer").trust_absent_key(true).start_with(store).await?;
+/// tokio::select! {
+///     term = a.elected() => assert!(term?.is_current()),
+///     term = b.elected() => assert!(term?.is_current()),
+/// }
+/// assert!(!(a.is_leader() && b.is_leader()));
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Memory {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    key: watch::Sender<Observation>,
+    /// Held over a compare and its set, and while an outage is looked at.
+    outage: Mutex<bool>,
+}
+
+impl Memory {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        let empty = Observation {
+            revision: 0,
+            value: None,
+        };
+        Self {
+            inner: Arc::new(Inner {
+                key: watch::Sender::new(empty),
+                outage: Mutex::new(false),
+            }),
+        }
+    }
+
+    /// Cuts every candidate off (`true`), or lets them in again. While cut off, reads and writes fail
+    /// and watches are silent.
+    pub fn set_outage(&self, outage: bool) {
+        *self.lock() = outage;
+        // Watches look at the outage, too.
+        self.inner.key.send_modify(|_| {});
+    }
+
+    /// Writes anything, whatever the key holds, as somebody with access to the bucket could.
+    ///
+    /// Returns the new revision.
+    pub fn overwrite(&self, value: impl Into<Vec<u8>>) -> u64 {
+        let _lock = self.lock();
+        self.put(Some(value.into()))
+    }
+
+    /// Deletes the key, which leaves a marker with a revision of its own.
+    ///
+    /// Returns the marker's revision.
+    pub fn delete(&self) -> u64 {
+        let _lock = self.lock();
+        self.put(None)
+    }
+
+    /// What the key holds.
+    #[must_use]
+    pub fn get(&self) -> Observation {
+        self.inner.key.borrow().clone()
+    }
+
+    fn put(&self, value: Option<Vec<u8>>) -> u64 {
+        let revision = self.get().revision + 1;
+        self.inner.key.send_replace(Observation { revision, value });
+        revision
+    }
+
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        // The flag is valid whatever the panicking thread did.
+        self.inner.outage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl LeaseStore for Memory {
+    async fn prepare(&self, _lease: Duration) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn read(&self) -> Result<Observation, StoreError> {
+        if *self.lock() {
+            return Err(StoreError::Disconnected);
+        }
+        Ok(self.get())
+    }
+
+    async fn write(&self, expected: u64, value: Vec<u8>) -> Result<u64, WriteError> {
+        let outage = self.lock();
+        if *outage {
+            return Err(WriteError::Failed(StoreError::Disconnected));
+        }
+        if self.get().revision != expected {
+            return Err(WriteError::Conflict);
+        }
+        Ok(self.put(Some(value)))
+    }
+
+    async fn watch(&self) -> Result<Watch, StoreError> {
+        let mut key = self.inner.key.subscribe();
+        key.mark_changed();
+        let store = self.clone();
+        Ok(Box::pin(stream::unfold((store, key), |(store, mut key)| async move {
+            loop {
+                key.changed().await.ok()?;
+                let seen = key.borrow_and_update().clone();
+                if seen.revision > 0 && !*store.lock() {
+                    return Some((Ok(seen), (store, key)));
+                }
+            }
+        })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::StreamExt;
+
+    #[tokio::test]
+    async fn writes_compare_and_set() {
+        let store = Memory::new();
+        assert_eq!(store.write(0, b"a".to_vec()).await.unwrap(), 1);
+        assert!(matches!(store.write(0, b"b".to_vec()).await, Err(WriteError::Conflict)));
+        assert_eq!(store.write(1, b"b".to_vec()).await.unwrap(), 2);
+        assert_eq!(store.delete(), 3);
+        assert_eq!(store.read().await.unwrap().value, None);
+        assert_eq!(store.write(3, b"c".to_vec()).await.unwrap(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_watch_begins_with_what_is_there_and_is_silent_in_an_outage() {
+        let store = Memory::new();
+        store.overwrite("a");
+        let mut watch = store.watch().await.unwrap();
+        assert_eq!(watch.next().await.unwrap().unwrap().revision, 1);
+        store.set_outage(true);
+        assert!(matches!(store.read().await, Err(StoreError::Disconnected)));
+        store.overwrite("b");
+        store.overwrite("c");
+        store.set_outage(false);
+        assert_eq!(watch.next().await.unwrap().unwrap().revision, 3);
+    }
+}

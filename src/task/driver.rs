@@ -1,0 +1,271 @@
+use std::{
+    future::{Future, pending},
+    mem,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    LeaderInfo, Shared, Status, Term,
+    gate::Drain,
+    journal::Journal,
+    warm_up::{WarmUp, Warming},
+    watcher::Watcher,
+};
+use crate::{
+    lease::{Action, Ended, Input, Machine, Notice, Outcome, Role, Settled},
+    store::{LeaseStore, WriteError},
+};
+
+/// What a handle asks of its task.
+#[derive(Debug)]
+pub(super) enum Command {
+    StepDown(oneshot::Sender<Settled>),
+    Shutdown(oneshot::Sender<Settled>),
+}
+
+/// The background task: it feeds the protocol with what happens, and does what the protocol says.
+pub(super) struct Driver<S> {
+    pub(super) machine: Machine,
+    pub(super) store: Arc<S>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) commands: mpsc::UnboundedReceiver<Command>,
+    pub(super) watcher: Watcher,
+    pub(super) warm_up: Option<WarmUp>,
+    pub(super) journal: Journal,
+    pub(super) request: Option<Request>,
+    pub(super) term: Option<Term>,
+    pub(super) warming: Option<Warming>,
+    pub(super) drain: Option<Drain>,
+    pub(super) waiting: Vec<oneshot::Sender<Settled>>,
+    /// The last handle was dropped.
+    pub(super) abandoned: bool,
+}
+
+type Request = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// The end of a request to the store.
+pub(super) struct Answer {
+    input: Input,
+    /// A revision that the key is known to have had.
+    revision: u64,
+    error: Option<WriteError>,
+}
+
+impl<S: LeaseStore> Driver<S> {
+    pub(super) async fn run(mut self) {
+        self.handle(Input::Tick);
+        while self.machine.role() != Role::Stopped {
+            let input = self.next_input().await;
+            self.handle(input);
+        }
+    }
+
+    async fn next_input(&mut self) -> Input {
+        let wake = self.machine.poll_timeout();
+        let clock = self.shared.clock.clone();
+        tokio::select! {
+            command = self.commands.recv(), if !self.abandoned => match command {
+                Some(Command::StepDown(answer)) => {
+                    self.waiting.push(answer);
+                    Input::StepDown
+                }
+                Some(Command::Shutdown(answer)) => {
+                    self.waiting.push(answer);
+                    Input::Shutdown
+                }
+                None => {
+                    self.abandoned = true;
+                    Input::Shutdown
+                }
+            },
+            answer = maybe(self.request.as_mut()) => self.answered(answer),
+            seen = self.watcher.next() => Input::Pushed(seen),
+            (token, ready) = maybe(self.warming.as_mut().map(Warming::finished)) => {
+                self.warming = None;
+                Input::Warmed { token, ready }
+            }
+            token = maybe(self.drain.as_ref().map(Drain::finished)) => {
+                self.drain = None;
+                Input::Drained { token }
+            }
+            () = maybe(wake.map(|wake| clock.sleep_until(wake))) => Input::Tick,
+        }
+    }
+
+    fn answered(&mut self, answer: Answer) -> Input {
+        self.request = None;
+        self.watcher.compare(answer.revision);
+        self.journal.answered(answer.error.as_ref());
+        answer.input
+    }
+
+    /// Feeds one input, received now, and does what follows from it.
+    fn handle(&mut self, input: Input) {
+        let mut input = Some(input);
+        while let Some(next) = input.take() {
+            self.machine.handle(self.shared.clock.now(), next);
+            while let Some(action) = self.machine.poll_action() {
+                input = self.perform(action).or(input);
+            }
+        }
+        self.publish();
+    }
+
+    fn perform(&mut self, action: Action) -> Option<Input> {
+        match action {
+            Action::Read { attempt } => self.request = Some(self.read(attempt)),
+            Action::Write { attempt, expected, record } => {
+                self.request = Some(self.write(attempt, expected, record.encode()));
+            }
+            Action::Begin { token, deadline } => {
+                let term = Term::new(token, deadline, self.shared.clock.clone());
+                self.shared.token.store(token, Ordering::Relaxed);
+                self.journal.began(token);
+                self.term = Some(term);
+            }
+            Action::WarmUp => {
+                let warm_up = self.warm_up.as_ref().zip(self.term.clone());
+                self.warming = warm_up.map(|(warm_up, term)| warm_up.start(term));
+            }
+            Action::Open => {
+                if let Some(term) = &self.term {
+                    self.shared.gate.open(term.clone());
+                    self.journal.opened(term.token());
+                }
+            }
+            Action::Extend { deadline } => {
+                let term = self.term.as_ref()?;
+                self.journal.renewed();
+                if !term.extend(deadline) {
+                    // Somebody looked at the gate after the old deadline and found it shut.
+                    return Some(Input::Expired { token: term.token() });
+                }
+            }
+            Action::Close => return self.close(),
+            Action::End { why } => self.end(why),
+            Action::Settled(settled) => self.settle(settled),
+            Action::Notice(notice) => {
+                if let Notice::DataLost { .. } = notice {
+                    self.watcher.reopen();
+                }
+                self.journal.notice(&notice);
+            }
+        }
+        None
+    }
+
+    fn close(&mut self) -> Option<Input> {
+        let token = self.term.as_ref()?.token();
+        self.journal.closed(token);
+        self.warming = None;
+        self.drain = self.shared.gate.shut();
+        // A gate that was not open yet has nothing to drain.
+        self.drain.is_none().then_some(Input::Drained { token })
+    }
+
+    fn end(&mut self, why: Ended) {
+        self.shared.gate.shut();
+        self.warming = None;
+        self.drain = None;
+        if let Some(term) = self.term.take() {
+            term.end();
+            self.shared.token.store(0, Ordering::Relaxed);
+            self.journal.ended(term.token(), why);
+        }
+    }
+
+    fn settle(&mut self, settled: Settled) {
+        if self.machine.role() == Role::Stopped {
+            let _ = self.shared.ended.set(settled);
+        }
+        self.journal.settled(settled);
+        for waiting in mem::take(&mut self.waiting) {
+            // Whoever asked may have lost interest.
+            let _ = waiting.send(settled);
+        }
+    }
+
+    fn publish(&self) {
+        let admitted = self.drain.as_ref().map_or(0, Drain::admitted);
+        self.shared.draining.store(admitted, Ordering::Relaxed);
+        let now = self.shared.clock.now();
+        self.shared.publish(match self.machine.role() {
+            Role::Following => Status::Follower {
+                leader: self.machine.holder(now).map(LeaderInfo::from),
+            },
+            Role::Warming => Status::Warming,
+            Role::Leading => Status::Leader,
+            Role::Draining => Status::Draining,
+            Role::Stopped => Status::Stopped,
+        });
+    }
+
+    fn read(&self, attempt: u64) -> Request {
+        let store = self.store.clone();
+        Box::pin(async move {
+            let (seen, error) = match store.read().await {
+                Ok(seen) => (Some(seen), None),
+                Err(error) => (None, Some(WriteError::Failed(error))),
+            };
+            Answer {
+                revision: seen.as_ref().map_or(0, |seen| seen.revision),
+                input: Input::Read { attempt, seen },
+                error,
+            }
+        })
+    }
+
+    fn write(&self, attempt: u64, expected: u64, value: Vec<u8>) -> Request {
+        let store = self.store.clone();
+        Box::pin(async move {
+            let (outcome, error) = match store.write(expected, value).await {
+                Ok(revision) => (Outcome::Acknowledged(revision), None),
+                Err(error) => (outcome(&error), Some(error)),
+            };
+            let revision = match outcome {
+                Outcome::Acknowledged(revision) => revision,
+                _ => 0,
+            };
+            Answer {
+                revision,
+                input: Input::Written { attempt, outcome },
+                error,
+            }
+        })
+    }
+}
+
+/// However the task ends, also by a panic or with its runtime: the gate shuts, and every waiter wakes.
+impl<S> Drop for Driver<S> {
+    fn drop(&mut self) {
+        self.shared.gate.shut();
+        if let Some(term) = self.term.take() {
+            term.end();
+        }
+        if self.machine.role() != Role::Stopped {
+            let _ = self.shared.ended.set(Settled::LeftToExpire);
+            self.journal.died();
+        }
+        self.shared.draining.store(0, Ordering::Relaxed);
+        self.shared.publish(Status::Stopped);
+    }
+}
+
+fn outcome(error: &WriteError) -> Outcome {
+    match error {
+        WriteError::Conflict => Outcome::Conflict,
+        WriteError::Failed(_) => Outcome::Failed,
+        WriteError::Unknown(_) => Outcome::Unknown,
+    }
+}
+
+/// Waits for what is there, or for ever.
+async fn maybe<F: Future>(future: Option<F>) -> F::Output {
+    match future {
+        Some(future) => future.await,
+        None => pending().await,
+    }
+}

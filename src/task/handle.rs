@@ -1,0 +1,212 @@
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{Admission, LeaderInfo, Shared, Status, Term, driver::Command};
+use crate::{
+    Builder,
+    error::{NotLeader, Reason, ReleaseError, Stopped},
+    lease::Settled,
+};
+
+/// One node's part in an election.
+///
+/// A background task keeps the lease; the handle tells whether this node leads. Clones share the task.
+/// When the last clone is dropped, the task shuts the gate, waits for the admitted requests, releases the
+/// lease and ends, all in the background; [`shutdown`](Self::shutdown) does the same and can be awaited.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use noleader::LeaderHandle;
+///
+/// let client = async_nats::connect("localhost:4222").await?;
+/// let leader = LeaderHandle::builder("orders", "writer")
+///     .id("node-7")
+///     .address("http://10.0.0.7:8080")
+///     .start(client)
+///     .await?;
+///
+/// let term = leader.elected().await?;
+/// println!("leading with the fencing token {}", term.token());
+/// leader.shutdown().await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct LeaderHandle {
+    shared: Arc<Shared>,
+    /// The task ends when the last of these is gone.
+    commands: mpsc::UnboundedSender<Command>,
+}
+
+impl LeaderHandle {
+    /// Begins to describe a candidate for the election `key` in the KeyValue bucket `bucket`.
+    pub fn builder(bucket: impl Into<String>, key: impl Into<String>) -> Builder {
+        Builder::new(bucket.into(), key.into())
+    }
+
+    pub(super) fn new(shared: Arc<Shared>, commands: mpsc::UnboundedSender<Command>) -> Self {
+        Self { shared, commands }
+    }
+
+    /// Whether this node leads, at this instant.
+    ///
+    /// Exact even if the process was paused, or the background task is starved: the deadline is compared
+    /// with the clock in this call. Wait-free.
+    #[inline]
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        self.shared.gate.is_open()
+    }
+
+    /// Admits a piece of work, if this node leads at this instant. Wait-free when it does.
+    ///
+    /// [`LeaderOnlyLayer`](crate::LeaderOnlyLayer) does this for each request; call it for work that does
+    /// not come in through a service.
+    ///
+    /// # Errors
+    ///
+    /// [`NotLeader`], with the reason, if the gate is shut.
+    #[inline]
+    pub fn admit(&self) -> Result<Admission, NotLeader> {
+        self.shared.gate.admit().ok_or_else(|| self.not_leader())
+    }
+
+    /// The current term, if this node leads at this instant. Wait-free.
+    #[must_use]
+    pub fn term(&self) -> Option<Term> {
+        self.shared.gate.term()
+    }
+
+    /// Waits until this node leads. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] once the election has stopped on this node. An observer waits until then.
+    pub async fn elected(&self) -> Result<Term, Stopped> {
+        let mut status = self.status();
+        loop {
+            let stopped = *status.borrow_and_update() == Status::Stopped;
+            if let Some(term) = self.term() {
+                return Ok(term);
+            }
+            if stopped || status.changed().await.is_err() {
+                return Err(Stopped);
+            }
+        }
+    }
+
+    /// A flag that is true while this node leads.
+    ///
+    /// It is set by the background task, so that in a process that was paused it lags behind
+    /// [`is_leader`](Self::is_leader) for a moment after it wakes. Use it to be woken, and `is_leader` or
+    /// [`admit`](Self::admit) to decide.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<bool> {
+        self.shared.flag.subscribe()
+    }
+
+    /// Where this node stands, as published by the background task.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.shared.status.subscribe()
+    }
+
+    /// Who leads, if that is known: this node, while it holds the lease, or another whose lease runs.
+    #[must_use]
+    pub fn leader(&self) -> Option<LeaderInfo> {
+        match &*self.shared.status.borrow() {
+            Status::Follower { leader } => leader.clone(),
+            Status::Warming | Status::Leader | Status::Draining => Some(self.shared.own_info()),
+            Status::Stopped => None,
+        }
+    }
+
+    /// This node's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.shared.id
+    }
+
+    /// How many admitted requests are still under way while the status is
+    /// [`Draining`](Status::Draining); zero otherwise.
+    #[must_use]
+    pub fn draining(&self) -> usize {
+        self.shared.draining.load(Ordering::Relaxed)
+    }
+
+    /// Hands the lease to somebody else: shuts the gate, waits up to the drain timeout for the admitted
+    /// requests, releases the lease, and does not campaign for half a lease.
+    ///
+    /// Returns once the lease is released. On a follower it only begins the cool-down. If the future is
+    /// dropped, the hand-over goes on in the background.
+    ///
+    /// # Errors
+    ///
+    /// [`ReleaseError::LeftToExpire`] if the release was not acknowledged in time,
+    /// [`ReleaseError::Stopped`] if the election has stopped before.
+    pub async fn step_down(&self) -> Result<(), ReleaseError> {
+        if self.shared.ended.get().is_some() {
+            return Err(ReleaseError::Stopped);
+        }
+        self.settle(Command::StepDown).await
+    }
+
+    /// Leaves the election: shuts the gate, waits up to the drain timeout for the admitted requests,
+    /// releases the lease, and ends the background task.
+    ///
+    /// Returns once that is done, after the drain timeout and a third of a lease at the latest. Calling it
+    /// again is harmless. If the future is dropped, the shutdown goes on in the background.
+    ///
+    /// # Errors
+    ///
+    /// [`ReleaseError::LeftToExpire`] if the release was not acknowledged in time.
+    pub async fn shutdown(&self) -> Result<(), ReleaseError> {
+        self.settle(Command::Shutdown).await
+    }
+
+    async fn settle(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Settled>) -> Command,
+    ) -> Result<(), ReleaseError> {
+        let (answer, settled) = oneshot::channel();
+        // Without a task there is nobody to answer, and the channel closes.
+        let _ = self.commands.send(command(answer));
+        let settled = settled.await.ok().or_else(|| self.shared.ended.get().copied());
+        match settled {
+            Some(Settled::Released) => Ok(()),
+            // A task that ended without a word released nothing.
+            Some(Settled::LeftToExpire) | None => {
+                Err(ReleaseError::LeftToExpire(self.shared.lease))
+            }
+        }
+    }
+
+    /// Why a request cannot be admitted, at this instant.
+    pub(crate) fn not_leader(&self) -> NotLeader {
+        let status = self.shared.status.borrow().clone();
+        let reason = status.reason();
+        let leader = match status {
+            Status::Follower { leader } => leader,
+            _ => None,
+        };
+        let retry_after = match reason {
+            Reason::NotLeader => self.shared.renew_every,
+            _ => Duration::from_secs(1),
+        };
+        NotLeader::new(reason, leader, retry_after)
+    }
+}
+
+impl fmt::Debug for LeaderHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LeaderHandle")
+            .field("id", &self.shared.id)
+            .field("status", &*self.shared.status.borrow())
+            .field("term", &self.term())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,117 @@
+use std::error::Error;
+
+use super::meter::Meter;
+use crate::{
+    lease::{Ended, Notice, Settled},
+    store::WriteError,
+};
+
+/// The log lines and the metrics of one election.
+#[derive(Debug)]
+pub(super) struct Journal {
+    meter: Meter,
+    /// How many requests in a row have failed.
+    failures: u32,
+}
+
+impl Journal {
+    pub(super) fn new(bucket: &str, key: &str) -> Self {
+        Self {
+            meter: Meter::new(bucket, key),
+            failures: 0,
+        }
+    }
+
+    pub(super) fn began(&self, token: u64) {
+        tracing::info!(token, "won the election");
+    }
+
+    pub(super) fn opened(&self, token: u64) {
+        tracing::info!(token, "leading");
+        self.meter.opened(token);
+    }
+
+    pub(super) fn renewed(&self) {
+        tracing::trace!("renewed the lease");
+        self.meter.renewed();
+    }
+
+    pub(super) fn closed(&self, token: u64) {
+        tracing::info!(token, "handing over: the gate is shut, admitted requests finish");
+        self.meter.shut();
+    }
+
+    pub(super) fn ended(&self, token: u64, why: Ended) {
+        match why {
+            Ended::Released => tracing::info!(token, "no longer leading"),
+            Ended::Expired => tracing::warn!(
+                token,
+                "lost the lease: no renewal was acknowledged before its deadline"
+            ),
+            Ended::Overwritten => tracing::warn!(token, "lost the lease: its key was overwritten"),
+            Ended::Deleted => tracing::warn!(token, "lost the lease: its key was deleted"),
+            Ended::DataLost => tracing::error!(token, "lost the lease: the server lost data"),
+        }
+        self.meter.shut();
+        self.meter.ended(why);
+    }
+
+    pub(super) fn settled(&self, settled: Settled) {
+        match settled {
+            Settled::Released => tracing::debug!("the lease is released"),
+            Settled::LeftToExpire => {
+                tracing::warn!("the lease could not be released; it is left to expire");
+            }
+        }
+    }
+
+    pub(super) fn died(&self) {
+        tracing::error!(
+            "the election's task ended before it was told to: the gate is shut for good; \
+             start a new handle"
+        );
+        self.meter.shut();
+    }
+
+    /// A request to the store was answered. The first failure of a series is told, and its end.
+    pub(super) fn answered(&mut self, error: Option<&WriteError>) {
+        match error {
+            None | Some(WriteError::Conflict) => {
+                if self.failures > 0 {
+                    tracing::info!(failures = self.failures, "the lease's store answers again");
+                }
+                self.failures = 0;
+            }
+            Some(error) => {
+                self.failures = self.failures.saturating_add(1);
+                self.meter.failed();
+                let cause = error.source().map(ToString::to_string);
+                if self.failures == 1 {
+                    tracing::warn!(%error, cause, "the lease's store failed; trying again");
+                } else {
+                    tracing::debug!(%error, cause, "the lease's store failed again");
+                }
+            }
+        }
+    }
+
+    pub(super) fn notice(&self, notice: &Notice) {
+        match notice {
+            Notice::KeyAbsent { wait } => tracing::info!(
+                ?wait,
+                "the key is absent; waiting, since a leader that nobody here has seen may still hold it"
+            ),
+            Notice::Garbage { revision, why } => tracing::warn!(
+                revision, %why,
+                "the key holds no record of noleader; it is taken for somebody's lease"
+            ),
+            Notice::DataLost { seen, found } => tracing::error!(
+                seen, found,
+                "the server's revisions went backwards: it lost data, or the bucket was made again"
+            ),
+            Notice::AcquiredTooLate => {
+                tracing::warn!("the lease was acquired too late to be of use; trying again");
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The background task of an election, and what it shares with the handles.
+//!
+//! - `driver`: one `select!` loop around the protocol in [`lease`](crate::lease).
+//! - `gate`, `term`: what a request is checked against; `shared`: everything that is published.
+//! - `handle`: what a service holds.
+//! - `watcher`: the watch that is never given up; `warm_up`: what runs before the gate opens.
+//! - `journal`, `meter`: log lines and metrics.
+
+mod driver;
+mod gate;
+mod handle;
+mod journal;
+mod meter;
+mod shared;
+mod status;
+mod term;
+mod warm_up;
+mod watcher;
+
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, AtomicUsize},
+};
+
+use tokio::sync::{mpsc, watch};
+use tracing::Instrument;
+
+pub use self::{
+    gate::Admission,
+    handle::LeaderHandle,
+    status::{LeaderInfo, Status},
+    term::Term,
+};
+pub(crate) use self::{gate::Gate, shared::Shared, warm_up::WarmUp};
+use self::{driver::Driver, journal::Journal, watcher::Watcher};
+use crate::{
+    clock::Clock,
+    config::Config,
+    lease::{Candidate, Machine, Timing},
+    store::LeaseStore,
+};
+
+/// Spawns the task of a candidate whose settings and store have been checked.
+pub(crate) fn spawn(
+    config: Config,
+    timing: Timing,
+    store: impl LeaseStore,
+    clock: Clock,
+    warm_up: Option<WarmUp>,
+) -> LeaderHandle {
+    let span = tracing::info_span!(
+        "election",
+        bucket = config.bucket,
+        key = config.key,
+        id = config.id
+    );
+    let shared = Arc::new(Shared {
+        gate: Gate::default(),
+        flag: watch::Sender::new(false),
+        status: watch::Sender::new(Status::Follower { leader: None }),
+        id: config.id.clone(),
+        address: config.address.clone(),
+        clock: clock.clone(),
+        lease: timing.lease,
+        renew_every: timing.renew_every,
+        token: AtomicU64::new(0),
+        draining: AtomicUsize::new(0),
+        ended: OnceLock::new(),
+    });
+    let store = Arc::new(store);
+    let watcher = Watcher::new(store.clone(), clock, timing.lease / 20);
+    let candidate = Candidate {
+        id: config.id,
+        session: uuid::Uuid::new_v4().to_string(),
+        address: config.address,
+        timing,
+        observer: config.observer,
+        warm_up: config.warm_up,
+        trust_absent_key: config.trust_absent_key,
+    };
+    let (sender, commands) = mpsc::unbounded_channel();
+    let driver = Driver {
+        machine: Machine::new(candidate, fastrand::u64(..)),
+        store,
+        shared: shared.clone(),
+        commands,
+        watcher,
+        warm_up,
+        journal: Journal::new(&config.bucket, &config.key),
+        request: None,
+        term: None,
+        warming: None,
+        drain: None,
+        waiting: Vec::new(),
+        abandoned: false,
+    };
+    tokio::spawn(driver.run().instrument(span));
+    LeaderHandle::new(shared, sender)
+}

@@ -1,0 +1,53 @@
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::watch;
+
+use super::{Gate, LeaderInfo, Status};
+use crate::{clock::Clock, lease::Settled};
+
+/// What the background task publishes and every clone of the handle reads.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) gate: Gate,
+    pub(crate) flag: watch::Sender<bool>,
+    pub(crate) status: watch::Sender<Status>,
+    /// This node, as the others see it. The token is that of the current term.
+    pub(crate) id: String,
+    pub(crate) address: Option<String>,
+    pub(crate) clock: Clock,
+    pub(crate) lease: Duration,
+    pub(crate) renew_every: Duration,
+    /// The token of the term that this node holds, or 0.
+    pub(super) token: AtomicU64,
+    /// Requests that are still under way while the status is `Draining`.
+    pub(super) draining: AtomicUsize,
+    /// How the election ended, once it has.
+    pub(super) ended: OnceLock<Settled>,
+}
+
+impl Shared {
+    /// Publishes what changed. Whoever waits is woken after the gate has moved, never before.
+    pub(super) fn publish(&self, status: Status) {
+        let open = status == Status::Leader;
+        self.flag.send_if_modified(|flag| std::mem::replace(flag, open) != open);
+        self.status.send_if_modified(|old| {
+            let changed = *old != status;
+            *old = status;
+            changed
+        });
+    }
+
+    pub(crate) fn own_info(&self) -> LeaderInfo {
+        LeaderInfo {
+            id: self.id.clone(),
+            address: self.address.clone(),
+            token: self.token.load(Ordering::Relaxed),
+        }
+    }
+}

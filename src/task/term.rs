@@ -1,0 +1,180 @@
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{Clock, Moment};
+
+/// A deadline that stands for a term that is over.
+const OVER: u64 = 0;
+
+/// One term of leadership. Clones are the same term.
+///
+/// An admitted request carries it in its extensions, so that a handler can fence what it writes to another
+/// system with [`token`](Self::token). A term that is over never becomes current again.
+#[derive(Clone)]
+pub struct Term(Arc<State>);
+
+struct State {
+    token: u64,
+    /// In nanoseconds of the clock; [`OVER`] once the term has ended, or was found to be past it.
+    deadline: AtomicU64,
+    clock: Clock,
+    ended: CancellationToken,
+}
+
+impl Term {
+    pub(crate) fn new(token: u64, deadline: Moment, clock: Clock) -> Self {
+        Self(Arc::new(State {
+            token,
+            deadline: AtomicU64::new(deadline.as_nanos()),
+            clock,
+            ended: CancellationToken::new(),
+        }))
+    }
+
+    /// The fencing token: larger than those of all earlier terms of this election.
+    ///
+    /// A storage that remembers the largest token it has seen and refuses smaller ones is safe from a
+    /// leader that was paused in the middle of a write (Kleppmann, "How to do distributed locking",
+    /// 2016).
+    #[must_use]
+    pub fn token(&self) -> u64 {
+        self.0.token
+    }
+
+    /// How much of the lease is left, at this instant. Zero once the term is over.
+    ///
+    /// A renewal makes it longer; it is not the time until the term ends.
+    #[must_use]
+    pub fn remaining(&self) -> Duration {
+        self.check().unwrap_or(Duration::ZERO)
+    }
+
+    /// Whether the lease is held, at this instant. It stays so while admitted requests are drained.
+    #[inline]
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.check().is_some()
+    }
+
+    /// A token that is cancelled when the term ends: the lease was lost, or is about to be released.
+    ///
+    /// It is cancelled by the background task, so that a process that was paused sees
+    /// [`is_current`](Self::is_current) change first.
+    #[must_use]
+    pub fn cancellation(&self) -> CancellationToken {
+        self.0.ended.clone()
+    }
+
+    #[inline]
+    fn check(&self) -> Option<Duration> {
+        let mut deadline = self.0.deadline.load(Ordering::Acquire);
+        if deadline == OVER {
+            return None;
+        }
+        let now = self.0.clock.now().as_nanos();
+        while now >= deadline {
+            // Whoever finds the term past its deadline ends it, so that a renewal that was acknowledged in
+            // time but is published late cannot open the gate again.
+            match self.swap(deadline, OVER) {
+                Ok(_) => return None,
+                Err(OVER) => return None,
+                Err(extended) => deadline = extended,
+            }
+        }
+        Some(Duration::from_nanos(deadline - now))
+    }
+
+    /// Moves the deadline on. False if the term was found to be over before.
+    pub(crate) fn extend(&self, deadline: Moment) -> bool {
+        let old = self.0.deadline.load(Ordering::Acquire);
+        old != OVER && self.swap(old, deadline.as_nanos()).is_ok()
+    }
+
+    /// Ends the term.
+    pub(crate) fn end(&self) {
+        self.0.deadline.store(OVER, Ordering::SeqCst);
+        self.0.ended.cancel();
+    }
+
+    fn swap(&self, old: u64, new: u64) -> Result<u64, u64> {
+        let deadline = &self.0.deadline;
+        deadline.compare_exchange(old, new, Ordering::SeqCst, Ordering::SeqCst)
+    }
+}
+
+impl fmt::Debug for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Term")
+            .field("token", &self.token())
+            .field("remaining", &self.remaining())
+            .finish()
+    }
+}
+
+/// Two terms are equal if they are the same term of the same election.
+impl PartialEq for Term {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Term {}
+
+#[cfg(all(test, feature = "test-util"))]
+mod tests {
+    use super::*;
+    use crate::clock::FakeClock;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn term() -> (Term, FakeClock) {
+        let clock = FakeClock::new();
+        let deadline = clock.now() + SECOND;
+        (Term::new(7, deadline, clock.clone().into()), clock)
+    }
+
+    #[test]
+    fn is_current_up_to_its_deadline_and_not_at_it() {
+        let (term, clock) = term();
+        clock.advance(SECOND - Duration::from_nanos(1));
+        assert!(term.is_current());
+        assert_eq!(term.remaining(), Duration::from_nanos(1));
+        clock.advance(Duration::from_nanos(1));
+        assert!(!term.is_current());
+        assert_eq!(term.remaining(), Duration::ZERO);
+    }
+
+    #[test]
+    fn is_not_revived_once_it_was_found_to_be_over() {
+        let (term, clock) = term();
+        clock.advance(SECOND);
+        assert!(!term.is_current());
+        assert!(!term.extend(clock.now() + SECOND));
+        assert!(!term.is_current());
+    }
+
+    #[test]
+    fn an_extension_published_before_anybody_looked_counts() {
+        let (term, clock) = term();
+        assert!(term.extend(clock.now() + SECOND * 2));
+        clock.advance(SECOND);
+        assert!(term.is_current());
+    }
+
+    #[test]
+    fn ends_for_every_clone_at_once() {
+        let (term, _clock) = term();
+        let clone = term.clone();
+        term.end();
+        assert!(!clone.is_current());
+        assert!(clone.cancellation().is_cancelled());
+    }
+}
