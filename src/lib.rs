@@ -5,16 +5,15 @@ mod builder;
 pub mod clock;
 mod config;
 mod error;
-#[cfg(feature = "test-util")]
 pub mod lease;
-#[cfg(not(feature = "test-util"))]
-mod lease;
 mod middleware;
 pub mod store;
 mod task;
+mod worker;
 
 pub use self::{
     builder::Builder,
     error::{ConfigError, NotLeader, Reason, ReleaseError, StartError, Stopped},
     task::{Admission, LeaderHandle, LeaderInfo, Status, Term},
+    worker::{Leader, RunError},
 };

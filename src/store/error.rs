@@ -68,6 +68,14 @@ pub enum StoreError {
     Request(#[source] Source),
 }
 
+impl StoreError {
+    /// Whether the same request may succeed later, without anybody changing a setting.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Disconnected | Self::NoAnswer { .. } | Self::Request(_))
+    }
+}
+
 /// What another library reported.
 pub(super) type Source = Box<dyn Error + Send + Sync>;
 

@@ -1,0 +1,323 @@
+//! The work loop: [`Leader`] runs a closure while this node leads.
+
+use std::{error::Error, fmt, future::Future, pin::pin, sync::Arc, time::Duration};
+
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Admission, Builder, LeaderHandle, StartError, Status,
+    error::{ReleaseError, Stopped},
+};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// How long a closure may go on after its token was cancelled, by default.
+const GRACE_PERIOD: Duration = Duration::from_secs(5);
+
+/// The least time between two starts of a closure that returns at once.
+const PACE: Duration = Duration::from_secs(1);
+
+/// The pauses between attempts to start the election.
+const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+
+/// Runs a closure on the node that leads.
+///
+/// Clones share one candidate, which campaigns while [`acquire_and_run`](Self::acquire_and_run) or
+/// [`start`](Self::start) runs.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// use std::time::Duration;
+/// use noleader::Leader;
+///
+/// let client = async_nats::connect("localhost:4222").await?;
+/// let leader = Leader::new("my_bucket", "election_key", client);
+/// leader
+///     .acquire_and_run(|token| async move {
+///         while !token.is_cancelled() {
+///             println!("do work as leader");
+///             tokio::time::sleep(Duration::from_secs(1)).await;
+///         }
+///         Ok::<(), std::io::Error>(())
+///     })
+///     .await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Leader {
+    builder: Builder,
+    client: async_nats::Client,
+    grace_period: Duration,
+    /// The candidate, while it campaigns.
+    running: Arc<watch::Sender<Option<LeaderHandle>>>,
+}
+
+impl Leader {
+    /// A candidate for the election `key` in the KeyValue bucket `bucket`, with the default settings.
+    #[must_use]
+    pub fn new(bucket: &str, key: &str, client: async_nats::Client) -> Self {
+        Self::with_builder(LeaderHandle::builder(bucket, key), client)
+    }
+
+    /// A candidate with settings of its own.
+    ///
+    /// ```no_run
+    /// # async fn example(client: async_nats::Client) {
+    /// use std::time::Duration;
+    /// use noleader::{Leader, LeaderHandle};
+    ///
+    /// let builder = LeaderHandle::builder("my_bucket", "key").lease(Duration::from_secs(5));
+    /// let leader = Leader::with_builder(builder, client);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_builder(builder: Builder, client: async_nats::Client) -> Self {
+        Self {
+            builder,
+            client,
+            grace_period: GRACE_PERIOD,
+            running: Arc::new(watch::Sender::new(None)),
+        }
+    }
+
+    /// How long the closure's future may go on after its token was cancelled, before it is dropped.
+    /// Default: 5 s. On a step-down the lease is released after the builder's drain timeout in any case,
+    /// so keep this shorter.
+    #[must_use]
+    pub fn grace_period(mut self, period: Duration) -> Self {
+        self.grace_period = period;
+        self
+    }
+
+    /// The candidate's id: a fresh UUID, unless the builder set one.
+    #[must_use]
+    pub fn leader_id(&self) -> &str {
+        self.builder.node_id()
+    }
+
+    /// Checks the bucket, and creates it if it does not exist. Starting does the same.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], which names what has to be changed.
+    pub async fn create_bucket(&self) -> Result<(), StartError> {
+        self.builder.prepare(self.client.clone()).await
+    }
+
+    /// Whether this node leads, at this instant. See [`LeaderHandle::is_leader`].
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        self.running.borrow().as_ref().is_some_and(LeaderHandle::is_leader)
+    }
+
+    /// The handle of the candidate, while it campaigns.
+    #[must_use]
+    pub fn handle(&self) -> Option<LeaderHandle> {
+        self.running.borrow().clone()
+    }
+
+    /// Campaigns until `cancellation_token` is cancelled, then releases the lease and returns.
+    ///
+    /// Run closures beside it with [`do_while_leader`](Self::do_while_leader). If the future is dropped,
+    /// the lease is released in the background.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Start`] if the election cannot start, [`RunError::Stopped`] if it ended by itself,
+    /// [`RunError::Release`] if the lease could not be released. While the server cannot be reached, it
+    /// tries again.
+    pub async fn start(&self, cancellation_token: CancellationToken) -> Result<(), RunError> {
+        let campaign = tokio::select! {
+            campaign = self.campaign() => campaign?,
+            () = cancellation_token.cancelled() => return Ok(()),
+        };
+        let handle = campaign.handle.clone();
+        tokio::select! {
+            () = stopped(&handle) => Err(Stopped.into()),
+            () = cancellation_token.cancelled() => Ok(campaign.shutdown().await?),
+        }
+    }
+
+    /// Campaigns, and runs `work` whenever this node leads, until `work` returns an error.
+    ///
+    /// `work` gets a token that is cancelled the moment the term ends, or is about to be given back; its
+    /// future is dropped after the [grace period](Self::grace_period). If it returns `Ok` while this node
+    /// still leads, it is run again, once a second at the most. If the future is dropped, so is the
+    /// closure's, and the lease is released in the background.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Work`] with the error of `work`, after the lease was released; otherwise as
+    /// [`start`](Self::start).
+    pub async fn acquire_and_run<F, Fut, E>(&self, work: F) -> Result<(), RunError>
+    where
+        F: Fn(CancellationToken) -> Fut,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        let campaign = self.campaign().await?;
+        let result = self.run_while_leader(&campaign.handle, &work).await;
+        // The error of the closure says more than one of the release.
+        let released = campaign.shutdown().await;
+        result?;
+        released?;
+        Err(Stopped.into())
+    }
+
+    /// Runs `work` whenever this node leads, until `work` returns an error, beside a
+    /// [`start`](Self::start) that campaigns. It waits for that start if it has not come yet, and returns
+    /// `Ok` once it has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Work`] with the error of `work`. The campaign goes on.
+    pub async fn do_while_leader<F, Fut, E>(&self, work: F) -> Result<(), RunError>
+    where
+        F: Fn(CancellationToken) -> Fut,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        let mut running = self.running.subscribe();
+        let handle = match running.wait_for(Option::is_some).await {
+            Ok(running) => running.clone(),
+            Err(_) => None,
+        };
+        match handle {
+            Some(handle) => self.run_while_leader(&handle, &work).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Starts the candidate, as soon as the server can be reached.
+    async fn campaign(&self) -> Result<Campaign<'_>, RunError> {
+        let mut pause = RETRY.0;
+        loop {
+            match self.builder.clone().start(self.client.clone()).await {
+                Ok(handle) => {
+                    self.running.send_replace(Some(handle.clone()));
+                    let running = &*self.running;
+                    return Ok(Campaign { handle, running });
+                }
+                Err(StartError::Store(error)) if error.is_transient() => {
+                    tracing::warn!(%error, ?pause, "the election cannot start yet; trying again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(RETRY.1);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Runs `work` term by term. `Ok` once the election has stopped.
+    async fn run_while_leader<F, Fut, E>(
+        &self,
+        handle: &LeaderHandle,
+        work: &F,
+    ) -> Result<(), RunError>
+    where
+        F: Fn(CancellationToken) -> Fut,
+        Fut: Future<Output = Result<(), E>>,
+        E: Into<BoxError>,
+    {
+        while handle.elected().await.is_ok() {
+            // The term may have ended since.
+            let Ok(admission) = handle.admit() else {
+                continue;
+            };
+            let pace = tokio::time::sleep(PACE);
+            self.run_once(handle, admission, work).await?;
+            pace.await;
+        }
+        Ok(())
+    }
+
+    /// Runs `work` once, under a term that this node holds.
+    async fn run_once<F, Fut, E>(
+        &self,
+        handle: &LeaderHandle,
+        admission: Admission,
+        work: &F,
+    ) -> Result<(), RunError>
+    where
+        F: Fn(CancellationToken) -> Fut,
+        Fut: Future<Output = Result<(), E>>,
+        E: Into<BoxError>,
+    {
+        let token = CancellationToken::new();
+        let mut working = pin!(work(token.clone()));
+        let done = tokio::select! {
+            done = &mut working => Some(done),
+            () = shut(handle, &admission) => {
+                token.cancel();
+                tokio::time::timeout(self.grace_period, working).await.ok()
+            }
+        };
+        if done.is_none() {
+            tracing::warn!(grace_period = ?self.grace_period, "dropping work that goes on past its term");
+        }
+        done.unwrap_or(Ok(())).map_err(|error| RunError::Work(error.into()))
+    }
+}
+
+impl fmt::Debug for Leader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Leader")
+            .field("leader_id", &self.leader_id())
+            .field("handle", &*self.running.borrow())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A candidate that campaigns for as long as this lives.
+struct Campaign<'a> {
+    handle: LeaderHandle,
+    running: &'a watch::Sender<Option<LeaderHandle>>,
+}
+
+impl Campaign<'_> {
+    async fn shutdown(self) -> Result<(), ReleaseError> {
+        self.handle.shutdown().await
+    }
+}
+
+impl Drop for Campaign<'_> {
+    fn drop(&mut self) {
+        self.running.send_replace(None);
+    }
+}
+
+/// Waits until the gate that `admission` went through has shut, for whatever reason. That is before the
+/// end of the term if the term is drained: the work shall stop, while it still holds the lease.
+async fn shut(handle: &LeaderHandle, admission: &Admission) {
+    let mut status = handle.status();
+    loop {
+        status.mark_unchanged();
+        if handle.term().as_ref() != Some(admission.term()) || status.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn stopped(handle: &LeaderHandle) {
+    // An error means the same.
+    let _ = handle.status().wait_for(|status| *status == Status::Stopped).await;
+}
+
+/// Why a work loop returned.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The closure failed.
+    #[error("the leader's work failed")]
+    Work(#[source] BoxError),
+    /// The election could not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The lease could not be released.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    /// The election ended by itself.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
