@@ -6,7 +6,7 @@ pub mod clock;
 mod config;
 mod error;
 pub mod lease;
-mod middleware;
+pub mod middleware;
 pub mod store;
 mod task;
 mod worker;
@@ -14,6 +14,7 @@ mod worker;
 pub use self::{
     builder::Builder,
     error::{ConfigError, NotLeader, Reason, ReleaseError, StartError, Stopped},
+    middleware::{LeaderOnly, LeaderOnlyLayer},
     task::{Admission, LeaderHandle, LeaderInfo, Status, Term},
     worker::{Leader, RunError},
 };

@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use super::{
     action::{Action, Ended, Notice, Settled},
     input::{Input, Observation, Outcome},
-    record::{Record, token_of},
+    record::Record,
     state::{Leading, Phase, Role, State, Then},
     validity::Timing,
     view::{Change, Content, Rules, Source, View},
@@ -77,9 +77,32 @@ pub(super) struct Request {
 #[derive(Debug)]
 enum Kind {
     Read,
-    Acquire { record: Record },
-    Renew { expected: u64, record: Record },
-    Release { record: Record },
+    Write(Write),
+}
+
+#[derive(Debug)]
+struct Write {
+    purpose: Purpose,
+    /// The revision that it replaces.
+    expected: u64,
+    /// The revision that was believed to be the key's when it was sent.
+    believed: u64,
+    record: Record,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Purpose {
+    /// Marks an absent key, and grants nothing.
+    Vacate,
+    Acquire,
+    Renew,
+    Release,
+}
+
+impl Request {
+    fn is_acquiring(&self) -> bool {
+        matches!(&self.kind, Kind::Write(write) if write.purpose == Purpose::Acquire)
+    }
 }
 
 impl Machine {
@@ -186,7 +209,7 @@ impl Machine {
         let mut source = self.reading.take().unwrap_or(Source::Hint);
         if self.state.leading().is_some() && seen.revision == 0 {
             // A leader does not argue with a server that has lost its key.
-            source = Source::AfterConflict;
+            source = Source::AfterConflict(self.view.revision());
         }
         if let State::Releasing { checked, .. } = &mut self.state {
             *checked = true;
@@ -195,14 +218,17 @@ impl Machine {
     }
 
     fn handle_seen(&mut self, now: Moment, seen: Observation, source: Source) {
-        self.silent_at = now
-            + self.me.timing.silence_after(self.view.lease(), &mut self.rng);
         let before = self.view.revision();
         let change = self.with_rules(|view, rules| view.note(now, seen, source, rules));
+        self.silent_at = now
+            + self.me.timing.silence_after(self.view.lease(), &mut self.rng);
         if change != Change::New {
             return;
         }
+        // News is worth an attempt at once, and as good as the answer to a read.
         self.failures = 0;
+        self.retry_at = now;
+        self.reading.take_if(|source| *source == Source::Hint);
         let after = self.view.sighting().map(|s| (s.revision, &s.content));
         let why = match after {
             Some((_, Content::Absent)) => Ended::Deleted,
@@ -210,19 +236,34 @@ impl Machine {
             _ if self.view.held_by(&self.me.session).is_some() => return,
             _ => Ended::Overwritten,
         };
-        if self.state.leading().is_some() {
-            self.lose(now, why);
-        }
+        self.lose(now, why);
     }
 
     fn handle_written(&mut self, now: Moment, request: Request, outcome: Outcome) {
+        let Kind::Write(Write { purpose, expected, believed, record }) = request.kind else {
+            return;
+        };
         match outcome {
             Outcome::Acknowledged(revision) => {
                 self.uncertain = false;
                 self.failures = 0;
-                self.handle_acknowledged(now, request, revision);
+                // A server that lost data counts from the start again, and may acknowledge anything.
+                let lost = revision <= expected;
+                if lost {
+                    self.notice(Notice::DataLost { seen: expected, found: revision });
+                    self.lose(now, Ended::DataLost);
+                    self.reading = Some(Source::AfterConflict(self.view.revision()));
+                    return;
+                }
+                let token = record.token_at(revision);
+                let newest = self.with_rules(|view, rules| {
+                    view.wrote(now, believed, (revision, record), rules)
+                });
+                if newest {
+                    self.handle_acknowledged(now, purpose, token, request.sent_at);
+                }
             }
-            Outcome::Conflict => self.handle_conflict(now, &request.kind),
+            Outcome::Conflict => self.handle_conflict(now, purpose, expected),
             Outcome::Failed => {
                 self.reading.get_or_insert(Source::Hint);
                 self.back_off(now);
@@ -234,60 +275,46 @@ impl Machine {
         }
     }
 
-    fn handle_acknowledged(&mut self, now: Moment, request: Request, revision: u64) {
-        let sent_at = request.sent_at;
-        match request.kind {
-            Kind::Read => {}
-            Kind::Acquire { record } => {
-                let seen = self.view.revision();
-                if revision <= seen {
-                    self.notice(Notice::DataLost { seen, found: revision });
-                }
-                self.view.wrote(now, revision, record);
-                let deadline = self.me.timing.valid_until(sent_at);
-                if !matches!(self.state, State::Following { .. }) {
-                    // Stopping meanwhile: `advance` gives the lease back.
-                } else if now < deadline {
-                    self.lead(revision, sent_at, deadline);
-                } else {
-                    self.notice(Notice::AcquiredTooLate);
-                    self.back_off(now);
-                }
+    fn handle_acknowledged(
+        &mut self,
+        now: Moment,
+        purpose: Purpose,
+        token: u64,
+        sent_at: Moment,
+    ) {
+        let deadline = self.me.timing.valid_until(sent_at);
+        match purpose {
+            Purpose::Vacate => {}
+            // Stopping meanwhile: `advance` gives the lease back.
+            Purpose::Acquire if !matches!(self.state, State::Following { .. }) => {}
+            Purpose::Acquire if now < deadline => self.lead(token, sent_at, deadline),
+            Purpose::Acquire => {
+                self.notice(Notice::AcquiredTooLate);
+                self.back_off(now);
             }
-            Kind::Renew { expected, record } => {
-                self.view.wrote(now, revision, record);
-                let deadline = self.me.timing.valid_until(sent_at);
+            Purpose::Renew => {
                 let renew_at = self.me.timing.renew_at(sent_at, &mut self.rng);
-                let Some(leading) = self.state.leading_mut() else {
-                    // The term ended while the renewal was under way. It is not revived.
-                    return;
-                };
-                if revision <= expected {
-                    self.notice(Notice::DataLost { seen: expected, found: revision });
-                    self.lose(now, Ended::DataLost);
-                    if let State::Following { from } = &mut self.state {
-                        *from = now + self.me.timing.lease;
-                    }
-                    return;
+                // If the term ended while the renewal was under way, it is not revived.
+                if let Some(leading) = self.state.leading_mut() {
+                    leading.renewals += 1;
+                    leading.renew_at = renew_at;
+                    leading.deadline = leading.deadline.max(deadline);
+                    let deadline = leading.deadline;
+                    self.actions.push_back(Action::Extend { deadline });
                 }
-                leading.renewals += 1;
-                leading.renew_at = renew_at;
-                leading.deadline = leading.deadline.max(deadline);
-                let deadline = leading.deadline;
-                self.actions.push_back(Action::Extend { deadline });
             }
-            Kind::Release { record } => {
-                self.view.wrote(now, revision, record);
-                self.settle(now, Settled::Released);
-            }
+            Purpose::Release => self.settle(now, Settled::Released),
         }
     }
 
-    fn handle_conflict(&mut self, now: Moment, kind: &Kind) {
+    fn handle_conflict(&mut self, now: Moment, purpose: Purpose, expected: u64) {
         self.pause_if_repeated(now);
-        self.reading = Some(Source::AfterConflict);
+        self.reading = Some(Source::AfterConflict(expected));
+        if purpose == Purpose::Vacate {
+            self.view.trust_the_sighting();
+        }
         // With a write of unknown outcome about, the other revision may be this candidate's own.
-        if matches!(kind, Kind::Renew { .. }) && !self.uncertain && self.state.leading().is_some() {
+        if purpose == Purpose::Renew && !self.uncertain {
             self.lose(now, Ended::Overwritten);
         }
     }
@@ -324,7 +351,7 @@ impl Machine {
     }
 
     fn handle_stop(&mut self, now: Moment, then: Then) {
-        let may_hold = matches!(&self.request, Some(r) if matches!(r.kind, Kind::Acquire { .. }))
+        let may_hold = self.request.as_ref().is_some_and(Request::is_acquiring)
             || self.uncertain
             || self.view.held_by(&self.me.session).is_some();
         let drain_until = now + self.me.timing.drain_timeout;
@@ -346,9 +373,7 @@ impl Machine {
         }
     }
 
-    fn lead(&mut self, revision: u64, sent_at: Moment, deadline: Moment) {
-        let token = token_of(revision, self.view.floor());
-        self.view.raise_floor(token);
+    fn lead(&mut self, token: u64, sent_at: Moment, deadline: Moment) {
         let phase = if self.me.warm_up { Phase::Warming } else { Phase::Open };
         self.state = State::Leading(Leading {
             token,
@@ -411,7 +436,7 @@ impl Machine {
             None => {}
             // Waiting for the answer was pause enough.
             Some(Kind::Read) => self.retry_at = now,
-            Some(_) => {
+            Some(Kind::Write(_)) => {
                 self.retry_at = now;
                 self.handle_unknown();
             }
@@ -424,21 +449,26 @@ impl Machine {
         self.actions.push_back(Action::Read { attempt });
     }
 
+    pub(super) fn send_vacant(&mut self, now: Moment, expected: u64) {
+        let lease = self.me.timing.unknown_lease(self.view.last_lease());
+        let record = self.record().vacant(lease);
+        self.send_write(now, Purpose::Vacate, expected, record);
+    }
+
     pub(super) fn send_acquire(&mut self, now: Moment) {
-        let record = self.record();
-        self.send_write(now, record.clone(), |_| Kind::Acquire { record });
+        self.send_write(now, Purpose::Acquire, self.view.revision(), self.record());
     }
 
     pub(super) fn send_renewal(&mut self, now: Moment) {
         if let Some(leading) = self.state.leading() {
             let record = self.record().renewed(leading.token, leading.renewals + 1);
-            self.send_write(now, record.clone(), |expected| Kind::Renew { expected, record });
+            self.send_write(now, Purpose::Renew, self.view.revision(), record);
         }
     }
 
     pub(super) fn send_release(&mut self, now: Moment) {
         let record = self.record().released(self.view.floor());
-        self.send_write(now, record.clone(), |_| Kind::Release { record });
+        self.send_write(now, Purpose::Release, self.view.revision(), record);
     }
 
     fn record(&self) -> Record {
@@ -452,9 +482,10 @@ impl Machine {
         )
     }
 
-    fn send_write(&mut self, now: Moment, record: Record, kind: impl FnOnce(u64) -> Kind) {
-        let expected = self.view.revision();
-        let attempt = self.send(now, kind(expected));
+    fn send_write(&mut self, now: Moment, purpose: Purpose, expected: u64, record: Record) {
+        let believed = self.view.revision();
+        let write = Write { purpose, expected, believed, record: record.clone() };
+        let attempt = self.send(now, Kind::Write(write));
         self.actions.push_back(Action::Write { attempt, expected, record });
     }
 

@@ -15,8 +15,10 @@ pub const MAX_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 /// The largest record that is looked into, in bytes.
 const MAX_BYTES: usize = 8 * 1024;
 
-/// The largest token that is believed. The rest of the range keeps `token + 1` from overflowing.
-const MAX_TOKEN: u64 = u64::MAX / 2;
+/// By how much a token may exceed its record's revision. It does after a loss of data, by the number of
+/// writes that were lost. A bound relative to the revision leaves room for all later tokens, so that one
+/// bad write cannot make every later record garbage.
+const MAX_TOKEN_LEAD: u64 = 1 << 48;
 
 /// What stands in the key: who holds the lease, for how long, and with which fencing token.
 ///
@@ -25,8 +27,12 @@ const MAX_TOKEN: u64 = u64::MAX / 2;
 pub struct Record {
     #[serde(rename = "v")]
     version: u32,
-    /// The holder's id; none in a released record.
+    /// The holder's id; none in a released or a vacant record.
     pub holder: Option<String>,
+    /// Nobody is known to hold the lease, and nobody has released it: the key was found absent. Whoever
+    /// wants it waits, as for a holder.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub vacant: bool,
     /// The nonce of the process that wrote the record, new at every start.
     pub session: String,
     /// Where the holder can be reached, if it says so.
@@ -54,6 +60,7 @@ impl Record {
         Self {
             version: VERSION,
             holder: Some(holder.to_owned()),
+            vacant: false,
             session: session.to_owned(),
             address: address.map(str::to_owned),
             lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
@@ -84,17 +91,29 @@ impl Record {
         }
     }
 
+    /// The same record as a mark that the key was found absent, to be honoured for `lease`.
+    #[must_use]
+    pub fn vacant(self, lease: Duration) -> Self {
+        Self {
+            vacant: true,
+            lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
+            ..self.released(0)
+        }
+    }
+
     /// The lease that the record names.
     #[must_use]
     pub fn lease(&self) -> Duration {
         Duration::from_millis(self.lease_ms)
     }
 
-    /// The fencing token of the term that this record belongs to, if it stands at `revision`.
+    /// The fencing token of the term that this record belongs to, if it stands at `revision`: in an
+    /// acquiring write that revision, or more where the writer knew of a larger token.
     #[must_use]
     pub fn token_at(&self, revision: u64) -> u64 {
         match self.token {
-            0 => token_of(revision, self.floor),
+            0 if self.holder.is_none() => self.floor,
+            0 => revision.max(self.floor.saturating_add(1)),
             token => token,
         }
     }
@@ -106,12 +125,12 @@ impl Record {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// Reads a record.
+    /// Reads a record that stands at `revision`.
     ///
     /// # Errors
     ///
     /// [`Garbage`] if the bytes are no record of this version, or name an impossible lease or token.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Garbage> {
+    pub fn decode(revision: u64, bytes: &[u8]) -> Result<Self, Garbage> {
         if bytes.len() > MAX_BYTES {
             return Err(Garbage(format!("{} bytes long", bytes.len())));
         }
@@ -123,18 +142,12 @@ impl Record {
         if !(MIN_LEASE..=MAX_LEASE).contains(&record.lease()) {
             return Err(Garbage(format!("a lease of {} ms", record.lease_ms)));
         }
-        if record.token > MAX_TOKEN || record.floor > MAX_TOKEN {
+        let most = revision.saturating_add(MAX_TOKEN_LEAD);
+        if record.token > most || record.floor >= most {
             return Err(Garbage("a token out of range".to_owned()));
         }
         Ok(record)
     }
-}
-
-/// The token of a term that was acquired by the write at `revision`, if `floor` is the highest earlier
-/// token.
-#[must_use]
-pub(super) fn token_of(revision: u64, floor: u64) -> u64 {
-    revision.max(floor.saturating_add(1))
 }
 
 /// Why the bytes in the key are no record.
@@ -175,8 +188,9 @@ mod tests {
 
     #[test]
     fn survives_a_round_trip() {
-        for record in [record(), record().renewed(42, 3), record().released(42)] {
-            assert_eq!(Record::decode(&record.encode()), Ok(record));
+        let vacant = record().vacant(Duration::from_secs(20));
+        for record in [record(), record().renewed(42, 3), record().released(42), vacant] {
+            assert_eq!(Record::decode(50, &record.encode()), Ok(record));
         }
     }
 
@@ -185,13 +199,14 @@ mod tests {
         assert_eq!(record().token_at(100), 100);
         assert_eq!(record().token_at(7), 42);
         assert_eq!(record().renewed(42, 1).token_at(100), 42);
+        assert_eq!(record().vacant(MIN_LEASE).token_at(100), 41);
     }
 
     #[test]
     fn refuses_what_is_no_record() {
-        let text = |text: &str| Record::decode(text.as_bytes()).unwrap_err().to_string();
+        let text = |text: &str| Record::decode(9, text.as_bytes()).unwrap_err().to_string();
         let good = r#"{"v":1,"holder":null,"session":"s","lease_ms":1000,"token":0,"floor":0,"renewal":0}"#;
-        assert!(Record::decode(good.as_bytes()).is_ok());
+        assert!(Record::decode(9, good.as_bytes()).is_ok());
         assert_eq!(text(&good.replace(r#""v":1"#, r#""v":2"#)), "version 2");
         assert_eq!(text(&good.replace("1000", "199")), "a lease of 199 ms");
         assert_eq!(text(&good.replace("1000", "86400001")), "a lease of 86400001 ms");
@@ -199,10 +214,9 @@ mod tests {
             text(&good.replace(r#""token":0"#, r#""token":18446744073709551615"#)),
             "a token out of range"
         );
-        assert_eq!(
-            text(&good.replace(r#""floor":0"#, r#""floor":9223372036854775808"#)),
-            "a token out of range"
-        );
+        let floor = |floor: u64| good.replace(r#""floor":0"#, &format!(r#""floor":{floor}"#));
+        assert_eq!(text(&floor(9 + (1 << 48))), "a token out of range");
+        assert!(Record::decode(9, floor(8 + (1 << 48)).as_bytes()).is_ok());
         assert!(text("").contains("EOF"));
         assert!(text("leader").contains("expected"));
         assert_eq!(text(&" ".repeat(8193)), "8193 bytes long");

@@ -11,6 +11,7 @@ use crate::clock::Moment;
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Step {
     Read,
+    Vacate(u64),
     Acquire,
     Renew,
     Release,
@@ -37,7 +38,10 @@ impl Machine {
         };
         let answer_due = self.answer_due();
         let next_step = self.next_step().map(|(at, _)| at);
-        let suspect = self.view.suspect_until().filter(|_| self.state.leading().is_none());
+        let suspect = match self.state {
+            State::Following { .. } => self.view.suspect_until(self.me.trust_absent_key),
+            _ => None,
+        };
         [phase_ends, answer_due, next_step, suspect]
             .into_iter()
             .flatten()
@@ -60,14 +64,15 @@ impl Machine {
             State::Releasing { until, .. } if now >= until => {
                 self.settle(now, Settled::LeftToExpire);
             }
-            State::Following { .. } | State::Releasing { .. } => {
+            State::Following { .. } => {
                 self.with_rules(|view, rules| view.promote(now, rules));
             }
-            State::Stopped => {}
+            State::Releasing { .. } | State::Stopped => {}
         }
         match self.next_step() {
             Some((at, step)) if at <= now => match step {
                 Step::Read => self.send_read(now),
+                Step::Vacate(expected) => self.send_vacant(now, expected),
                 Step::Acquire => self.send_acquire(now),
                 Step::Renew => self.send_renewal(now),
                 Step::Release => self.send_release(now),
@@ -94,15 +99,23 @@ impl Machine {
             State::Releasing { checked, .. } => Some((self.retry_at, self.release_step(*checked))),
             State::Following { from } => {
                 let read = (self.silent_at.max(self.retry_at), Step::Read);
-                let acquire = self.view.sighting().filter(|_| !self.me.observer).map(|sighting| {
-                    let at = sighting.open_from.max(*from).max(self.retry_at);
-                    (at, Step::Acquire)
-                });
                 // A campaign that is due goes before a read that is due: its write finds out as well.
-                Some(acquire.filter(|(at, _)| *at <= read.0).unwrap_or(read))
+                let campaign = self.campaign_step(*from);
+                Some(campaign.filter(|(at, _)| *at <= read.0).unwrap_or(read))
             }
             State::Stopped => None,
         }
+    }
+
+    fn campaign_step(&self, from: Moment) -> Option<(Moment, Step)> {
+        if self.me.observer {
+            return None;
+        }
+        let (at, step) = match self.view.vacancy() {
+            Some((at, expected)) if !self.me.trust_absent_key => (at, Step::Vacate(expected)),
+            _ => (self.view.sighting()?.open_from, Step::Acquire),
+        };
+        Some((at.max(from).max(self.retry_at), step))
     }
 
     fn release_step(&self, checked: bool) -> Step {

@@ -42,17 +42,17 @@ impl Timing {
         first_seen + record_lease
     }
 
-    /// Until when an absent key is taken for an unknown holder's, if it was first seen absent at
-    /// `first_seen` and `last_lease` is the lease of the last record seen before that.
+    /// Until when a key without a record is taken for an unknown holder's, if it was first seen like that
+    /// at `first_seen` and `last_lease` is the lease of the last record before that.
     #[must_use]
-    pub fn absent_until(&self, first_seen: Moment, last_lease: Duration) -> Moment {
-        first_seen + self.lease.max(last_lease)
+    pub fn unknown_until(&self, first_seen: Moment, last_lease: Duration) -> Moment {
+        first_seen + self.unknown_lease(last_lease)
     }
 
-    /// Until when bytes that are no record are taken for a holder's.
+    /// The lease that an unknown holder is granted.
     #[must_use]
-    pub fn garbage_until(&self, first_seen: Moment) -> Moment {
-        first_seen + self.lease
+    pub fn unknown_lease(&self, last_lease: Duration) -> Duration {
+        self.lease.max(last_lease)
     }
 
     /// When to renew next, after a renewal that was sent at `sent_at`: ±10 %, so that many leaders in
@@ -126,10 +126,10 @@ mod tests {
     }
 
     #[test]
-    fn absence_waits_for_the_longer_of_the_two_leases() {
-        assert_eq!(timing().absent_until(T, Duration::ZERO), T + Duration::from_secs(15));
+    fn an_unknown_holder_is_granted_the_longer_lease() {
+        assert_eq!(timing().unknown_until(T, Duration::ZERO), T + Duration::from_secs(15));
         assert_eq!(
-            timing().absent_until(T, Duration::from_secs(60)),
+            timing().unknown_until(T, Duration::from_secs(60)),
             T + Duration::from_secs(60)
         );
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::{
     Observation,
     action::Notice,
-    record::Record,
+    record::{Garbage, Record},
     validity::Timing,
 };
 use crate::clock::Moment;
@@ -37,8 +37,10 @@ pub(super) struct Sighting {
 pub(super) enum Content {
     Held(Record),
     Released(Record),
+    /// Somebody found the key absent and marked the moment.
+    Vacant(Record),
     Absent,
-    Garbage(Vec<u8>),
+    Garbage(Vec<u8>, Garbage),
 }
 
 /// What an observation changed.
@@ -57,9 +59,9 @@ pub(super) enum Change {
 pub(super) enum Source {
     /// A watch, or a read that may be stale.
     Hint,
-    /// A read begun after the server had refused a write for its revision: what was believed is known
-    /// to be wrong.
-    AfterConflict,
+    /// A read begun after the server had refused to replace this revision. If that is still the believed
+    /// one, the belief is known to be wrong.
+    AfterConflict(u64),
 }
 
 impl View {
@@ -85,7 +87,7 @@ impl View {
         self.floor
     }
 
-    pub(super) fn raise_floor(&mut self, token: u64) {
+    fn raise_floor(&mut self, token: u64) {
         self.floor = self.floor.max(token);
     }
 
@@ -105,9 +107,37 @@ impl View {
         }
     }
 
-    /// When the suspected state becomes the believed one.
-    pub(super) fn suspect_until(&self) -> Option<Moment> {
-        self.suspect.as_ref().map(|s| s.open_from)
+    /// When the suspected state becomes the believed one by itself.
+    pub(super) fn suspect_until(&self, trust_absent_key: bool) -> Option<Moment> {
+        let suspect = self.suspect.as_ref()?;
+        suspect.is_promoted(trust_absent_key).then_some(suspect.open_from)
+    }
+
+    /// When to mark the key as vacant, and the revision to replace.
+    ///
+    /// Where the server has no message at all, "absent" has no revision that would tell one absence from
+    /// the next, with a whole term in between. So an absence is not waited out as it is: it is marked with
+    /// a record that grants nothing, and the wait begins when that is acknowledged or seen. A mark whose
+    /// floor is lower than the highest token known here is replaced as well.
+    pub(super) fn vacancy(&self) -> Option<(Moment, u64)> {
+        let known = [&self.suspect, &self.sighting].into_iter().flatten();
+        if let Some(absent) = { known }.find(|s| s.is_traceless()) {
+            return Some((absent.open_from, 0));
+        }
+        match self.sighting.as_ref()? {
+            Sighting {
+                content: Content::Vacant(record),
+                first_seen,
+                revision,
+                ..
+            } if record.floor < self.floor => Some((*first_seen, *revision)),
+            _ => None,
+        }
+    }
+
+    /// The lease that an unknown holder may have been granted by the last record.
+    pub(super) fn last_lease(&self) -> Duration {
+        self.last_lease
     }
 
     /// Takes in what a read or a watch showed.
@@ -118,70 +148,70 @@ impl View {
         source: Source,
         rules: &mut Rules<'_>,
     ) -> Change {
-        let content = rules.parse(seen.value);
-        let Some(sighting) = &self.sighting else {
-            self.believe(rules.sight(now, seen.revision, content, self.last_lease), rules);
-            return Change::New;
+        let content = rules.parse(seen.revision, seen.value);
+        let believed = self.revision();
+        let refused = source == Source::AfterConflict(believed);
+        let sighting = match &self.sighting {
+            Some(sighting) if seen.revision <= sighting.revision => sighting,
+            _ => {
+                let sighting = rules.sight(now, seen.revision, content, self.last_lease);
+                self.believe(sighting);
+                return Change::New;
+            }
         };
-        if seen.revision > sighting.revision {
-            self.believe(rules.sight(now, seen.revision, content, self.last_lease), rules);
-            return Change::New;
-        }
         if seen.revision == sighting.revision && content == sighting.content {
             self.suspect = None;
             return Change::Same;
         }
-        // An older revision, or the same one with another content: a stale answer, a key that expired
+        // An older revision, or the same one with another content: a stale answer, a key that vanished
         // without a trace, or a server that lost data.
-        let known = self
-            .suspect
-            .take()
-            .filter(|s| s.revision == seen.revision && s.content == content);
-        let is_known = known.is_some();
-        let suspect =
-            known.unwrap_or_else(|| rules.suspect(now, seen.revision, content, self.lease_to_honour()));
-        if source == Source::AfterConflict || now >= suspect.open_from {
+        let suspect = match self.suspect.take() {
+            Some(suspect) if (suspect.revision, &suspect.content) == (seen.revision, &content) => {
+                suspect
+            }
+            _ => rules.suspect(now, seen.revision, content, self.last_lease),
+        };
+        if refused {
             self.give_in(suspect, rules);
             return Change::New;
-        }
-        if !is_known && suspect.content == Content::Absent {
-            rules.notices.push(Notice::KeyAbsent {
-                wait: suspect.open_from.saturating_since(now),
-            });
         }
         self.suspect = Some(suspect);
         Change::Suspect
     }
 
     /// Believes the suspected state if it has stood alone for its whole wait.
-    pub(super) fn promote(&mut self, now: Moment, rules: &mut Rules<'_>) -> bool {
-        match self.suspect.take_if(|s| now >= s.open_from) {
-            Some(suspect) => {
-                self.give_in(suspect, rules);
-                true
-            }
-            None => false,
+    pub(super) fn promote(&mut self, now: Moment, rules: &mut Rules<'_>) {
+        let trust = rules.trust_absent_key;
+        let is_due = |s: &mut Sighting| s.is_promoted(trust) && now >= s.open_from;
+        if let Some(suspect) = self.suspect.take_if(is_due) {
+            self.give_in(suspect, rules);
         }
     }
 
-    /// Takes in an acknowledged write of this candidate's own.
-    pub(super) fn wrote(&mut self, now: Moment, revision: u64, record: Record) {
-        let content = match record.holder {
-            Some(_) => Content::Held(record),
-            None => Content::Released(record),
-        };
-        self.suspect = None;
-        self.sighting = Some(Sighting {
-            revision,
-            content,
-            first_seen: now,
-            open_from: now,
-        });
+    /// Takes in an acknowledged write of this candidate's own, sent while `believed` was the revision of
+    /// the sighting. False if there has been news since.
+    pub(super) fn wrote(
+        &mut self,
+        now: Moment,
+        believed: u64,
+        (revision, record): (u64, Record),
+        rules: &mut Rules<'_>,
+    ) -> bool {
+        if self.revision() > revision {
+            if self.revision() != believed {
+                return false;
+            }
+            // It expected an absent key, and got one, where a later revision had been.
+            rules.notices.push(Notice::DataLost { seen: believed, found: revision });
+        }
+        let content = Content::of(record);
+        self.believe(rules.sight(now, revision, content, self.last_lease));
+        true
     }
 
-    /// The lease that an unseen holder after the sighted one is granted.
-    fn lease_to_honour(&self) -> Duration {
-        self.last_lease.max(self.lease())
+    /// Drops what was suspected, since a write that relied on it was refused.
+    pub(super) fn trust_the_sighting(&mut self) {
+        self.suspect = None;
     }
 
     fn give_in(&mut self, suspect: Sighting, rules: &mut Rules<'_>) {
@@ -191,26 +221,42 @@ impl View {
                 found: suspect.revision,
             });
         }
-        self.believe(suspect, rules);
+        self.believe(suspect);
     }
 
-    fn believe(&mut self, sighting: Sighting, rules: &mut Rules<'_>) {
+    fn believe(&mut self, sighting: Sighting) {
         match &sighting.content {
-            Content::Held(record) | Content::Released(record) => {
+            Content::Held(record) | Content::Released(record) | Content::Vacant(record) => {
                 self.last_lease = record.lease();
-                self.floor = self.floor.max(record.token_at(sighting.revision)).max(record.floor);
+                let token = record.token_at(sighting.revision);
+                self.raise_floor(token.max(record.floor));
             }
-            Content::Absent => {
-                let wait = sighting.open_from.saturating_since(sighting.first_seen);
-                let told = self.suspect.take().is_some_and(|s| s.content == Content::Absent);
-                if !told && wait > Duration::ZERO {
-                    rules.notices.push(Notice::KeyAbsent { wait });
-                }
-            }
-            Content::Garbage(_) => {}
+            Content::Absent | Content::Garbage(..) => {}
         }
         self.suspect = None;
         self.sighting = Some(sighting);
+    }
+}
+
+impl Sighting {
+    /// Whether it is believed once it has stood alone, rather than put to the test by a write.
+    fn is_promoted(&self, trust_absent_key: bool) -> bool {
+        trust_absent_key || !self.is_traceless()
+    }
+
+    /// Whether the server has no message of the key at all.
+    fn is_traceless(&self) -> bool {
+        self.revision == 0
+    }
+}
+
+impl Content {
+    fn of(record: Record) -> Self {
+        match &record.holder {
+            Some(_) => Self::Held(record),
+            None if record.vacant => Self::Vacant(record),
+            None => Self::Released(record),
+        }
     }
 }
 
@@ -225,19 +271,18 @@ pub(super) struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    fn parse(&mut self, value: Option<Vec<u8>>) -> Content {
-        let Some(bytes) = value else {
-            return Content::Absent;
-        };
-        match Record::decode(&bytes) {
-            Ok(record) if record.holder.is_some() => Content::Held(record),
-            Ok(record) => Content::Released(record),
-            Err(_) => Content::Garbage(bytes),
+    fn parse(&mut self, revision: u64, value: Option<Vec<u8>>) -> Content {
+        match value {
+            None => Content::Absent,
+            Some(bytes) => match Record::decode(revision, &bytes) {
+                Ok(record) => Content::of(record),
+                Err(why) => Content::Garbage(bytes, why),
+            },
         }
     }
 
-    /// As [`sight`](Self::sight), for a state that older or newer news may still refute: it has to
-    /// stand alone for one lease at least.
+    /// As [`sight`](Self::sight), for a state that newer news may still refute: it has to stand alone for
+    /// one lease at least.
     fn suspect(
         &mut self,
         now: Moment,
@@ -246,13 +291,14 @@ impl Rules<'_> {
         last_lease: Duration,
     ) -> Sighting {
         let mut suspect = self.sight(now, revision, content, last_lease);
-        if !(self.trust_absent_key && suspect.content == Content::Absent) {
+        // A write settles at once whether a key has vanished: it expects that, and grants nothing.
+        if !suspect.is_traceless() {
             suspect.open_from = suspect.open_from.max(now + self.timing.lease);
         }
         suspect
     }
 
-    /// Judges from when a key that is first seen like this may be taken over.
+    /// Judges from when a key that is first seen like this may be written.
     fn sight(
         &mut self,
         now: Moment,
@@ -261,24 +307,30 @@ impl Rules<'_> {
         last_lease: Duration,
     ) -> Sighting {
         let delay = self.timing.campaign_after(self.rng);
-        let open_from = match &content {
-            Content::Held(record) if record.session == self.session => now,
-            Content::Held(record) => self.timing.held_until(now, record.lease()) + delay,
-            Content::Released(_) => now + delay,
-            Content::Absent if self.trust_absent_key => now + delay,
-            Content::Absent => self.timing.absent_until(now, last_lease) + delay,
-            Content::Garbage(bytes) => {
-                if let Err(why) = Record::decode(bytes) {
-                    self.notices.push(Notice::Garbage { revision, why });
-                }
-                self.timing.garbage_until(now) + delay
+        let wait_until = match &content {
+            Content::Held(record) if record.session == self.session => {
+                return Sighting { revision, content, first_seen: now, open_from: now };
+            }
+            Content::Held(record) => self.timing.held_until(now, record.lease()),
+            Content::Vacant(record) => self.timing.unknown_until(now, record.lease()),
+            Content::Released(_) => now,
+            Content::Absent if self.trust_absent_key || revision == 0 => now,
+            Content::Absent => self.timing.unknown_until(now, last_lease),
+            Content::Garbage(_, why) => {
+                let why = why.clone();
+                self.notices.push(Notice::Garbage { revision, why });
+                self.timing.unknown_until(now, last_lease)
             }
         };
+        if content == Content::Absent && !self.trust_absent_key {
+            let wait = self.timing.unknown_lease(last_lease);
+            self.notices.push(Notice::KeyAbsent { wait });
+        }
         Sighting {
             revision,
             content,
             first_seen: now,
-            open_from,
+            open_from: wait_until + delay,
         }
     }
 }

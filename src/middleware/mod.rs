@@ -1,1 +1,78 @@
-//! The gate as a tower middleware.
+//! The gate as a tower middleware: requests reach the service while this node leads.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use axum::{Router, routing::get};
+//! use noleader::{LeaderHandle, LeaderOnlyLayer, Term};
+//!
+//! async fn list() -> &'static str {
+//!     "served by every node"
+//! }
+//!
+//! # #[cfg(feature = "axum")]
+//! async fn create(term: Term) -> String {
+//!     format!("written with the fencing token {}", term.token())
+//! }
+//! # #[cfg(not(feature = "axum"))] async fn create() {}
+//!
+//! let client = async_nats::connect("localhost:4222").await?;
+//! let leader = LeaderHandle::builder("orders", "writer").start(client).await?;
+//! let app: Router = Router::new()
+//!     .route("/orders", get(list).post(create))
+//!     .layer(LeaderOnlyLayer::new(leader.clone()).writes_only());
+//! # Ok(()) }
+//! ```
+//!
+//! A [`LeaderOnlyLayer<A, M>`](LeaderOnlyLayer) has two parts: what is done with a request while the gate
+//! is shut ([`Reject`] or [`Fail`]), and which requests the gate applies to ([`EveryRequest`],
+//! [`WritesOnly`], [`When`], [`NotReady`]).
+//!
+//! # What is promised
+//!
+//! - The gate is checked in `call`, at that instant, whatever `poll_ready` said before. A request that was
+//!   refused has not reached the inner service.
+//! - An admitted request holds up the release of the lease until its response body ends or is dropped, for
+//!   the drain timeout at most. An upgraded connection, such as a WebSocket, is not part of the body: end
+//!   it by [`Term::cancellation`](crate::Term::cancellation).
+//! - An admitted HTTP request carries its [`Term`](crate::Term) in its extensions; one that the gate does
+//!   not apply to carries none.
+//! - The layer holds a [`LeaderHandle`](crate::LeaderHandle), so that the election goes on for as long as
+//!   the service lives. Call [`shutdown`](crate::LeaderHandle::shutdown) to leave it before.
+//!
+//! # Code map
+//!
+//! - `layer`, `service`: what a user builds, and what it builds.
+//! - `matcher`: which requests are gated; `wait`: a readiness that waits for the gate.
+//! - `action`: what is done with a request while the gate is shut; `reject`, `fail`: one each.
+//! - `future`, `body`: they carry the admission to the end of the response.
+//! - `answer`: what a rejection looks like over HTTP and over gRPC.
+//! - `axum`, `tonic`: what these two need on top.
+
+mod action;
+mod answer;
+#[cfg(feature = "axum")]
+mod axum;
+mod body;
+mod fail;
+mod future;
+mod layer;
+mod matcher;
+mod reject;
+mod service;
+#[cfg(feature = "tonic")]
+mod tonic;
+mod wait;
+
+#[cfg(feature = "axum")]
+pub use self::axum::MissingTerm;
+pub use self::{
+    action::FollowerAction,
+    answer::Rejection,
+    body::ResponseBody,
+    fail::Fail,
+    future::ResponseFuture,
+    layer::LeaderOnlyLayer,
+    matcher::{EveryRequest, Matcher, NotReady, When, WritesOnly},
+    reject::Reject,
+    service::LeaderOnly,
+};

@@ -1,1 +1,6 @@
-//! Tests of the protocol core.
+//! Tests of the protocol core: each rule by the exact list of actions that it gives.
+
+mod harness;
+mod random_walk;
+mod simulation;
+mod suspects;

@@ -1,0 +1,221 @@
+//! Long walks over arbitrary inputs, in any order: what holds whatever happens.
+
+use super::{super::*, harness::*};
+use crate::clock::Moment;
+
+const SEEDS: u64 = 300;
+const STEPS: usize = 300;
+
+#[test]
+fn a_walk_never_panics_never_spins_and_never_falls_asleep() {
+    for seed in 0..SEEDS {
+        let mut walk = Walk::new(seed);
+        for _ in 0..STEPS {
+            walk.step();
+            let asleep = walk.d.machine.poll_timeout().is_none();
+            let stopped = walk.d.machine.role() == Role::Stopped;
+            assert_eq!(asleep, stopped, "seed {seed}");
+            walk.drain_ticks();
+        }
+    }
+}
+
+#[test]
+fn every_step_down_and_every_shutdown_is_settled_once() {
+    for seed in 0..SEEDS {
+        let mut walk = Walk::new(seed);
+        for _ in 0..STEPS {
+            walk.step();
+            if walk.rng.u8(0..40) == 0 {
+                let input = walk.one_of([Input::StepDown, Input::Shutdown]);
+                walk.unsettled = true;
+                walk.feed(input);
+                if walk.rng.bool() {
+                    walk.sleep_until_settled(seed);
+                }
+            }
+        }
+    }
+}
+
+/// One machine, and what its actions so far allow next.
+struct Walk {
+    d: Driver,
+    rng: fastrand::Rng,
+    revision: u64,
+    gate: Gate,
+    unsettled: bool,
+    returned: bool,
+    token: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Gate {
+    None,
+    Begun,
+    Open,
+    Closed,
+}
+
+impl Walk {
+    fn new(seed: u64) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let candidate = Candidate {
+            warm_up: rng.bool(),
+            observer: rng.u8(0..8) == 0,
+            trust_absent_key: rng.u8(0..4) == 0,
+            ..candidate()
+        };
+        Self {
+            d: Driver::seeded(candidate, seed),
+            rng,
+            revision: 7,
+            gate: Gate::None,
+            unsettled: false,
+            returned: false,
+            token: 0,
+        }
+    }
+
+    fn step(&mut self) {
+        self.pass_time();
+        let input = self.input();
+        self.feed(input);
+    }
+
+    fn pass_time(&mut self) {
+        let timeout = self.d.machine.poll_timeout().unwrap_or(self.d.now);
+        self.d.now = match self.rng.u8(0..8) {
+            0..4 => self.d.now + ms(self.rng.u64(0..50)),
+            4..7 => timeout.max(self.d.now),
+            _ => self.d.now + ms(self.rng.u64(0..2 * LEASE)),
+        };
+    }
+
+    fn input(&mut self) -> Input {
+        let attempt = self.d.attempt() - u64::from(self.rng.u8(0..10) == 0 && self.d.attempt() > 0);
+        let token = self.d.machine.token().unwrap_or(self.token);
+        match self.rng.u8(0..20) {
+            0..6 => Input::Tick,
+            6..8 => Input::Pushed(self.seen()),
+            8..11 => {
+                let seen = (self.rng.u8(0..5) > 0).then(|| self.seen());
+                Input::Read { attempt, seen }
+            }
+            11..16 => Input::Written {
+                attempt,
+                outcome: self.outcome(),
+            },
+            16 => Input::Warmed {
+                token,
+                ready: self.rng.bool(),
+            },
+            17 => Input::Drained { token },
+            18 => Input::Expired { token },
+            _ => Input::Tick,
+        }
+    }
+
+    fn outcome(&mut self) -> Outcome {
+        match self.rng.u8(0..8) {
+            0..5 => {
+                self.revision += self.rng.u64(1..3);
+                Outcome::Acknowledged(self.revision - self.rng.u64(0..8).saturating_sub(6))
+            }
+            5 => Outcome::Conflict,
+            6 => Outcome::Failed,
+            _ => Outcome::Unknown,
+        }
+    }
+
+    fn seen(&mut self) -> Observation {
+        self.revision += self.rng.u64(0..3);
+        let revision = self.revision - self.rng.u64(0..=2).min(self.revision);
+        match self.rng.u8(0..6) {
+            0 => holds(revision, &theirs(LEASE).renewed(revision, 1)),
+            1 => holds(revision, &released()),
+            2 => holds(revision, &mine(revision)),
+            3 => absent(revision),
+            4 => absent(0),
+            _ => garbage(revision),
+        }
+    }
+
+    fn one_of<const N: usize>(&mut self, inputs: [Input; N]) -> Input {
+        let chosen = self.rng.usize(0..N);
+        inputs.into_iter().nth(chosen).unwrap()
+    }
+
+    fn feed(&mut self, input: Input) -> Vec<Action> {
+        let actions = self.d.feed(input);
+        for action in &actions {
+            self.follow(action);
+        }
+        actions
+    }
+
+    /// Each arm is headed by what must have come before.
+    fn follow(&mut self, action: &Action) {
+        self.gate = match (self.gate, action) {
+            (Gate::None, Action::Begin { token, deadline }) => {
+                assert!(*token > self.token && *deadline > self.d.now);
+                self.token = *token;
+                Gate::Begun
+            }
+            (Gate::Begun, Action::WarmUp) => Gate::Begun,
+            (Gate::Begun, Action::Open) => Gate::Open,
+            (Gate::Begun | Gate::Open, Action::Close) => Gate::Closed,
+            (gate, Action::Extend { deadline }) if gate != Gate::None => {
+                assert!(*deadline > self.d.now);
+                gate
+            }
+            (gate, Action::End { why }) if gate != Gate::None => {
+                self.returned = *why == Ended::Released;
+                Gate::None
+            }
+            (Gate::None, Action::Settled(_)) => {
+                assert!(self.unsettled || self.returned, "settled twice");
+                self.unsettled = false;
+                self.returned = false;
+                Gate::None
+            }
+            (gate, Action::Write { record, .. }) => {
+                assert!(record.holder.is_some() || gate == Gate::None);
+                gate
+            }
+            (gate, Action::Read { .. } | Action::Notice(_)) => gate,
+            (gate, action) => panic!("{action:?} while {gate:?}"),
+        };
+    }
+
+    /// A tick that finds nothing to do leaves nothing to do.
+    fn drain_ticks(&mut self) {
+        for _ in 0..4 {
+            self.feed(Input::Tick);
+            if self
+                .d
+                .machine
+                .poll_timeout()
+                .is_none_or(|at| at > self.d.now)
+            {
+                return;
+            }
+        }
+        panic!("a busy loop");
+    }
+
+    /// Without any answer.
+    fn sleep_until_settled(&mut self, seed: u64) {
+        let latest = self.d.now + ms(DRAIN_TIMEOUT + 3 * REQUEST_TIMEOUT);
+        while self.unsettled {
+            let at = self
+                .d
+                .machine
+                .poll_timeout()
+                .unwrap_or(Moment::from_nanos(u64::MAX));
+            assert!(at <= latest, "seed {seed}: never settled");
+            self.d.now = self.d.now.max(at);
+            self.feed(Input::Tick);
+        }
+    }
+}

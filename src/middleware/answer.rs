@@ -1,0 +1,158 @@
+use std::{fmt::Write, time::Duration};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
+};
+
+use crate::NotLeader;
+
+const REASON: HeaderName = HeaderName::from_static("noleader-reason");
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+const GRPC_RETRY_PUSHBACK_MS: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
+/// gRPC's `UNAVAILABLE`: the request was not executed and may be repeated.
+const UNAVAILABLE: HeaderValue = HeaderValue::from_static("14");
+
+/// The answer to a request that was not executed, as [`Reject`](super::Reject) describes it.
+#[derive(Debug)]
+pub struct Rejection(Response<Bytes>);
+
+impl Rejection {
+    pub(super) fn new<B>(request: &Request<B>, not_leader: &NotLeader) -> Self {
+        let mut response = if is_grpc(request.headers()) {
+            grpc(not_leader)
+        } else {
+            plain(not_leader, request.method())
+        };
+        let reason = HeaderValue::from_static(not_leader.reason().as_str());
+        response.headers_mut().insert(REASON, reason);
+        Self(response)
+    }
+
+    pub(super) fn into_response<B>(self, body: impl FnOnce(Bytes) -> B) -> Response<B> {
+        self.0.map(body)
+    }
+}
+
+fn plain(not_leader: &NotLeader, method: &Method) -> Response<Bytes> {
+    let text = format!("{not_leader}\n");
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let headers = response.headers_mut();
+    headers.insert(RETRY_AFTER, seconds(not_leader.retry_after()).into());
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let text_type = HeaderValue::from_static("text/plain; charset=utf-8");
+    headers.insert(CONTENT_TYPE, text_type);
+    headers.insert(CONTENT_LENGTH, text.len().into());
+    if method != Method::HEAD {
+        *response.body_mut() = text.into();
+    }
+    response
+}
+
+/// A "trailers-only" response, which is all head.
+fn grpc(not_leader: &NotLeader) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(GRPC_STATUS, UNAVAILABLE);
+    // Cannot fail: what is percent-encoded is visible ASCII and blanks.
+    if let Ok(message) = HeaderValue::try_from(percent_encode(&not_leader.to_string())) {
+        headers.insert(GRPC_MESSAGE, message);
+    }
+    headers.insert(
+        GRPC_RETRY_PUSHBACK_MS,
+        millis(not_leader.retry_after()).into(),
+    );
+    response
+}
+
+/// `application/grpc`, also with a suffix (`+proto`) or parameters, but not `application/grpc-web`, whose
+/// answers are framed otherwise.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return false;
+    };
+    let (prefix, rest) = match value.as_bytes().split_at_checked("application/grpc".len()) {
+        Some(split) => split,
+        None => return false,
+    };
+    prefix.eq_ignore_ascii_case(b"application/grpc")
+        && matches!(rest.trim_ascii_start().first(), None | Some(b'+' | b';'))
+}
+
+/// Whole seconds, rounded up, one at least.
+fn seconds(wait: Duration) -> u64 {
+    let up = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(up).max(1)
+}
+
+/// Whole milliseconds, rounded up. gRPC has them as a 32-bit integer.
+fn millis(wait: Duration) -> i32 {
+    let millis = wait.as_nanos().div_ceil(1_000_000);
+    i32::try_from(millis).unwrap_or(i32::MAX)
+}
+
+/// As gRPC has it: all but the visible ASCII characters and the blank, and the percent sign itself.
+fn percent_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b' '..=b'~' if byte != b'%' => encoded.push(char::from(byte)),
+            // Writing to a string cannot fail.
+            _ => drop(write!(encoded, "%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Reason;
+
+    #[test]
+    fn waits_are_rounded_up() {
+        let in_seconds = |millis| seconds(Duration::from_millis(millis));
+        assert_eq!([0, 1, 999, 1000, 1001].map(in_seconds), [1, 1, 1, 1, 2]);
+        assert_eq!(seconds(Duration::MAX), u64::MAX);
+
+        let in_millis = |micros| millis(Duration::from_micros(micros));
+        assert_eq!([0, 1, 1000, 1001].map(in_millis), [0, 1, 1, 2]);
+        assert_eq!(millis(Duration::MAX), i32::MAX);
+    }
+
+    #[test]
+    fn messages_are_percent_encoded() {
+        assert_eq!(percent_encode("it leads: 100 ~"), "it leads: 100 ~");
+        assert_eq!(percent_encode("100 %\r\n\u{7f}ü"), "100 %25%0D%0A%7F%C3%BC");
+    }
+
+    #[test]
+    fn a_content_type_of_any_bytes_is_looked_at() {
+        for value in [&b"application/grp"[..], b"application/gr\xff\xffc", b"\xff"] {
+            let value = HeaderValue::from_bytes(value).unwrap();
+            assert!(!is_grpc(&HeaderMap::from_iter([(CONTENT_TYPE, value)])));
+        }
+    }
+
+    #[test]
+    fn a_rejection_has_the_wait_that_was_asked_for() {
+        let not_leader = NotLeader::new(Reason::NoLeader, None, Duration::from_millis(1500));
+        let headers = |request: Request<()>| {
+            Rejection::new(&request, &not_leader)
+                .0
+                .into_parts()
+                .0
+                .headers
+        };
+        assert_eq!(headers(Request::default())[RETRY_AFTER], "2");
+        let grpc = Request::builder().header(CONTENT_TYPE, "application/grpc");
+        assert_eq!(
+            headers(grpc.body(()).unwrap())[GRPC_RETRY_PUSHBACK_MS],
+            "1500"
+        );
+    }
+}

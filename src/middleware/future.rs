@@ -1,0 +1,111 @@
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::Response;
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use super::{Rejection, ResponseBody};
+use crate::{Admission, NotLeader};
+
+pin_project! {
+    /// The future of [`LeaderOnly`](super::LeaderOnly): the inner service's, `F`, or a refusal, `R`.
+    ///
+    /// It holds the request's admission, so that dropping it gives the request up.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, R = Rejection> {
+        #[pin]
+        state: State<F, R>,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = StateProj]
+    enum State<F, R> {
+        Inner {
+            #[pin]
+            future: F,
+            // Dropped after the future: until then the request is under way.
+            admission: Option<Admission>,
+        },
+        Refused {
+            refusal: Option<R>,
+        },
+    }
+}
+
+impl<F, R> ResponseFuture<F, R> {
+    #[inline]
+    pub(super) fn inner(future: F, admission: Option<Admission>) -> Self {
+        Self {
+            state: State::Inner { future, admission },
+        }
+    }
+
+    pub(super) fn refused(refusal: R) -> Self {
+        Self {
+            state: State::Refused {
+                refusal: Some(refusal),
+            },
+        }
+    }
+}
+
+/// Of [`Reject`](super::Reject).
+impl<F, B, E> Future for ResponseFuture<F, Rejection>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+    B::Data: From<Bytes>,
+{
+    type Output = Result<Response<ResponseBody<B>>, E>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProj::Inner { future, admission } => {
+                let response = ready!(future.poll(cx));
+                let admission = admission.take();
+                Poll::Ready(response.map(|r| r.map(|body| ResponseBody::new(body, admission))))
+            }
+            StateProj::Refused { refusal } => {
+                Poll::Ready(Ok(take(refusal).into_response(ResponseBody::text)))
+            }
+        }
+    }
+}
+
+/// Of [`Fail`](super::Fail).
+impl<F, T, E> Future for ResponseFuture<F, NotLeader>
+where
+    F: Future<Output = Result<T, E>>,
+    E: From<NotLeader>,
+{
+    type Output = Result<T, E>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProj::Inner { future, admission } => {
+                let response = ready!(future.poll(cx));
+                *admission = None;
+                Poll::Ready(response)
+            }
+            StateProj::Refused { refusal } => Poll::Ready(Err(take(refusal).into())),
+        }
+    }
+}
+
+#[track_caller]
+fn take<R>(refusal: &mut Option<R>) -> R {
+    match refusal.take() {
+        Some(refusal) => refusal,
+        None => panic!("`ResponseFuture` polled after completion"),
+    }
+}

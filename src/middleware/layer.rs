@@ -1,0 +1,139 @@
+use tower_layer::Layer;
+
+use super::{EveryRequest, Fail, LeaderOnly, NotReady, Reject, When, WritesOnly};
+use crate::LeaderHandle;
+
+/// Lets requests through while this node leads.
+///
+/// `A` is what is done with a request while the gate is shut, `M` which requests the gate applies to.
+///
+/// ```
+/// use noleader::{LeaderHandle, LeaderOnlyLayer};
+/// use tower::ServiceBuilder;
+///
+/// # fn example<S>(leader: LeaderHandle, orders: S) {
+/// let service = ServiceBuilder::new()
+///     .layer(LeaderOnlyLayer::new(leader).writes_only())
+///     .service(orders);
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a layer does nothing until it is put around a service"]
+pub struct LeaderOnlyLayer<A = Reject, M = EveryRequest> {
+    handle: LeaderHandle,
+    action: A,
+    matcher: M,
+}
+
+impl LeaderOnlyLayer {
+    /// Gates every request, and rejects with a response while the gate is shut.
+    ///
+    /// An HTTP request is answered 503, a gRPC request `UNAVAILABLE`; see [`Reject`]. The error type of
+    /// the service stays what it is.
+    pub fn new(handle: LeaderHandle) -> Self {
+        Self {
+            handle,
+            action: Reject,
+            matcher: EveryRequest,
+        }
+    }
+}
+
+impl<M> LeaderOnlyLayer<Reject, M> {
+    /// Fails instead of responding: for any service, HTTP or not, whose error is
+    /// `From<`[`NotLeader`](crate::NotLeader)`>`. See [`Fail`].
+    ///
+    /// ```
+    /// use noleader::{LeaderHandle, LeaderOnlyLayer, NotLeader};
+    /// use tower::{BoxError, ServiceBuilder, service_fn};
+    ///
+    /// # fn example(leader: LeaderHandle) {
+    /// let service = ServiceBuilder::new()
+    ///     .layer(LeaderOnlyLayer::new(leader).fail())
+    ///     .service(service_fn(|order: u64| async move { Ok::<_, BoxError>(order + 1) }));
+    /// # }
+    /// ```
+    pub fn fail(self) -> LeaderOnlyLayer<Fail, M> {
+        LeaderOnlyLayer {
+            handle: self.handle,
+            action: Fail,
+            matcher: self.matcher,
+        }
+    }
+}
+
+impl<A> LeaderOnlyLayer<A> {
+    /// Gates the requests that may write: all but `GET`, `HEAD`, `OPTIONS` and `TRACE`, which pass.
+    ///
+    /// A gRPC request is a `POST`, whatever its method does, and so it is gated.
+    pub fn writes_only(self) -> LeaderOnlyLayer<A, WritesOnly> {
+        self.matching(WritesOnly)
+    }
+
+    /// Gates the requests for which `gated` is true; the others pass.
+    ///
+    /// The closure runs once per request, and is cloned with the service.
+    ///
+    /// ```
+    /// use axum::body::Body;
+    /// use http::Request;
+    /// use noleader::{LeaderHandle, LeaderOnlyLayer};
+    ///
+    /// # fn example(leader: LeaderHandle) {
+    /// let layer = LeaderOnlyLayer::new(leader)
+    ///     .when(|request: &Request<Body>| request.uri().path().starts_with("/admin"));
+    /// # }
+    /// ```
+    pub fn when<F, Req>(self, gated: F) -> LeaderOnlyLayer<A, When<F>>
+    where
+        F: Fn(&Req) -> bool,
+    {
+        self.matching(When(gated))
+    }
+
+    /// Gates every request, and is not ready while the gate is shut: `poll_ready` is pending, and wakes
+    /// when it opens.
+    ///
+    /// This goes with tower's `LoadShed`, `Buffer` and `Balance`. An axum router and a hyper server are
+    /// always ready, and call `poll_ready` once they have a request: there it parks each request until
+    /// this node leads, without a limit. Once the election has stopped the service is ready and rejects,
+    /// or with [`fail`](Self::fail) its `poll_ready` fails, so that `Balance` drops it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use noleader::{LeaderHandle, LeaderOnlyLayer};
+    /// use tower::{BoxError, ServiceBuilder, service_fn};
+    ///
+    /// # fn example(leader: LeaderHandle) {
+    /// // Answers at once with `Overloaded` on a follower.
+    /// let service = ServiceBuilder::new()
+    ///     .load_shed()
+    ///     .layer(LeaderOnlyLayer::new(leader).not_ready().fail())
+    ///     .service(service_fn(|order: u64| async move { Ok::<_, BoxError>(order + 1) }));
+    /// # }
+    /// ```
+    pub fn not_ready(self) -> LeaderOnlyLayer<A, NotReady> {
+        self.matching(NotReady::new())
+    }
+
+    fn matching<M>(self, matcher: M) -> LeaderOnlyLayer<A, M> {
+        LeaderOnlyLayer {
+            handle: self.handle,
+            action: self.action,
+            matcher,
+        }
+    }
+}
+
+impl<S, A: Clone, M: Clone> Layer<S> for LeaderOnlyLayer<A, M> {
+    type Service = LeaderOnly<S, A, M>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        LeaderOnly::new(
+            inner,
+            self.handle.clone(),
+            self.action.clone(),
+            self.matcher.clone(),
+        )
+    }
+}

@@ -1,0 +1,149 @@
+use std::{
+    any::type_name,
+    fmt,
+    task::{Context, Poll},
+};
+
+use http::{Method, Request};
+
+use super::wait::{Gate, Wait};
+use crate::LeaderHandle;
+
+/// Which requests the gate applies to. Implemented by [`EveryRequest`], [`WritesOnly`], [`When`] and
+/// [`NotReady`], and by nothing else.
+pub trait Matcher<Req>: sealed::Readiness {
+    #[doc(hidden)]
+    fn gates(&self, request: &Req) -> bool;
+}
+
+pub(super) mod sealed {
+    use super::{Context, Gate, LeaderHandle, Poll};
+
+    /// What the gate has to do with a service's readiness: by default, nothing.
+    pub trait Readiness {
+        /// Whether to go on to the inner service.
+        #[inline]
+        fn poll_gate(&mut self, _: &LeaderHandle, _: &mut Context<'_>) -> Poll<Gate> {
+            Poll::Ready(Gate::Open)
+        }
+
+        /// Waits for the moment to ask [`poll_gate`](Self::poll_gate) again.
+        #[inline]
+        fn poll_change(&mut self, _: &LeaderHandle, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Pending
+        }
+    }
+}
+
+/// The gate applies to every request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EveryRequest;
+
+impl sealed::Readiness for EveryRequest {}
+
+impl<Req> Matcher<Req> for EveryRequest {
+    #[inline]
+    fn gates(&self, _: &Req) -> bool {
+        true
+    }
+}
+
+/// The gate applies to all methods but `GET`, `HEAD`, `OPTIONS` and `TRACE`, from
+/// [`LeaderOnlyLayer::writes_only`](super::LeaderOnlyLayer::writes_only).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WritesOnly;
+
+impl sealed::Readiness for WritesOnly {}
+
+impl<B> Matcher<Request<B>> for WritesOnly {
+    #[inline]
+    fn gates(&self, request: &Request<B>) -> bool {
+        !matches!(
+            *request.method(),
+            Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
+        )
+    }
+}
+
+/// The gate applies where a closure says so, from [`LeaderOnlyLayer::when`](super::LeaderOnlyLayer::when).
+#[derive(Clone, Copy)]
+pub struct When<F>(pub(super) F);
+
+impl<F> sealed::Readiness for When<F> {}
+
+impl<F, Req> Matcher<Req> for When<F>
+where
+    F: Fn(&Req) -> bool,
+{
+    #[inline]
+    fn gates(&self, request: &Req) -> bool {
+        (self.0)(request)
+    }
+}
+
+impl<F> fmt::Debug for When<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "When({})", type_name::<F>())
+    }
+}
+
+/// The gate applies to every request, and to the service's readiness, from
+/// [`LeaderOnlyLayer::not_ready`](super::LeaderOnlyLayer::not_ready).
+#[derive(Clone, Debug)]
+pub struct NotReady {
+    wait: Wait,
+}
+
+impl NotReady {
+    pub(super) fn new() -> Self {
+        Self {
+            wait: Wait::default(),
+        }
+    }
+}
+
+impl sealed::Readiness for NotReady {
+    #[inline]
+    fn poll_gate(&mut self, handle: &LeaderHandle, cx: &mut Context<'_>) -> Poll<Gate> {
+        self.wait
+            .poll_gate(|| handle.is_leader(), || handle.status(), cx)
+    }
+
+    fn poll_change(&mut self, handle: &LeaderHandle, cx: &mut Context<'_>) -> Poll<()> {
+        self.wait.poll_change(|| handle.status(), cx)
+    }
+}
+
+impl<Req> Matcher<Req> for NotReady {
+    #[inline]
+    fn gates(&self, _: &Req) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_are_what_is_not_known_to_be_safe() {
+        let gated = |method: &str| {
+            let request = Request::builder().method(method).body(()).unwrap();
+            WritesOnly.gates(&request)
+        };
+        for safe in ["GET", "HEAD", "OPTIONS", "TRACE"] {
+            assert!(!gated(safe), "{safe}");
+        }
+        for unsafe_ in ["POST", "PUT", "PATCH", "DELETE", "CONNECT", "PURGE", "get"] {
+            assert!(gated(unsafe_), "{unsafe_}");
+        }
+    }
+
+    #[test]
+    fn a_closure_decides_on_any_request() {
+        let odd = When(|number: &u32| number % 2 == 1);
+        assert!(odd.gates(&1));
+        assert!(!odd.gates(&2));
+        assert!(format!("{odd:?}").starts_with("When("));
+    }
+}

@@ -1,0 +1,60 @@
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::{FollowerAction, Rejection, ResponseBody, ResponseFuture, action::sealed::Sealed};
+use crate::{Admission, LeaderHandle, NotLeader};
+
+/// While the gate is shut a request is answered, so that the service's error type stays what it is. The
+/// default.
+///
+/// | request | answer |
+/// |---|---|
+/// | HTTP | 503, `retry-after` in whole seconds, `cache-control: no-store`, `noleader-reason`, one line of text |
+/// | gRPC | HTTP 200 without a body, `grpc-status: 14` (`UNAVAILABLE`), `grpc-message`, `grpc-retry-pushback-ms`, `noleader-reason` |
+///
+/// `noleader-reason` is one of `not_leader`, `no_leader`, `warming`, `draining` and `stopped`. A request
+/// is gRPC if its content type is `application/grpc`, also with a suffix such as `+proto`. gRPC-Web
+/// (`application/grpc-web`) is answered as HTTP: its clients have `UNAVAILABLE` stand for a 503.
+///
+/// The response body is a [`ResponseBody`], which needs chunks that are made from [`Bytes`], as those of
+/// axum, tonic and hyper are.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reject;
+
+impl Sealed for Reject {}
+
+impl<S, ReqBody, ResBody> FollowerAction<S, Request<ReqBody>> for Reject
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Body,
+    ResBody::Data: From<Bytes>,
+{
+    type Response = Response<ResponseBody<ResBody>>;
+    type Future = ResponseFuture<S::Future>;
+
+    #[inline]
+    fn pass(&self, inner: &mut S, request: Request<ReqBody>) -> Self::Future {
+        ResponseFuture::inner(inner.call(request), None)
+    }
+
+    #[inline]
+    fn admit(
+        &self,
+        inner: &mut S,
+        mut request: Request<ReqBody>,
+        admission: Admission,
+    ) -> Self::Future {
+        request.extensions_mut().insert(admission.term().clone());
+        ResponseFuture::inner(inner.call(request), Some(admission))
+    }
+
+    fn refuse(&self, request: Request<ReqBody>, not_leader: NotLeader) -> Self::Future {
+        ResponseFuture::refused(Rejection::new(&request, &not_leader))
+    }
+
+    fn stopped(&self, _: &LeaderHandle) -> Result<(), S::Error> {
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+use std::task::{Context, Poll};
+
+use tower_service::Service;
+
+use super::{EveryRequest, FollowerAction, Matcher, Reject, wait::Gate};
+use crate::LeaderHandle;
+
+/// A service that is reached while this node leads, from [`LeaderOnlyLayer`](super::LeaderOnlyLayer).
+///
+/// Clones share the election, and start unready.
+#[derive(Clone, Debug)]
+pub struct LeaderOnly<S, A = Reject, M = EveryRequest> {
+    inner: S,
+    handle: LeaderHandle,
+    action: A,
+    matcher: M,
+}
+
+impl<S, A, M> LeaderOnly<S, A, M> {
+    pub(super) fn new(inner: S, handle: LeaderHandle, action: A, matcher: M) -> Self {
+        Self {
+            inner,
+            handle,
+            action,
+            matcher,
+        }
+    }
+
+    /// The service behind the gate.
+    #[must_use]
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service behind the gate. A call to it is not checked.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Takes the gate away.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, A, M, Req> Service<Req> for LeaderOnly<S, A, M>
+where
+    S: Service<Req>,
+    A: FollowerAction<S, Req>,
+    M: Matcher<Req>,
+{
+    type Response = A::Response;
+    type Error = S::Error;
+    type Future = A::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        loop {
+            // The gate comes first, so that a follower does not keep a permit of the inner service.
+            match self.matcher.poll_gate(&self.handle, cx) {
+                Poll::Ready(Gate::Open) => {}
+                // Nothing will be admitted any more, so that the inner service is not needed.
+                Poll::Ready(Gate::Stopped) => {
+                    return Poll::Ready(self.action.stopped(&self.handle));
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+            match self.inner.poll_ready(cx) {
+                Poll::Ready(ready) => return Poll::Ready(ready),
+                // The gate may shut before the inner service is ready.
+                Poll::Pending => std::task::ready!(self.matcher.poll_change(&self.handle, cx)),
+            }
+        }
+    }
+
+    #[inline]
+    fn call(&mut self, request: Req) -> A::Future {
+        if !self.matcher.gates(&request) {
+            return self.action.pass(&mut self.inner, request);
+        }
+        match self.handle.admit() {
+            Ok(admission) => self.action.admit(&mut self.inner, request, admission),
+            Err(not_leader) => self.action.refuse(request, not_leader),
+        }
+    }
+}

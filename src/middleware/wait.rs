@@ -1,0 +1,184 @@
+use std::task::{Context, Poll, ready};
+
+use tokio::sync::watch;
+use tokio_util::sync::ReusableBoxFuture;
+
+use crate::Status;
+
+type Receiver = watch::Receiver<Status>;
+
+/// How a gate was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Open, or of no concern.
+    Open,
+    /// Shut for good.
+    Stopped,
+}
+
+/// Waits for a gate to open. A clone waits for itself.
+///
+/// The status only says when to look at the gate again: it lags behind the gate, which shuts by itself.
+#[derive(Debug, Default)]
+pub(super) struct Wait {
+    /// The next change of the status after the one that was looked at last.
+    change: Option<ReusableBoxFuture<'static, (Receiver, bool)>>,
+    stopped: bool,
+}
+
+impl Wait {
+    /// Waits until the gate is open, or will not open any more.
+    pub(super) fn poll_gate(
+        &mut self,
+        is_open: impl Fn() -> bool,
+        subscribe: impl Fn() -> Receiver,
+        cx: &mut Context<'_>,
+    ) -> Poll<Gate> {
+        loop {
+            if is_open() {
+                return Poll::Ready(Gate::Open);
+            }
+            if self.stopped {
+                return Poll::Ready(Gate::Stopped);
+            }
+            ready!(self.poll_change(&subscribe, cx));
+        }
+    }
+
+    /// Waits until the status is another than at the last look.
+    ///
+    /// The first look counts as a change: what happened before it was not waited for, so that the caller
+    /// has to look at the gate once more.
+    pub(super) fn poll_change(
+        &mut self,
+        subscribe: impl Fn() -> Receiver,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let (mut status, alive) = match &mut self.change {
+            Some(change) => ready!(change.poll(cx)),
+            None => (subscribe(), true),
+        };
+        self.stopped = !alive || *status.borrow_and_update() == Status::Stopped;
+        let next = async move {
+            let alive = status.changed().await.is_ok();
+            (status, alive)
+        };
+        match &mut self.change {
+            Some(change) => change.set(next),
+            None => self.change = Some(ReusableBoxFuture::new(next)),
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Clone for Wait {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use tokio_test::{assert_pending, assert_ready_eq, task};
+
+    use super::*;
+
+    const FOLLOWER: Status = Status::Follower { leader: None };
+
+    /// A gate and its status, which move as the background task moves them: the gate first.
+    struct Fake {
+        open: Cell<bool>,
+        status: watch::Sender<Status>,
+    }
+
+    impl Fake {
+        fn new(status: Status) -> Self {
+            Self {
+                open: Cell::new(false),
+                status: watch::Sender::new(status),
+            }
+        }
+
+        fn open(&self) {
+            self.open.set(true);
+            self.status.send_replace(Status::Leader);
+        }
+    }
+
+    fn poll(task: &mut task::Spawn<()>, wait: &mut Wait, fake: &Fake) -> Poll<Gate> {
+        task.enter(|cx, _| wait.poll_gate(|| fake.open.get(), || fake.status.subscribe(), cx))
+    }
+
+    #[test]
+    fn an_opening_just_before_the_subscription_is_not_missed() {
+        let (fake, mut wait) = (Fake::new(FOLLOWER), Wait::default());
+        let gate = task::spawn(()).enter(|cx, _| {
+            let subscribe = || {
+                fake.open();
+                fake.status.subscribe()
+            };
+            wait.poll_gate(|| fake.open.get(), subscribe, cx)
+        });
+        assert_ready_eq!(gate, Gate::Open);
+    }
+
+    #[test]
+    fn an_opening_just_after_the_subscription_is_not_missed() {
+        let (fake, mut wait) = (Fake::new(FOLLOWER), Wait::default());
+        let looks = Cell::new(0);
+        let gate = task::spawn(()).enter(|cx, _| {
+            let is_open = || {
+                let open = fake.open.get();
+                looks.set(looks.get() + 1);
+                // Right after the second look, the one that follows the subscription.
+                if looks.get() == 2 {
+                    fake.open();
+                }
+                open
+            };
+            wait.poll_gate(is_open, || fake.status.subscribe(), cx)
+        });
+        assert_ready_eq!(gate, Gate::Open);
+    }
+
+    #[test]
+    fn a_status_that_lags_behind_the_gate_is_waited_for() {
+        let (fake, mut wait) = (Fake::new(Status::Leader), Wait::default());
+        let mut task = task::spawn(());
+        assert_pending!(poll(&mut task, &mut wait, &fake));
+        fake.status.send_replace(FOLLOWER);
+        assert!(task.is_woken());
+        assert_pending!(poll(&mut task, &mut wait, &fake));
+        fake.open();
+        assert!(task.is_woken());
+        assert_ready_eq!(poll(&mut task, &mut wait, &fake), Gate::Open);
+    }
+
+    #[test]
+    fn whoever_polled_last_is_woken() {
+        let (fake, mut wait) = (Fake::new(FOLLOWER), Wait::default());
+        let (mut first, mut second) = (task::spawn(()), task::spawn(()));
+        assert_pending!(poll(&mut first, &mut wait, &fake));
+        assert_pending!(poll(&mut second, &mut wait, &fake));
+        fake.open();
+        assert!(second.is_woken());
+    }
+
+    #[test]
+    fn stopped_and_vanished_are_the_same() {
+        let (fake, mut wait) = (Fake::new(Status::Stopped), Wait::default());
+        assert_ready_eq!(poll(&mut task::spawn(()), &mut wait, &fake), Gate::Stopped);
+
+        let (fake, mut wait) = (Fake::new(FOLLOWER), Wait::default());
+        let mut task = task::spawn(());
+        assert_pending!(poll(&mut task, &mut wait, &fake));
+        let Fake { open, status } = fake;
+        drop(status);
+        assert!(task.is_woken());
+        let subscribe = || -> Receiver { unreachable!("it has subscribed") };
+        let gate = task.enter(|cx, _| wait.poll_gate(|| open.get(), subscribe, cx));
+        assert_ready_eq!(gate, Gate::Stopped);
+    }
+}
