@@ -15,6 +15,7 @@ pub use self::{
     builder::Builder,
     error::{ConfigError, NotLeader, Reason, ReleaseError, StartError, Stopped},
     middleware::{LeaderOnly, LeaderOnlyLayer},
+    store::Storage,
     task::{Admission, LeaderHandle, LeaderInfo, Status, Term},
     worker::{Leader, RunError},
 };

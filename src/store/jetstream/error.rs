@@ -2,7 +2,7 @@ use std::{error::Error, time::Duration};
 
 use async_nats::{
     RequestError, RequestErrorKind,
-    jetstream::{self, ErrorCode},
+    jetstream::{self, ErrorCode, context},
 };
 
 use crate::store::{StoreError, WriteError};
@@ -29,12 +29,13 @@ pub(super) fn of_request(
     {
         return StoreError::JetStreamDisabled(Box::new(error));
     }
-    match cause::<RequestError>(&error).map(RequestError::kind) {
-        Some(RequestErrorKind::TimedOut) => StoreError::NoAnswer {
+    use context::RequestErrorKind::{NoResponders, TimedOut};
+    match cause::<context::RequestError>(&error).map(context::RequestError::kind) {
+        Some(TimedOut) => StoreError::NoAnswer {
             subject: subject.to_owned(),
             waited,
         },
-        Some(RequestErrorKind::NoResponders) => StoreError::JetStreamDisabled(Box::new(error)),
+        Some(NoResponders) => StoreError::JetStreamDisabled(Box::new(error)),
         _ => StoreError::Request(Box::new(error)),
     }
 }

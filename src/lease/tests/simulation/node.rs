@@ -16,6 +16,7 @@ pub(super) struct Node {
     pub(super) wake_at: Option<u64>,
     pub(super) paused_until: u64,
     pub(super) cut_until: u64,
+    pub(super) is_leaving: bool,
     pub(super) gate: Option<Gate>,
 }
 
@@ -36,6 +37,7 @@ impl Node {
             wake_at: None,
             paused_until: 0,
             cut_until: 0,
+            is_leaving: false,
             gate: None,
         };
         node.restart(rng.u64(1..));
@@ -50,6 +52,7 @@ impl Node {
         };
         self.machine = Machine::new(candidate, session);
         self.session = session;
+        self.is_leaving = false;
         self.gate = None;
     }
 
@@ -72,7 +75,7 @@ impl Node {
 
     /// Whether it would campaign with a token above `token`.
     pub(super) fn knows(&self, token: u64) -> bool {
-        self.machine.role() != Role::Stopped && self.machine.view.floor() >= token
+        !self.is_leaving && self.machine.view.floor() >= token
     }
 
     pub(super) fn begin(&mut self, token: u64, deadline: Moment) {

@@ -44,9 +44,13 @@ impl World {
     }
 
     fn command(&mut self, node: usize, input: Input) {
-        if input == Input::StepDown || self.may_die(node) {
-            self.receive_after(0, node, input);
+        if input == Input::Shutdown {
+            if !self.may_die(node) {
+                return;
+            }
+            self.nodes[node].is_leaving = true;
         }
+        self.receive_after(0, node, input);
     }
 
     /// A stopped process comes back as a new one.

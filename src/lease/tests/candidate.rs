@@ -1,0 +1,170 @@
+//! A candidate that follows: what it reads, when it campaigns, how it retries, whom it names.
+
+use std::collections::HashSet;
+
+use super::{super::*, harness::*};
+
+#[test]
+fn the_first_thing_it_does_is_a_read() {
+    let mut d = Driver::new();
+    assert_eq!(d.machine.role(), Role::Following);
+    assert!(d.machine.poll_timeout().unwrap() <= at(0));
+    assert_eq!(d.tick(), [read(1)]);
+    assert_eq!(d.machine.poll_timeout(), Some(at(REQUEST_TIMEOUT)));
+    assert_eq!(d.tick_at(REQUEST_TIMEOUT - 1), []);
+    assert_eq!(d.tick_at(REQUEST_TIMEOUT), [read(2)]);
+}
+
+#[test]
+fn a_released_record_is_taken_at_once() {
+    let mut d = Driver::new();
+    d.tick();
+    assert_eq!(
+        d.answer(holds(BEFORE, &released())),
+        [write(2, BEFORE, mine(BEFORE))]
+    );
+}
+
+#[test]
+fn a_release_that_is_pushed_is_taken_at_once() {
+    let mut d = Driver::following(&theirs(LEASE));
+    let release = theirs(LEASE).released(BEFORE);
+    assert_eq!(
+        d.at(1_000).push(holds(8, &release)),
+        [write(2, 8, mine(BEFORE))]
+    );
+}
+
+#[test]
+fn campaigns_after_a_release_are_jittered() {
+    let mut candidate = candidate();
+    candidate.timing.campaign_delay = ms(20);
+    let delays: HashSet<_> = (0..100)
+        .map(|seed| {
+            let mut d = Driver::seeded(candidate.clone(), seed);
+            d.tick();
+            d.answer(holds(BEFORE, &released()));
+            d.wake_until(is_write);
+            assert_eq!(d.written(), (BEFORE, &mine(BEFORE)));
+            d.now
+        })
+        .collect();
+    assert!(delays.len() > 90, "{}", delays.len());
+    assert!(delays.iter().all(|at_| (at(0)..=at(20)).contains(at_)));
+}
+
+#[test]
+fn a_silent_watch_is_backed_by_a_read() {
+    let mut d = Driver::following(&theirs(LEASE));
+    for _ in 0..2 {
+        let heard = d.elapsed();
+        assert_eq!(d.wake(), [read(d.attempt())]);
+        assert!((5_750..=6_750).contains(&(d.elapsed() - heard)));
+        assert_eq!(d.answer(holds(BEFORE, &theirs(LEASE))), []);
+    }
+}
+
+#[test]
+fn a_push_is_no_silence() {
+    let mut d = Driver::following(&theirs(LEASE));
+    for renewal in 1..10 {
+        let record = theirs(LEASE).renewed(BEFORE, renewal);
+        let pushed = d.at(5_500 * renewal).push(holds(BEFORE + renewal, &record));
+        assert_eq!(pushed, []);
+    }
+}
+
+#[test]
+fn a_holder_with_a_longer_lease_may_be_silent_for_longer() {
+    let mut d = Driver::following(&theirs(60_000));
+    d.wake_until(is_read);
+    assert!((23_000..=27_000).contains(&d.elapsed()), "{}", d.elapsed());
+}
+
+#[test]
+fn retries_back_off_and_never_give_up() {
+    let mut d = Driver::new();
+    d.tick();
+    for failures in 1..1_000 {
+        let failed = d.elapsed();
+        assert_eq!(d.fail_read(), []);
+        assert_eq!(d.wake(), [read(failures + 1)]);
+        let (low, high) = match failures {
+            1 => (250, 500),
+            2 => (500, 1_000),
+            _ => (750, 1_500),
+        };
+        let pause = d.elapsed() - failed;
+        assert!((low..=high).contains(&pause), "{failures}: {pause}");
+    }
+}
+
+#[test]
+fn refused_campaigns_back_off_too() {
+    let mut d = Driver::acquiring(candidate());
+    assert_eq!(d.end_write(Outcome::Failed), []);
+    assert_eq!(d.wake(), [read(3)]);
+    assert!((250..=500).contains(&d.elapsed()));
+    let written = d.elapsed();
+    assert_eq!(
+        d.answer(holds(BEFORE, &released())),
+        [write(4, BEFORE, mine(BEFORE))]
+    );
+    assert_eq!(d.end_write(Outcome::Failed), []);
+    assert_eq!(d.wake(), [read(5)]);
+    assert!((500..=1_000).contains(&(d.elapsed() - written)));
+}
+
+#[test]
+fn news_ends_a_pause_and_makes_its_read_needless() {
+    let mut d = Driver::new();
+    d.tick();
+    for _ in 0..10 {
+        d.fail_read();
+        d.wake_until(is_read);
+    }
+    assert_eq!(d.fail_read(), []);
+    assert_eq!(
+        d.push(holds(BEFORE, &released())),
+        [write(12, BEFORE, mine(BEFORE))]
+    );
+    // And the next failure is again the first.
+    let failed = d.elapsed();
+    assert_eq!(d.end_write(Outcome::Failed), []);
+    d.wake();
+    assert!((250..=500).contains(&(d.elapsed() - failed)));
+}
+
+#[test]
+fn the_holder_runs_out_with_its_lease() {
+    let mut d = Driver::following(&theirs(LEASE));
+    let holder = Holder {
+        id: "other".to_owned(),
+        address: Some("http://other".to_owned()),
+        token: BEFORE,
+    };
+    assert_eq!(d.machine.holder(at(0)), Some(holder.clone()));
+    assert_eq!(d.machine.holder(at(LEASE - 1)), Some(holder));
+    assert_eq!(d.machine.holder(at(LEASE)), None);
+    // The driver is woken then, so that it can tell.
+    while d.elapsed() < LEASE {
+        d.wake();
+    }
+    assert_eq!(d.elapsed(), LEASE);
+}
+
+#[test]
+fn nobody_is_named_who_does_not_hold_a_lease() {
+    let nobody = [
+        absent(0),
+        absent(9),
+        garbage(9),
+        holds(9, &released()),
+        holds(9, &theirs(LEASE).vacant(ms(LEASE))),
+    ];
+    for seen in nobody {
+        let d = Driver::that_read(candidate(), seen.clone());
+        assert_eq!(d.machine.holder(at(0)), None, "{seen:?}");
+    }
+    assert_eq!(Driver::leading().machine.holder(at(0)), None);
+}

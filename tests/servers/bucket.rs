@@ -1,0 +1,130 @@
+//! What others do to the bucket, and what an existing bucket has to be like.
+
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::{self, kv};
+use noleader::{StartError, Status, store::StoreError};
+use noleader_fixture::Server;
+
+use crate::support::{LEASE, Watchman, candidate, elected, ended, follows, start, until};
+
+async fn bucket(server: &Server) -> kv::Store {
+    let context = jetstream::new(server.client().await.unwrap());
+    context.get_key_value("elections").await.unwrap()
+}
+
+#[tokio::test]
+async fn a_key_deleted_by_hand_ends_the_term_at_once_and_is_waited_for() {
+    let server = Server::start().await.unwrap();
+    let a = start(&server, candidate("a")).await;
+    let old = elected(&a).await;
+    let b = start(&server, candidate("b")).await;
+    follows(&b, "a").await;
+    let watchman = Watchman::over(&[&a, &b]);
+    bucket(&server).await.delete("writer").await.unwrap();
+    ended(&old).await;
+    let begin = Instant::now();
+    let new = tokio::select! {
+        term = elected(&a) => term,
+        term = elected(&b) => term,
+    };
+    // The wait began a push before the end was seen here.
+    assert!(begin.elapsed() >= LEASE - Duration::from_millis(500), "{:?}", begin.elapsed());
+    assert!(new.token() > old.token());
+    assert!(watchman.dismiss().await > 0);
+}
+
+#[tokio::test]
+async fn a_purge_without_a_trace_ends_the_term_by_the_next_renewal() {
+    let server = Server::start().await.unwrap();
+    let a = start(&server, candidate("a")).await;
+    let old = elected(&a).await;
+    let context = jetstream::new(server.client().await.unwrap());
+    context.get_stream("KV_elections").await.unwrap().purge().await.unwrap();
+    ended(&old).await;
+    assert!(elected(&a).await.token() > old.token());
+}
+
+#[tokio::test]
+async fn a_key_overwritten_by_garbage_ends_the_term_and_is_taken_for_a_lease() {
+    let server = Server::start().await.unwrap();
+    let a = start(&server, candidate("a")).await;
+    let old = elected(&a).await;
+    bucket(&server).await.put("writer", "{\"v\":99}".into()).await.unwrap();
+    ended(&old).await;
+    let begin = Instant::now();
+    let new = elected(&a).await;
+    assert!(begin.elapsed() >= LEASE - Duration::from_millis(500), "{:?}", begin.elapsed());
+    assert!(new.token() > old.token());
+}
+
+#[tokio::test]
+async fn a_deleted_bucket_is_made_again_and_the_tokens_go_on() {
+    let server = Server::start().await.unwrap();
+    let a = start(&server, candidate("a")).await;
+    elected(&a).await;
+    a.step_down().await.unwrap();
+    let old = elected(&a).await;
+    let context = jetstream::new(server.client().await.unwrap());
+    context.delete_key_value("elections").await.unwrap();
+    ended(&old).await;
+    let new = elected(&a).await;
+    assert!(new.token() > old.token());
+    // The new watch works, too: a deletion is seen at once.
+    bucket(&server).await.delete("writer").await.unwrap();
+    ended(&new).await;
+}
+
+#[tokio::test]
+async fn a_deleted_bucket_that_may_not_be_created_is_waited_for() {
+    let server = Server::start().await.unwrap();
+    let context = jetstream::new(server.client().await.unwrap());
+    let config = || kv::Config { bucket: "elections".to_owned(), ..Default::default() };
+    context.create_key_value(config()).await.unwrap();
+    let a = start(&server, candidate("a").create_bucket(false)).await;
+    let old = elected(&a).await;
+    context.delete_key_value("elections").await.unwrap();
+    ended(&old).await;
+    until(&a, |status| *status == Status::Follower { leader: None }).await;
+    context.create_key_value(config()).await.unwrap();
+    assert!(elected(&a).await.token() > old.token());
+}
+
+#[tokio::test]
+async fn the_bucket_is_created_as_the_lease_needs_it() {
+    let server = Server::start().await.unwrap();
+    let a = start(&server, candidate("a").lease(Duration::from_secs(600))).await;
+    let status = bucket(&server).await.status().await.unwrap();
+    assert_eq!((status.history(), status.max_age()), (1, Duration::from_secs(6000)));
+    a.shutdown().await.unwrap();
+}
+
+async fn refused(server: &Server, builder: noleader::Builder) -> StoreError {
+    match builder.start(server.client().await.unwrap()).await {
+        Err(StartError::Store(error)) => error,
+        other => panic!("started: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_contradicts_the_lease_is_refused() {
+    let server = Server::start().await.unwrap();
+    let context = jetstream::new(server.client().await.unwrap());
+    let config = kv::Config {
+        bucket: "elections".to_owned(),
+        max_age: Duration::from_secs(10),
+        ..Default::default()
+    };
+    context.create_key_value(config).await.unwrap();
+    let error = refused(&server, candidate("a")).await;
+    assert!(matches!(error, StoreError::BucketUnfit { setting: "max_age", .. }), "{error}");
+    start(&server, candidate("a").lease(Duration::from_secs(1))).await;
+}
+
+#[tokio::test]
+async fn an_absent_bucket_that_may_not_be_created_is_refused() {
+    let server = Server::start().await.unwrap();
+    let error = refused(&server, candidate("a").create_bucket(false)).await;
+    assert!(matches!(error, StoreError::BucketMissing { .. }), "{error}");
+    assert!(error.to_string().contains("nats kv add elections"));
+}

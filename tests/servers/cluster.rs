@@ -1,0 +1,33 @@
+//! A replicated bucket, and the death of its stream's leader.
+
+use std::time::Duration;
+
+use noleader::LeaderHandle;
+use noleader_fixture::Cluster;
+
+use crate::support::{elected, follows};
+
+#[tokio::test]
+async fn the_gate_stays_open_when_the_streams_leader_is_killed_under_the_default_lease() {
+    let mut cluster = Cluster::start().await.unwrap();
+    let default = |id: &str| LeaderHandle::builder("elections", "writer").id(id).replicas(3);
+    let a = default("a").trust_absent_key(true).start(cluster.client().await.unwrap());
+    let a = a.await.unwrap();
+    let term = elected(&a).await;
+    let b = default("b").start(cluster.client().await.unwrap()).await.unwrap();
+    follows(&b, "a").await;
+
+    let victim = cluster.stream_leader("KV_elections").await.unwrap();
+    cluster.server_mut(victim).kill();
+    let survived = cluster.new_stream_leader("KV_elections", victim).await.unwrap();
+    assert_ne!(survived, victim);
+    // Open without a break until well after the lease that ran when the server died.
+    let lease = Duration::from_secs(15);
+    let ended = tokio::time::timeout(lease + lease / 2, term.cancellation().cancelled()).await;
+    assert!(ended.is_err(), "the term ended");
+    assert!(a.is_leader() && term.is_current());
+    assert_eq!(a.term(), Some(term.clone()));
+
+    a.step_down().await.unwrap();
+    assert!(elected(&b).await.token() > term.token());
+}

@@ -1,0 +1,17 @@
+//! The election on real NATS servers: killed, paused, cut off, emptied, and replaced by their successors.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests bound their waiting with a plain clock"
+)]
+
+mod bucket;
+mod candidates;
+mod cluster;
+mod election;
+mod partition;
+mod process;
+mod refusals;
+mod restart;
+mod support;
+mod versions;
+mod work_loop;

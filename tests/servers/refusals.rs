@@ -1,0 +1,108 @@
+//! Servers that cannot keep a lease, and users who may not.
+
+use noleader::{StartError, store::StoreError};
+use noleader_fixture::Server;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::TcpListener,
+};
+
+use crate::support::{candidate, elected};
+
+#[tokio::test]
+async fn a_server_without_jetstream_is_named_as_such() {
+    let server = Server::builder().jetstream(false).start().await.unwrap();
+    let error = candidate("a").start(server.client().await.unwrap()).await.unwrap_err();
+    assert!(matches!(error, StartError::Store(StoreError::JetStreamDisabled(_))), "{error:?}");
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("nats-server -js"));
+}
+
+#[tokio::test]
+async fn an_account_without_jetstream_is_named_as_such() {
+    let accounts = r#"
+        accounts {
+            STREAMS { jetstream: enabled, users: [{ user: admin, password: a }] }
+            PLAIN { users: [{ user: plain, password: p }] }
+        }
+    "#;
+    let server = Server::builder().config(accounts).credentials("admin", "a").start().await.unwrap();
+    let options = async_nats::ConnectOptions::with_user_and_password("plain".into(), "p".into());
+    let client = options.connect(server.url()).await.unwrap();
+    let error = candidate("a").start(client).await.unwrap_err();
+    assert!(matches!(error, StartError::Store(StoreError::JetStreamDisabled(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_missing_permission_names_the_subject_and_the_smallest_set_is_enough() {
+    let users = r#"
+        authorization { users: [
+            { user: admin, password: a }
+            { user: stranger, password: s, permissions: {
+                publish: ["nothing"], subscribe: ["_INBOX.>"] } }
+            { user: candidate, password: c, permissions: {
+                publish: [
+                    "$JS.API.STREAM.INFO.KV_elections",
+                    "$JS.API.STREAM.MSG.GET.KV_elections",
+                    "$JS.API.CONSUMER.CREATE.KV_elections.>",
+                    "$JS.API.CONSUMER.DELETE.KV_elections.>",
+                    "$JS.FC.KV_elections.>",
+                    "$KV.elections.writer"
+                ],
+                subscribe: ["_INBOX.>"] } }
+        ] }
+    "#;
+    let server = Server::builder().config(users).credentials("admin", "a").start().await.unwrap();
+    let connect = |user: &str, password: &str| {
+        async_nats::ConnectOptions::with_user_and_password(user.into(), password.into())
+            .connect(server.url())
+    };
+    let error = candidate("a").start(connect("stranger", "s").await.unwrap()).await.unwrap_err();
+    let StartError::Store(StoreError::NoAnswer { subject, .. }) = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(subject, "$JS.API.STREAM.INFO.KV_elections");
+
+    // Somebody with more rights has created the bucket.
+    candidate("b").prepare(server.client().await.unwrap()).await.unwrap();
+    let client = connect("candidate", "c").await.unwrap();
+    let a = candidate("a").create_bucket(false).start(client).await.unwrap();
+    elected(&a).await;
+    a.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_older_than_2_10_is_refused_by_its_version() {
+    // What the greeting of such a server says; async-nats cannot talk to it any further.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("nats://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = BufReader::new(stream);
+        let info = r#"{"server_id":"X","version":"2.9.10","proto":1,"host":"127.0.0.1","port":4222,"headers":true,"max_payload":1048576,"jetstream":true}"#;
+        stream.write_all(format!("INFO {info}\r\n").as_bytes()).await.unwrap();
+        let mut line = String::new();
+        while stream.read_line(&mut line).await.unwrap() > 0 {
+            if line.starts_with("PING") {
+                stream.write_all(b"PONG\r\n").await.unwrap();
+            }
+            line.clear();
+        }
+    });
+    let client = async_nats::connect(url).await.unwrap();
+    let error = candidate("a").start(client).await.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(source, "nats-server 2.9.10 is too old: run 2.10 or later");
+}
+
+#[tokio::test]
+async fn a_start_while_disconnected_says_so() {
+    let mut server = Server::start().await.unwrap();
+    let client = server.client().await.unwrap();
+    server.kill();
+    // The client notices by itself.
+    while client.connection_state() == async_nats::connection::State::Connected {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let error = candidate("a").start(client).await.unwrap_err();
+    assert!(matches!(error, StartError::Store(StoreError::Disconnected)), "{error:?}");
+}

@@ -1,0 +1,189 @@
+//! The work loop on a real server.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use noleader::{Leader, RunError};
+use noleader_fixture::Server;
+use tokio::{sync::mpsc, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{BOUND, candidate, elected, ended, follows, start};
+
+async fn leader(server: &Server, id: &str) -> Leader {
+    let builder = candidate(id).trust_absent_key(true).drain_timeout(Duration::from_secs(5));
+    Leader::with_builder(builder, server.client().await.unwrap())
+}
+
+#[tokio::test]
+async fn the_program_of_the_first_version_runs() {
+    let server = Server::start().await.unwrap();
+    let client = server.client().await.unwrap();
+    let leader = Leader::new("my_bucket", "election_key", client.clone());
+    leader.create_bucket().await.unwrap();
+    leader.create_bucket().await.unwrap();
+    assert_eq!(leader.leader_id().to_string().len(), 36);
+    assert!(!leader.is_leader() && leader.handle().is_none());
+}
+
+#[tokio::test]
+async fn work_runs_while_leading_and_its_error_ends_the_loop_and_releases() {
+    let server = Server::start().await.unwrap();
+    let a = leader(&server, "a").await;
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counted = runs.clone();
+    let work = a.acquire_and_run(move |token| {
+        let counted = counted.clone();
+        async move {
+            assert!(!token.is_cancelled());
+            match counted.fetch_add(1, Ordering::SeqCst) {
+                0 => Ok(()),
+                _ => anyhow::bail!("enough"),
+            }
+        }
+    });
+    let begin = Instant::now();
+    let error = timeout(BOUND, work).await.unwrap().unwrap_err();
+    let RunError::Work(error) = error else { panic!("{error}") };
+    assert_eq!(error.to_string(), "enough");
+    assert_eq!(runs.load(Ordering::SeqCst), 2, "Ok while leading runs it again");
+    assert!(begin.elapsed() >= Duration::from_secs(1), "without a busy loop");
+    // Released: the next one need not wait an hour.
+    let b = candidate("b").lease(Duration::from_secs(300));
+    elected(&start(&server, b).await).await;
+}
+
+#[tokio::test]
+async fn the_token_is_cancelled_when_the_leader_steps_down_and_the_work_runs_again_later() {
+    let server = Server::start().await.unwrap();
+    let a = leader(&server, "a").await;
+    let (events, mut seen) = mpsc::unbounded_channel();
+    let work = tokio::spawn({
+        let a = a.clone();
+        async move {
+            a.acquire_and_run(move |token| {
+                let events = events.clone();
+                async move {
+                    events.send("begins").unwrap();
+                    token.cancelled().await;
+                    events.send("ends").unwrap();
+                    Ok::<(), std::io::Error>(())
+                }
+            })
+            .await
+        }
+    });
+    assert_eq!(seen.recv().await, Some("begins"));
+    assert!(a.is_leader());
+    let b = start(&server, candidate("b")).await;
+    follows(&b, "a").await;
+    a.handle().unwrap().step_down().await.unwrap();
+    assert_eq!(seen.try_recv(), Ok("ends"), "drained before it was released");
+    let term = elected(&b).await;
+    b.shutdown().await.unwrap();
+    ended(&term).await;
+    assert_eq!(timeout(BOUND, seen.recv()).await.unwrap(), Some("begins"));
+    work.abort();
+}
+
+#[tokio::test]
+async fn work_that_ignores_its_token_is_dropped_after_the_grace_period() {
+    let server = Server::start().await.unwrap();
+    let a = leader(&server, "a").await.grace_period(Duration::from_millis(100));
+    let (kept, mut dropped) = mpsc::unbounded_channel::<()>();
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    let work = tokio::spawn({
+        let a = a.clone();
+        async move {
+            a.acquire_and_run(move |_token| {
+                let kept = kept.clone();
+                begun.send(()).unwrap();
+                async move {
+                    let _kept = kept;
+                    std::future::pending::<Result<(), std::io::Error>>().await
+                }
+            })
+            .await
+        }
+    });
+    begins.recv().await.unwrap();
+    let handle = a.handle().unwrap();
+    let term = handle.term().unwrap();
+    handle.step_down().await.unwrap();
+    ended(&term).await;
+    work.abort();
+    let _ = work.await;
+    assert_eq!(timeout(BOUND, dropped.recv()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn cancelling_the_start_releases_and_ends_the_work_beside_it() {
+    let server = Server::start().await.unwrap();
+    let a = leader(&server, "a").await;
+    let stop = CancellationToken::new();
+    let campaign = tokio::spawn({
+        let (a, stop) = (a.clone(), stop.clone());
+        async move { a.start(stop).await }
+    });
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    let work = tokio::spawn({
+        let a = a.clone();
+        async move {
+            a.do_while_leader(move |token| {
+                begun.send(()).unwrap();
+                async move {
+                    token.cancelled().await;
+                    Ok::<(), std::io::Error>(())
+                }
+            })
+            .await
+        }
+    });
+    timeout(BOUND, begins.recv()).await.unwrap().unwrap();
+    stop.cancel();
+    timeout(BOUND, campaign).await.unwrap().unwrap().unwrap();
+    timeout(BOUND, work).await.unwrap().unwrap().unwrap();
+    let b = candidate("b").lease(Duration::from_secs(300));
+    elected(&start(&server, b).await).await;
+}
+
+#[tokio::test]
+async fn dropping_the_loop_releases_in_the_background() {
+    let server = Server::start().await.unwrap();
+    let a = leader(&server, "a").await;
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    let work = tokio::spawn(async move {
+        a.acquire_and_run(move |_token| {
+            begun.send(()).unwrap();
+            std::future::pending::<Result<(), std::io::Error>>()
+        })
+        .await
+    });
+    timeout(BOUND, begins.recv()).await.unwrap().unwrap();
+    work.abort();
+    let b = candidate("b").lease(Duration::from_secs(300));
+    elected(&start(&server, b).await).await;
+}
+
+#[tokio::test]
+async fn a_start_waits_for_the_server() {
+    let mut server = Server::start().await.unwrap();
+    let a = leader(&server, "a").await;
+    server.kill();
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    let work = tokio::spawn(async move {
+        a.acquire_and_run(move |_token| {
+            begun.send(()).unwrap();
+            std::future::pending::<Result<(), std::io::Error>>()
+        })
+        .await
+    });
+    server.restart().await.unwrap();
+    timeout(BOUND, begins.recv()).await.unwrap().unwrap();
+    work.abort();
+}
