@@ -312,6 +312,7 @@ impl Rules<'_> {
                 return Sighting { revision, content, first_seen: now, open_from: now };
             }
             Content::Held(record) => self.timing.held_until(now, record.lease()),
+            Content::Vacant(_) if self.trust_absent_key => now,
             Content::Vacant(record) => self.timing.unknown_until(now, record.lease()),
             Content::Released(_) => now,
             Content::Absent if self.trust_absent_key || revision == 0 => now,

@@ -44,13 +44,13 @@ fn campaigns_after_a_release_are_jittered() {
             let mut d = Driver::seeded(candidate.clone(), seed);
             d.tick();
             d.answer(holds(BEFORE, &released()));
-            d.wake_until(is_write);
-            assert_eq!(d.written(), (BEFORE, &mine(BEFORE)));
-            d.now
+            let campaign = d.machine.poll_timeout().unwrap();
+            assert_eq!(d.wake(), [write(2, BEFORE, mine(BEFORE))]);
+            campaign
         })
         .collect();
     assert!(delays.len() > 90, "{}", delays.len());
-    assert!(delays.iter().all(|at_| (at(0)..=at(20)).contains(at_)));
+    assert!(delays.iter().all(|d| (at(0)..=at(20)).contains(d)));
 }
 
 #[test]

@@ -108,9 +108,11 @@ impl Driver {
         self.at(ms).tick()
     }
 
-    /// Sleeps until the machine wants to be woken, and wakes it.
+    /// Sleeps until the machine wants to be woken, or up to a millisecond longer, and wakes it.
     pub(super) fn wake(&mut self) -> Vec<Action> {
-        self.now = self.now.max(self.machine.poll_timeout().unwrap());
+        let wanted = self.machine.poll_timeout().unwrap();
+        let whole_ms = wanted.as_nanos().next_multiple_of(1_000_000);
+        self.now = self.now.max(Moment::from_nanos(whole_ms));
         self.tick()
     }
 
@@ -135,6 +137,21 @@ impl Driver {
             for action in self.wake() {
                 match action {
                     Action::Read { .. } => assert_eq!(self.answer(seen.clone()), []),
+                    action => panic!("{action:?} at {} ms", self.elapsed()),
+                }
+            }
+        }
+    }
+
+    /// As a follower, reads the same state of the key until it writes: when, over what, and what.
+    pub(super) fn campaign(&mut self, seen: &Observation) -> (u64, u64, Record) {
+        loop {
+            for action in self.wake() {
+                match action {
+                    Action::Read { .. } => assert_eq!(self.answer(seen.clone()), []),
+                    Action::Write {
+                        expected, record, ..
+                    } => return (self.elapsed(), expected, record),
                     action => panic!("{action:?} at {} ms", self.elapsed()),
                 }
             }

@@ -2,26 +2,11 @@
 
 use super::{super::*, harness::*};
 
-/// Follows what `d` believes to be `seen`, and says when it campaigned and with what.
-fn campaign(d: &mut Driver, seen: &Observation) -> (u64, u64, Record) {
-    loop {
-        for action in d.wake() {
-            match action {
-                Action::Read { .. } => assert_eq!(d.answer(seen.clone()), []),
-                Action::Write {
-                    expected, record, ..
-                } => return (d.elapsed(), expected, record),
-                action => panic!("{action:?}"),
-            }
-        }
-    }
-}
-
 #[test]
 fn a_takeover_waits_for_the_lease_in_the_record_not_its_own() {
     for lease in [200, 5_000, LEASE, 60_000] {
         let mut d = Driver::following(&theirs(lease));
-        let campaigned = campaign(&mut d, &holds(BEFORE, &theirs(lease)));
+        let campaigned = d.campaign(&holds(BEFORE, &theirs(lease)));
         assert_eq!(campaigned, (lease, BEFORE, mine(BEFORE)));
     }
 }
@@ -55,7 +40,7 @@ fn seeing_the_same_revision_again_neither_restarts_nor_shortens_the_wait() {
     for now in [1, 4_000, 8_000, 12_000, LEASE - 1] {
         assert_eq!(d.at(now).push(seen.clone()), [], "{now}");
     }
-    assert_eq!(campaign(&mut d, &seen), (LEASE, BEFORE, mine(BEFORE)));
+    assert_eq!(d.campaign(&seen), (LEASE, BEFORE, mine(BEFORE)));
 }
 
 #[test]
@@ -64,7 +49,7 @@ fn a_renewal_restarts_the_wait() {
     let renewal = holds(8, &theirs(LEASE).renewed(BEFORE, 1));
     assert_eq!(d.at(5_000).push(renewal.clone()), []);
     assert_eq!(
-        campaign(&mut d, &renewal),
+        d.campaign(&renewal),
         (5_000 + LEASE, 8, mine(BEFORE))
     );
 }
@@ -75,7 +60,7 @@ fn a_renewal_that_names_another_lease_is_waited_for_with_that_lease() {
     let renewal = holds(8, &theirs(2 * LEASE).renewed(BEFORE, 1));
     assert_eq!(d.at(5_000).push(renewal.clone()), []);
     assert_eq!(
-        campaign(&mut d, &renewal),
+        d.campaign(&renewal),
         (5_000 + 2 * LEASE, 8, mine(BEFORE))
     );
 }
@@ -89,7 +74,7 @@ fn a_stale_repeat_of_an_earlier_revision_changes_nothing() {
         assert_eq!(d.at(now).push(holds(BEFORE, &theirs(LEASE))), []);
     }
     assert_eq!(
-        campaign(&mut d, &renewal),
+        d.campaign(&renewal),
         (5_000 + LEASE, 8, mine(BEFORE))
     );
 }
@@ -104,7 +89,7 @@ fn the_loser_of_a_takeover_reads_and_follows() {
     assert_eq!(d.answer(holds(8, &winner)), []);
     assert_eq!(d.machine.holder(d.now).map(|h| h.id).unwrap(), "winner");
     assert_eq!(
-        campaign(&mut d, &holds(8, &winner)),
+        d.campaign(&holds(8, &winner)),
         (2 * LEASE, 8, mine(8))
     );
 }
@@ -129,7 +114,7 @@ fn the_record_of_an_earlier_process_of_its_own_is_foreign() {
     let mut d = Driver::following(&earlier);
     assert_eq!(d.machine.holder(at(0)).map(|h| h.id).unwrap(), "me");
     assert_eq!(
-        campaign(&mut d, &holds(BEFORE, &earlier)),
+        d.campaign(&holds(BEFORE, &earlier)),
         (LEASE, BEFORE, mine(BEFORE))
     );
 }
@@ -141,7 +126,7 @@ fn garbage_is_taken_for_a_holder() {
     let why = Record::decode(9, b"hello").unwrap_err();
     let notice = Action::Notice(Notice::Garbage { revision: 9, why });
     assert_eq!(d.answer(garbage(9)), [notice]);
-    assert_eq!(campaign(&mut d, &garbage(9)), (LEASE, 9, mine(0)));
+    assert_eq!(d.campaign(&garbage(9)), (LEASE, 9, mine(0)));
 }
 
 #[test]
@@ -150,7 +135,7 @@ fn garbage_is_given_the_longer_of_its_own_lease_and_the_last() {
         let mut d = Driver::following(&theirs(last));
         d.at(1_000).push(garbage(9));
         assert_eq!(
-            campaign(&mut d, &garbage(9)),
+            d.campaign(&garbage(9)),
             (1_000 + wait, 9, mine(BEFORE))
         );
     }

@@ -1,0 +1,237 @@
+//! Keys that do not exist, with a trace (a delete marker) and without (revision 0).
+
+use super::{super::*, harness::*};
+
+/// What this candidate writes over an absent key, knowing tokens up to `floor`.
+fn vacated(floor: u64, lease_ms: u64) -> Record {
+    mine(floor).vacant(ms(lease_ms))
+}
+
+/// What another candidate wrote over an absent key.
+fn vacated_by_other(floor: u64, lease_ms: u64) -> Record {
+    Record::acquiring("other", "theirs", None, ms(LEASE), floor).vacant(ms(lease_ms))
+}
+
+fn trusting() -> Candidate {
+    Candidate {
+        trust_absent_key: true,
+        ..candidate()
+    }
+}
+
+#[test]
+fn an_absent_key_is_not_a_release() {
+    let mut d = Driver::new();
+    d.tick();
+    assert_eq!(d.answer(absent(9)), [absent_for(LEASE)]);
+    assert_eq!(d.campaign(&absent(9)), (LEASE, 9, mine(0)));
+    let sent = d.elapsed();
+    assert_eq!(
+        d.acknowledge(10),
+        [begin(10, sent + LEASE - GUARD), Action::Open]
+    );
+}
+
+#[test]
+fn an_absent_key_is_given_the_longer_of_its_own_lease_and_the_last() {
+    for (last, wait) in [(5_000, LEASE), (60_000, 60_000)] {
+        let mut d = Driver::following(&theirs(last));
+        assert_eq!(d.at(1_000).push(absent(9)), [absent_for(wait)]);
+        assert_eq!(
+            d.campaign(&absent(9)),
+            (1_000 + wait, 9, mine(BEFORE))
+        );
+    }
+}
+
+#[test]
+fn the_former_leader_waits_for_an_absent_key_too() {
+    let mut d = Driver::leading();
+    assert_eq!(
+        d.at(1_000).push(absent(9)),
+        [absent_for(LEASE), end(Ended::Deleted), d.read()]
+    );
+    assert_eq!(d.answer(absent(9)), []);
+    assert_eq!(d.campaign(&absent(9)), (1_000 + LEASE, 9, mine(TOKEN)));
+}
+
+#[test]
+fn a_key_without_a_trace_is_marked_at_once_and_then_waited_for() {
+    let mut d = Driver::new();
+    d.tick();
+    assert_eq!(
+        d.answer(absent(0)),
+        [absent_for(LEASE), write(2, 0, vacated(0, LEASE))]
+    );
+    // The wait begins with the acknowledgement, and then that revision is replaced.
+    assert_eq!(d.at(1_000).acknowledge(5), []);
+    assert_eq!(d.machine.role(), Role::Following);
+    let vacant = holds(5, &vacated(0, LEASE));
+    assert_eq!(d.campaign(&vacant), (1_000 + LEASE, 5, mine(0)));
+    let deadline = 1_000 + 2 * LEASE - GUARD;
+    assert_eq!(d.acknowledge(6), [begin(6, deadline), Action::Open]);
+}
+
+#[test]
+fn a_key_is_marked_after_the_delay_of_a_campaign() {
+    let mut candidate = candidate();
+    candidate.timing.campaign_delay = ms(20);
+    let mut d = Driver::that_read(candidate, absent(0));
+    assert_eq!(d.wake(), [write(2, 0, vacated(0, LEASE))]);
+    assert!(d.now > at(0) && d.now <= at(20));
+}
+
+#[test]
+fn everybody_waits_from_when_the_mark_was_first_seen() {
+    for (lease, wait) in [(5_000, LEASE), (60_000, 60_000)] {
+        let vacant = holds(9, &vacated_by_other(0, lease));
+        let mut d = Driver::that_read(candidate(), vacant.clone());
+        assert_eq!(d.at(3_000).push(vacant.clone()), []);
+        assert_eq!(d.campaign(&vacant), (wait, 9, mine(0)));
+    }
+}
+
+#[test]
+fn a_mark_names_the_longer_of_its_own_lease_and_the_last() {
+    for (last, wait) in [(5_000, LEASE), (60_000, 60_000)] {
+        let mut d = Driver::following(&theirs(last));
+        assert_eq!(
+            d.push(absent(0)),
+            [absent_for(wait), write(2, 0, vacated(BEFORE, wait))]
+        );
+        d.acknowledge(9);
+        let vacant = holds(9, &vacated(BEFORE, wait));
+        assert_eq!(d.campaign(&vacant), (wait, 9, mine(BEFORE)));
+    }
+}
+
+#[test]
+fn a_mark_that_was_refused_is_followed_by_a_read() {
+    let mut d = Driver::that_read(candidate(), absent(0));
+    assert_eq!(d.end_write(Outcome::Conflict), [read(3)]);
+    let vacant = holds(5, &vacated_by_other(0, LEASE));
+    assert_eq!(d.at(100).answer(vacant.clone()), []);
+    assert_eq!(d.campaign(&vacant), (100 + LEASE, 5, mine(0)));
+}
+
+#[test]
+fn a_mark_of_unknown_outcome_is_followed_by_a_read() {
+    let mut d = Driver::that_read(candidate(), absent(0));
+    assert_eq!(d.end_write(Outcome::Unknown), [read(3)]);
+    assert_eq!(
+        d.answer(absent(0)),
+        [write(4, 0, vacated(0, LEASE))]
+    );
+    d.end_write(Outcome::Unknown);
+    d.wake_until(is_read);
+    let seen = d.elapsed();
+    let vacant = holds(5, &vacated(0, LEASE));
+    assert_eq!(d.answer(vacant.clone()), []);
+    assert_eq!(d.campaign(&vacant), (seen + LEASE, 5, mine(0)));
+}
+
+#[test]
+fn a_mark_with_a_lower_floor_is_replaced_and_waited_for_anew() {
+    let mut d = Driver::following(&theirs(LEASE));
+    assert_eq!(
+        d.at(1_000).push(holds(9, &vacated_by_other(3, LEASE))),
+        [write(2, 9, vacated(BEFORE, LEASE))]
+    );
+    assert_eq!(d.at(2_000).acknowledge(10), []);
+    let vacant = holds(10, &vacated(BEFORE, LEASE));
+    assert_eq!(d.campaign(&vacant), (2_000 + LEASE, 10, mine(BEFORE)));
+}
+
+#[test]
+fn a_mark_with_the_same_or_a_higher_floor_is_left_alone() {
+    for floor in [BEFORE, 40] {
+        let mut d = Driver::following(&theirs(LEASE));
+        let vacant = holds(9, &vacated_by_other(floor, LEASE));
+        assert_eq!(d.push(vacant.clone()), []);
+        assert_eq!(d.campaign(&vacant), (LEASE, 9, mine(floor)));
+        assert_eq!(d.acknowledge(10).len(), 2);
+        assert_eq!(d.machine.token(), Some(10.max(floor + 1)));
+    }
+}
+
+/// An absence behind a believed record is a stale answer, or the truth: a mark finds out.
+#[test]
+fn a_suspected_absence_is_put_to_the_test() {
+    let mut d = Driver::following(&theirs(LEASE));
+    let test = [absent_for(LEASE), write(2, 0, vacated(BEFORE, LEASE))];
+    assert_eq!(d.at(1_000).push(absent(0)), test);
+    assert_eq!(d.machine.holder(d.now).map(|h| h.token), Some(BEFORE));
+    // Refused: it was stale, and nothing has changed.
+    assert_eq!(d.end_write(Outcome::Conflict), [read(3)]);
+    assert_eq!(d.answer(holds(BEFORE, &theirs(LEASE))), []);
+    assert_eq!(
+        d.campaign(&holds(BEFORE, &theirs(LEASE))),
+        (LEASE, BEFORE, mine(BEFORE))
+    );
+}
+
+#[test]
+fn a_suspicion_is_dropped_with_the_first_refusal() {
+    let mut d = Driver::following(&theirs(LEASE));
+    d.push(absent(0));
+    assert_eq!(d.end_write(Outcome::Conflict), [read(3)]);
+    assert_eq!(d.fail_read(), []);
+    assert_eq!(d.wake(), [read(4)]);
+}
+
+/// A read is answered from a copy that may lag behind, so a leader that has to ask stays careful.
+#[test]
+fn a_leader_that_finds_no_trace_of_its_key_steps_down() {
+    let mut d = Driver::renewing();
+    d.end_write(Outcome::Unknown);
+    let [first, second, third] = &d.answer(absent(0))[..] else {
+        panic!("three actions");
+    };
+    assert_eq!(first, &absent_for(LEASE));
+    assert_eq!(second, &end(Ended::Deleted));
+    assert_eq!(third, &d.read());
+}
+
+#[test]
+fn a_trusted_absence_is_campaigned_for_at_once() {
+    for revision in [0, 9] {
+        let mut d = Driver::with(trusting());
+        d.tick();
+        let campaign = [write(2, revision, mine(0))];
+        assert_eq!(d.answer(absent(revision)), campaign);
+        assert_eq!(
+            d.acknowledge(10),
+            [begin(10, LEASE - GUARD), Action::Open]
+        );
+    }
+}
+
+#[test]
+fn trust_in_an_absent_key_is_no_trust_in_a_record() {
+    let vacant = holds(9, &vacated_by_other(0, LEASE));
+    for seen in [vacant, holds(9, &theirs(LEASE))] {
+        let mut d = Driver::that_read(trusting(), seen.clone());
+        assert_eq!(d.campaign(&seen).0, LEASE);
+    }
+}
+
+/// Between two sightings of an absent key, somebody may have come, and been removed without a trace.
+#[test]
+fn an_absence_without_a_revision_is_not_known_to_be_the_same_absence() {
+    let [mut first, mut second] = ["first", "second"].map(|session| {
+        let session = session.to_owned();
+        let me = Candidate { session, ..candidate() };
+        Driver::that_read(me, absent(0))
+    });
+    // The first one's mark is applied; the second one's is still under way.
+    first.acknowledge(1);
+    let vacant = holds(1, &first.written().1.clone());
+    assert_eq!(first.campaign(&vacant).0, LEASE);
+    first.acknowledge(2);
+    assert_eq!(first.machine.role(), Role::Leading);
+    // An operator purges the key here, so that the second one finds it absent, again.
+    second.at(LEASE + 1).acknowledge(3);
+    let vacant = holds(3, &second.written().1.clone());
+    assert_eq!(second.campaign(&vacant).0, 2 * LEASE + 1);
+    assert!(first.machine.deadline().unwrap() < second.now);
+}

@@ -1,0 +1,221 @@
+//! A term: how it begins, how it is kept, and how it ends when it is not given back.
+
+use std::collections::HashSet;
+
+use super::{super::*, harness::*};
+
+/// When a term ends whose write left at time 0.
+const DEADLINE: u64 = LEASE - GUARD;
+
+#[test]
+fn validity_is_counted_from_before_the_send() {
+    let mut d = Driver::acquiring(candidate());
+    assert_eq!(
+        d.at(2_000).acknowledge(TOKEN),
+        [begin(TOKEN, DEADLINE), Action::Open]
+    );
+    assert_eq!(d.machine.deadline(), Some(at(DEADLINE)));
+}
+
+#[test]
+fn the_validity_of_a_renewal_is_counted_from_before_its_send() {
+    let mut d = Driver::renewing();
+    let sent = d.elapsed();
+    let deadline = at(sent + DEADLINE);
+    assert_eq!(
+        d.at(sent + 2_000).acknowledge(9),
+        [Action::Extend { deadline }]
+    );
+    assert_eq!(d.machine.deadline(), Some(deadline));
+}
+
+#[test]
+fn only_an_acknowledged_write_grants_anything() {
+    for outcome in [Outcome::Conflict, Outcome::Failed, Outcome::Unknown] {
+        let mut d = Driver::acquiring(candidate());
+        let mut actions = d.end_write(outcome);
+        if actions.is_empty() {
+            actions = d.wake();
+        }
+        assert_eq!(actions, [read(3)], "{outcome:?}");
+        assert_eq!(d.machine.role(), Role::Following);
+    }
+}
+
+#[test]
+fn seeing_its_own_record_grants_nothing() {
+    let mut d = Driver::acquiring(candidate());
+    assert_eq!(d.push(holds(TOKEN, &mine(BEFORE))), []);
+    assert_eq!(d.machine.token(), None);
+    assert_eq!(
+        d.acknowledge(TOKEN),
+        [begin(TOKEN, DEADLINE), Action::Open]
+    );
+}
+
+#[test]
+fn a_leader_acts_for_the_record_that_it_wrote() {
+    let mut d = Driver::renewing();
+    let sent = d.elapsed();
+    assert_eq!(d.push(holds(9, &renewed(TOKEN, 1))), []);
+    assert_eq!(d.machine.deadline(), Some(at(DEADLINE)));
+    let deadline = at(sent + DEADLINE);
+    assert_eq!(d.acknowledge(9), [Action::Extend { deadline }]);
+}
+
+#[test]
+fn renewals_replace_its_own_last_revision_and_are_counted() {
+    let mut d = Driver::renewing();
+    d.acknowledge(9);
+    assert_eq!(d.wake(), [d.write(9, renewed(TOKEN, 2))]);
+    d.acknowledge(12);
+    assert_eq!(d.wake(), [d.write(12, renewed(TOKEN, 3))]);
+}
+
+#[test]
+fn renewals_are_jittered() {
+    let renewals: HashSet<_> = (0..100)
+        .map(|seed| {
+            let mut d = Driver::seeded(candidate(), seed);
+            d.tick();
+            d.answer(holds(BEFORE, &released()));
+            d.at(100).acknowledge(TOKEN);
+            let renewal = d.machine.poll_timeout().unwrap();
+            // Counted from the send, not from the acknowledgement.
+            assert!((at(4_500)..=at(5_500)).contains(&renewal), "{renewal:?}");
+            assert_eq!(d.wake(), [write(3, TOKEN, renewed(TOKEN, 1))]);
+            renewal
+        })
+        .collect();
+    assert!(renewals.len() > 90, "{}", renewals.len());
+}
+
+#[test]
+fn a_renewal_that_failed_is_tried_again_after_a_read() {
+    let mut d = Driver::renewing();
+    let sent = d.elapsed();
+    assert_eq!(d.end_write(Outcome::Failed), []);
+    assert_eq!(d.wake(), [d.read()]);
+    assert!((250..=500).contains(&(d.elapsed() - sent)));
+    assert_eq!(
+        d.answer(holds(TOKEN, &mine(BEFORE))),
+        [d.write(TOKEN, renewed(TOKEN, 1))]
+    );
+}
+
+#[test]
+fn an_acknowledgement_at_the_deadline_revives_nothing() {
+    let mut d = Driver::renewing();
+    assert_eq!(
+        d.at(DEADLINE).acknowledge(9),
+        [end(Ended::Expired), d.read()]
+    );
+    assert_eq!(d.machine.role(), Role::Following);
+}
+
+#[test]
+fn an_acknowledgement_before_the_deadline_keeps_the_term() {
+    let mut d = Driver::renewing();
+    let deadline = at(d.elapsed() + DEADLINE);
+    assert_eq!(
+        d.at(DEADLINE - 1).acknowledge(9),
+        [
+            Action::Extend { deadline },
+            d.write(9, renewed(TOKEN, 2))
+        ]
+    );
+}
+
+#[test]
+fn an_acknowledgement_after_the_deadline_revives_nothing() {
+    let mut d = Driver::renewing();
+    while d.elapsed() < DEADLINE {
+        d.wake();
+        d.fail_read();
+    }
+    assert_eq!(d.machine.role(), Role::Following);
+    d.feed(Input::Written {
+        attempt: 3,
+        outcome: Outcome::Acknowledged(9),
+    });
+    assert_eq!(d.machine.role(), Role::Following);
+    // A new term needs a new acquiring write, and has a new token.
+    d.wake_until(is_read);
+    let sent = d.elapsed();
+    assert_eq!(
+        d.answer(holds(9, &renewed(TOKEN, 1))),
+        [d.write(9, mine(TOKEN))]
+    );
+    assert_eq!(
+        d.acknowledge(10),
+        [begin(10, sent + DEADLINE), Action::Open]
+    );
+}
+
+#[test]
+fn an_acquiring_write_that_is_acknowledged_too_late_begins_no_term() {
+    let mut d = Driver::acquiring(candidate());
+    assert_eq!(
+        d.at(DEADLINE).acknowledge(TOKEN),
+        [Action::Notice(Notice::AcquiredTooLate)]
+    );
+    assert_eq!(d.machine.role(), Role::Following);
+    assert_eq!(d.wake(), [d.write(TOKEN, mine(TOKEN))]);
+}
+
+#[test]
+fn a_term_ends_by_itself_at_its_deadline() {
+    let mut d = Driver::leading();
+    d.wake();
+    assert!(d.machine.poll_timeout().unwrap() <= at(DEADLINE));
+    let mut d = Driver::leading();
+    assert_eq!(d.tick_at(DEADLINE), [end(Ended::Expired), d.read()]);
+}
+
+#[test]
+fn a_term_that_a_reader_of_the_gate_found_expired_is_over() {
+    let mut d = Driver::leading();
+    assert_eq!(d.feed(Input::Expired { token: TOKEN - 1 }), []);
+    assert_eq!(d.machine.role(), Role::Leading);
+    let actions = d.feed(Input::Expired { token: TOKEN });
+    assert_eq!(actions, [end(Ended::Expired), d.read()]);
+}
+
+#[test]
+fn a_leader_whose_key_is_deleted_steps_down_at_once() {
+    let mut d = Driver::leading();
+    assert_eq!(
+        d.at(1_000).push(absent(9)),
+        [absent_for(LEASE), end(Ended::Deleted), d.read()]
+    );
+}
+
+#[test]
+fn a_leader_whose_key_is_overwritten_steps_down_at_once() {
+    for record in [theirs(LEASE), released(), theirs(LEASE).vacant(ms(LEASE))] {
+        let mut d = Driver::leading();
+        let actions = d.at(1_000).push(holds(9, &record));
+        assert_eq!(actions[0], end(Ended::Overwritten), "{record:?}");
+        assert_eq!(d.machine.role(), Role::Following);
+    }
+}
+
+#[test]
+fn a_leader_whose_key_holds_garbage_steps_down_at_once() {
+    let mut d = Driver::leading();
+    let actions = d.at(1_000).push(garbage(9));
+    assert!(matches!(
+        actions[0],
+        Action::Notice(Notice::Garbage { revision: 9, .. })
+    ));
+    assert_eq!(actions[1..], [end(Ended::Overwritten), d.read()]);
+}
+
+#[test]
+fn a_leader_whose_renewal_is_refused_steps_down_at_once() {
+    let mut d = Driver::renewing();
+    assert_eq!(
+        d.end_write(Outcome::Conflict),
+        [end(Ended::Overwritten), d.read()]
+    );
+}

@@ -1,0 +1,222 @@
+//! Revisions that go backwards: a stale answer, or a server that lost data. And tokens, which never do.
+
+use super::{super::*, harness::*};
+
+/// A follower of a record at revision 100.
+fn far_ahead() -> Driver {
+    Driver::that_read(candidate(), holds(100, &theirs(LEASE).renewed(BEFORE, 9)))
+}
+
+/// What stands in the key after the server lost data.
+fn restored() -> Observation {
+    holds(5, &theirs(LEASE))
+}
+
+#[test]
+fn sequences_that_go_backwards_fail_closed() {
+    let mut d = Driver::renewing();
+    let lost = d.elapsed();
+    assert_eq!(
+        d.acknowledge(TOKEN),
+        [
+            data_lost(TOKEN, TOKEN),
+            end(Ended::DataLost),
+            d.read()
+        ]
+    );
+    // It believes the read, since it knows that its own view is wrong, and waits one lease.
+    let seen = holds(3, &theirs(LEASE));
+    assert_eq!(d.answer(seen.clone()), [data_lost(TOKEN, 3)]);
+    assert_eq!(d.campaign(&seen), (lost + LEASE, 3, mine(TOKEN)));
+}
+
+#[test]
+fn an_acquiring_write_acknowledged_at_an_earlier_revision_begins_no_term() {
+    let mut d = Driver::acquiring(candidate());
+    assert_eq!(d.acknowledge(3), [data_lost(BEFORE, 3), read(3)]);
+    assert_eq!(d.machine.role(), Role::Following);
+}
+
+#[test]
+fn an_older_revision_is_only_suspected() {
+    let mut d = far_ahead();
+    assert_eq!(d.at(1_000).push(restored()), []);
+    // The holder that it believes in is still named, and the answer to the next read settles it.
+    assert_eq!(d.machine.holder(d.now).map(|h| h.token), Some(BEFORE));
+    let seen = holds(100, &theirs(LEASE).renewed(BEFORE, 9));
+    assert_eq!(d.campaign(&seen), (LEASE, 100, mine(BEFORE)));
+}
+
+#[test]
+fn an_older_revision_that_stands_alone_for_its_own_lease_is_believed() {
+    let long = holds(5, &theirs(2 * LEASE));
+    for (older, lease) in [(restored(), LEASE), (long, 2 * LEASE)] {
+        let mut d = Driver::that_read(candidate(), holds(100, &theirs(4 * LEASE)));
+        d.at(1_000).push(older.clone());
+        d.keep_reading(&older, 1_000 + lease);
+        let actions = [data_lost(100, 5), d_write(&d, 5, mine(100))];
+        assert_eq!(d.wake(), actions);
+        assert_eq!(d.elapsed(), 1_000 + lease);
+    }
+}
+
+/// The next request of `d`, if it is this write.
+fn d_write(d: &Driver, expected: u64, record: Record) -> Action {
+    write(d.attempt() + 1, expected, record)
+}
+
+/// A release is free at once, but an older one may be long gone.
+#[test]
+fn an_older_release_is_not_taken_before_it_stood_alone_for_a_lease() {
+    let mut d = Driver::that_read(candidate(), holds(100, &theirs(4 * LEASE)));
+    let older = holds(5, &released());
+    assert_eq!(d.at(1_000).push(older.clone()), []);
+    d.keep_reading(&older, 1_000 + LEASE);
+    assert_eq!(
+        d.wake(),
+        [data_lost(100, 5), d.write(5, mine(100))]
+    );
+}
+
+#[test]
+fn a_suspicion_that_is_refuted_starts_anew() {
+    let believed = holds(100, &theirs(4 * LEASE));
+    let mut d = Driver::that_read(candidate(), believed.clone());
+    d.at(1_000).push(restored());
+    d.at(2_000).push(believed);
+    d.at(3_000).push(restored());
+    d.keep_reading(&restored(), 3_000 + LEASE);
+    assert!(d.wake().contains(&data_lost(100, 5)));
+    assert_eq!(d.elapsed(), 3_000 + LEASE);
+}
+
+#[test]
+fn the_same_revision_with_another_content_is_suspected_too() {
+    let mut d = Driver::that_read(candidate(), holds(100, &theirs(4 * LEASE)));
+    let other = holds(100, &theirs(LEASE));
+    assert_eq!(d.at(1_000).push(other.clone()), []);
+    d.keep_reading(&other, 1_000 + LEASE);
+    assert_eq!(
+        d.wake(),
+        [data_lost(100, 100), d.write(100, mine(100))]
+    );
+}
+
+#[test]
+fn a_read_that_follows_a_refused_write_is_believed() {
+    let mut d = far_ahead();
+    d.keep_reading(&holds(100, &theirs(LEASE).renewed(BEFORE, 9)), LEASE);
+    d.tick_at(LEASE);
+    assert_eq!(d.end_write(Outcome::Conflict), [d.read()]);
+    assert_eq!(d.answer(restored()), [data_lost(100, 5)]);
+    assert_eq!(d.campaign(&restored()), (2 * LEASE, 5, mine(BEFORE)));
+}
+
+#[test]
+fn a_read_after_a_conflict_does_not_overrule_news_that_came_later() {
+    let mut d = Driver::acquiring(candidate());
+    assert_eq!(d.end_write(Outcome::Conflict), [read(3)]);
+    assert_eq!(d.push(holds(8, &theirs(LEASE))), []);
+    assert_eq!(d.answer(holds(BEFORE, &released())), []);
+    assert_eq!(d.machine.holder(d.now).map(|h| h.token), Some(8));
+    assert_eq!(
+        d.campaign(&holds(8, &theirs(LEASE))),
+        (LEASE, 8, mine(8))
+    );
+}
+
+#[test]
+fn a_stale_answer_does_not_end_a_term() {
+    let mut d = Driver::renewing();
+    for seen in [holds(BEFORE, &released()), absent(3), garbage(4)] {
+        d.push(seen);
+        assert_eq!(d.machine.role(), Role::Leading);
+    }
+}
+
+#[test]
+fn a_mark_that_is_acknowledged_below_the_believed_revision_tells_of_lost_data() {
+    let mut d = far_ahead();
+    d.at(1_000).push(absent(0));
+    assert_eq!(d.at(2_000).acknowledge(1), [data_lost(100, 1)]);
+    let vacant = holds(1, &mine(BEFORE).vacant(ms(LEASE)));
+    assert_eq!(d.campaign(&vacant), (2_000 + LEASE, 1, mine(BEFORE)));
+}
+
+#[test]
+fn the_token_exceeds_every_token_seen() {
+    let mut d = Driver::that_read(candidate(), holds(100, &theirs(LEASE).renewed(90, 9)));
+    d.at(1_000).push(absent(0));
+    d.at(2_000).acknowledge(1);
+    let vacant = holds(1, &mine(90).vacant(ms(LEASE)));
+    assert_eq!(d.campaign(&vacant), (2_000 + LEASE, 1, mine(90)));
+    let deadline = 2_000 + 2 * LEASE - GUARD;
+    assert_eq!(d.acknowledge(2), [begin(91, deadline), Action::Open]);
+    assert!(d.wake().iter().any(is_write));
+    assert_eq!(d.written(), (2, &renewed(91, 1)));
+}
+
+#[test]
+fn the_token_is_the_revision_where_that_is_larger() {
+    let mut d = Driver::acquiring(candidate());
+    assert_eq!(d.acknowledge(20), [begin(20, LEASE - GUARD), Action::Open]);
+}
+
+/// All the others compute the token of an acquiring record from the record and its revision.
+#[test]
+fn the_token_is_the_one_that_the_others_compute_from_the_record() {
+    let mut d = Driver::acquiring(candidate());
+    d.push(holds(8, &mine(BEFORE)));
+    d.acknowledge(8);
+    assert_eq!(d.machine.token(), Some(mine(BEFORE).token_at(8)));
+}
+
+#[test]
+fn the_largest_token_that_is_believed_does_not_make_every_later_record_garbage() {
+    let largest = theirs(LEASE).renewed(BEFORE + (1 << 48), 1);
+    let seen = holds(BEFORE, &largest);
+    assert!(Record::decode(BEFORE, &largest.encode()).is_ok());
+    let mut d = Driver::following(&largest);
+    d.campaign(&seen);
+    let (_, campaign) = d.written();
+    assert_eq!(Record::decode(8, &campaign.encode()).as_ref(), Ok(campaign));
+    d.acknowledge(8);
+    assert!(d.wake().iter().any(is_write));
+    let (_, renewal) = d.written();
+    assert_eq!(Record::decode(9, &renewal.encode()).as_ref(), Ok(renewal));
+}
+
+/// Whoever knows nothing of the last token must not take the key over before it has been told.
+#[test]
+fn a_suspected_mark_with_a_lower_floor_is_replaced_at_once() {
+    let mut d = far_ahead();
+    let newcomer = Record::acquiring("new", "new", None, ms(LEASE), 0);
+    let actions = d.at(1_000).push(holds(1, &newcomer.vacant(ms(LEASE))));
+    assert_eq!(actions, [write(2, 1, mine(BEFORE).vacant(ms(LEASE)))]);
+}
+
+#[test]
+fn after_lost_data_the_floor_outlives_a_delete_marker_and_garbage() {
+    for seen in [absent(4), garbage(4)] {
+        let mut d = far_ahead();
+        d.at(1_000).push(absent(0));
+        d.acknowledge(1);
+        d.at(2_000).push(seen);
+        let mark = mine(BEFORE).vacant(ms(LEASE));
+        assert_eq!(d.written(), (4, &mark));
+    }
+}
+
+#[test]
+fn a_cool_down_does_not_keep_it_from_telling_the_last_token() {
+    let mut d = far_ahead();
+    assert_eq!(
+        d.feed(Input::StepDown),
+        [Action::Settled(Settled::Released)]
+    );
+    let mark = mine(BEFORE).vacant(ms(LEASE));
+    assert_eq!(
+        d.push(absent(0)),
+        [absent_for(LEASE), write(2, 0, mark)]
+    );
+}

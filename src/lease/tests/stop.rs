@@ -1,0 +1,231 @@
+//! Stepping down and shutting down: close, drain, release, in this order.
+
+use super::{super::*, harness::*};
+
+const RELEASED: Action = Action::Settled(Settled::Released);
+const LEFT: Action = Action::Settled(Settled::LeftToExpire);
+
+/// A leader that has been told to stop, and whose requests have finished.
+fn releasing(input: Input) -> Driver {
+    let mut d = Driver::leading();
+    assert_eq!(d.at(1_000).feed(input), [Action::Close]);
+    assert_eq!(
+        d.at(2_000).feed(Input::Drained { token: TOKEN }),
+        [end(Ended::Released), d.write(TOKEN, given_back(TOKEN))]
+    );
+    d
+}
+
+#[test]
+fn closing_comes_before_releasing() {
+    for input in [Input::StepDown, Input::Shutdown] {
+        let mut d = Driver::leading();
+        assert_eq!(d.feed(input), [Action::Close]);
+        assert_eq!(d.machine.role(), Role::Draining);
+        assert_eq!(d.tick_at(3_000), []);
+        let actions = d.feed(Input::Drained { token: TOKEN });
+        assert_eq!(
+            actions,
+            [end(Ended::Released), d.write(TOKEN, given_back(TOKEN))]
+        );
+        assert_eq!(d.at(3_100).acknowledge(9), [RELEASED]);
+    }
+}
+
+#[test]
+fn a_release_is_a_compare_and_set() {
+    let mut d = releasing(Input::Shutdown);
+    assert_eq!(d.written(), (TOKEN, &given_back(TOKEN)));
+    // Refused: the successor's record stays.
+    assert_eq!(d.end_write(Outcome::Conflict), [d.read()]);
+    assert_eq!(d.answer(holds(9, &theirs(LEASE))), [RELEASED]);
+    assert_eq!(d.machine.role(), Role::Stopped);
+}
+
+#[test]
+fn a_leader_that_was_overtaken_while_draining_releases_nothing() {
+    let mut d = Driver::leading();
+    d.feed(Input::Shutdown);
+    assert_eq!(
+        d.at(1_000).push(holds(9, &theirs(LEASE))),
+        [end(Ended::Overwritten), RELEASED]
+    );
+    assert_eq!(d.feed(Input::Drained { token: TOKEN }), []);
+    assert_eq!(d.machine.poll_timeout(), None);
+}
+
+#[test]
+fn a_drain_ends_at_its_timeout() {
+    let mut d = Driver::leading();
+    assert_eq!(d.at(1_000).feed(Input::StepDown), [Action::Close]);
+    let until = 1_000 + DRAIN_TIMEOUT;
+    while d.machine.poll_timeout().unwrap() < at(until) {
+        let renewal = d.wake();
+        assert_eq!(renewal, [d.write(TOKEN, renewed(TOKEN, 1))]);
+        d.acknowledge(9);
+    }
+    let (revision, _) = d.written();
+    assert_eq!(revision, TOKEN);
+    assert_eq!(
+        d.tick_at(until),
+        [end(Ended::Released), d.write(9, given_back(TOKEN))]
+    );
+}
+
+#[test]
+fn a_lease_is_kept_while_its_requests_finish() {
+    let mut d = Driver::leading();
+    d.at(4_000).feed(Input::Shutdown);
+    assert_eq!(d.wake(), [d.write(TOKEN, renewed(TOKEN, 1))]);
+    let deadline = at(d.elapsed() + LEASE - GUARD);
+    assert_eq!(d.acknowledge(9), [Action::Extend { deadline }]);
+    assert_eq!(d.machine.role(), Role::Draining);
+}
+
+#[test]
+fn a_lease_that_runs_out_during_a_drain_is_left_to_expire() {
+    let mut candidate = candidate();
+    candidate.timing.drain_timeout = ms(10 * LEASE);
+    let mut d = Driver::leading_as(candidate);
+    d.feed(Input::Shutdown);
+    assert_eq!(d.tick_at(LEASE - GUARD), [end(Ended::Expired), LEFT]);
+    assert_eq!(d.machine.role(), Role::Stopped);
+}
+
+#[test]
+fn a_release_waits_for_the_renewal_under_way() {
+    let mut d = Driver::renewing();
+    assert_eq!(d.feed(Input::Shutdown), [Action::Close]);
+    let actions = d.feed(Input::Drained { token: TOKEN });
+    assert_eq!(actions, [end(Ended::Released)]);
+    // The acknowledgement extends nothing any more, but says what to replace.
+    assert_eq!(d.acknowledge(9), [d.write(9, given_back(TOKEN))]);
+    assert_eq!(d.acknowledge(10), [RELEASED]);
+}
+
+#[test]
+fn drained_requests_of_another_term_release_nothing() {
+    let mut d = Driver::leading();
+    d.feed(Input::StepDown);
+    assert_eq!(d.feed(Input::Drained { token: TOKEN - 1 }), []);
+    assert_eq!(d.machine.role(), Role::Draining);
+}
+
+#[test]
+fn step_down_sits_out_a_cool_down() {
+    let mut d = releasing(Input::StepDown);
+    assert_eq!(d.acknowledge(9), [RELEASED]);
+    assert_eq!(d.machine.role(), Role::Following);
+    let seen = holds(9, &given_back(TOKEN));
+    assert_eq!(
+        d.campaign(&seen),
+        (2_000 + LEASE / 2, 9, mine(TOKEN))
+    );
+}
+
+#[test]
+fn shutdown_stops_for_good() {
+    let mut d = releasing(Input::Shutdown);
+    assert_eq!(d.acknowledge(9), [RELEASED]);
+    assert_eq!(d.machine.role(), Role::Stopped);
+    assert_eq!(d.machine.poll_timeout(), None);
+    assert_eq!(d.at(9 * LEASE).push(holds(9, &released())), []);
+    // And settles whatever comes after it.
+    assert_eq!(d.feed(Input::Shutdown), [RELEASED]);
+    assert_eq!(d.feed(Input::StepDown), [RELEASED]);
+}
+
+#[test]
+fn a_shutdown_during_a_step_down_stops_for_good() {
+    for drained_first in [false, true] {
+        let mut d = Driver::leading();
+        d.feed(Input::StepDown);
+        if !drained_first {
+            assert_eq!(d.feed(Input::Shutdown), []);
+        }
+        d.feed(Input::Drained { token: TOKEN });
+        if drained_first {
+            assert_eq!(d.feed(Input::Shutdown), []);
+        }
+        assert_eq!(d.acknowledge(9), [RELEASED]);
+        assert_eq!(d.machine.role(), Role::Stopped);
+    }
+}
+
+#[test]
+fn shutdown_while_following_is_settled_at_once() {
+    let mut d = Driver::following(&theirs(LEASE));
+    assert_eq!(d.feed(Input::Shutdown), [RELEASED]);
+    assert_eq!(d.machine.role(), Role::Stopped);
+    let mut d = Driver::following(&theirs(LEASE));
+    assert_eq!(d.feed(Input::StepDown), [RELEASED]);
+    assert_eq!(d.machine.role(), Role::Following);
+}
+
+#[test]
+fn shutdown_with_an_acquiring_write_under_way_gives_back_what_it_wins() {
+    let mut d = Driver::acquiring(candidate());
+    assert_eq!(d.feed(Input::Shutdown), []);
+    assert_eq!(d.acknowledge(8), [write(3, 8, given_back(8))]);
+    assert_eq!(d.acknowledge(9), [RELEASED]);
+}
+
+#[test]
+fn shutdown_with_an_acquiring_write_that_is_refused_holds_nothing() {
+    let mut d = Driver::acquiring(candidate());
+    d.feed(Input::Shutdown);
+    assert_eq!(d.end_write(Outcome::Conflict), [read(3)]);
+    assert_eq!(d.answer(holds(8, &theirs(LEASE))), [RELEASED]);
+}
+
+#[test]
+fn shutdown_after_a_write_of_unknown_outcome_looks_whether_it_was_applied() {
+    let applied = (holds(8, &mine(BEFORE)), 8);
+    for (seen, expected) in [applied] {
+        let mut d = Driver::acquiring(candidate());
+        d.end_write(Outcome::Unknown);
+        assert_eq!(d.feed(Input::Shutdown), []);
+        assert_eq!(d.answer(seen), [write(4, expected, given_back(8))]);
+        assert_eq!(d.acknowledge(9), [RELEASED]);
+    }
+    let mut d = Driver::acquiring(candidate());
+    d.end_write(Outcome::Unknown);
+    d.feed(Input::Shutdown);
+    assert_eq!(d.answer(holds(8, &theirs(LEASE))), [RELEASED]);
+}
+
+#[test]
+fn a_release_of_unknown_outcome_is_checked() {
+    let mut d = releasing(Input::Shutdown);
+    assert_eq!(d.end_write(Outcome::Unknown), [d.read()]);
+    assert_eq!(d.answer(holds(9, &given_back(TOKEN))), [RELEASED]);
+    let mut d = releasing(Input::Shutdown);
+    d.end_write(Outcome::Unknown);
+    assert_eq!(
+        d.answer(holds(TOKEN, &mine(BEFORE))),
+        [d.write(TOKEN, given_back(TOKEN))]
+    );
+}
+
+#[test]
+fn a_release_to_a_silent_store_is_left_to_expire() {
+    let mut d = releasing(Input::Shutdown);
+    let actions = d.wake_until(|action| matches!(action, Action::Settled(_)));
+    assert_eq!(actions, [LEFT]);
+    assert_eq!(d.elapsed(), 2_000 + 2 * REQUEST_TIMEOUT);
+    assert_eq!(d.machine.role(), Role::Stopped);
+}
+
+#[test]
+fn a_release_that_keeps_failing_is_left_to_expire() {
+    let mut d = releasing(Input::Shutdown);
+    let mut settled = d.end_write(Outcome::Failed);
+    while settled.is_empty() || settled.iter().any(is_read) {
+        if !settled.is_empty() {
+            d.fail_read();
+        }
+        settled = d.wake();
+    }
+    assert_eq!(settled, [LEFT]);
+    assert_eq!(d.elapsed(), 2_000 + 2 * REQUEST_TIMEOUT);
+}

@@ -1,0 +1,165 @@
+//! Writes whose outcome is not known, and acknowledgements that come out of order.
+
+use super::{super::*, harness::*};
+
+#[test]
+fn a_write_of_unknown_outcome_is_followed_by_a_read() {
+    let mut d = Driver::acquiring(candidate());
+    assert_eq!(d.end_write(Outcome::Unknown), [read(3)]);
+    let mut d = Driver::renewing();
+    assert_eq!(d.end_write(Outcome::Unknown), [d.read()]);
+    assert_eq!(d.machine.role(), Role::Leading);
+}
+
+#[test]
+fn a_write_without_an_answer_has_an_unknown_outcome() {
+    let mut d = Driver::acquiring(candidate());
+    assert_eq!(d.tick_at(REQUEST_TIMEOUT - 1), []);
+    assert_eq!(d.tick_at(REQUEST_TIMEOUT), [read(3)]);
+}
+
+#[test]
+fn the_nonce_tells_its_own_record() {
+    let mut d = Driver::acquiring(candidate());
+    d.end_write(Outcome::Unknown);
+    // It continues with a fresh write on that revision, and leads by that one only.
+    assert_eq!(
+        d.at(1_000).answer(holds(8, &mine(BEFORE))),
+        [write(4, 8, mine(8))]
+    );
+    assert_eq!(d.machine.role(), Role::Following);
+    assert_eq!(
+        d.acknowledge(9),
+        [begin(9, 1_000 + LEASE - GUARD), Action::Open]
+    );
+}
+
+#[test]
+fn another_nonce_tells_another_record() {
+    let mut d = Driver::acquiring(candidate());
+    d.end_write(Outcome::Unknown);
+    let namesake = Record::acquiring("me", "earlier", None, ms(LEASE), BEFORE);
+    assert_eq!(d.answer(holds(8, &namesake)), []);
+    assert_eq!(d.machine.holder(d.now).map(|h| h.token), Some(8));
+    assert_eq!(d.campaign(&holds(8, &namesake)), (LEASE, 8, mine(8)));
+}
+
+#[test]
+fn a_write_that_was_not_applied_is_sent_again() {
+    let mut d = Driver::acquiring(candidate());
+    d.end_write(Outcome::Unknown);
+    assert_eq!(
+        d.answer(holds(BEFORE, &released())),
+        [write(4, BEFORE, mine(BEFORE))]
+    );
+}
+
+#[test]
+fn a_second_write_of_unknown_outcome_is_followed_up_after_a_pause() {
+    let mut d = Driver::acquiring(candidate());
+    assert_eq!(d.end_write(Outcome::Unknown), [read(3)]);
+    d.answer(holds(BEFORE, &released()));
+    assert_eq!(d.end_write(Outcome::Unknown), []);
+    assert_eq!(d.wake(), [read(5)]);
+    assert!(d.elapsed() > 0);
+}
+
+#[test]
+fn a_renewal_of_unknown_outcome_that_was_applied_is_renewed() {
+    let mut d = Driver::renewing();
+    let sent = d.elapsed();
+    d.end_write(Outcome::Unknown);
+    // The validity of the write whose acknowledgement was never seen is not claimed.
+    assert_eq!(
+        d.at(sent + 100).answer(holds(9, &renewed(TOKEN, 1))),
+        [d.write(9, renewed(TOKEN, 1))]
+    );
+    assert_eq!(d.machine.deadline(), Some(at(LEASE - GUARD)));
+    let deadline = at(sent + 100 + LEASE - GUARD);
+    assert_eq!(d.acknowledge(10), [Action::Extend { deadline }]);
+}
+
+/// The renewal may have been applied after the read, so the other revision may be its own.
+#[test]
+fn a_refusal_after_an_unknown_outcome_does_not_end_the_term() {
+    let mut d = Driver::renewing();
+    d.end_write(Outcome::Unknown);
+    assert_eq!(
+        d.answer(holds(TOKEN, &mine(BEFORE))),
+        [d.write(TOKEN, renewed(TOKEN, 1))]
+    );
+    assert_eq!(d.end_write(Outcome::Conflict), []);
+    assert_eq!(d.wake(), [d.read()]);
+    assert_eq!(d.machine.role(), Role::Leading);
+    assert_eq!(
+        d.answer(holds(9, &renewed(TOKEN, 1))),
+        [d.write(9, renewed(TOKEN, 1))]
+    );
+}
+
+#[test]
+fn a_refusal_after_an_unknown_outcome_ends_the_term_if_the_other_record_is_not_its_own() {
+    let mut d = Driver::renewing();
+    d.end_write(Outcome::Unknown);
+    d.answer(holds(TOKEN, &mine(BEFORE)));
+    d.end_write(Outcome::Conflict);
+    d.wake();
+    assert_eq!(
+        d.answer(holds(9, &theirs(LEASE))),
+        [end(Ended::Overwritten), d.read()]
+    );
+}
+
+#[test]
+fn a_renewal_of_unknown_outcome_does_not_keep_the_term() {
+    let mut d = Driver::renewing();
+    d.end_write(Outcome::Unknown);
+    assert_eq!(
+        d.tick_at(LEASE - GUARD),
+        [end(Ended::Expired), d.read()]
+    );
+}
+
+#[test]
+fn the_acknowledgement_of_a_write_that_was_given_up_is_ignored() {
+    let mut d = Driver::acquiring(candidate());
+    let given_up = d.attempt();
+    d.tick_at(REQUEST_TIMEOUT);
+    let late = Input::Written {
+        attempt: given_up,
+        outcome: Outcome::Acknowledged(TOKEN),
+    };
+    assert_eq!(d.feed(late), []);
+    assert_eq!(d.machine.role(), Role::Following);
+}
+
+#[test]
+fn its_own_record_pushed_before_the_acknowledgement_is_no_loss_of_data() {
+    let mut d = Driver::acquiring(candidate());
+    assert_eq!(d.push(holds(8, &mine(BEFORE))), []);
+    assert_eq!(
+        d.acknowledge(8),
+        [begin(8, LEASE - GUARD), Action::Open]
+    );
+}
+
+#[test]
+fn an_acknowledgement_behind_the_news_of_a_deletion_begins_no_term() {
+    let mut d = Driver::acquiring(candidate());
+    assert_eq!(d.push(absent(9)), [absent_for(LEASE)]);
+    assert_eq!(d.acknowledge(8), []);
+    assert_eq!(d.machine.role(), Role::Following);
+}
+
+#[test]
+fn an_acknowledged_renewal_behind_the_news_of_a_deletion_does_not_bring_the_record_back() {
+    let mut d = Driver::renewing();
+    let deleted = d.elapsed();
+    assert_eq!(d.push(absent(10)), [absent_for(LEASE), end(Ended::Deleted)]);
+    assert_eq!(d.at(deleted + 100).acknowledge(9), [d.read()]);
+    assert_eq!(d.at(deleted + 200).answer(absent(10)), []);
+    assert_eq!(
+        d.campaign(&absent(10)),
+        (deleted + LEASE, 10, mine(TOKEN))
+    );
+}

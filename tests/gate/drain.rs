@@ -1,0 +1,215 @@
+//! A request is under way until its response body ends or is dropped, and so long the lease is held.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Empty, Full};
+use noleader::{
+    LeaderOnlyLayer, Status,
+    middleware::{EveryRequest, Fail, ResponseBody},
+};
+use tokio::sync::mpsc;
+use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
+
+use crate::node::{DRAIN_TIMEOUT, Node, released, settle};
+
+/// A body that is written by the test.
+#[derive(Debug)]
+struct Written(mpsc::UnboundedReceiver<Result<Frame<Bytes>, BoxError>>);
+
+type Writer = mpsc::UnboundedSender<Result<Frame<Bytes>, BoxError>>;
+
+impl Body for Written {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.0.poll_recv(cx)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = SizeHint::new();
+        hint.set_upper(42);
+        hint
+    }
+}
+
+/// A leader, a response that it gave, and the writer of its body.
+async fn streaming() -> (Node, Response<ResponseBody<Written>>, Writer) {
+    let node = Node::leader().await;
+    let (writer, written) = mpsc::unbounded_channel();
+    let mut body = Some(Written(written));
+    let service = service_fn(move |_: Request<()>| {
+        std::future::ready(Ok::<_, BoxError>(Response::new(body.take().unwrap())))
+    });
+    let layer = LeaderOnlyLayer::new(node.handle.clone());
+    let response = layer
+        .layer(service)
+        .oneshot(Request::default())
+        .await
+        .unwrap();
+    (node, response, writer)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_down_waits_for_the_end_of_the_body() {
+    let (node, response, writer) = streaming().await;
+    let stepped_down = node.step_down().await;
+    assert_eq!(*node.handle.status().borrow(), Status::Draining);
+    assert_eq!(node.handle.draining(), 1);
+
+    let mut body = response.into_body();
+    writer.send(Ok(Frame::data("some".into()))).unwrap();
+    let some = body.frame().await.unwrap().unwrap();
+    assert_eq!(some.into_data().unwrap(), "some");
+    settle().await;
+    assert!(
+        !stepped_down.is_finished(),
+        "released in the middle of a response"
+    );
+
+    let trailers = HeaderMap::from_iter([("a".parse().unwrap(), "b".parse().unwrap())]);
+    writer.send(Ok(Frame::trailers(trailers.clone()))).unwrap();
+    let last = body.frame().await.unwrap().unwrap();
+    assert_eq!(last.into_trailers().unwrap(), trailers);
+    drop(writer);
+    assert!(body.frame().await.is_none());
+    // The body is not dropped yet: its end is enough.
+    released(stepped_down).await;
+    assert!(body.frame().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_down_waits_for_the_drop_of_the_body() {
+    let (node, response, _writer) = streaming().await;
+    let stepped_down = node.step_down().await;
+    let (head, body) = response.into_parts();
+    drop(head);
+    settle().await;
+    assert!(!stepped_down.is_finished());
+    drop(body);
+    released(stepped_down).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_down_does_not_wait_after_an_error_of_the_body() {
+    let (node, response, writer) = streaming().await;
+    let stepped_down = node.step_down().await;
+    let mut body = response.into_body();
+    writer.send(Err("torn".into())).unwrap();
+    assert!(body.frame().await.unwrap().is_err());
+    released(stepped_down).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_down_waits_no_longer_than_the_drain_timeout() {
+    let (node, response, _writer) = streaming().await;
+    let stepped_down = node.step_down().await;
+    // Shorter than the lease, which is renewed meanwhile.
+    for _ in 0..10 {
+        assert!(!stepped_down.is_finished());
+        node.advance(DRAIN_TIMEOUT / 10).await;
+    }
+    released(stepped_down).await;
+    drop(response);
+}
+
+/// Answers with `body` and steps down, with the response at hand.
+async fn is_released_with_the_response<B>(body: B) -> ResponseBody<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let node = Node::leader().await;
+    let mut body = Some(body);
+    let service = service_fn(move |_: Request<()>| {
+        std::future::ready(Ok::<_, Infallible>(Response::new(body.take().unwrap())))
+    });
+    let layer = LeaderOnlyLayer::new(node.handle.clone());
+    let response = layer
+        .layer(service)
+        .oneshot(Request::default())
+        .await
+        .unwrap();
+    let mut body = response.into_body();
+    while !body.is_end_stream() {
+        let _ = body.frame().await.unwrap();
+    }
+    released(node.step_down().await).await;
+    body
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_says_that_it_has_ended_is_believed() {
+    is_released_with_the_response(Empty::new()).await;
+    is_released_with_the_response(Full::new("one frame".into())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_body_keeps_its_hints() {
+    let (_node, response, _writer) = streaming().await;
+    assert_eq!(response.body().size_hint().upper(), Some(42));
+    assert!(!response.body().is_end_stream());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_down_waits_for_the_response() {
+    let node = Node::leader().await;
+    let layer = LeaderOnlyLayer::new(node.handle.clone());
+    let service = service_fn(|_: Request<()>| {
+        std::future::pending::<Result<Response<Empty<Bytes>>, Infallible>>()
+    });
+    let response = tokio::spawn(layer.layer(service).oneshot(Request::default()));
+    settle().await;
+    let stepped_down = node.step_down().await;
+    assert!(!stepped_down.is_finished());
+    response.abort();
+    released(stepped_down).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_gate_holds_the_lease_until_the_response() {
+    let node = Node::leader().await;
+    let layer: LeaderOnlyLayer<Fail, EveryRequest> =
+        LeaderOnlyLayer::new(node.handle.clone()).fail();
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    let mut answered = Some(answered);
+    let service = service_fn(move |_: u32| {
+        let answered = answered.take().unwrap();
+        async move { Ok::<u32, BoxError>(answered.await?) }
+    });
+    let mut response = tokio_test::task::spawn(layer.layer(service).call(1));
+    assert!(response.poll().is_pending());
+    let stepped_down = node.step_down().await;
+    assert!(!stepped_down.is_finished());
+    answer.send(2).unwrap();
+    assert_eq!((&mut response).await.unwrap(), 2);
+    released(stepped_down).await;
+    // It was not its drop.
+    drop(response);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_gate_does_not_apply_to_holds_up_nothing() {
+    let node = Node::leader().await;
+    let layer = LeaderOnlyLayer::new(node.handle.clone()).writes_only();
+    let service = service_fn(|_: Request<()>| {
+        let body = Full::new(Bytes::from_static(b"a list"));
+        std::future::ready(Ok::<_, Infallible>(Response::new(body)))
+    });
+    let response = layer
+        .layer(service)
+        .oneshot(Request::default())
+        .await
+        .unwrap();
+    released(node.step_down().await).await;
+    assert_eq!(response.collect().await.unwrap().to_bytes(), "a list");
+}

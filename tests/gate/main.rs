@@ -1,0 +1,14 @@
+//! The gate as a tower middleware: readiness, admission, rejection, and how it goes with tower, axum and
+//! tonic. No network but loopback, and no time but a fake clock's.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod answers;
+mod calls;
+mod drain;
+mod extractor;
+mod grpc;
+mod matching;
+mod node;
+mod readiness;
+mod stacks;

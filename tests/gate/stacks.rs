@@ -1,0 +1,113 @@
+//! With tower's own middleware.
+
+use std::{future::ready, time::Duration};
+
+use noleader::{LeaderHandle, LeaderOnlyLayer, NotLeader, Status};
+use tower::{
+    BoxError, Layer, Service, ServiceBuilder, ServiceExt, balance::p2c::Balance,
+    discover::ServiceList, load::Constant, load_shed::error::Overloaded, service_fn,
+};
+
+use crate::node::{LEASE, Node, released, settle, soon};
+
+/// Names the node that it runs on.
+fn named(
+    handle: &LeaderHandle,
+) -> impl Service<(), Response = String, Error = BoxError, Future: Send> + Clone + Send + use<> {
+    let id = handle.id().to_owned();
+    let service = service_fn(move |()| ready(Ok::<_, BoxError>(id.clone())));
+    LeaderOnlyLayer::new(handle.clone())
+        .not_ready()
+        .fail()
+        .layer(service)
+}
+
+#[tokio::test(start_paused = true)]
+async fn load_shed_sheds_on_a_follower() {
+    let node = Node::follower().await;
+    let mut service = ServiceBuilder::new()
+        .load_shed()
+        .service(named(&node.handle));
+    let shed = soon(service.ready())
+        .await
+        .unwrap()
+        .call(())
+        .await
+        .unwrap_err();
+    assert!(shed.is::<Overloaded>());
+    node.advance(LEASE).await;
+    assert_eq!(
+        soon(service.ready()).await.unwrap().call(()).await.unwrap(),
+        "a"
+    );
+    released(node.step_down().await).await;
+    let shed = soon(service.ready())
+        .await
+        .unwrap()
+        .call(())
+        .await
+        .unwrap_err();
+    assert!(shed.is::<Overloaded>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn buffer_holds_requests_over_an_election() {
+    let node = Node::follower().await;
+    let service = ServiceBuilder::new().buffer(2).service(named(&node.handle));
+    let waiting = [(); 2].map(|()| tokio::spawn(service.clone().oneshot(())));
+    settle().await;
+    assert!(waiting.iter().all(|answer| !answer.is_finished()));
+    node.advance(LEASE).await;
+    for answer in waiting {
+        assert_eq!(soon(answer).await.unwrap().unwrap(), "a");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn buffer_fails_its_requests_once_the_election_has_stopped() {
+    let node = Node::follower().await;
+    let service = ServiceBuilder::new().buffer(2).service(named(&node.handle));
+    let answer = tokio::spawn(service.oneshot(()));
+    settle().await;
+    soon(node.handle.shutdown()).await.unwrap();
+    let error = soon(answer).await.unwrap().unwrap_err();
+    let source = error.source().unwrap();
+    assert!(source.is::<NotLeader>(), "{source}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn balance_follows_the_leader_and_drops_who_has_stopped() {
+    let a = Node::leader().await;
+    let b = a.rival().await;
+    let nodes = [&a, &b].map(|node| Constant::new(named(&node.handle), 1));
+    let mut service = Balance::new(ServiceList::new::<()>(nodes));
+    for _ in 0..10 {
+        assert_eq!(
+            soon(service.ready()).await.unwrap().call(()).await.unwrap(),
+            "a"
+        );
+    }
+    soon(a.handle.shutdown()).await.unwrap();
+    b.until(|status| *status == Status::Leader).await;
+    for _ in 0..10 {
+        assert_eq!(
+            soon(service.ready()).await.unwrap().call(()).await.unwrap(),
+            "b"
+        );
+    }
+    assert_eq!(service.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_bounds_the_wait() {
+    let node = Node::follower().await;
+    let mut service = named(&node.handle);
+    let waited = tokio::time::timeout(Duration::from_secs(1), service.ready()).await;
+    assert!(waited.is_err());
+    // And the wait goes on where it was given up.
+    node.advance(LEASE).await;
+    assert_eq!(
+        soon(service.ready()).await.unwrap().call(()).await.unwrap(),
+        "a"
+    );
+}
