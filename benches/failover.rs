@@ -30,11 +30,17 @@ const LEASE: Duration = Duration::from_millis(200);
 const CALM: Duration = Duration::from_millis(600);
 
 fn main() -> Result<()> {
-    let rounds = env::var("NOLEADER_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(100);
+    let rounds = env::var("NOLEADER_ROUNDS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(100);
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let server = Server::start().await?;
-        println!("nats-server {}, {rounds} rounds\n", server.client().await?.server_info().version);
+        println!(
+            "nats-server {}, {rounds} rounds\n",
+            server.client().await?.server_info().version
+        );
         println!("| | p50 | p99 | max | |\n|---|---|---|---|---|");
         let (write, push) = raw(&server, rounds * 10).await?;
         let hop = write.p50() + push.p50();
@@ -43,10 +49,16 @@ fn main() -> Result<()> {
         let after_release = after_a_release(&server, rounds).await?;
         after_release.print("first election after a release", "bound: 50 ms");
         let none = where_no_record_is(&server, rounds).await?;
-        none.print("first election where no record is", "bound: lease of 200 ms + 50 ms");
+        none.print(
+            "first election where no record is",
+            "bound: lease of 200 ms + 50 ms",
+        );
         let handed = hand_over(&server, rounds).await?;
         let ratio = handed.p50().as_secs_f64() / hop.as_secs_f64();
-        handed.print("graceful hand-over", &format!("{ratio:.2} x (write + push); bound: 4"));
+        handed.print(
+            "graceful hand-over",
+            &format!("{ratio:.2} x (write + push); bound: 4"),
+        );
         let crash = crash(&server, rounds).await?;
         crash.print("crash failover", "bound: lease of 200 ms + 50 ms at p99");
         Ok(())
@@ -55,16 +67,28 @@ fn main() -> Result<()> {
 
 /// One write at a time, and how long until a watch shows it.
 async fn raw(server: &Server, rounds: usize) -> Result<(Times, Times)> {
-    let bucket = kv::Config { bucket: "raw".to_owned(), ..Default::default() };
-    let writer = jetstream::new(server.client().await?).create_key_value(bucket).await?;
-    let reader = jetstream::new(server.client().await?).get_key_value("raw").await?;
+    let bucket = kv::Config {
+        bucket: "raw".to_owned(),
+        ..Default::default()
+    };
+    let writer = jetstream::new(server.client().await?)
+        .create_key_value(bucket)
+        .await?;
+    let reader = jetstream::new(server.client().await?)
+        .get_key_value("raw")
+        .await?;
     let mut watch = reader.watch("key").await?;
     let (mut writes, mut pushes) = (Times::default(), Times::default());
     let mut revision = 0;
     for _ in 0..rounds {
         let begin = Instant::now();
         let (written, pushed) = tokio::join!(
-            async { (writer.update("key", "x".into(), revision).await, begin.elapsed()) },
+            async {
+                (
+                    writer.update("key", "x".into(), revision).await,
+                    begin.elapsed(),
+                )
+            },
             async { (watch.next().await, begin.elapsed()) }
         );
         revision = written.0?;
@@ -80,7 +104,10 @@ async fn after_a_release(server: &Server, rounds: usize) -> Result<Times> {
     for _ in 0..rounds {
         let client = server.client().await?;
         let begin = Instant::now();
-        let handle = LeaderHandle::builder("released", "key").trust_absent_key(true).start(client).await?;
+        let handle = LeaderHandle::builder("released", "key")
+            .trust_absent_key(true)
+            .start(client)
+            .await?;
         handle.elected().await?;
         times.0.push(begin.elapsed());
         handle.shutdown().await?;
@@ -106,7 +133,10 @@ async fn where_no_record_is(server: &Server, rounds: usize) -> Result<Times> {
 /// From the call of `step_down` to the other's election, without jitter.
 async fn hand_over(server: &Server, rounds: usize) -> Result<Times> {
     let candidate = |id: &str| {
-        LeaderHandle::builder("handed", "key").id(id).lease(CALM).campaign_delay(Duration::ZERO)
+        LeaderHandle::builder("handed", "key")
+            .id(id)
+            .lease(CALM)
+            .campaign_delay(Duration::ZERO)
     };
     let mut leader = candidate("a").start(server.client().await?).await?;
     leader.elected().await?;
@@ -136,7 +166,10 @@ async fn crash(server: &Server, rounds: usize) -> Result<Times> {
         let candidate = move |id: &str| LeaderHandle::builder("crash", &key).id(id).lease(LEASE);
         let options = server.connect_options();
         let url = server.url();
-        let doomed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let doomed = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
         let leading = doomed.spawn(lead(candidate("a").trust_absent_key(true), options, url));
         let leader = leading.await??;
         let other = candidate("b").start(server.client().await?).await?;
@@ -161,7 +194,8 @@ async fn lead(
 }
 
 async fn follows(handle: &LeaderHandle, id: &str) -> Result<()> {
-    let of_id = |status: &Status| matches!(status, Status::Follower { leader: Some(l) } if l.id() == id);
+    let of_id =
+        |status: &Status| matches!(status, Status::Follower { leader: Some(l) } if l.id() == id);
     handle.status().wait_for(of_id).await?;
     Ok(())
 }

@@ -1,7 +1,12 @@
 //! What the gate costs an admitted request, beside other ways to do the same, in one run.
 //!
 //! `cargo bench --bench gate` measures, and ends with the table that the README shows.
-#![allow(missing_docs, clippy::print_stdout, clippy::expect_used, reason = "a program to run by hand")]
+#![allow(
+    missing_docs,
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a program to run by hand"
+)]
 
 use std::{
     convert::Infallible,
@@ -66,7 +71,11 @@ where
         unreachable!("every service here is ready");
     };
     ready.expect("ready");
-    service.call(request).now_or_never().expect("at once").expect("an answer")
+    service
+        .call(request)
+        .now_or_never()
+        .expect("at once")
+        .expect("an answer")
 }
 
 fn request() -> Request<Body> {
@@ -92,7 +101,10 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let leader = runtime.block_on(async {
         let builder = LeaderHandle::builder("bench", "gate").trust_absent_key(true);
-        let leader = builder.start_with(Memory::new()).await.expect("a candidate");
+        let leader = builder
+            .start_with(Memory::new())
+            .await
+            .expect("a candidate");
         leader.elected().await.expect("an election");
         leader
     });
@@ -108,10 +120,14 @@ fn main() {
     let mut gated = LeaderOnlyLayer::new(leader.clone()).layer(Bare);
     services.bench_function("LeaderOnly", |b| b.iter(|| call(&mut gated, request())));
     let mut limited = ConcurrencyLimitLayer::new(1024).layer(Bare);
-    services.bench_function("ConcurrencyLimit", |b| b.iter(|| call(&mut limited, request())));
+    services.bench_function("ConcurrencyLimit", |b| {
+        b.iter(|| call(&mut limited, request()))
+    });
     let flag = leader.subscribe();
     let mut flagged = axum::middleware::from_fn_with_state(flag, by_flag).layer(Bare);
-    services.bench_function("from_fn with a watch", |b| b.iter(|| call(&mut flagged, request())));
+    services.bench_function("from_fn with a watch", |b| {
+        b.iter(|| call(&mut flagged, request()))
+    });
     services.bench_function("bare, no HTTP", |b| b.iter(|| call(&mut BareUnit, ())));
     let mut gated = LeaderOnlyLayer::new(leader.clone()).fail().layer(BareUnit);
     services.bench_function("LeaderOnly, no HTTP", |b| b.iter(|| call(&mut gated, ())));
@@ -130,10 +146,26 @@ fn print_table() {
     println!("\n| | adds | x one clock read |\n|---|---|---|");
     let rows = [
         ("`is_leader`", "is_leader", None),
-        ("`LeaderOnly`, any service", "service/LeaderOnly, no HTTP", Some("service/bare, no HTTP")),
-        ("`LeaderOnly`, HTTP", "service/LeaderOnly", Some("service/bare")),
-        ("tower `ConcurrencyLimit`", "service/ConcurrencyLimit", Some("service/bare")),
-        ("axum `from_fn` with a watch", "service/from_fn with a watch", Some("service/bare")),
+        (
+            "`LeaderOnly`, any service",
+            "service/LeaderOnly, no HTTP",
+            Some("service/bare, no HTTP"),
+        ),
+        (
+            "`LeaderOnly`, HTTP",
+            "service/LeaderOnly",
+            Some("service/bare"),
+        ),
+        (
+            "tower `ConcurrencyLimit`",
+            "service/ConcurrencyLimit",
+            Some("service/bare"),
+        ),
+        (
+            "axum `from_fn` with a watch",
+            "service/from_fn with a watch",
+            Some("service/bare"),
+        ),
     ];
     println!("| one clock read | {clock:.0} ns | 1.00 |");
     for (label, with, without) in rows {
@@ -150,7 +182,10 @@ fn median_ns(name: &str) -> Option<f64> {
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target"),
         PathBuf::from,
     );
-    let path = target.join("criterion").join(name).join("new/estimates.json");
+    let path = target
+        .join("criterion")
+        .join(name)
+        .join("new/estimates.json");
     let text = fs::read_to_string(path).ok()?;
     let estimates: serde_json::Value = serde_json::from_str(&text).ok()?;
     estimates["median"]["point_estimate"].as_f64()

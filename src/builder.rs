@@ -207,6 +207,12 @@ impl Builder {
     pub async fn start_with(self, store: impl LeaseStore) -> Result<LeaderHandle, StartError> {
         let timing = self.config.check()?;
         store.prepare(timing.lease).await?;
-        Ok(task::spawn(self.config, timing, store, self.clock, self.warm_up))
+        Ok(task::spawn(
+            self.config,
+            timing,
+            store,
+            self.clock,
+            self.warm_up,
+        ))
     }
 }

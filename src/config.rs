@@ -96,7 +96,8 @@ impl Config {
 
     fn timing(&self) -> Timing {
         // Records count in milliseconds.
-        let lease = Duration::from_millis(u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX));
+        let lease =
+            Duration::from_millis(u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX));
         Timing {
             lease,
             guard: lease.mul_f64(self.max_clock_drift).max(MIN_GUARD),
@@ -118,7 +119,11 @@ impl Config {
             "with a lease of {:?} and a `max_clock_drift` of {} it must lie between 10 ms and {most:?}",
             timing.lease, self.max_clock_drift
         );
-        Err(ConfigError::new("renew_every", format_args!("{:?}", timing.renew_every), bound))
+        Err(ConfigError::new(
+            "renew_every",
+            format_args!("{:?}", timing.renew_every),
+            bound,
+        ))
     }
 
     fn check_campaign_delay(&self) -> Result<(), ConfigError> {
@@ -150,7 +155,11 @@ fn check_bucket(bucket: &str) -> Result<(), ConfigError> {
         return Ok(());
     }
     let bound = "it must be letters, digits, `-` and `_`, at least one";
-    Err(ConfigError::new("bucket", format_args!("{bucket:?}"), bound))
+    Err(ConfigError::new(
+        "bucket",
+        format_args!("{bucket:?}"),
+        bound,
+    ))
 }
 
 fn check_key(key: &str) -> Result<(), ConfigError> {
@@ -181,7 +190,9 @@ pub(crate) fn check_address(address: &str) -> Result<Uri, ConfigError> {
         .parse()
         .map_err(|error| bound(&format!("it must be a URI ({error})")))?;
     let (Some(_), Some(authority)) = (uri.scheme(), uri.authority()) else {
-        return Err(bound("it must be an absolute URI, such as `http://10.0.0.7:8080`"));
+        return Err(bound(
+            "it must be an absolute URI, such as `http://10.0.0.7:8080`",
+        ));
     };
     if authority.as_str().contains('@') || authority.host().is_empty() {
         return Err(bound("it must name a host, and no user or password"));
@@ -202,7 +213,9 @@ mod tests {
 
     #[test]
     fn defaults_follow_from_the_lease() {
-        let timing = Config::new("orders".to_owned(), "writer".to_owned()).check().unwrap();
+        let timing = Config::new("orders".to_owned(), "writer".to_owned())
+            .check()
+            .unwrap();
         assert_eq!(
             timing,
             Timing {
@@ -226,7 +239,10 @@ mod tests {
     #[test]
     fn an_error_names_the_setting_and_the_bound() {
         let error = refused(|c| c.lease = Duration::from_millis(199));
-        assert_eq!(error.to_string(), "`lease` is 199ms: it must lie between 200 ms and 24 h");
+        assert_eq!(
+            error.to_string(),
+            "`lease` is 199ms: it must lie between 200 ms and 24 h"
+        );
         let error = refused(|c| c.renew_every = Some(Duration::from_secs(8)));
         assert_eq!(
             error.to_string(),
@@ -250,8 +266,14 @@ mod tests {
         assert_eq!(setting(|c| c.lease = Duration::from_secs(86_401)), "lease");
         assert_eq!(setting(|c| c.max_clock_drift = -0.1), "max_clock_drift");
         assert_eq!(setting(|c| c.max_clock_drift = f64::NAN), "max_clock_drift");
-        assert_eq!(setting(|c| c.renew_every = Some(Duration::ZERO)), "renew_every");
-        assert_eq!(setting(|c| c.campaign_delay = Duration::from_secs(16)), "campaign_delay");
+        assert_eq!(
+            setting(|c| c.renew_every = Some(Duration::ZERO)),
+            "renew_every"
+        );
+        assert_eq!(
+            setting(|c| c.campaign_delay = Duration::from_secs(16)),
+            "campaign_delay"
+        );
         assert_eq!(setting(|c| c.replicas = Some(0)), "replicas");
         let observer = |c: &mut Config| (c.observer, c.warm_up) = (true, true);
         assert_eq!(refused(observer).setting(), "warm_up");

@@ -1,4 +1,57 @@
-//! noleader
+//! Leader election on NATS JetStream, and a gate that is open on at most one node at a time.
+//!
+//! - [`LeaderHandle`] keeps a lease in a KeyValue bucket in the background, and tells at any instant whether
+//!   this node leads.
+//! - [`LeaderOnlyLayer`] is a tower layer that lets requests through while it does, for axum, tonic and any
+//!   other service.
+//! - [`Leader`] runs a closure while this node leads.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use noleader::LeaderHandle;
+//!
+//! let client = async_nats::connect("localhost:4222").await?;
+//! let leader = LeaderHandle::builder("orders", "writer").start(client).await?;
+//! if let Ok(admission) = leader.admit() {
+//!     println!("leading; fence writes with {}", admission.term().token());
+//! }
+//! leader.shutdown().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! # What is promised
+//!
+//! At no instant are two gates of one election open. That holds if JetStream applies the writes of a key
+//! one at a time and loses none that it acknowledged, if the nodes' monotonic clocks run at rates within
+//! [`max_clock_drift`](Builder::max_clock_drift) of each other, and, where somebody else removes the record
+//! of a live leader, if the candidates use equal leases. Nothing is assumed of wall clocks, message delays,
+//! loss, duplication or order, process pauses, or the server's own expiry.
+//!
+//! Ask [`LeaderHandle::is_leader`], [`LeaderHandle::admit`] or the layer: they compare the deadline with the
+//! clock when they are asked. The watch channels are for being woken.
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `axum` | [`Term`] as an extractor |
+//! | `tonic` | `NamedService` for [`LeaderOnly`], so that a guarded service can be added to a server |
+//! | `metrics` | gauges and counters, named `noleader_*`, through the `metrics` facade |
+//! | `test-util` | a fake clock and a store in memory, for tests of your own |
+//!
+//! # Code map
+//!
+//! Dependencies point one way: `middleware`, `worker` → `task` → `lease`, `store`, `clock`.
+//!
+//! | module | concern |
+//! |---|---|
+//! | [`lease`] | the protocol, without IO and without a clock |
+//! | [`store`] | where the lease is kept: JetStream, or memory |
+//! | [`clock`] | the one place that reads time |
+//! | `task` | the background task, and what it publishes: handle, term, status, gate |
+//! | `worker` | the work loop |
+//! | [`middleware`] | the tower layer |
+//! | `builder`, `config`, `error` | settings, their checks, and what is reported |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod builder;
@@ -19,3 +72,7 @@ pub use self::{
     task::{Admission, LeaderHandle, LeaderInfo, Status, Term},
     worker::{Leader, RunError},
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

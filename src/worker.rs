@@ -109,7 +109,10 @@ impl Leader {
     /// Whether this node leads, at this instant. See [`LeaderHandle::is_leader`].
     #[must_use]
     pub fn is_leader(&self) -> bool {
-        self.running.borrow().as_ref().is_some_and(LeaderHandle::is_leader)
+        self.running
+            .borrow()
+            .as_ref()
+            .is_some_and(LeaderHandle::is_leader)
     }
 
     /// The handle of the candidate, while it campaigns.
@@ -257,7 +260,8 @@ impl Leader {
         if done.is_none() {
             tracing::warn!(grace_period = ?self.grace_period, "dropping work that goes on past its term");
         }
-        done.unwrap_or(Ok(())).map_err(|error| RunError::Work(error.into()))
+        done.unwrap_or(Ok(()))
+            .map_err(|error| RunError::Work(error.into()))
     }
 }
 
@@ -302,7 +306,10 @@ async fn shut(handle: &LeaderHandle, admission: &Admission) {
 
 async fn stopped(handle: &LeaderHandle) {
     // An error means the same.
-    let _ = handle.status().wait_for(|status| *status == Status::Stopped).await;
+    let _ = handle
+        .status()
+        .wait_for(|status| *status == Status::Stopped)
+        .await;
 }
 
 /// Why a work loop returned.

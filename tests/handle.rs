@@ -21,7 +21,10 @@ fn candidate(id: &str, clock: &FakeClock) -> Builder {
 }
 
 async fn leader(store: &Memory, clock: &FakeClock) -> LeaderHandle {
-    let handle = candidate("a", clock).start_with(store.clone()).await.unwrap();
+    let handle = candidate("a", clock)
+        .start_with(store.clone())
+        .await
+        .unwrap();
     handle.elected().await.unwrap();
     handle
 }
@@ -42,7 +45,12 @@ async fn advance_until(clock: &FakeClock, done: impl Fn() -> bool) {
 }
 
 async fn until(handle: &LeaderHandle, wanted: impl Fn(&Status) -> bool) -> Status {
-    handle.status().wait_for(|status| wanted(status)).await.unwrap().clone()
+    handle
+        .status()
+        .wait_for(|status| wanted(status))
+        .await
+        .unwrap()
+        .clone()
 }
 
 fn is_follower_of(id: &str) -> impl Fn(&Status) -> bool {
@@ -55,7 +63,10 @@ async fn one_of_two_leads_and_the_other_knows_it() {
     let a = candidate("a", &clock).address("http://10.0.0.7:8080");
     let a = a.start_with(store.clone()).await.unwrap();
     let term = a.elected().await.unwrap();
-    let b = candidate("b", &clock).start_with(store.clone()).await.unwrap();
+    let b = candidate("b", &clock)
+        .start_with(store.clone())
+        .await
+        .unwrap();
     until(&b, is_follower_of("a")).await;
 
     assert!(a.is_leader() && !b.is_leader());
@@ -75,7 +86,10 @@ async fn one_of_two_leads_and_the_other_knows_it() {
 async fn a_step_down_hands_over_to_the_other_with_a_larger_token() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
-    let b = candidate("b", &clock).start_with(store.clone()).await.unwrap();
+    let b = candidate("b", &clock)
+        .start_with(store.clone())
+        .await
+        .unwrap();
     until(&b, is_follower_of("a")).await;
     let old = a.term().unwrap();
 
@@ -107,7 +121,10 @@ async fn the_gate_shuts_at_the_deadline_without_the_task() {
     assert!(!a.is_leader());
     assert_eq!(a.admit().unwrap_err().reason(), Reason::NoLeader);
     assert!(!term.is_current());
-    assert!(*flag.borrow(), "the task has not run yet; this is what the flag is not for");
+    assert!(
+        *flag.borrow(),
+        "the task has not run yet; this is what the flag is not for"
+    );
 }
 
 #[tokio::test]
@@ -143,7 +160,10 @@ async fn the_lease_is_renewed_for_as_long_as_the_store_answers() {
 async fn a_hand_over_waits_for_admitted_work_and_tells_how_much_is_left() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
-    let b = candidate("b", &clock).start_with(store.clone()).await.unwrap();
+    let b = candidate("b", &clock)
+        .start_with(store.clone())
+        .await
+        .unwrap();
     until(&b, is_follower_of("a")).await;
     let (one, two) = (a.admit().unwrap(), a.admit().unwrap());
 
@@ -155,7 +175,10 @@ async fn a_hand_over_waits_for_admitted_work_and_tells_how_much_is_left() {
     assert!(!a.is_leader());
     assert_eq!(a.admit().unwrap_err().reason(), Reason::Draining);
     assert_eq!(a.draining(), 2);
-    assert!(one.term().is_current(), "the lease is held while the work goes on");
+    assert!(
+        one.term().is_current(),
+        "the lease is held while the work goes on"
+    );
     let revision = store.get().revision;
     drop(one);
     // Renewed meanwhile, not released.
@@ -215,7 +238,10 @@ async fn a_shutdown_while_the_store_is_gone_says_that_the_lease_is_left_to_expir
         async move { a.shutdown().await }
     });
     advance_until(&clock, || stopping.is_finished()).await;
-    assert_eq!(stopping.await.unwrap(), Err(ReleaseError::LeftToExpire(LEASE)));
+    assert_eq!(
+        stopping.await.unwrap(),
+        Err(ReleaseError::LeftToExpire(LEASE))
+    );
     assert!(clock.now().saturating_since(start) <= LEASE / 2);
     assert_eq!(a.shutdown().await, Err(ReleaseError::LeftToExpire(LEASE)));
 }
@@ -224,7 +250,10 @@ async fn a_shutdown_while_the_store_is_gone_says_that_the_lease_is_left_to_expir
 async fn dropping_the_last_clone_releases_in_the_background() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
-    let b = candidate("b", &clock).start_with(store.clone()).await.unwrap();
+    let b = candidate("b", &clock)
+        .start_with(store.clone())
+        .await
+        .unwrap();
     until(&b, is_follower_of("a")).await;
     let clone = a.clone();
     let admission = a.admit().unwrap();
@@ -232,17 +261,30 @@ async fn dropping_the_last_clone_releases_in_the_background() {
     drop(a);
     assert!(clone.is_leader());
     drop(clone);
-    status.wait_for(|status| *status == Status::Draining).await.unwrap();
+    status
+        .wait_for(|status| *status == Status::Draining)
+        .await
+        .unwrap();
     assert!(!b.is_leader(), "admitted work is waited for");
     drop(admission);
     b.elected().await.unwrap();
-    assert_eq!(*status.wait_for(|status| *status == Status::Stopped).await.unwrap(), Status::Stopped);
+    assert_eq!(
+        *status
+            .wait_for(|status| *status == Status::Stopped)
+            .await
+            .unwrap(),
+        Status::Stopped
+    );
 }
 
 #[tokio::test]
 async fn deleting_the_key_ends_the_term_and_the_former_leader_waits_like_anybody() {
     let (store, clock) = (Memory::new(), FakeClock::new());
-    let a = candidate("a", &clock).trust_absent_key(false).start_with(store.clone()).await.unwrap();
+    let a = candidate("a", &clock)
+        .trust_absent_key(false)
+        .start_with(store.clone())
+        .await
+        .unwrap();
     advance_until(&clock, || a.is_leader()).await;
     let term = a.term().unwrap();
     store.delete();
@@ -269,11 +311,18 @@ async fn overwriting_the_key_ends_the_term() {
 #[tokio::test]
 async fn an_observer_knows_who_leads_and_never_campaigns() {
     let (store, clock) = (Memory::new(), FakeClock::new());
-    let observer = candidate("o", &clock).observe().start_with(store.clone()).await.unwrap();
+    let observer = candidate("o", &clock)
+        .observe()
+        .start_with(store.clone())
+        .await
+        .unwrap();
     let a = leader(&store, &clock).await;
     until(&observer, is_follower_of("a")).await;
     a.shutdown().await.unwrap();
-    until(&observer, |status| *status == Status::Follower { leader: None }).await;
+    until(&observer, |status| {
+        *status == Status::Follower { leader: None }
+    })
+    .await;
     let end = clock.now() + LEASE * 3;
     advance_until(&clock, || clock.now() >= end).await;
     assert!(!observer.is_leader());
@@ -321,7 +370,10 @@ async fn a_warm_up_that_fails_or_panics_gives_the_lease_back() {
         let term = tries.recv().await.unwrap();
         term.cancellation().cancelled().await;
         assert!(!a.is_leader());
-        let b = candidate("b", &clock).start_with(store.clone()).await.unwrap();
+        let b = candidate("b", &clock)
+            .start_with(store.clone())
+            .await
+            .unwrap();
         b.elected().await.unwrap();
     }
 }
@@ -361,7 +413,10 @@ impl LeaseStore for Panicking {
         expected: u64,
         value: Vec<u8>,
     ) -> impl Future<Output = Result<u64, WriteError>> + Send {
-        assert!(!self.1.load(std::sync::atomic::Ordering::Relaxed), "a panic on purpose");
+        assert!(
+            !self.1.load(std::sync::atomic::Ordering::Relaxed),
+            "a panic on purpose"
+        );
         self.0.write(expected, value)
     }
 
@@ -389,7 +444,10 @@ async fn a_panic_in_the_task_shuts_the_gate_and_wakes_every_waiter() {
 
 #[test]
 fn a_runtime_that_goes_away_shuts_the_gate() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .unwrap();
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = runtime.block_on(leader(&store, &clock));
     assert!(a.is_leader());
@@ -402,9 +460,21 @@ fn a_runtime_that_goes_away_shuts_the_gate() {
 async fn settings_that_contradict_each_other_are_refused_at_the_start() {
     let start = |builder: Builder| builder.start_with(Memory::new());
     let clock = FakeClock::new();
-    let error = start(candidate("a", &clock).lease(Duration::from_millis(100))).await.unwrap_err();
+    let error = start(candidate("a", &clock).lease(Duration::from_millis(100)))
+        .await
+        .unwrap_err();
     let source = std::error::Error::source(&error).unwrap();
-    assert_eq!(source.to_string(), "`lease` is 100ms: it must lie between 200 ms and 24 h");
-    let error = start(candidate("a", &clock).address("no uri")).await.unwrap_err();
-    assert!(std::error::Error::source(&error).unwrap().to_string().starts_with("`address`"));
+    assert_eq!(
+        source.to_string(),
+        "`lease` is 100ms: it must lie between 200 ms and 24 h"
+    );
+    let error = start(candidate("a", &clock).address("no uri"))
+        .await
+        .unwrap_err();
+    assert!(
+        std::error::Error::source(&error)
+            .unwrap()
+            .to_string()
+            .starts_with("`address`")
+    );
 }

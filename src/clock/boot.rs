@@ -2,7 +2,10 @@ use super::Moment;
 
 /// Reads `CLOCK_BOOTTIME`, which counts the time the machine was suspended.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-#[allow(clippy::disallowed_methods, reason = "this is the place that reads time")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this is the place that reads time"
+)]
 #[inline]
 pub(super) fn now() -> Moment {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
@@ -15,7 +18,10 @@ pub(super) fn now() -> Moment {
 /// Reads `std::time::Instant`, counted from the first call. Whether it counts suspended time is up to
 /// the operating system.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-#[allow(clippy::disallowed_methods, reason = "this is the place that reads time")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this is the place that reads time"
+)]
 #[inline]
 pub(super) fn now() -> Moment {
     use std::{sync::OnceLock, time::Instant};

@@ -221,7 +221,10 @@ impl Machine {
         let before = self.view.revision();
         let change = self.with_rules(|view, rules| view.note(now, seen, source, rules));
         self.silent_at = now
-            + self.me.timing.silence_after(self.view.lease(), &mut self.rng);
+            + self
+                .me
+                .timing
+                .silence_after(self.view.lease(), &mut self.rng);
         if change != Change::New {
             return;
         }
@@ -240,7 +243,13 @@ impl Machine {
     }
 
     fn handle_written(&mut self, now: Moment, request: Request, outcome: Outcome) {
-        let Kind::Write(Write { purpose, expected, believed, record }) = request.kind else {
+        let Kind::Write(Write {
+            purpose,
+            expected,
+            believed,
+            record,
+        }) = request.kind
+        else {
             return;
         };
         match outcome {
@@ -250,15 +259,17 @@ impl Machine {
                 // A server that lost data counts from the start again, and may acknowledge anything.
                 let lost = revision <= expected;
                 if lost {
-                    self.notice(Notice::DataLost { seen: expected, found: revision });
+                    self.notice(Notice::DataLost {
+                        seen: expected,
+                        found: revision,
+                    });
                     self.lose(now, Ended::DataLost);
                     self.reading = Some(Source::AfterConflict(self.view.revision()));
                     return;
                 }
                 let token = record.token_at(revision);
-                let newest = self.with_rules(|view, rules| {
-                    view.wrote(now, believed, (revision, record), rules)
-                });
+                let newest = self
+                    .with_rules(|view, rules| view.wrote(now, believed, (revision, record), rules));
                 if newest {
                     self.handle_acknowledged(now, purpose, token, request.sent_at);
                 }
@@ -275,13 +286,7 @@ impl Machine {
         }
     }
 
-    fn handle_acknowledged(
-        &mut self,
-        now: Moment,
-        purpose: Purpose,
-        token: u64,
-        sent_at: Moment,
-    ) {
+    fn handle_acknowledged(&mut self, now: Moment, purpose: Purpose, token: u64, sent_at: Moment) {
         let deadline = self.me.timing.valid_until(sent_at);
         match purpose {
             Purpose::Vacate => {}
@@ -358,13 +363,20 @@ impl Machine {
         match &mut self.state {
             State::Following { .. } if may_hold => {
                 let until = now + self.me.timing.release_for();
-                self.state = State::Releasing { until, then, checked: false };
+                self.state = State::Releasing {
+                    until,
+                    then,
+                    checked: false,
+                };
             }
             State::Following { .. } => self.finish(now, then, Settled::Released),
             State::Leading(leading) => match &mut leading.phase {
                 Phase::Draining { then: old, .. } => *old = strongest(*old, then),
                 phase => {
-                    *phase = Phase::Draining { until: drain_until, then };
+                    *phase = Phase::Draining {
+                        until: drain_until,
+                        then,
+                    };
                     self.actions.push_back(Action::Close);
                 }
             },
@@ -374,7 +386,11 @@ impl Machine {
     }
 
     fn lead(&mut self, token: u64, sent_at: Moment, deadline: Moment) {
-        let phase = if self.me.warm_up { Phase::Warming } else { Phase::Open };
+        let phase = if self.me.warm_up {
+            Phase::Warming
+        } else {
+            Phase::Open
+        };
         self.state = State::Leading(Leading {
             token,
             deadline,
@@ -408,9 +424,15 @@ impl Machine {
 
     /// Ends a term whose gate has shut and whose requests have finished, to give the lease back.
     pub(super) fn release(&mut self, now: Moment, then: Then) {
-        self.actions.push_back(Action::End { why: Ended::Released });
+        self.actions.push_back(Action::End {
+            why: Ended::Released,
+        });
         let until = now + self.me.timing.release_for();
-        self.state = State::Releasing { until, then, checked: false };
+        self.state = State::Releasing {
+            until,
+            then,
+            checked: false,
+        };
         self.retry_at = now;
     }
 
@@ -484,15 +506,28 @@ impl Machine {
 
     fn send_write(&mut self, now: Moment, purpose: Purpose, expected: u64, record: Record) {
         let believed = self.view.revision();
-        let write = Write { purpose, expected, believed, record: record.clone() };
+        let write = Write {
+            purpose,
+            expected,
+            believed,
+            record: record.clone(),
+        };
         let attempt = self.send(now, Kind::Write(write));
-        self.actions.push_back(Action::Write { attempt, expected, record });
+        self.actions.push_back(Action::Write {
+            attempt,
+            expected,
+            record,
+        });
     }
 
     fn send(&mut self, now: Moment, kind: Kind) -> u64 {
         self.attempts += 1;
         let attempt = self.attempts;
-        self.request = Some(Request { attempt, kind, sent_at: now });
+        self.request = Some(Request {
+            attempt,
+            kind,
+            sent_at: now,
+        });
         attempt
     }
 
@@ -534,7 +569,10 @@ impl Machine {
         let sighting = self.view.sighting()?;
         match &sighting.content {
             Content::Held(record) if record.session != self.me.session => {
-                let until = self.me.timing.held_until(sighting.first_seen, record.lease());
+                let until = self
+                    .me
+                    .timing
+                    .held_until(sighting.first_seen, record.lease());
                 Some((record, until))
             }
             _ => None,

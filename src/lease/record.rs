@@ -189,7 +189,12 @@ mod tests {
     #[test]
     fn survives_a_round_trip() {
         let vacant = record().vacant(Duration::from_secs(20));
-        for record in [record(), record().renewed(42, 3), record().released(42), vacant] {
+        for record in [
+            record(),
+            record().renewed(42, 3),
+            record().released(42),
+            vacant,
+        ] {
             assert_eq!(Record::decode(50, &record.encode()), Ok(record));
         }
     }
@@ -209,7 +214,10 @@ mod tests {
         assert!(Record::decode(9, good.as_bytes()).is_ok());
         assert_eq!(text(&good.replace(r#""v":1"#, r#""v":2"#)), "version 2");
         assert_eq!(text(&good.replace("1000", "199")), "a lease of 199 ms");
-        assert_eq!(text(&good.replace("1000", "86400001")), "a lease of 86400001 ms");
+        assert_eq!(
+            text(&good.replace("1000", "86400001")),
+            "a lease of 86400001 ms"
+        );
         assert_eq!(
             text(&good.replace(r#""token":0"#, r#""token":18446744073709551615"#)),
             "a token out of range"

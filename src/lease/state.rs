@@ -21,7 +21,9 @@ use crate::clock::Moment;
 #[derive(Debug)]
 pub(super) enum State {
     /// Somebody else leads, or nobody. No campaign before `from`.
-    Following { from: Moment },
+    Following {
+        from: Moment,
+    },
     /// The lease is held.
     Leading(Leading),
     /// The gate is shut, the requests have finished, and the lease is given back.

@@ -127,7 +127,10 @@ mod tests {
 
     #[test]
     fn an_unknown_holder_is_granted_the_longer_lease() {
-        assert_eq!(timing().unknown_until(T, Duration::ZERO), T + Duration::from_secs(15));
+        assert_eq!(
+            timing().unknown_until(T, Duration::ZERO),
+            T + Duration::from_secs(15)
+        );
         assert_eq!(
             timing().unknown_until(T, Duration::from_secs(60)),
             T + Duration::from_secs(60)
@@ -137,13 +140,18 @@ mod tests {
     #[test]
     fn a_clock_at_the_edge_of_its_bound_still_stops_before_the_others_start() {
         // The holder's clock runs slow by the whole bound, the follower's fast.
-        for (lease_ms, guard_ms, drift) in [(15_000, 750, 0.05), (200, 20, 0.05), (60_000, 3_000, 0.05)] {
+        for (lease_ms, guard_ms, drift) in
+            [(15_000, 750, 0.05), (200, 20, 0.05), (60_000, 3_000, 0.05)]
+        {
             let timing = Timing {
                 lease: Duration::from_millis(lease_ms),
                 guard: Duration::from_millis(guard_ms),
                 ..timing()
             };
-            let holder = timing.valid_until(T).saturating_since(T).mul_f64(1.0 + drift);
+            let holder = timing
+                .valid_until(T)
+                .saturating_since(T)
+                .mul_f64(1.0 + drift);
             let follower = timing.held_until(T, timing.lease).saturating_since(T);
             assert!(holder < follower, "{lease_ms}: {holder:?} {follower:?}");
         }
@@ -166,7 +174,12 @@ mod tests {
     fn retries_back_off_to_a_cap() {
         let timing = timing();
         let mut rng = fastrand::Rng::with_seed(1);
-        for (failures, low, high) in [(1, 250, 500), (2, 500, 1000), (3, 750, 1500), (u32::MAX, 750, 1500)] {
+        for (failures, low, high) in [
+            (1, 250, 500),
+            (2, 500, 1000),
+            (3, 750, 1500),
+            (u32::MAX, 750, 1500),
+        ] {
             let pause = timing.retry_after(failures, &mut rng).as_millis();
             assert!((low..=high).contains(&pause), "{failures}: {pause}");
         }

@@ -110,7 +110,9 @@ impl View {
     /// When the suspected state becomes the believed one by itself.
     pub(super) fn suspect_until(&self, trust_absent_key: bool) -> Option<Moment> {
         let suspect = self.suspect.as_ref()?;
-        suspect.is_promoted(trust_absent_key).then_some(suspect.open_from)
+        suspect
+            .is_promoted(trust_absent_key)
+            .then_some(suspect.open_from)
     }
 
     /// When to mark the key as vacant, and the revision to replace.
@@ -202,7 +204,10 @@ impl View {
                 return false;
             }
             // It expected an absent key, and got one, where a later revision had been.
-            rules.notices.push(Notice::DataLost { seen: believed, found: revision });
+            rules.notices.push(Notice::DataLost {
+                seen: believed,
+                found: revision,
+            });
         }
         let content = Content::of(record);
         self.believe(rules.sight(now, revision, content, self.last_lease));
@@ -309,7 +314,12 @@ impl Rules<'_> {
         let delay = self.timing.campaign_after(self.rng);
         let wait_until = match &content {
             Content::Held(record) if record.session == self.session => {
-                return Sighting { revision, content, first_seen: now, open_from: now };
+                return Sighting {
+                    revision,
+                    content,
+                    first_seen: now,
+                    open_from: now,
+                };
             }
             Content::Held(record) => self.timing.held_until(now, record.lease()),
             Content::Vacant(_) if self.trust_absent_key => now,

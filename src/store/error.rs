@@ -72,7 +72,10 @@ impl StoreError {
     /// Whether the same request may succeed later, without anybody changing a setting.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Disconnected | Self::NoAnswer { .. } | Self::Request(_))
+        matches!(
+            self,
+            Self::Disconnected | Self::NoAnswer { .. } | Self::Request(_)
+        )
     }
 }
 

@@ -92,7 +92,10 @@ impl Memory {
 
     fn lock(&self) -> MutexGuard<'_, bool> {
         // The flag is valid whatever the panicking thread did.
-        self.inner.outage.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .outage
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -129,15 +132,18 @@ impl LeaseStore for Memory {
         let mut key = self.inner.key.subscribe();
         key.mark_changed();
         let store = self.clone();
-        Ok(Box::pin(stream::unfold((store, key), |(store, mut key)| async move {
-            loop {
-                key.changed().await.ok()?;
-                let seen = key.borrow_and_update().clone();
-                if seen.revision > 0 && !*store.lock() {
-                    return Some((Ok(seen), (store, key)));
+        Ok(Box::pin(stream::unfold(
+            (store, key),
+            |(store, mut key)| async move {
+                loop {
+                    key.changed().await.ok()?;
+                    let seen = key.borrow_and_update().clone();
+                    if seen.revision > 0 && !*store.lock() {
+                        return Some((Ok(seen), (store, key)));
+                    }
                 }
-            }
-        })))
+            },
+        )))
     }
 }
 
@@ -150,7 +156,10 @@ mod tests {
     async fn writes_compare_and_set() {
         let store = Memory::new();
         assert_eq!(store.write(0, b"a".to_vec()).await.unwrap(), 1);
-        assert!(matches!(store.write(0, b"b".to_vec()).await, Err(WriteError::Conflict)));
+        assert!(matches!(
+            store.write(0, b"b".to_vec()).await,
+            Err(WriteError::Conflict)
+        ));
         assert_eq!(store.write(1, b"b".to_vec()).await.unwrap(), 2);
         assert_eq!(store.delete(), 3);
         assert_eq!(store.read().await.unwrap().value, None);

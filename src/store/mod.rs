@@ -13,12 +13,12 @@ use std::{future::Future, pin::Pin, time::Duration};
 
 use futures_core::Stream;
 
+#[cfg(feature = "test-util")]
+pub use self::memory::Memory;
 pub use self::{
     error::{StoreError, WriteError},
     jetstream::{JetStream, Storage},
 };
-#[cfg(feature = "test-util")]
-pub use self::memory::Memory;
 pub use crate::lease::Observation;
 
 /// What a watch yields: each change of the key, or an error, which is not the end of the watch.

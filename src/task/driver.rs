@@ -117,7 +117,11 @@ impl<S: LeaseStore> Driver<S> {
     fn perform(&mut self, action: Action) -> Option<Input> {
         match action {
             Action::Read { attempt } => self.request = Some(self.read(attempt)),
-            Action::Write { attempt, expected, record } => {
+            Action::Write {
+                attempt,
+                expected,
+                record,
+            } => {
                 self.request = Some(self.write(attempt, expected, record.encode()));
             }
             Action::Begin { token, deadline } => {
@@ -131,17 +135,18 @@ impl<S: LeaseStore> Driver<S> {
                 self.warming = warm_up.map(|(warm_up, term)| warm_up.start(term));
             }
             Action::Open => {
-                if let Some(term) = &self.term {
-                    self.shared.gate.open(term.clone());
-                    self.journal.opened(term.token());
-                }
+                let (term, deadline) = self.term.as_ref().zip(self.machine.deadline())?;
+                self.shared.gate.open(term.clone(), deadline);
+                self.journal.opened(term.token());
             }
             Action::Extend { deadline } => {
                 let term = self.term.as_ref()?;
                 self.journal.renewed();
-                if !term.extend(deadline) {
-                    // Somebody looked at the gate after the old deadline and found it shut.
-                    return Some(Input::Expired { token: term.token() });
+                if !self.shared.gate.extend(term, deadline) {
+                    // Somebody looked after the old deadline, and saw the term's end.
+                    return Some(Input::Expired {
+                        token: term.token(),
+                    });
                 }
             }
             Action::Close => return self.close(),

@@ -3,16 +3,20 @@ use std::sync::{Arc, Weak};
 use arc_swap::ArcSwapOption;
 use tokio_util::sync::CancellationToken;
 
-use super::Term;
+use super::{Deadline, Term};
+use crate::clock::{Clock, Moment};
 
 /// The gate itself: open while it holds a term that is current.
 ///
 /// Opening, admitting and shutting are single operations on one pointer. An admission keeps the opening
 /// alive that it went through, so that none can carry another term's token, and the last one to finish
 /// tells the background task.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Gate {
     open: ArcSwapOption<Opening>,
+    /// The deadline of the term that the gate is open under, for those who only ask whether it is.
+    until: Deadline,
+    clock: Clock,
 }
 
 /// One opening of the gate: it lives until the gate has shut and every request admitted by it is done.
@@ -29,10 +33,18 @@ impl Drop for Opening {
 }
 
 impl Gate {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self {
+            open: ArcSwapOption::empty(),
+            until: Deadline::passed(),
+            clock,
+        }
+    }
+
     /// Whether a request would be admitted at this instant. Wait-free: one load and one clock read.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
-        self.open.load().as_ref().is_some_and(|opening| opening.term.is_current())
+        self.until.left(&self.clock).is_some()
     }
 
     /// Admits a request, if the gate is open at this instant. Wait-free.
@@ -49,15 +61,24 @@ impl Gate {
         term.is_current().then(|| term.clone())
     }
 
-    pub(super) fn open(&self, term: Term) {
+    pub(super) fn open(&self, term: Term, deadline: Moment) {
         self.open.store(Some(Arc::new(Opening {
             term,
             drained: CancellationToken::new(),
         })));
+        self.until.begin(deadline);
+    }
+
+    /// Moves the deadline of the open gate on. False if the term, or the gate, was found to be past the old
+    /// one before.
+    pub(super) fn extend(&self, term: &Term, deadline: Moment) -> bool {
+        let is_open = self.open.load().is_some();
+        term.extend(deadline) && (!is_open || self.until.extend(deadline))
     }
 
     /// Shuts the gate, and answers with what is still going on behind it.
     pub(super) fn shut(&self) -> Option<Drain> {
+        self.until.end();
         let opening = self.open.swap(None)?;
         Some(Drain {
             token: opening.term.token(),
@@ -117,9 +138,15 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn open(token: u64) -> (Gate, FakeClock) {
-        let (gate, clock) = (Gate::default(), FakeClock::new());
-        gate.open(Term::new(token, clock.now() + SECOND, clock.clone().into()));
+        let clock = FakeClock::new();
+        let gate = Gate::new(clock.clone().into());
+        open_again(&gate, &clock, token);
         (gate, clock)
+    }
+
+    fn open_again(gate: &Gate, clock: &FakeClock, token: u64) {
+        let deadline = clock.now() + SECOND;
+        gate.open(Term::new(token, deadline, clock.clone().into()), deadline);
     }
 
     #[test]
@@ -131,6 +158,25 @@ mod tests {
         assert!(!gate.is_open());
         assert!(gate.admit().is_none());
         assert!(gate.term().is_none());
+    }
+
+    #[test]
+    fn is_not_opened_again_by_a_renewal_once_it_was_found_shut() {
+        let (gate, clock) = open(7);
+        let term = gate.term().unwrap();
+        clock.advance_silently(SECOND);
+        assert!(!gate.is_open());
+        assert!(!gate.extend(&term, clock.now() + SECOND));
+        assert!(!gate.is_open());
+    }
+
+    #[test]
+    fn stays_open_over_a_renewal_published_before_anybody_looked() {
+        let (gate, clock) = open(7);
+        let term = gate.term().unwrap();
+        assert!(gate.extend(&term, clock.now() + SECOND * 2));
+        clock.advance_silently(SECOND);
+        assert!(gate.is_open() && gate.admit().is_some());
     }
 
     #[test]
@@ -161,7 +207,7 @@ mod tests {
         let (gate, clock) = open(7);
         let old = gate.admit().unwrap();
         let drain = gate.shut().unwrap();
-        gate.open(Term::new(8, clock.now() + SECOND, clock.clone().into()));
+        open_again(&gate, &clock, 8);
         let new = gate.admit().unwrap();
         assert_eq!((old.term().token(), new.term().token()), (7, 8));
         drop(old);

@@ -36,9 +36,11 @@ use crate::{
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct LeaderHandle {
+pub struct LeaderHandle(Arc<Inner>);
+
+struct Inner {
     shared: Arc<Shared>,
-    /// The task ends when the last of these is gone.
+    /// The task ends when this is gone, with the last clone of the handle.
     commands: mpsc::UnboundedSender<Command>,
 }
 
@@ -49,7 +51,7 @@ impl LeaderHandle {
     }
 
     pub(super) fn new(shared: Arc<Shared>, commands: mpsc::UnboundedSender<Command>) -> Self {
-        Self { shared, commands }
+        Self(Arc::new(Inner { shared, commands }))
     }
 
     /// Whether this node leads, at this instant.
@@ -59,7 +61,7 @@ impl LeaderHandle {
     #[inline]
     #[must_use]
     pub fn is_leader(&self) -> bool {
-        self.shared.gate.is_open()
+        self.0.shared.gate.is_open()
     }
 
     /// Admits a piece of work, if this node leads at this instant. Wait-free when it does.
@@ -72,13 +74,13 @@ impl LeaderHandle {
     /// [`NotLeader`], with the reason, if the gate is shut.
     #[inline]
     pub fn admit(&self) -> Result<Admission, NotLeader> {
-        self.shared.gate.admit().ok_or_else(|| self.not_leader())
+        self.0.shared.gate.admit().ok_or_else(|| self.not_leader())
     }
 
     /// The current term, if this node leads at this instant. Wait-free.
     #[must_use]
     pub fn term(&self) -> Option<Term> {
-        self.shared.gate.term()
+        self.0.shared.gate.term()
     }
 
     /// Waits until this node leads. Cancel safe.
@@ -106,21 +108,21 @@ impl LeaderHandle {
     /// [`admit`](Self::admit) to decide.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<bool> {
-        self.shared.flag.subscribe()
+        self.0.shared.flag.subscribe()
     }
 
     /// Where this node stands, as published by the background task.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<Status> {
-        self.shared.status.subscribe()
+        self.0.shared.status.subscribe()
     }
 
     /// Who leads, if that is known: this node, while it holds the lease, or another whose lease runs.
     #[must_use]
     pub fn leader(&self) -> Option<LeaderInfo> {
-        match &*self.shared.status.borrow() {
+        match &*self.0.shared.status.borrow() {
             Status::Follower { leader } => leader.clone(),
-            Status::Warming | Status::Leader | Status::Draining => Some(self.shared.own_info()),
+            Status::Warming | Status::Leader | Status::Draining => Some(self.0.shared.own_info()),
             Status::Stopped => None,
         }
     }
@@ -128,14 +130,14 @@ impl LeaderHandle {
     /// This node's id.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.shared.id
+        &self.0.shared.id
     }
 
     /// How many admitted requests are still under way while the status is
     /// [`Draining`](Status::Draining); zero otherwise.
     #[must_use]
     pub fn draining(&self) -> usize {
-        self.shared.draining.load(Ordering::Relaxed)
+        self.0.shared.draining.load(Ordering::Relaxed)
     }
 
     /// Hands the lease to somebody else: shuts the gate, waits up to the drain timeout for the admitted
@@ -149,7 +151,7 @@ impl LeaderHandle {
     /// [`ReleaseError::LeftToExpire`] if the release was not acknowledged in time,
     /// [`ReleaseError::Stopped`] if the election has stopped before.
     pub async fn step_down(&self) -> Result<(), ReleaseError> {
-        if self.shared.ended.get().is_some() {
+        if self.0.shared.ended.get().is_some() {
             return Err(ReleaseError::Stopped);
         }
         self.settle(Command::StepDown).await
@@ -174,27 +176,30 @@ impl LeaderHandle {
     ) -> Result<(), ReleaseError> {
         let (answer, settled) = oneshot::channel();
         // Without a task there is nobody to answer, and the channel closes.
-        let _ = self.commands.send(command(answer));
-        let settled = settled.await.ok().or_else(|| self.shared.ended.get().copied());
+        let _ = self.0.commands.send(command(answer));
+        let settled = settled
+            .await
+            .ok()
+            .or_else(|| self.0.shared.ended.get().copied());
         match settled {
             Some(Settled::Released) => Ok(()),
             // A task that ended without a word released nothing.
             Some(Settled::LeftToExpire) | None => {
-                Err(ReleaseError::LeftToExpire(self.shared.lease))
+                Err(ReleaseError::LeftToExpire(self.0.shared.lease))
             }
         }
     }
 
     /// Why a request cannot be admitted, at this instant.
     pub(crate) fn not_leader(&self) -> NotLeader {
-        let status = self.shared.status.borrow().clone();
+        let status = self.0.shared.status.borrow().clone();
         let reason = status.reason();
         let leader = match status {
             Status::Follower { leader } => leader,
             _ => None,
         };
         let retry_after = match reason {
-            Reason::NotLeader => self.shared.renew_every,
+            Reason::NotLeader => self.0.shared.renew_every,
             _ => Duration::from_secs(1),
         };
         NotLeader::new(reason, leader, retry_after)
@@ -204,8 +209,8 @@ impl LeaderHandle {
 impl fmt::Debug for LeaderHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LeaderHandle")
-            .field("id", &self.shared.id)
-            .field("status", &*self.shared.status.borrow())
+            .field("id", &self.0.shared.id)
+            .field("status", &*self.0.shared.status.borrow())
             .field("term", &self.term())
             .finish_non_exhaustive()
     }

@@ -37,7 +37,10 @@ impl Journal {
     }
 
     pub(super) fn closed(&self, token: u64) {
-        tracing::info!(token, "handing over: the gate is shut, admitted requests finish");
+        tracing::info!(
+            token,
+            "handing over: the gate is shut, admitted requests finish"
+        );
         self.meter.shut();
     }
 
@@ -106,7 +109,8 @@ impl Journal {
                 "the key holds no record of noleader; it is taken for somebody's lease"
             ),
             Notice::DataLost { seen, found } => tracing::error!(
-                seen, found,
+                seen,
+                found,
                 "the server's revisions went backwards: it lost data, or the bucket was made again"
             ),
             Notice::AcquiredTooLate => {

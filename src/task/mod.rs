@@ -1,11 +1,12 @@
 //! The background task of an election, and what it shares with the handles.
 //!
 //! - `driver`: one `select!` loop around the protocol in [`lease`](crate::lease).
-//! - `gate`, `term`: what a request is checked against; `shared`: everything that is published.
+//! - `gate`, `term`, `deadline`: what a request is checked against; `shared`: everything that is published.
 //! - `handle`: what a service holds.
 //! - `watcher`: the watch that is never given up; `warm_up`: what runs before the gate opens.
 //! - `journal`, `meter`: log lines and metrics.
 
+mod deadline;
 mod driver;
 mod gate;
 mod handle;
@@ -25,6 +26,7 @@ use std::sync::{
 use tokio::sync::{mpsc, watch};
 use tracing::Instrument;
 
+use self::{deadline::Deadline, driver::Driver, journal::Journal, watcher::Watcher};
 pub use self::{
     gate::Admission,
     handle::LeaderHandle,
@@ -32,7 +34,6 @@ pub use self::{
     term::Term,
 };
 pub(crate) use self::{gate::Gate, shared::Shared, warm_up::WarmUp};
-use self::{driver::Driver, journal::Journal, watcher::Watcher};
 use crate::{
     clock::Clock,
     config::Config,
@@ -55,7 +56,7 @@ pub(crate) fn spawn(
         id = config.id
     );
     let shared = Arc::new(Shared {
-        gate: Gate::default(),
+        gate: Gate::new(clock.clone()),
         flag: watch::Sender::new(false),
         status: watch::Sender::new(Status::Follower { leader: None }),
         id: config.id.clone(),

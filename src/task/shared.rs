@@ -35,7 +35,8 @@ impl Shared {
     /// Publishes what changed. Whoever waits is woken after the gate has moved, never before.
     pub(super) fn publish(&self, status: Status) {
         let open = status == Status::Leader;
-        self.flag.send_if_modified(|flag| std::mem::replace(flag, open) != open);
+        self.flag
+            .send_if_modified(|flag| std::mem::replace(flag, open) != open);
         self.status.send_if_modified(|old| {
             let changed = *old != status;
             *old = status;

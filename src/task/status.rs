@@ -87,7 +87,9 @@ impl LeaderInfo {
 impl From<Holder> for LeaderInfo {
     fn from(holder: Holder) -> Self {
         // Anybody with access to the bucket can write there.
-        let address = holder.address.filter(|address| check_address(address).is_ok());
+        let address = holder
+            .address
+            .filter(|address| check_address(address).is_ok());
         Self {
             id: holder.id,
             address,

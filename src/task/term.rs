@@ -1,18 +1,9 @@
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
+use super::Deadline;
 use crate::clock::{Clock, Moment};
-
-/// A deadline that stands for a term that is over.
-const OVER: u64 = 0;
 
 /// One term of leadership. Clones are the same term.
 ///
@@ -23,17 +14,16 @@ pub struct Term(Arc<State>);
 
 struct State {
     token: u64,
-    /// In nanoseconds of the clock; [`OVER`] once the term has ended, or was found to be past it.
-    deadline: AtomicU64,
+    deadline: Deadline,
     clock: Clock,
     ended: CancellationToken,
 }
 
 impl Term {
-    pub(crate) fn new(token: u64, deadline: Moment, clock: Clock) -> Self {
+    pub(super) fn new(token: u64, deadline: Moment, clock: Clock) -> Self {
         Self(Arc::new(State {
             token,
-            deadline: AtomicU64::new(deadline.as_nanos()),
+            deadline: Deadline::new(deadline),
             clock,
             ended: CancellationToken::new(),
         }))
@@ -54,14 +44,14 @@ impl Term {
     /// A renewal makes it longer; it is not the time until the term ends.
     #[must_use]
     pub fn remaining(&self) -> Duration {
-        self.check().unwrap_or(Duration::ZERO)
+        self.left().unwrap_or(Duration::ZERO)
     }
 
     /// Whether the lease is held, at this instant. It stays so while admitted requests are drained.
     #[inline]
     #[must_use]
     pub fn is_current(&self) -> bool {
-        self.check().is_some()
+        self.left().is_some()
     }
 
     /// A token that is cancelled when the term ends: the lease was lost, or is about to be released.
@@ -74,39 +64,19 @@ impl Term {
     }
 
     #[inline]
-    fn check(&self) -> Option<Duration> {
-        let mut deadline = self.0.deadline.load(Ordering::Acquire);
-        if deadline == OVER {
-            return None;
-        }
-        let now = self.0.clock.now().as_nanos();
-        while now >= deadline {
-            // Whoever finds the term past its deadline ends it, so that a renewal that was acknowledged in
-            // time but is published late cannot open the gate again.
-            match self.swap(deadline, OVER) {
-                Ok(_) => return None,
-                Err(OVER) => return None,
-                Err(extended) => deadline = extended,
-            }
-        }
-        Some(Duration::from_nanos(deadline - now))
+    fn left(&self) -> Option<Duration> {
+        self.0.deadline.left(&self.0.clock)
     }
 
     /// Moves the deadline on. False if the term was found to be over before.
-    pub(crate) fn extend(&self, deadline: Moment) -> bool {
-        let old = self.0.deadline.load(Ordering::Acquire);
-        old != OVER && self.swap(old, deadline.as_nanos()).is_ok()
+    pub(super) fn extend(&self, deadline: Moment) -> bool {
+        self.0.deadline.extend(deadline)
     }
 
     /// Ends the term.
-    pub(crate) fn end(&self) {
-        self.0.deadline.store(OVER, Ordering::SeqCst);
+    pub(super) fn end(&self) {
+        self.0.deadline.end();
         self.0.ended.cancel();
-    }
-
-    fn swap(&self, old: u64, new: u64) -> Result<u64, u64> {
-        let deadline = &self.0.deadline;
-        deadline.compare_exchange(old, new, Ordering::SeqCst, Ordering::SeqCst)
     }
 }
 

@@ -51,7 +51,11 @@ impl Watcher {
         if revision == 0 || revision == self.last_pushed {
             self.missed = false;
         } else if std::mem::replace(&mut self.missed, true) {
-            tracing::debug!(revision, self.last_pushed, "the watch is behind; opening it again");
+            tracing::debug!(
+                revision,
+                self.last_pushed,
+                "the watch is behind; opening it again"
+            );
             self.reopen();
         }
     }
@@ -64,26 +68,29 @@ impl Watcher {
 
 fn pushes(store: Arc<impl LeaseStore>, clock: Clock, pause: Duration) -> Pushes {
     let state = (store, clock, None::<Watch>);
-    Box::pin(stream::unfold(state, move |(store, clock, mut watch)| async move {
-        loop {
-            let failed = match &mut watch {
-                None => match store.watch().await {
-                    Ok(opened) => {
-                        watch = Some(opened);
-                        continue;
-                    }
-                    Err(error) => Some(error),
-                },
-                Some(open) => match open.next().await {
-                    Some(Ok(seen)) => return Some((seen, (store, clock, watch))),
-                    Some(Err(error)) => Some(error),
-                    None => None,
-                },
-            };
-            tracing::debug!(error = ?failed, "the watch failed; opening it again");
-            watch = None;
-            let again = clock.now() + pause.mul_f64(0.5 + fastrand::f64());
-            clock.sleep_until(again).await;
-        }
-    }))
+    Box::pin(stream::unfold(
+        state,
+        move |(store, clock, mut watch)| async move {
+            loop {
+                let failed = match &mut watch {
+                    None => match store.watch().await {
+                        Ok(opened) => {
+                            watch = Some(opened);
+                            continue;
+                        }
+                        Err(error) => Some(error),
+                    },
+                    Some(open) => match open.next().await {
+                        Some(Ok(seen)) => return Some((seen, (store, clock, watch))),
+                        Some(Err(error)) => Some(error),
+                        None => None,
+                    },
+                };
+                tracing::debug!(error = ?failed, "the watch failed; opening it again");
+                watch = None;
+                let again = clock.now() + pause.mul_f64(0.5 + fastrand::f64());
+                clock.sleep_until(again).await;
+            }
+        },
+    ))
 }

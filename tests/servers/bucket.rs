@@ -29,7 +29,11 @@ async fn a_key_deleted_by_hand_ends_the_term_at_once_and_is_waited_for() {
         term = elected(&b) => term,
     };
     // The wait began a push before the end was seen here.
-    assert!(begin.elapsed() >= LEASE - Duration::from_millis(500), "{:?}", begin.elapsed());
+    assert!(
+        begin.elapsed() >= LEASE - Duration::from_millis(500),
+        "{:?}",
+        begin.elapsed()
+    );
     assert!(new.token() > old.token());
     assert!(watchman.dismiss().await > 0);
 }
@@ -40,7 +44,13 @@ async fn a_purge_without_a_trace_ends_the_term_by_the_next_renewal() {
     let a = start(&server, candidate("a")).await;
     let old = elected(&a).await;
     let context = jetstream::new(server.client().await.unwrap());
-    context.get_stream("KV_elections").await.unwrap().purge().await.unwrap();
+    context
+        .get_stream("KV_elections")
+        .await
+        .unwrap()
+        .purge()
+        .await
+        .unwrap();
     ended(&old).await;
     assert!(elected(&a).await.token() > old.token());
 }
@@ -50,11 +60,19 @@ async fn a_key_overwritten_by_garbage_ends_the_term_and_is_taken_for_a_lease() {
     let server = Server::start().await.unwrap();
     let a = start(&server, candidate("a")).await;
     let old = elected(&a).await;
-    bucket(&server).await.put("writer", "{\"v\":99}".into()).await.unwrap();
+    bucket(&server)
+        .await
+        .put("writer", "{\"v\":99}".into())
+        .await
+        .unwrap();
     ended(&old).await;
     let begin = Instant::now();
     let new = elected(&a).await;
-    assert!(begin.elapsed() >= LEASE - Duration::from_millis(500), "{:?}", begin.elapsed());
+    assert!(
+        begin.elapsed() >= LEASE - Duration::from_millis(500),
+        "{:?}",
+        begin.elapsed()
+    );
     assert!(new.token() > old.token());
 }
 
@@ -79,7 +97,10 @@ async fn a_deleted_bucket_is_made_again_and_the_tokens_go_on() {
 async fn a_deleted_bucket_that_may_not_be_created_is_waited_for() {
     let server = Server::start().await.unwrap();
     let context = jetstream::new(server.client().await.unwrap());
-    let config = || kv::Config { bucket: "elections".to_owned(), ..Default::default() };
+    let config = || kv::Config {
+        bucket: "elections".to_owned(),
+        ..Default::default()
+    };
     context.create_key_value(config()).await.unwrap();
     let a = start(&server, candidate("a").create_bucket(false)).await;
     let old = elected(&a).await;
@@ -95,7 +116,10 @@ async fn the_bucket_is_created_as_the_lease_needs_it() {
     let server = Server::start().await.unwrap();
     let a = start(&server, candidate("a").lease(Duration::from_secs(600))).await;
     let status = bucket(&server).await.status().await.unwrap();
-    assert_eq!((status.history(), status.max_age()), (1, Duration::from_secs(6000)));
+    assert_eq!(
+        (status.history(), status.max_age()),
+        (1, Duration::from_secs(6000))
+    );
     a.shutdown().await.unwrap();
 }
 
@@ -117,7 +141,16 @@ async fn a_bucket_that_contradicts_the_lease_is_refused() {
     };
     context.create_key_value(config).await.unwrap();
     let error = refused(&server, candidate("a")).await;
-    assert!(matches!(error, StoreError::BucketUnfit { setting: "max_age", .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            StoreError::BucketUnfit {
+                setting: "max_age",
+                ..
+            }
+        ),
+        "{error}"
+    );
     start(&server, candidate("a").lease(Duration::from_secs(1))).await;
 }
 

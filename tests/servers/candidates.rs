@@ -16,7 +16,9 @@ async fn a_hundred_candidates_elect_one_time_and_again() {
     let lease = Duration::from_secs(30);
     let mut handles = Vec::new();
     for id in 0..100 {
-        let builder = candidate(&id.to_string()).lease(lease).trust_absent_key(true);
+        let builder = candidate(&id.to_string())
+            .lease(lease)
+            .trust_absent_key(true);
         let client = clients[id % 10].as_ref().unwrap().clone();
         handles.push(builder.start(client).await.unwrap());
     }

@@ -10,16 +10,28 @@ use crate::support::{elected, follows};
 #[tokio::test]
 async fn the_gate_stays_open_when_the_streams_leader_is_killed_under_the_default_lease() {
     let mut cluster = Cluster::start().await.unwrap();
-    let default = |id: &str| LeaderHandle::builder("elections", "writer").id(id).replicas(3);
-    let a = default("a").trust_absent_key(true).start(cluster.client().await.unwrap());
+    let default = |id: &str| {
+        LeaderHandle::builder("elections", "writer")
+            .id(id)
+            .replicas(3)
+    };
+    let a = default("a")
+        .trust_absent_key(true)
+        .start(cluster.client().await.unwrap());
     let a = a.await.unwrap();
     let term = elected(&a).await;
-    let b = default("b").start(cluster.client().await.unwrap()).await.unwrap();
+    let b = default("b")
+        .start(cluster.client().await.unwrap())
+        .await
+        .unwrap();
     follows(&b, "a").await;
 
     let victim = cluster.stream_leader("KV_elections").await.unwrap();
     cluster.server_mut(victim).kill();
-    let survived = cluster.new_stream_leader("KV_elections", victim).await.unwrap();
+    let survived = cluster
+        .new_stream_leader("KV_elections", victim)
+        .await
+        .unwrap();
     assert_ne!(survived, victim);
     // Open without a break until well after the lease that ran when the server died.
     let lease = Duration::from_secs(15);

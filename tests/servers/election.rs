@@ -17,7 +17,10 @@ async fn where_no_record_is_one_candidate_leads_after_one_lease() {
         _ = elected(&a) => (&a, &b),
         _ = elected(&b) => (&b, &a),
     };
-    assert!(begin.elapsed() >= LEASE, "an absent key may be an unknown holder's");
+    assert!(
+        begin.elapsed() >= LEASE,
+        "an absent key may be an unknown holder's"
+    );
     follows(follower, leader.id()).await;
     assert!(leader.is_leader() && !follower.is_leader());
     let info = follower.leader().unwrap();
@@ -29,7 +32,11 @@ async fn where_no_record_is_one_candidate_leads_after_one_lease() {
 async fn a_hand_over_takes_no_lease() {
     let server = Server::start().await.unwrap();
     // A lease far longer than the test: whatever happens in time happens by the release.
-    let long = |id| candidate(id).lease(Duration::from_secs(300)).trust_absent_key(true);
+    let long = |id| {
+        candidate(id)
+            .lease(Duration::from_secs(300))
+            .trust_absent_key(true)
+    };
     let a = start(&server, long("a")).await;
     let mut token = elected(&a).await.token();
     let b = start(&server, long("b")).await;
@@ -64,7 +71,11 @@ async fn a_graceful_stop_leaves_a_record_that_the_next_start_need_not_wait_for()
 #[tokio::test]
 async fn dropping_the_last_handle_hands_over() {
     let server = Server::start().await.unwrap();
-    let long = |id| candidate(id).lease(Duration::from_secs(300)).trust_absent_key(true);
+    let long = |id| {
+        candidate(id)
+            .lease(Duration::from_secs(300))
+            .trust_absent_key(true)
+    };
     let a = start(&server, long("a")).await;
     elected(&a).await;
     let b = start(&server, long("b")).await;
@@ -77,7 +88,10 @@ async fn dropping_the_last_handle_hands_over() {
 async fn a_lease_of_200_ms_holds_and_is_handed_over() {
     let server = Server::start().await.unwrap();
     let short = |id| candidate(id).lease(Duration::from_millis(200));
-    let (a, b) = (start(&server, short("a")).await, start(&server, short("b")).await);
+    let (a, b) = (
+        start(&server, short("a")).await,
+        start(&server, short("b")).await,
+    );
     let watchman = Watchman::over(&[&a, &b]);
     for round in 0..10 {
         let (leader, other) = tokio::select! {
@@ -99,7 +113,11 @@ async fn leases_of_different_lengths_share_a_bucket_and_a_key() {
     let server = Server::start().await.unwrap();
     let long = start(&server, candidate("long").lease(Duration::from_secs(6))).await;
     let term = elected(&long).await;
-    let short = start(&server, candidate("short").lease(Duration::from_millis(500))).await;
+    let short = start(
+        &server,
+        candidate("short").lease(Duration::from_millis(500)),
+    )
+    .await;
     follows(&short, "long").await;
     let watchman = Watchman::over(&[&long, &short]);
     // Many leases of its own go by, and it does not take over: the record's lease counts.
@@ -115,7 +133,9 @@ async fn leases_of_different_lengths_share_a_bucket_and_a_key() {
     long.step_down().await.unwrap();
     let next = elected(&short).await;
     assert!(next.token() > term.token());
-    let other_key = LeaderHandle::builder("elections", "another").id("other").lease(LEASE);
+    let other_key = LeaderHandle::builder("elections", "another")
+        .id("other")
+        .lease(LEASE);
     elected(&start(&server, other_key).await).await;
     assert!(watchman.dismiss().await > 0);
 }
@@ -128,6 +148,9 @@ async fn an_observer_follows_who_leads() {
     elected(&a).await;
     follows(&observer, "a").await;
     a.shutdown().await.unwrap();
-    until(&observer, |status| *status == Status::Follower { leader: None }).await;
+    until(&observer, |status| {
+        *status == Status::Follower { leader: None }
+    })
+    .await;
     observer.shutdown().await.unwrap();
 }

@@ -3,9 +3,7 @@
 use noleader::Status;
 use noleader_fixture::{Direction, Proxy, Server};
 
-use crate::support::{
-    Watchman, candidate, elected, ended, follows, start, start_through, until,
-};
+use crate::support::{Watchman, candidate, elected, ended, follows, start, start_through, until};
 
 /// Cuts a leader off as `fault` says, and sees the other one take over, and the first one follow once the
 /// network is back.
@@ -86,6 +84,8 @@ async fn a_slow_network_changes_nothing() {
     proxy.delay(Direction::Both, std::time::Duration::from_millis(50));
     // Longer than the lease: it is renewed through the slow network.
     let renewed = tokio::time::Instant::now() + crate::support::LEASE * 2;
-    tokio::time::timeout_at(renewed, term.cancellation().cancelled()).await.unwrap_err();
+    tokio::time::timeout_at(renewed, term.cancellation().cancelled())
+        .await
+        .unwrap_err();
     assert!(term.is_current());
 }

@@ -61,20 +61,27 @@ impl Candidate {
     /// Sends a write whose answer may be waited for later.
     async fn send_write(&self) -> TcpStream {
         let mut stream = TcpStream::connect(self.addr).await.unwrap();
-        let request = "POST /write HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        let request =
+            "POST /write HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
         stream.write_all(request.as_bytes()).await.unwrap();
         stream
     }
 }
 
 async fn told(process: &mut Process, what: &str) -> String {
-    let line = process.wait_for_line(|line| line.contains(what), BOUND).await.unwrap();
+    let line = process
+        .wait_for_line(|line| line.contains(what), BOUND)
+        .await
+        .unwrap();
     line.split(what).nth(1).unwrap().trim().to_owned()
 }
 
 async fn answer(mut stream: TcpStream) -> String {
     let mut answer = String::new();
-    tokio::time::timeout(BOUND, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    tokio::time::timeout(BOUND, stream.read_to_string(&mut answer))
+        .await
+        .unwrap()
+        .unwrap();
     answer
 }
 
@@ -85,7 +92,11 @@ async fn a_killed_leader_is_replaced_and_not_before_its_lease_is_over() {
     let token = process.leads().await;
     let b = start(&server, candidate("b")).await;
     follows(&b, "process").await;
-    assert!(answer(process.send_write().await).await.starts_with("HTTP/1.1 200"));
+    assert!(
+        answer(process.send_write().await)
+            .await
+            .starts_with("HTTP/1.1 200")
+    );
     process.process.kill();
     let term = elected(&b).await;
     assert!(term.token() > token);
@@ -129,5 +140,8 @@ async fn a_pause_shorter_than_the_lease_costs_nothing() {
     tokio::time::sleep(LEASE / 20).await;
     process.process.resume().unwrap();
     let taken = answer(waiting).await;
-    assert!(taken.starts_with("HTTP/1.1 200") && taken.ends_with(&token.to_string()), "{taken}");
+    assert!(
+        taken.starts_with("HTTP/1.1 200") && taken.ends_with(&token.to_string()),
+        "{taken}"
+    );
 }

@@ -12,9 +12,20 @@ use crate::support::{candidate, elected};
 #[tokio::test]
 async fn a_server_without_jetstream_is_named_as_such() {
     let server = Server::builder().jetstream(false).start().await.unwrap();
-    let error = candidate("a").start(server.client().await.unwrap()).await.unwrap_err();
-    assert!(matches!(error, StartError::Store(StoreError::JetStreamDisabled(_))), "{error:?}");
-    assert!(std::error::Error::source(&error).unwrap().to_string().contains("nats-server -js"));
+    let error = candidate("a")
+        .start(server.client().await.unwrap())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, StartError::Store(StoreError::JetStreamDisabled(_))),
+        "{error:?}"
+    );
+    assert!(
+        std::error::Error::source(&error)
+            .unwrap()
+            .to_string()
+            .contains("nats-server -js")
+    );
 }
 
 #[tokio::test]
@@ -25,11 +36,19 @@ async fn an_account_without_jetstream_is_named_as_such() {
             PLAIN { users: [{ user: plain, password: p }] }
         }
     "#;
-    let server = Server::builder().config(accounts).credentials("admin", "a").start().await.unwrap();
+    let server = Server::builder()
+        .config(accounts)
+        .credentials("admin", "a")
+        .start()
+        .await
+        .unwrap();
     let options = async_nats::ConnectOptions::with_user_and_password("plain".into(), "p".into());
     let client = options.connect(server.url()).await.unwrap();
     let error = candidate("a").start(client).await.unwrap_err();
-    assert!(matches!(error, StartError::Store(StoreError::JetStreamDisabled(_))), "{error:?}");
+    assert!(
+        matches!(error, StartError::Store(StoreError::JetStreamDisabled(_))),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -51,21 +70,36 @@ async fn a_missing_permission_names_the_subject_and_the_smallest_set_is_enough()
                 subscribe: ["_INBOX.>"] } }
         ] }
     "#;
-    let server = Server::builder().config(users).credentials("admin", "a").start().await.unwrap();
+    let server = Server::builder()
+        .config(users)
+        .credentials("admin", "a")
+        .start()
+        .await
+        .unwrap();
     let connect = |user: &str, password: &str| {
         async_nats::ConnectOptions::with_user_and_password(user.into(), password.into())
             .connect(server.url())
     };
-    let error = candidate("a").start(connect("stranger", "s").await.unwrap()).await.unwrap_err();
+    let error = candidate("a")
+        .start(connect("stranger", "s").await.unwrap())
+        .await
+        .unwrap_err();
     let StartError::Store(StoreError::NoAnswer { subject, .. }) = &error else {
         panic!("{error:?}");
     };
     assert_eq!(subject, "$JS.API.STREAM.INFO.KV_elections");
 
     // Somebody with more rights has created the bucket.
-    candidate("b").prepare(server.client().await.unwrap()).await.unwrap();
+    candidate("b")
+        .prepare(server.client().await.unwrap())
+        .await
+        .unwrap();
     let client = connect("candidate", "c").await.unwrap();
-    let a = candidate("a").create_bucket(false).start(client).await.unwrap();
+    let a = candidate("a")
+        .create_bucket(false)
+        .start(client)
+        .await
+        .unwrap();
     elected(&a).await;
     a.shutdown().await.unwrap();
 }
@@ -79,7 +113,10 @@ async fn a_server_older_than_2_10_is_refused_by_its_version() {
         let (stream, _) = listener.accept().await.unwrap();
         let mut stream = BufReader::new(stream);
         let info = r#"{"server_id":"X","version":"2.9.10","proto":1,"host":"127.0.0.1","port":4222,"headers":true,"max_payload":1048576,"jetstream":true}"#;
-        stream.write_all(format!("INFO {info}\r\n").as_bytes()).await.unwrap();
+        stream
+            .write_all(format!("INFO {info}\r\n").as_bytes())
+            .await
+            .unwrap();
         let mut line = String::new();
         while stream.read_line(&mut line).await.unwrap() > 0 {
             if line.starts_with("PING") {
@@ -104,5 +141,8 @@ async fn a_start_while_disconnected_says_so() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     let error = candidate("a").start(client).await.unwrap_err();
-    assert!(matches!(error, StartError::Store(StoreError::Disconnected)), "{error:?}");
+    assert!(
+        matches!(error, StartError::Store(StoreError::Disconnected)),
+        "{error:?}"
+    );
 }

@@ -10,7 +10,11 @@ use crate::support::{LEASE, Watchman, candidate, elected, ended, follows, start,
 #[tokio::test]
 async fn a_restart_with_the_data_costs_a_long_lease_nothing() {
     let mut server = Server::start().await.unwrap();
-    let long = |id| candidate(id).lease(Duration::from_secs(60)).renew_every(Duration::from_millis(500));
+    let long = |id| {
+        candidate(id)
+            .lease(Duration::from_secs(60))
+            .renew_every(Duration::from_millis(500))
+    };
     let a = start(&server, long("a").trust_absent_key(true)).await;
     let term = elected(&a).await;
     let b = start(&server, long("b")).await;
@@ -79,7 +83,12 @@ async fn a_server_that_lost_its_data_gets_a_new_bucket_and_the_tokens_go_on() {
         term = elected(&a) => term,
         term = elected(&b) => term,
     };
-    assert!(new.token() > old.token(), "{} after {}", new.token(), old.token());
+    assert!(
+        new.token() > old.token(),
+        "{} after {}",
+        new.token(),
+        old.token()
+    );
     assert!(watchman.dismiss().await > 0);
 }
 
@@ -100,6 +109,8 @@ async fn a_shutdown_while_the_server_is_gone_returns_and_says_so() {
     let a = start(&server, candidate("a")).await;
     elected(&a).await;
     server.kill();
-    let stopped = tokio::time::timeout(crate::support::BOUND, a.shutdown()).await.unwrap();
+    let stopped = tokio::time::timeout(crate::support::BOUND, a.shutdown())
+        .await
+        .unwrap();
     assert_eq!(stopped, Err(noleader::ReleaseError::LeftToExpire(LEASE)));
 }

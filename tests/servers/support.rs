@@ -16,7 +16,9 @@ pub(crate) const BOUND: Duration = Duration::from_secs(60);
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
 
 pub(crate) fn candidate(id: &str) -> Builder {
-    LeaderHandle::builder("elections", "writer").id(id).lease(LEASE)
+    LeaderHandle::builder("elections", "writer")
+        .id(id)
+        .lease(LEASE)
 }
 
 /// Starts a candidate on a connection of its own.
@@ -25,13 +27,20 @@ pub(crate) async fn start(server: &Server, builder: Builder) -> LeaderHandle {
 }
 
 /// Starts a candidate that reaches the server through a proxy.
-pub(crate) async fn start_through(proxy: &Proxy, server: &Server, builder: Builder) -> LeaderHandle {
+pub(crate) async fn start_through(
+    proxy: &Proxy,
+    server: &Server,
+    builder: Builder,
+) -> LeaderHandle {
     let client = server.connect_options().connect(proxy.url()).await.unwrap();
     builder.start(client).await.unwrap()
 }
 
 pub(crate) async fn elected(handle: &LeaderHandle) -> Term {
-    timeout(BOUND, handle.elected()).await.expect("an election in time").unwrap()
+    timeout(BOUND, handle.elected())
+        .await
+        .expect("an election in time")
+        .unwrap()
 }
 
 /// Waits for a status, and says which.
@@ -42,13 +51,18 @@ pub(crate) async fn until(handle: &LeaderHandle, wanted: impl Fn(&Status) -> boo
 }
 
 pub(crate) async fn follows(handle: &LeaderHandle, id: &str) {
-    until(handle, |status| matches!(status, Status::Follower { leader: Some(l) } if l.id() == id))
-        .await;
+    until(
+        handle,
+        |status| matches!(status, Status::Follower { leader: Some(l) } if l.id() == id),
+    )
+    .await;
 }
 
 /// Waits until the gate of this term has shut, by the task or by the clock.
 pub(crate) async fn ended(term: &Term) {
-    timeout(BOUND, term.cancellation().cancelled()).await.expect("the end of the term in time");
+    timeout(BOUND, term.cancellation().cancelled())
+        .await
+        .expect("the end of the term in time");
     assert!(!term.is_current());
 }
 
@@ -72,7 +86,9 @@ impl Watchman {
     /// Ends the watch, and answers how often exactly one gate was open.
     pub(crate) async fn dismiss(self) -> u64 {
         *self.stop.lock().await = true;
-        tokio::task::spawn_blocking(|| self.thread.join().expect("never two gates")).await.unwrap()
+        tokio::task::spawn_blocking(|| self.thread.join().expect("never two gates"))
+            .await
+            .unwrap()
     }
 }
 
@@ -84,7 +100,11 @@ fn watch(handles: &[LeaderHandle], stop: &Mutex<bool>) -> u64 {
         // second one as well: so two of them were open at one instant.
         let first: Vec<_> = handles.iter().map(LeaderHandle::term).collect();
         let third: Vec<_> = handles.iter().map(LeaderHandle::term).collect();
-        let open = first.iter().zip(&third).filter(|(a, b)| a.is_some() && a == b).count();
+        let open = first
+            .iter()
+            .zip(&third)
+            .filter(|(a, b)| a.is_some() && a == b)
+            .count();
         assert!(open <= 1, "{open} gates open at one instant: {handles:?}");
         open_once += u64::from(open == 1);
         std::thread::sleep(Duration::from_micros(200));

@@ -16,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{BOUND, candidate, elected, ended, follows, start};
 
 async fn leader(server: &Server, id: &str) -> Leader {
-    let builder = candidate(id).trust_absent_key(true).drain_timeout(Duration::from_secs(5));
+    let builder = candidate(id)
+        .trust_absent_key(true)
+        .drain_timeout(Duration::from_secs(5));
     Leader::with_builder(builder, server.client().await.unwrap())
 }
 
@@ -49,10 +51,19 @@ async fn work_runs_while_leading_and_its_error_ends_the_loop_and_releases() {
     });
     let begin = Instant::now();
     let error = timeout(BOUND, work).await.unwrap().unwrap_err();
-    let RunError::Work(error) = error else { panic!("{error}") };
+    let RunError::Work(error) = error else {
+        panic!("{error}")
+    };
     assert_eq!(error.to_string(), "enough");
-    assert_eq!(runs.load(Ordering::SeqCst), 2, "Ok while leading runs it again");
-    assert!(begin.elapsed() >= Duration::from_secs(1), "without a busy loop");
+    assert_eq!(
+        runs.load(Ordering::SeqCst),
+        2,
+        "Ok while leading runs it again"
+    );
+    assert!(
+        begin.elapsed() >= Duration::from_secs(1),
+        "without a busy loop"
+    );
     // Released: the next one need not wait an hour.
     let b = candidate("b").lease(Duration::from_secs(300));
     elected(&start(&server, b).await).await;
@@ -83,7 +94,11 @@ async fn the_token_is_cancelled_when_the_leader_steps_down_and_the_work_runs_aga
     let b = start(&server, candidate("b")).await;
     follows(&b, "a").await;
     a.handle().unwrap().step_down().await.unwrap();
-    assert_eq!(seen.try_recv(), Ok("ends"), "drained before it was released");
+    assert_eq!(
+        seen.try_recv(),
+        Ok("ends"),
+        "drained before it was released"
+    );
     let term = elected(&b).await;
     b.shutdown().await.unwrap();
     ended(&term).await;
@@ -94,7 +109,9 @@ async fn the_token_is_cancelled_when_the_leader_steps_down_and_the_work_runs_aga
 #[tokio::test]
 async fn work_that_ignores_its_token_is_dropped_after_the_grace_period() {
     let server = Server::start().await.unwrap();
-    let a = leader(&server, "a").await.grace_period(Duration::from_millis(100));
+    let a = leader(&server, "a")
+        .await
+        .grace_period(Duration::from_millis(100));
     let (kept, mut dropped) = mpsc::unbounded_channel::<()>();
     let (begun, mut begins) = mpsc::unbounded_channel();
     let work = tokio::spawn({

@@ -37,10 +37,7 @@ fn an_absent_key_is_given_the_longer_of_its_own_lease_and_the_last() {
     for (last, wait) in [(5_000, LEASE), (60_000, 60_000)] {
         let mut d = Driver::following(&theirs(last));
         assert_eq!(d.at(1_000).push(absent(9)), [absent_for(wait)]);
-        assert_eq!(
-            d.campaign(&absent(9)),
-            (1_000 + wait, 9, mine(BEFORE))
-        );
+        assert_eq!(d.campaign(&absent(9)), (1_000 + wait, 9, mine(BEFORE)));
     }
 }
 
@@ -118,10 +115,7 @@ fn a_mark_that_was_refused_is_followed_by_a_read() {
 fn a_mark_of_unknown_outcome_is_followed_by_a_read() {
     let mut d = Driver::that_read(candidate(), absent(0));
     assert_eq!(d.end_write(Outcome::Unknown), [read(3)]);
-    assert_eq!(
-        d.answer(absent(0)),
-        [write(4, 0, vacated(0, LEASE))]
-    );
+    assert_eq!(d.answer(absent(0)), [write(4, 0, vacated(0, LEASE))]);
     d.end_write(Outcome::Unknown);
     d.wake_until(is_read);
     let seen = d.elapsed();
@@ -199,20 +193,24 @@ fn a_trusted_absence_is_campaigned_for_at_once() {
         d.tick();
         let campaign = [write(2, revision, mine(0))];
         assert_eq!(d.answer(absent(revision)), campaign);
-        assert_eq!(
-            d.acknowledge(10),
-            [begin(10, LEASE - GUARD), Action::Open]
-        );
+        assert_eq!(d.acknowledge(10), [begin(10, LEASE - GUARD), Action::Open]);
     }
 }
 
 #[test]
 fn trust_in_an_absent_key_is_no_trust_in_a_record() {
+    let seen = holds(9, &theirs(LEASE));
+    let mut d = Driver::that_read(trusting(), seen.clone());
+    assert_eq!(d.campaign(&seen), (LEASE, 9, mine(9)));
+}
+
+/// Others wait after it, who do not trust an absent key.
+#[test]
+fn trust_in_an_absent_key_is_trust_in_a_mark() {
+    let mut d = Driver::with(trusting());
+    d.tick();
     let vacant = holds(9, &vacated_by_other(0, LEASE));
-    for seen in [vacant, holds(9, &theirs(LEASE))] {
-        let mut d = Driver::that_read(trusting(), seen.clone());
-        assert_eq!(d.campaign(&seen).0, LEASE);
-    }
+    assert_eq!(d.answer(vacant), [write(2, 9, mine(0))]);
 }
 
 /// Between two sightings of an absent key, somebody may have come, and been removed without a trace.
@@ -220,7 +218,10 @@ fn trust_in_an_absent_key_is_no_trust_in_a_record() {
 fn an_absence_without_a_revision_is_not_known_to_be_the_same_absence() {
     let [mut first, mut second] = ["first", "second"].map(|session| {
         let session = session.to_owned();
-        let me = Candidate { session, ..candidate() };
+        let me = Candidate {
+            session,
+            ..candidate()
+        };
         Driver::that_read(me, absent(0))
     });
     // The first one's mark is applied; the second one's is still under way.

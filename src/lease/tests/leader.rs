@@ -47,10 +47,7 @@ fn seeing_its_own_record_grants_nothing() {
     let mut d = Driver::acquiring(candidate());
     assert_eq!(d.push(holds(TOKEN, &mine(BEFORE))), []);
     assert_eq!(d.machine.token(), None);
-    assert_eq!(
-        d.acknowledge(TOKEN),
-        [begin(TOKEN, DEADLINE), Action::Open]
-    );
+    assert_eq!(d.acknowledge(TOKEN), [begin(TOKEN, DEADLINE), Action::Open]);
 }
 
 #[test]
@@ -119,10 +116,7 @@ fn an_acknowledgement_before_the_deadline_keeps_the_term() {
     let deadline = at(d.elapsed() + DEADLINE);
     assert_eq!(
         d.at(DEADLINE - 1).acknowledge(9),
-        [
-            Action::Extend { deadline },
-            d.write(9, renewed(TOKEN, 2))
-        ]
+        [Action::Extend { deadline }, d.write(9, renewed(TOKEN, 2))]
     );
 }
 

@@ -2,13 +2,15 @@
 
 mod absent;
 mod candidate;
+mod earlier_systems;
 mod fixtures;
 mod harness;
 mod leader;
+mod observer;
 mod random_walk;
 mod regress;
 mod simulation;
 mod stop;
-mod suspects;
 mod takeover;
 mod unknown;
+mod warm_up;

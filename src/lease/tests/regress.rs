@@ -18,11 +18,7 @@ fn sequences_that_go_backwards_fail_closed() {
     let lost = d.elapsed();
     assert_eq!(
         d.acknowledge(TOKEN),
-        [
-            data_lost(TOKEN, TOKEN),
-            end(Ended::DataLost),
-            d.read()
-        ]
+        [data_lost(TOKEN, TOKEN), end(Ended::DataLost), d.read()]
     );
     // It believes the read, since it knows that its own view is wrong, and waits one lease.
     let seen = holds(3, &theirs(LEASE));
@@ -54,15 +50,9 @@ fn an_older_revision_that_stands_alone_for_its_own_lease_is_believed() {
         let mut d = Driver::that_read(candidate(), holds(100, &theirs(4 * LEASE)));
         d.at(1_000).push(older.clone());
         d.keep_reading(&older, 1_000 + lease);
-        let actions = [data_lost(100, 5), d_write(&d, 5, mine(100))];
-        assert_eq!(d.wake(), actions);
+        assert_eq!(d.wake(), [data_lost(100, 5), d.write(5, mine(100))]);
         assert_eq!(d.elapsed(), 1_000 + lease);
     }
-}
-
-/// The next request of `d`, if it is this write.
-fn d_write(d: &Driver, expected: u64, record: Record) -> Action {
-    write(d.attempt() + 1, expected, record)
 }
 
 /// A release is free at once, but an older one may be long gone.
@@ -72,10 +62,7 @@ fn an_older_release_is_not_taken_before_it_stood_alone_for_a_lease() {
     let older = holds(5, &released());
     assert_eq!(d.at(1_000).push(older.clone()), []);
     d.keep_reading(&older, 1_000 + LEASE);
-    assert_eq!(
-        d.wake(),
-        [data_lost(100, 5), d.write(5, mine(100))]
-    );
+    assert_eq!(d.wake(), [data_lost(100, 5), d.write(5, mine(100))]);
 }
 
 #[test]
@@ -96,10 +83,7 @@ fn the_same_revision_with_another_content_is_suspected_too() {
     let other = holds(100, &theirs(LEASE));
     assert_eq!(d.at(1_000).push(other.clone()), []);
     d.keep_reading(&other, 1_000 + LEASE);
-    assert_eq!(
-        d.wake(),
-        [data_lost(100, 100), d.write(100, mine(100))]
-    );
+    assert_eq!(d.wake(), [data_lost(100, 100), d.write(100, mine(100))]);
 }
 
 #[test]
@@ -119,10 +103,7 @@ fn a_read_after_a_conflict_does_not_overrule_news_that_came_later() {
     assert_eq!(d.push(holds(8, &theirs(LEASE))), []);
     assert_eq!(d.answer(holds(BEFORE, &released())), []);
     assert_eq!(d.machine.holder(d.now).map(|h| h.token), Some(8));
-    assert_eq!(
-        d.campaign(&holds(8, &theirs(LEASE))),
-        (LEASE, 8, mine(8))
-    );
+    assert_eq!(d.campaign(&holds(8, &theirs(LEASE))), (LEASE, 8, mine(8)));
 }
 
 #[test]
@@ -215,8 +196,5 @@ fn a_cool_down_does_not_keep_it_from_telling_the_last_token() {
         [Action::Settled(Settled::Released)]
     );
     let mark = mine(BEFORE).vacant(ms(LEASE));
-    assert_eq!(
-        d.push(absent(0)),
-        [absent_for(LEASE), write(2, 0, mark)]
-    );
+    assert_eq!(d.push(absent(0)), [absent_for(LEASE), write(2, 0, mark)]);
 }

@@ -48,10 +48,7 @@ fn a_renewal_restarts_the_wait() {
     let mut d = Driver::following(&theirs(LEASE));
     let renewal = holds(8, &theirs(LEASE).renewed(BEFORE, 1));
     assert_eq!(d.at(5_000).push(renewal.clone()), []);
-    assert_eq!(
-        d.campaign(&renewal),
-        (5_000 + LEASE, 8, mine(BEFORE))
-    );
+    assert_eq!(d.campaign(&renewal), (5_000 + LEASE, 8, mine(BEFORE)));
 }
 
 #[test]
@@ -59,10 +56,7 @@ fn a_renewal_that_names_another_lease_is_waited_for_with_that_lease() {
     let mut d = Driver::following(&theirs(LEASE));
     let renewal = holds(8, &theirs(2 * LEASE).renewed(BEFORE, 1));
     assert_eq!(d.at(5_000).push(renewal.clone()), []);
-    assert_eq!(
-        d.campaign(&renewal),
-        (5_000 + 2 * LEASE, 8, mine(BEFORE))
-    );
+    assert_eq!(d.campaign(&renewal), (5_000 + 2 * LEASE, 8, mine(BEFORE)));
 }
 
 #[test]
@@ -73,10 +67,7 @@ fn a_stale_repeat_of_an_earlier_revision_changes_nothing() {
     for now in [5_001, 9_000, 14_000] {
         assert_eq!(d.at(now).push(holds(BEFORE, &theirs(LEASE))), []);
     }
-    assert_eq!(
-        d.campaign(&renewal),
-        (5_000 + LEASE, 8, mine(BEFORE))
-    );
+    assert_eq!(d.campaign(&renewal), (5_000 + LEASE, 8, mine(BEFORE)));
 }
 
 #[test]
@@ -88,10 +79,7 @@ fn the_loser_of_a_takeover_reads_and_follows() {
     let winner = Record::acquiring("winner", "another", None, ms(LEASE), BEFORE);
     assert_eq!(d.answer(holds(8, &winner)), []);
     assert_eq!(d.machine.holder(d.now).map(|h| h.id).unwrap(), "winner");
-    assert_eq!(
-        d.campaign(&holds(8, &winner)),
-        (2 * LEASE, 8, mine(8))
-    );
+    assert_eq!(d.campaign(&holds(8, &winner)), (2 * LEASE, 8, mine(8)));
 }
 
 #[test]
@@ -134,9 +122,6 @@ fn garbage_is_given_the_longer_of_its_own_lease_and_the_last() {
     for (last, wait) in [(5_000, LEASE), (60_000, 60_000)] {
         let mut d = Driver::following(&theirs(last));
         d.at(1_000).push(garbage(9));
-        assert_eq!(
-            d.campaign(&garbage(9)),
-            (1_000 + wait, 9, mine(BEFORE))
-        );
+        assert_eq!(d.campaign(&garbage(9)), (1_000 + wait, 9, mine(BEFORE)));
     }
 }

@@ -114,10 +114,7 @@ fn a_refusal_after_an_unknown_outcome_ends_the_term_if_the_other_record_is_not_i
 fn a_renewal_of_unknown_outcome_does_not_keep_the_term() {
     let mut d = Driver::renewing();
     d.end_write(Outcome::Unknown);
-    assert_eq!(
-        d.tick_at(LEASE - GUARD),
-        [end(Ended::Expired), d.read()]
-    );
+    assert_eq!(d.tick_at(LEASE - GUARD), [end(Ended::Expired), d.read()]);
 }
 
 #[test]
@@ -137,10 +134,7 @@ fn the_acknowledgement_of_a_write_that_was_given_up_is_ignored() {
 fn its_own_record_pushed_before_the_acknowledgement_is_no_loss_of_data() {
     let mut d = Driver::acquiring(candidate());
     assert_eq!(d.push(holds(8, &mine(BEFORE))), []);
-    assert_eq!(
-        d.acknowledge(8),
-        [begin(8, LEASE - GUARD), Action::Open]
-    );
+    assert_eq!(d.acknowledge(8), [begin(8, LEASE - GUARD), Action::Open]);
 }
 
 #[test]
@@ -158,8 +152,5 @@ fn an_acknowledged_renewal_behind_the_news_of_a_deletion_does_not_bring_the_reco
     assert_eq!(d.push(absent(10)), [absent_for(LEASE), end(Ended::Deleted)]);
     assert_eq!(d.at(deleted + 100).acknowledge(9), [d.read()]);
     assert_eq!(d.at(deleted + 200).answer(absent(10)), []);
-    assert_eq!(
-        d.campaign(&absent(10)),
-        (deleted + LEASE, 10, mine(TOKEN))
-    );
+    assert_eq!(d.campaign(&absent(10)), (deleted + LEASE, 10, mine(TOKEN)));
 }

@@ -150,7 +150,11 @@ impl Bucket {
         }
         if (1..MIN_MESSAGE_SIZE).contains(&found.max_message_size) {
             let remedy = format!("it must be {MIN_MESSAGE_SIZE} bytes or more");
-            return Err(unfit("max_msg_size", found.max_message_size.to_string(), remedy));
+            return Err(unfit(
+                "max_msg_size",
+                found.max_message_size.to_string(),
+                remedy,
+            ));
         }
         if found.sealed || found.mirror.is_some() || found.no_ack {
             let remedy = "an election needs a bucket that takes and acknowledges writes".to_owned();
@@ -163,13 +167,29 @@ impl Bucket {
             };
             return Err(unfit(setting, "set".to_owned(), remedy));
         }
-        if self.storage.is_some_and(|wanted| wanted != found.storage.into()) {
+        if self
+            .storage
+            .is_some_and(|wanted| wanted != found.storage.into())
+        {
             let (wanted, found) = (self.storage, found.storage);
-            tracing::warn!(bucket = name, ?wanted, ?found, "the bucket exists with another storage");
+            tracing::warn!(
+                bucket = name,
+                ?wanted,
+                ?found,
+                "the bucket exists with another storage"
+            );
         }
-        if self.replicas.is_some_and(|wanted| wanted != found.num_replicas) {
+        if self
+            .replicas
+            .is_some_and(|wanted| wanted != found.num_replicas)
+        {
             let (wanted, found) = (self.replicas, found.num_replicas);
-            tracing::warn!(bucket = name, ?wanted, found, "the bucket exists with other replicas");
+            tracing::warn!(
+                bucket = name,
+                ?wanted,
+                found,
+                "the bucket exists with other replicas"
+            );
         }
         Ok(())
     }
@@ -202,11 +222,32 @@ mod tests {
 
     #[test]
     fn a_bucket_that_takes_no_writes_is_refused() {
-        let sealed = Config { sealed: true, ..Config::default() };
-        assert!(check(sealed).unwrap_err().starts_with("bucket `orders` has sealed set"));
-        let small = Config { max_message_size: 100, ..Config::default() };
-        assert!(check(small).unwrap_err().starts_with("bucket `orders` has max_msg_size 100"));
-        let no_ack = Config { no_ack: true, ..Config::default() };
-        assert!(check(no_ack).unwrap_err().starts_with("bucket `orders` has no_ack set"));
+        let sealed = Config {
+            sealed: true,
+            ..Config::default()
+        };
+        assert!(
+            check(sealed)
+                .unwrap_err()
+                .starts_with("bucket `orders` has sealed set")
+        );
+        let small = Config {
+            max_message_size: 100,
+            ..Config::default()
+        };
+        assert!(
+            check(small)
+                .unwrap_err()
+                .starts_with("bucket `orders` has max_msg_size 100")
+        );
+        let no_ack = Config {
+            no_ack: true,
+            ..Config::default()
+        };
+        assert!(
+            check(no_ack)
+                .unwrap_err()
+                .starts_with("bucket `orders` has no_ack set")
+        );
     }
 }

@@ -67,7 +67,11 @@ pub(super) fn of_refused_write(error: jetstream::Error) -> WriteError {
     let is_final = (400..500).contains(&error.code());
     let source = StoreError::Request(error.into());
     // What a server without a quorum says is not relied on.
-    if is_final { WriteError::Failed(source) } else { WriteError::Unknown(source) }
+    if is_final {
+        WriteError::Failed(source)
+    } else {
+        WriteError::Unknown(source)
+    }
 }
 
 fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
@@ -92,14 +96,17 @@ mod tests {
     #[test]
     fn both_codes_of_a_conflict_are_known() {
         for code in [10071, 10164] {
-            let text = format!(r#"{{"code":400,"err_code":{code},"description":"wrong last sequence: 5"}}"#);
+            let text = format!(
+                r#"{{"code":400,"err_code":{code},"description":"wrong last sequence: 5"}}"#
+            );
             assert!(matches!(refused(&text), WriteError::Conflict), "{code}");
         }
     }
 
     #[test]
     fn a_server_without_a_quorum_is_not_relied_on() {
-        let unavailable = r#"{"code":503,"err_code":10008,"description":"temporarily unavailable"}"#;
+        let unavailable =
+            r#"{"code":503,"err_code":10008,"description":"temporarily unavailable"}"#;
         assert!(matches!(refused(unavailable), WriteError::Unknown(_)));
         let full = r#"{"code":400,"err_code":10077,"description":"maximum messages exceeded"}"#;
         assert!(matches!(refused(full), WriteError::Failed(_)));

@@ -13,8 +13,8 @@ use async_nats::{
     jetstream::{self, publish::PublishAck, response::Response, stream::LastRawMessageErrorKind},
 };
 
-pub use self::bucket::Storage;
 use self::bucket::Bucket;
+pub use self::bucket::Storage;
 use super::{LeaseStore, Observation, StoreError, Watch, WriteError};
 
 /// How long the requests at the start wait for an answer.
@@ -126,7 +126,11 @@ impl LeaseStore for JetStream {
         // Asks the stream's leader, unlike a direct get, which any replica answers.
         let error = match stream.get_last_raw_message_by_subject(&self.subject).await {
             Ok(message) => {
-                return Ok(watch::observation(message.sequence, &message.headers, &message.payload));
+                return Ok(watch::observation(
+                    message.sequence,
+                    &message.headers,
+                    &message.payload,
+                ));
             }
             Err(error) => error,
         };

@@ -33,7 +33,11 @@ pub(super) async fn open(
         })
         .await
         .map_err(|error| {
-            error::of_request(error, &format!("$JS.API.CONSUMER.CREATE.{stream}"), START_TIMEOUT)
+            error::of_request(
+                error,
+                &format!("$JS.API.CONSUMER.CREATE.{stream}"),
+                START_TIMEOUT,
+            )
         })?;
     let messages = consumer
         .messages()
@@ -49,7 +53,11 @@ pub(super) async fn open(
 
 /// What a message in the stream says of the key.
 pub(super) fn observation(revision: u64, headers: &HeaderMap, payload: &[u8]) -> Observation {
-    let is_put = |name| headers.get(name).is_none_or(|value| value.as_str() == "PUT");
+    let is_put = |name| {
+        headers
+            .get(name)
+            .is_none_or(|value| value.as_str() == "PUT")
+    };
     Observation {
         revision,
         value: DELETIONS.into_iter().all(is_put).then(|| payload.to_vec()),

@@ -1,0 +1,86 @@
+//! An axum app whose reads are served by every node, and whose writes by the leader only.
+//!
+//! ```sh
+//! PORT=8080 ID=a cargo run --example axum_writes
+//! PORT=8081 ID=b cargo run --example axum_writes
+//!
+//! curl -i localhost:8081/orders             # 200 on both
+//! curl -i -X POST localhost:8080/orders     # 201 on one of them, 503 on the other
+//! ```
+//!
+//! It needs a NATS server with JetStream at `NATS_URL`, or else at `localhost:4222`. On Ctrl-C or SIGTERM the
+//! node first leaves the election: it refuses new writes, finishes those that it has admitted, and releases the
+//! lease. Then its server stops.
+
+use std::{env, sync::Arc};
+
+use axum::{Router, extract::State, http::StatusCode, routing::get};
+use noleader::{LeaderHandle, LeaderOnlyLayer, Term};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::RwLock,
+};
+
+type Orders = Arc<RwLock<Vec<String>>>;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt().init();
+    let setting = |name, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
+    let port = setting("PORT", "8080");
+
+    let client = async_nats::connect(setting("NATS_URL", "localhost:4222")).await?;
+    let leader = LeaderHandle::builder("orders", "writer")
+        .id(setting("ID", "a"))
+        .address(format!("http://localhost:{port}"))
+        .start(client)
+        .await?;
+
+    let app = Router::new()
+        .route("/orders", get(list).post(create))
+        .layer(LeaderOnlyLayer::new(leader.clone()).writes_only())
+        .with_state(Orders::default());
+
+    let listener = TcpListener::bind(format!("localhost:{port}")).await?;
+    tracing::info!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app)
+        .with_graceful_shutdown(leave(leader))
+        .await?;
+    Ok(())
+}
+
+/// Every node has this. The orders live in its memory, so that it lists those which it took itself.
+async fn list(State(orders): State<Orders>) -> String {
+    orders.read().await.concat()
+}
+
+/// Only the leader gets here. A real app would send the token along to its database, which refuses a token
+/// that is smaller than one it has seen.
+async fn create(term: Term, State(orders): State<Orders>) -> (StatusCode, String) {
+    let mut orders = orders.write().await;
+    let order = format!(
+        "order {}, fencing token {}\n",
+        orders.len() + 1,
+        term.token()
+    );
+    orders.push(order.clone());
+    (StatusCode::CREATED, order)
+}
+
+/// Leaves the election on a signal. The server stops when this returns.
+async fn leave(leader: LeaderHandle) {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated => {}
+    }
+    if let Err(error) = leader.shutdown().await {
+        tracing::warn!(%error, "the next leader has to wait for the lease to run out");
+    }
+}

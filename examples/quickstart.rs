@@ -1,0 +1,52 @@
+//! Work that is done by one node at a time.
+//!
+//! ```sh
+//! cargo run --example quickstart
+//! ```
+//!
+//! It needs a NATS server with JetStream at `NATS_URL`, or else at `localhost:4222`. Run it in two terminals:
+//! one of them works, the other waits. Ctrl-C stops the work and releases the lease, so that the other takes
+//! over at once; after a `kill -9` it takes over when the lease has run out, 15 s later.
+
+use std::{env, time::Duration};
+
+use noleader::{Leader, RunError};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt().init();
+    let url = env::var("NATS_URL").unwrap_or_else(|_| "localhost:4222".to_owned());
+    let client = async_nats::connect(url).await?;
+
+    let leader = Leader::new("my_bucket", "election_key", client);
+    leader.create_bucket().await?;
+    tokio::spawn(leave_on_ctrl_c(leader.clone()));
+
+    let leader_id = leader.leader_id().to_string();
+    let result = leader
+        .acquire_and_run(move |token| {
+            let leader_id = leader_id.clone();
+            async move {
+                while !token.is_cancelled() {
+                    tracing::info!(leader_id, "do work as leader");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                Ok::<(), anyhow::Error>(())
+            }
+        })
+        .await;
+    match result {
+        // That was us.
+        Err(RunError::Stopped(_)) => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+/// Cancels the work's token, waits for the work to end, and releases the lease.
+async fn leave_on_ctrl_c(leader: Leader) -> anyhow::Result<()> {
+    tokio::signal::ctrl_c().await?;
+    if let Some(handle) = leader.handle() {
+        handle.shutdown().await?;
+    }
+    Ok(())
+}

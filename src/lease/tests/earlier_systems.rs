@@ -1,0 +1,163 @@
+//! Mistakes of earlier systems in their election protocols, one test each, named after the mistake.
+
+use super::{super::*, harness::*};
+
+const RELEASED: Action = Action::Settled(Settled::Released);
+
+/// client-go (kubernetes#124588), kube-lease-manager, noleader 0.1: the flag was set and cleared by the
+/// loop that also waited for the API.
+#[test]
+fn a_flag_that_stays_true_past_expiry_while_the_api_hangs() {
+    let mut d = Driver::renewing();
+    // What the gate compares with its clock was handed out with the term, before anything could hang.
+    assert_eq!(d.machine.deadline(), Some(at(LEASE - GUARD)));
+    let actions = d.wake_until(|action| matches!(action, Action::End { .. }));
+    assert_eq!(actions[0], end(Ended::Expired));
+    assert_eq!(d.elapsed(), LEASE - GUARD);
+}
+
+/// etcd's `Session`: the time that the answer took was added to the lease.
+#[test]
+fn validity_counted_from_the_reply() {
+    for delay in [0, 1, 2_499] {
+        let mut d = Driver::acquiring(candidate());
+        d.at(delay).acknowledge(TOKEN);
+        assert_eq!(d.machine.deadline(), Some(at(LEASE - GUARD)));
+    }
+}
+
+/// kubert's `lease.rs`, kube-leader-election: a renewal time in the record, compared with the local clock.
+#[test]
+fn wall_clocks_compared_across_nodes() {
+    let record = String::from_utf8(renewed(TOKEN, 1).encode()).unwrap();
+    assert_eq!(
+        record,
+        r#"{"v":1,"holder":"me","session":"mine","lease_ms":15000,"token":8,"floor":8,"renewal":1}"#
+    );
+    // A clock that is a century ahead sees the same record the same way.
+    let century = 100 * 365 * 24 * 3_600_000;
+    for start in [0, century] {
+        let mut d = Driver::new();
+        d.at(start).tick();
+        d.answer(holds(BEFORE, &theirs(LEASE)));
+        let campaign = (start + LEASE, BEFORE, mine(BEFORE));
+        assert_eq!(d.campaign(&holds(BEFORE, &theirs(LEASE))), campaign);
+    }
+}
+
+/// kubert (linkerd2#15506), client-go#1155, etcd's `Campaign`: the task returned an error that nobody read.
+#[test]
+fn the_task_gives_up_after_some_errors_and_nobody_notices() {
+    let mut d = Driver::acquiring(candidate());
+    for failures in 0..10_000 {
+        let outcomes = [Outcome::Failed, Outcome::Unknown, Outcome::Conflict];
+        let mut actions = d.end_write(outcomes[failures % 3]);
+        if actions.is_empty() {
+            actions = d.wake();
+        }
+        assert_eq!(actions, [d.read()]);
+        actions = d.answer(holds(BEFORE, &released()));
+        assert_eq!(actions, [d.write(BEFORE, mine(BEFORE))]);
+    }
+    assert!(d.elapsed() < 10_000 * 1_500);
+    d.acknowledge(TOKEN);
+    assert_eq!(d.machine.role(), Role::Leading);
+}
+
+/// ali-assar/NATS-Leader-Election: `Delete` on stop, whoever the record belonged to by then.
+#[test]
+fn an_unconditional_delete_removes_the_successors_record() {
+    let mut d = Driver::leading();
+    d.feed(Input::Shutdown);
+    // The successor's record is in the key, and pushed, before the release is sent.
+    assert_eq!(
+        d.push(holds(9, &theirs(LEASE))),
+        [end(Ended::Overwritten), RELEASED]
+    );
+    assert_eq!(d.feed(Input::Drained { token: TOKEN }), []);
+    // And where it is not known yet, the release expects the releaser's own revision, and is refused.
+    let mut d = Driver::leading();
+    d.feed(Input::Shutdown);
+    d.feed(Input::Drained { token: TOKEN });
+    assert_eq!(d.written(), (TOKEN, &given_back(TOKEN)));
+    d.push(holds(9, &theirs(LEASE)));
+    assert_eq!(d.end_write(Outcome::Conflict), [d.read()]);
+    assert_eq!(d.answer(holds(9, &theirs(LEASE))), [RELEASED]);
+    assert_eq!(d.written(), (TOKEN, &given_back(TOKEN)));
+}
+
+/// ali-assar/NATS-Leader-Election, noleader 0.1: the holder went on with the revision before its update.
+#[test]
+fn an_update_that_timed_out_but_was_applied_locks_its_own_holder_out() {
+    let mut d = Driver::renewing();
+    let sent = d.elapsed();
+    assert_eq!(d.tick_at(sent + REQUEST_TIMEOUT), [d.read()]);
+    assert_eq!(
+        d.answer(holds(9, &renewed(TOKEN, 1))),
+        [d.write(9, renewed(TOKEN, 1))]
+    );
+    let deadline = at(sent + REQUEST_TIMEOUT + LEASE - GUARD);
+    assert_eq!(d.acknowledge(10), [Action::Extend { deadline }]);
+}
+
+/// curator#980 and #1137: an answer belonged to the term before, and was taken for this one's.
+#[test]
+fn late_results_of_an_earlier_term_are_believed() {
+    let mut d = Driver::renewing();
+    let late = d.attempt();
+    d.push(holds(9, &theirs(LEASE)));
+    d.at(9_000).tick();
+    d.answer(holds(10, &theirs(LEASE).released(9)));
+    d.acknowledge(11);
+    assert_eq!(d.machine.token(), Some(11));
+    let deadline = d.machine.deadline();
+    let results = [
+        Input::Written {
+            attempt: late,
+            outcome: Outcome::Acknowledged(12),
+        },
+        Input::Read {
+            attempt: late,
+            seen: Some(absent(12)),
+        },
+        Input::Warmed {
+            token: TOKEN,
+            ready: false,
+        },
+        Input::Drained { token: TOKEN },
+        Input::Expired { token: TOKEN },
+    ];
+    for result in results {
+        assert_eq!(d.feed(result.clone()), [], "{result:?}");
+        assert_eq!(d.machine.deadline(), deadline);
+    }
+}
+
+/// pinniped#800: the lease was released when the stop began, not when the work had ended.
+#[test]
+fn released_before_it_stopped_acting() {
+    let mut d = Driver::leading();
+    assert_eq!(d.at(2_000).feed(Input::Shutdown), [Action::Close]);
+    assert_eq!(d.wake(), [d.write(TOKEN, renewed(TOKEN, 1))]);
+    d.acknowledge(9);
+    assert_eq!(
+        d.wake(),
+        [end(Ended::Released), d.write(9, given_back(TOKEN))]
+    );
+    assert_eq!(d.elapsed(), 2_000 + DRAIN_TIMEOUT);
+}
+
+/// async-nats `create_with_ttl` over a delete marker: the TTL was lost, and the record never expired.
+#[test]
+fn a_record_without_a_ttl_is_an_immortal_lease() {
+    let mut d = Driver::new();
+    d.tick();
+    d.answer(absent(9));
+    d.campaign(&absent(9));
+    // Another one was faster, over the marker, and died. The server keeps its record for ever.
+    d.end_write(Outcome::Conflict);
+    let seen = d.elapsed();
+    let immortal = holds(10, &theirs(LEASE));
+    d.answer(immortal.clone());
+    assert_eq!(d.campaign(&immortal), (seen + LEASE, 10, mine(10)));
+}

@@ -1,0 +1,87 @@
+//! A candidate that only watches.
+
+use super::{super::*, harness::*};
+
+fn observer() -> Candidate {
+    Candidate {
+        observer: true,
+        ..candidate()
+    }
+}
+
+/// The states of a key that make others write.
+fn invitations() -> [Observation; 6] {
+    [
+        holds(9, &theirs(LEASE)),
+        holds(9, &released()),
+        holds(9, &theirs(LEASE).vacant(ms(LEASE))),
+        absent(9),
+        absent(0),
+        garbage(9),
+    ]
+}
+
+#[test]
+fn an_observer_never_writes() {
+    for trust_absent_key in [false, true] {
+        for seen in invitations() {
+            let me = Candidate {
+                trust_absent_key,
+                ..observer()
+            };
+            let mut d = Driver::that_read(me, seen.clone());
+            while d.elapsed() < 10 * LEASE {
+                let actions = d.wake();
+                assert!(!actions.iter().any(is_write), "{seen:?}: {actions:?}");
+                if actions.iter().any(is_read) {
+                    d.answer(seen.clone());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_observer_names_the_holder_until_its_lease_runs_out() {
+    let mut d = Driver::that_read(observer(), holds(BEFORE, &theirs(LEASE)));
+    assert_eq!(d.machine.holder(at(LEASE - 1)).unwrap().token, BEFORE);
+    d.at(5_000)
+        .push(holds(8, &theirs(LEASE).renewed(BEFORE, 1)));
+    let holder = d.machine.holder(at(5_000 + LEASE - 1)).unwrap();
+    assert_eq!((holder.id.as_str(), holder.token), ("other", BEFORE));
+    assert_eq!(d.machine.holder(at(5_000 + LEASE)), None);
+}
+
+#[test]
+fn an_observer_is_told_of_a_release() {
+    let mut d = Driver::that_read(observer(), holds(BEFORE, &theirs(LEASE)));
+    assert_eq!(d.at(1_000).push(holds(8, &released())), []);
+    assert_eq!(d.machine.holder(d.now), None);
+}
+
+#[test]
+fn an_observer_too_backs_a_silent_watch_by_a_read() {
+    let mut d = Driver::that_read(observer(), holds(BEFORE, &theirs(LEASE)));
+    assert_eq!(d.wake(), [read(2)]);
+    assert!((5_750..=6_750).contains(&d.elapsed()));
+}
+
+#[test]
+fn an_observer_believes_an_older_revision_that_stands_alone() {
+    let mut d = Driver::that_read(observer(), holds(100, &theirs(LEASE)));
+    let older = holds(5, &theirs(LEASE).renewed(BEFORE, 1));
+    d.at(1_000).push(older.clone());
+    d.keep_reading(&older, LEASE);
+    d.tick_at(LEASE);
+    d.keep_reading(&older, 1_000 + LEASE);
+    assert_eq!(d.wake(), [data_lost(100, 5)]);
+}
+
+#[test]
+fn an_observer_holds_nothing_that_it_would_have_to_give_back() {
+    let mut d = Driver::that_read(observer(), holds(BEFORE, &released()));
+    let released = [Action::Settled(Settled::Released)];
+    assert_eq!(d.feed(Input::StepDown), released);
+    assert_eq!(d.feed(Input::Shutdown), released);
+    assert_eq!(d.machine.role(), Role::Stopped);
+}

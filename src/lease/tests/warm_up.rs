@@ -1,0 +1,127 @@
+//! The warm-up between winning and opening the gate.
+
+use super::{super::*, harness::*};
+
+fn warming() -> Candidate {
+    Candidate {
+        warm_up: true,
+        ..candidate()
+    }
+}
+
+#[test]
+fn the_gate_stays_shut_until_the_warm_up_is_done() {
+    let mut d = Driver::acquiring(warming());
+    assert_eq!(
+        d.acknowledge(TOKEN),
+        [begin(TOKEN, LEASE - GUARD), Action::WarmUp]
+    );
+    assert_eq!(d.machine.role(), Role::Warming);
+    assert_eq!(d.at(1_000).warmed(TOKEN, true), [Action::Open]);
+    assert_eq!(d.machine.role(), Role::Leading);
+}
+
+#[test]
+fn a_warm_up_ends_once() {
+    let mut d = Driver::leading_as(warming());
+    d.warmed(TOKEN, true);
+    assert_eq!(d.warmed(TOKEN, true), []);
+    assert_eq!(d.warmed(TOKEN, false), []);
+    assert_eq!(d.machine.role(), Role::Leading);
+}
+
+#[test]
+fn the_lease_is_renewed_during_a_warm_up() {
+    let mut d = Driver::leading_as(warming());
+    assert_eq!(d.wake(), [d.write(TOKEN, renewed(TOKEN, 1))]);
+    let deadline = at(d.elapsed() + LEASE - GUARD);
+    assert_eq!(d.acknowledge(9), [Action::Extend { deadline }]);
+    assert_eq!(d.machine.role(), Role::Warming);
+    assert_eq!(d.warmed(TOKEN, true), [Action::Open]);
+}
+
+#[test]
+fn a_failed_warm_up_gives_the_lease_back() {
+    let mut d = Driver::leading_as(warming());
+    assert_eq!(
+        d.at(1_000).warmed(TOKEN, false),
+        [end(Ended::Released), d.write(TOKEN, given_back(TOKEN))]
+    );
+    assert_eq!(d.machine.role(), Role::Draining);
+    assert_eq!(d.acknowledge(9), [Action::Settled(Settled::Released)]);
+    assert_eq!(d.machine.role(), Role::Following);
+}
+
+/// So that another candidate gets its turn, and a broken one does not churn through terms.
+#[test]
+fn each_failed_warm_up_doubles_the_cool_down() {
+    let mut d = Driver::leading_as(warming());
+    let mut revision = TOKEN;
+    for leases in [1, 2, 4, 8, 8] {
+        let token = d.machine.token().unwrap();
+        d.warmed(token, false);
+        revision += 1;
+        d.acknowledge(revision);
+        let settled = d.elapsed();
+        let seen = holds(revision, &given_back(token));
+        let (campaign, _, _) = d.campaign(&seen);
+        assert_eq!(campaign - settled, leases * LEASE);
+        revision += 1;
+        d.acknowledge(revision);
+    }
+    // One that succeeds makes good for all.
+    let token = d.machine.token().unwrap();
+    d.warmed(token, true);
+    d.feed(Input::StepDown);
+    d.feed(Input::Drained { token });
+    d.acknowledge(revision + 1);
+    let settled = d.elapsed();
+    let seen = holds(revision + 1, &given_back(token));
+    assert_eq!(d.campaign(&seen).0 - settled, LEASE / 2);
+}
+
+#[test]
+fn a_term_that_is_lost_during_its_warm_up_never_opens() {
+    for why in [Ended::Expired, Ended::Overwritten, Ended::Deleted] {
+        let mut d = Driver::leading_as(warming());
+        let ended = match why {
+            Ended::Expired => d.tick_at(LEASE - GUARD),
+            Ended::Deleted => d.push(absent(9)),
+            _ => d.push(holds(9, &theirs(LEASE))),
+        };
+        assert!(ended.contains(&end(why)), "{ended:?}");
+        assert_eq!(d.warmed(TOKEN, true), []);
+        assert_eq!(d.machine.role(), Role::Following);
+    }
+}
+
+#[test]
+fn a_warm_up_that_ends_at_the_deadline_ends_too_late() {
+    let mut d = Driver::leading_as(warming());
+    assert_eq!(
+        d.at(LEASE - GUARD).warmed(TOKEN, true),
+        [end(Ended::Expired), d.read()]
+    );
+}
+
+#[test]
+fn the_warm_up_of_another_term_opens_nothing() {
+    let mut d = Driver::leading_as(warming());
+    for ready in [true, false] {
+        assert_eq!(d.warmed(TOKEN - 1, ready), []);
+        assert_eq!(d.machine.role(), Role::Warming);
+    }
+}
+
+#[test]
+fn stopping_drops_the_warm_up() {
+    for input in [Input::StepDown, Input::Shutdown] {
+        let mut d = Driver::leading_as(warming());
+        assert_eq!(d.feed(input), [Action::Close]);
+        assert_eq!(d.warmed(TOKEN, true), []);
+        assert_eq!(
+            d.feed(Input::Drained { token: TOKEN }),
+            [end(Ended::Released), d.write(TOKEN, given_back(TOKEN))]
+        );
+    }
+}

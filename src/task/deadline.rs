@@ -1,0 +1,64 @@
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use crate::clock::{Clock, Moment};
+
+/// What a deadline holds that has passed for good.
+const PASSED: u64 = 0;
+
+/// A deadline that can be moved on, as long as nobody has found it passed.
+///
+/// Whoever reads it after its time marks it as passed, so that a renewal which was acknowledged in time but
+/// is published late cannot bring back what somebody has already seen end.
+#[derive(Debug)]
+pub(super) struct Deadline(AtomicU64);
+
+impl Deadline {
+    pub(super) fn new(moment: Moment) -> Self {
+        Self(AtomicU64::new(moment.as_nanos()))
+    }
+
+    pub(super) fn passed() -> Self {
+        Self(AtomicU64::new(PASSED))
+    }
+
+    /// How much time is left, at this instant. None once it has passed. Wait-free, save for a retry when it
+    /// is moved on in this very moment.
+    #[inline]
+    pub(super) fn left(&self, clock: &Clock) -> Option<Duration> {
+        let mut deadline = self.0.load(Ordering::Acquire);
+        if deadline == PASSED {
+            return None;
+        }
+        let now = clock.now().as_nanos();
+        while now >= deadline {
+            match self.swap(deadline, PASSED) {
+                Ok(_) | Err(PASSED) => return None,
+                Err(extended) => deadline = extended,
+            }
+        }
+        Some(Duration::from_nanos(deadline - now))
+    }
+
+    /// Sets it anew, whatever it was.
+    pub(super) fn begin(&self, moment: Moment) {
+        self.0.store(moment.as_nanos(), Ordering::SeqCst);
+    }
+
+    /// Moves it on. False if it was found passed before.
+    pub(super) fn extend(&self, moment: Moment) -> bool {
+        let old = self.0.load(Ordering::Acquire);
+        old != PASSED && self.swap(old, moment.as_nanos()).is_ok()
+    }
+
+    pub(super) fn end(&self) {
+        self.0.store(PASSED, Ordering::SeqCst);
+    }
+
+    fn swap(&self, old: u64, new: u64) -> Result<u64, u64> {
+        self.0
+            .compare_exchange(old, new, Ordering::SeqCst, Ordering::SeqCst)
+    }
+}
