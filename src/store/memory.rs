@@ -73,6 +73,7 @@ impl Memory {
     /// Deletes the key, which leaves a marker with a revision of its own.
     ///
     /// Returns the marker's revision.
+    #[allow(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn delete(&self) -> u64 {
         let _lock = self.lock();
         self.put(None)

@@ -1,6 +1,6 @@
 //! Where the lease is kept.
 //!
-//! [`JetStream`] keeps it in a NATS KeyValue bucket; [`Memory`] (feature `test-util`) in the process, for
+//! [`JetStream`] keeps it in a NATS KeyValue bucket; `Memory` (feature `test-util`) in the process, for
 //! tests. Any other register with a compare-and-set and revisions that only grow will do: implement
 //! [`LeaseStore`] and hand it to [`Builder::start_with`](crate::Builder::start_with).
 

@@ -134,28 +134,30 @@ impl Driver {
             .poll_timeout()
             .is_some_and(|t| t < at(until_ms))
         {
-            for action in self.wake() {
-                match action {
-                    Action::Read { .. } => assert_eq!(self.answer(seen.clone()), []),
-                    action => panic!("{action:?} at {} ms", self.elapsed()),
-                }
-            }
+            let write = self.read_or_write(seen);
+            assert_eq!(write, None, "at {} ms", self.elapsed());
         }
     }
 
     /// As a follower, reads the same state of the key until it writes: when, over what, and what.
     pub(super) fn campaign(&mut self, seen: &Observation) -> (u64, u64, Record) {
-        loop {
-            for action in self.wake() {
-                match action {
-                    Action::Read { .. } => assert_eq!(self.answer(seen.clone()), []),
-                    Action::Write {
-                        expected, record, ..
-                    } => return (self.elapsed(), expected, record),
-                    action => panic!("{action:?} at {} ms", self.elapsed()),
-                }
+        (0..100)
+            .find_map(|_| self.read_or_write(seen))
+            .expect("a campaign")
+    }
+
+    fn read_or_write(&mut self, seen: &Observation) -> Option<(u64, u64, Record)> {
+        let mut write = None;
+        for action in self.wake() {
+            match action {
+                Action::Read { .. } => assert_eq!(self.answer(seen.clone()), []),
+                Action::Write {
+                    expected, record, ..
+                } => write = Some((self.elapsed(), expected, record)),
+                action => panic!("{action:?} at {} ms", self.elapsed()),
             }
         }
+        write
     }
 
     pub(super) fn push(&mut self, seen: Observation) -> Vec<Action> {
