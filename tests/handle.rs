@@ -442,6 +442,53 @@ async fn a_panic_in_the_task_shuts_the_gate_and_wakes_every_waiter() {
     assert_eq!(a.shutdown().await, Err(ReleaseError::LeftToExpire(LEASE)));
 }
 
+/// A store whose watches end as `Memory`'s do not: with an error, or never saying anything.
+struct Deaf(Memory, bool);
+
+impl LeaseStore for Deaf {
+    async fn prepare(&self, lease: Duration) -> Result<(), StoreError> {
+        self.0.prepare(lease).await
+    }
+
+    async fn read(&self) -> Result<Observation, StoreError> {
+        self.0.read().await
+    }
+
+    async fn write(&self, expected: u64, value: Vec<u8>) -> Result<u64, WriteError> {
+        self.0.write(expected, value).await
+    }
+
+    async fn watch(&self) -> Result<Watch, StoreError> {
+        if self.1 {
+            return Err(StoreError::Disconnected);
+        }
+        Ok(Box::pin(futures_util::stream::pending()))
+    }
+}
+
+#[tokio::test]
+async fn a_follower_whose_watch_is_silent_or_fails_reads_the_key() {
+    for fails in [false, true] {
+        let (store, clock) = (Memory::new(), FakeClock::new());
+        let a = leader(&store, &clock).await;
+        let deaf = candidate("b", &clock)
+            .start_with(Deaf(store.clone(), fails))
+            .await
+            .unwrap();
+        until(&deaf, is_follower_of("a")).await;
+        let end = clock.now() + LEASE * 2;
+        advance_until(&clock, || clock.now() >= end).await;
+        assert!(a.is_leader() && !deaf.is_leader(), "it sees the renewals");
+        a.shutdown().await.unwrap();
+        let released = clock.now();
+        advance_until(&clock, || deaf.is_leader()).await;
+        assert!(
+            clock.now().saturating_since(released) < LEASE / 2,
+            "and the release"
+        );
+    }
+}
+
 #[test]
 fn a_runtime_that_goes_away_shuts_the_gate() {
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -12,6 +12,7 @@ mod partition;
 mod process;
 mod refusals;
 mod restart;
+mod store;
 mod support;
 mod versions;
 mod work_loop;

@@ -1,0 +1,169 @@
+//! The store by itself: what a write may have done, and what it surely has not.
+
+use std::time::Duration;
+
+use async_nats::{
+    Client,
+    connection::State,
+    jetstream::{self, kv},
+};
+use futures_util::StreamExt;
+use noleader::store::{JetStream, LeaseStore, Observation, StoreError, WriteError};
+use noleader_fixture::{Direction, Proxy, Server};
+use tokio::{sync::mpsc, time::timeout};
+
+use crate::support::{BOUND, LEASE};
+
+async fn store(client: Client) -> JetStream {
+    let store = JetStream::new(jetstream::new(client), "elections", "writer");
+    store.prepare(LEASE).await.unwrap();
+    store
+}
+
+async fn state(client: &Client, wanted: State) {
+    let reached = async {
+        while client.connection_state() != wanted {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(BOUND, reached).await.unwrap();
+}
+
+fn seen(revision: u64, value: Option<&str>) -> Observation {
+    let value = value.map(|value| value.as_bytes().to_vec());
+    Observation { revision, value }
+}
+
+#[tokio::test]
+async fn a_write_compares_and_sets() {
+    let server = Server::start().await.unwrap();
+    let store = store(server.client().await.unwrap()).await;
+    assert_eq!(store.read().await.unwrap(), seen(0, None));
+    assert_eq!(store.write(0, b"a".to_vec()).await.unwrap(), 1);
+    for wrong in [0, 2, u64::MAX] {
+        let refused = store.write(wrong, b"b".to_vec()).await;
+        assert!(
+            matches!(refused, Err(WriteError::Conflict)),
+            "{wrong}: {refused:?}"
+        );
+    }
+    assert_eq!(store.write(1, b"b".to_vec()).await.unwrap(), 2);
+    assert_eq!(store.read().await.unwrap(), seen(2, Some("b")));
+}
+
+#[tokio::test]
+async fn a_deleted_key_is_absent_with_a_revision_to_write_over() {
+    let server = Server::start().await.unwrap();
+    let client = server.client().await.unwrap();
+    let store = store(client.clone()).await;
+    store.write(0, b"a".to_vec()).await.unwrap();
+    let bucket = jetstream::new(client)
+        .get_key_value("elections")
+        .await
+        .unwrap();
+    bucket.delete("writer").await.unwrap();
+    assert_eq!(store.read().await.unwrap(), seen(2, None));
+    assert_eq!(store.write(2, b"b".to_vec()).await.unwrap(), 3);
+    bucket.purge("writer").await.unwrap();
+    assert_eq!(store.read().await.unwrap(), seen(4, None));
+}
+
+#[tokio::test]
+async fn nothing_is_published_while_disconnected() {
+    let mut server = Server::start().await.unwrap();
+    let client = server.client().await.unwrap();
+    let store = store(client.clone()).await;
+    store.write(0, b"a".to_vec()).await.unwrap();
+    server.kill();
+    state(&client, State::Disconnected).await;
+    let refused = store.write(1, b"b".to_vec()).await;
+    assert!(
+        matches!(refused, Err(WriteError::Failed(StoreError::Disconnected))),
+        "{refused:?}"
+    );
+    assert!(matches!(store.read().await, Err(StoreError::Disconnected)));
+    server.restart().await.unwrap();
+    state(&client, State::Connected).await;
+    // This goes after whatever was queued.
+    assert_eq!(store.write(1, b"c".to_vec()).await.unwrap(), 2);
+    assert_eq!(store.read().await.unwrap(), seen(2, Some("c")));
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_is_lost_may_have_been_applied() {
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    let client = server
+        .connect_options()
+        .request_timeout(Some(Duration::from_secs(1)));
+    let store = store(client.connect(proxy.url()).await.unwrap()).await;
+    proxy.black_hole(Direction::ToClient);
+    let unknown = store.write(0, b"a".to_vec()).await;
+    assert!(
+        matches!(unknown, Err(WriteError::Unknown(_))),
+        "{unknown:?}"
+    );
+    let other = JetStream::new(
+        jetstream::new(server.client().await.unwrap()),
+        "elections",
+        "writer",
+    );
+    assert_eq!(other.read().await.unwrap(), seen(1, Some("a")));
+}
+
+#[tokio::test]
+async fn a_watch_begins_with_what_is_there_and_goes_on_over_a_restart() {
+    let mut server = Server::start().await.unwrap();
+    let client = server.client().await.unwrap();
+    let store = store(client.clone()).await;
+    store.write(0, b"a".to_vec()).await.unwrap();
+    let (sender, mut pushed) = mpsc::unbounded_channel();
+    let mut watch = store.watch().await.unwrap();
+    // An error is an item of the watch and not its end.
+    tokio::spawn(async move {
+        while let Some(item) = watch.next().await {
+            if let Ok(seen) = item {
+                let _ = sender.send(seen);
+            }
+        }
+    });
+    let first = timeout(BOUND, pushed.recv()).await.unwrap().unwrap();
+    assert_eq!(first, seen(1, Some("a")));
+    server.kill();
+    state(&client, State::Disconnected).await;
+    server.restart().await.unwrap();
+    state(&client, State::Connected).await;
+    store.write(1, b"b".to_vec()).await.unwrap();
+    let next = timeout(BOUND, pushed.recv()).await.unwrap().unwrap();
+    assert_eq!(next, seen(2, Some("b")));
+}
+
+#[tokio::test]
+async fn a_bucket_that_vanished_is_made_again_by_the_read_that_finds_out() {
+    let server = Server::start().await.unwrap();
+    let client = server.client().await.unwrap();
+    let store = store(client.clone()).await;
+    store.write(0, b"a".to_vec()).await.unwrap();
+    let context = jetstream::new(client);
+    context.delete_key_value("elections").await.unwrap();
+    let lost = store.write(1, b"b".to_vec()).await;
+    assert!(matches!(lost, Err(WriteError::Failed(_))), "{lost:?}");
+    assert_eq!(store.read().await.unwrap(), seen(0, None));
+    assert!(context.get_key_value("elections").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_bucket_with_other_settings_is_used_if_they_do_no_harm() {
+    let server = Server::start().await.unwrap();
+    let client = server.client().await.unwrap();
+    let context = jetstream::new(client.clone());
+    let config = kv::Config {
+        bucket: "elections".to_owned(),
+        history: 5,
+        ..Default::default()
+    };
+    context.create_key_value(config).await.unwrap();
+    let store = JetStream::new(context, "elections", "writer").replicas(3);
+    store.prepare(LEASE).await.unwrap();
+    assert_eq!(store.write(0, b"a".to_vec()).await.unwrap(), 1);
+}
