@@ -112,10 +112,11 @@ impl Machine {
             return None;
         }
         let (at, step) = match self.view.vacancy() {
+            // It grants nothing, so it need not wait for the end of a cool-down.
             Some((at, expected)) if !self.me.trust_absent_key => (at, Step::Vacate(expected)),
-            _ => (self.view.sighting()?.open_from, Step::Acquire),
+            _ => (self.view.sighting()?.open_from.max(from), Step::Acquire),
         };
-        Some((at.max(from).max(self.retry_at), step))
+        Some((at.max(self.retry_at), step))
     }
 
     fn release_step(&self, checked: bool) -> Step {

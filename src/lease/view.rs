@@ -123,18 +123,18 @@ impl View {
     /// floor is lower than the highest token known here is replaced as well.
     pub(super) fn vacancy(&self) -> Option<(Moment, u64)> {
         let known = [&self.suspect, &self.sighting].into_iter().flatten();
-        if let Some(absent) = { known }.find(|s| s.is_traceless()) {
-            return Some((absent.open_from, 0));
-        }
-        match self.sighting.as_ref()? {
-            Sighting {
-                content: Content::Vacant(record),
-                first_seen,
-                revision,
-                ..
-            } if record.floor < self.floor => Some((*first_seen, *revision)),
-            _ => None,
-        }
+        { known }.find_map(|s| {
+            if s.is_traceless() {
+                return Some((s.open_from, 0));
+            }
+            let carried = match &s.content {
+                Content::Vacant(record) => record.floor,
+                // Whoever takes it over without knowing more has a token above its revision.
+                Content::Absent | Content::Garbage(..) => s.revision,
+                Content::Held(_) | Content::Released(_) => return None,
+            };
+            (carried < self.floor).then_some((s.first_seen, s.revision))
+        })
     }
 
     /// The lease that an unknown holder may have been granted by the last record.

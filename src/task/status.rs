@@ -53,7 +53,6 @@ impl fmt::Display for Status {
 
 /// Who leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct LeaderInfo {
     /// The leader's id.
     pub id: String,

@@ -109,7 +109,7 @@ fn late_results_of_an_earlier_term_are_believed() {
     d.at(9_000).tick();
     d.answer(holds(10, &theirs(LEASE).released(9)));
     d.acknowledge(11);
-    assert_eq!(d.machine.token(), Some(11));
+    assert_eq!(d.wake(), [d.write(11, renewed(11, 1))]);
     let deadline = d.machine.deadline();
     let results = [
         Input::Written {

@@ -43,6 +43,17 @@ fn a_release_is_a_compare_and_set() {
 }
 
 #[test]
+fn a_release_expects_its_own_revision_whatever_else_was_seen() {
+    for seen in [holds(BEFORE, &released()), absent(3), absent(0)] {
+        let mut d = Driver::leading();
+        d.push(seen);
+        d.feed(Input::Shutdown);
+        d.feed(Input::Drained { token: TOKEN });
+        assert_eq!(d.written(), (TOKEN, &given_back(TOKEN)));
+    }
+}
+
+#[test]
 fn a_leader_that_was_overtaken_while_draining_releases_nothing() {
     let mut d = Driver::leading();
     d.feed(Input::Shutdown);
