@@ -150,6 +150,10 @@ impl Leader {
     /// still leads, it is run again, once a second at the most. If the future is dropped, so is the
     /// closure's, and the lease is released in the background.
     ///
+    /// To stop it from outside and wait for the release, either shut the [`handle`](Self::handle) down, or
+    /// run [`start`](Self::start) with a token of your own and [`do_while_leader`](Self::do_while_leader)
+    /// beside it.
+    ///
     /// # Errors
     ///
     /// [`RunError::Work`] with the error of `work`, after the lease was released; otherwise as

@@ -97,7 +97,8 @@ impl<A> LeaderOnlyLayer<A> {
     /// This goes with tower's `LoadShed`, `Buffer` and `Balance`. An axum router and a hyper server are
     /// always ready, and call `poll_ready` once they have a request: there it parks each request until
     /// this node leads, without a limit. Once the election has stopped the service is ready and rejects,
-    /// or with [`fail`](Self::fail) its `poll_ready` fails, so that `Balance` drops it.
+    /// or with [`fail`](Self::fail) its `poll_ready` fails, so that `Balance` drops it. A caller of
+    /// `LoadShed` sees its `Overloaded`, not why the gate is shut.
     ///
     /// ```
     /// use std::time::Duration;

@@ -133,6 +133,12 @@ impl LeaderHandle {
         &self.0.shared.id
     }
 
+    /// The address that this node publishes.
+    #[must_use]
+    pub fn address(&self) -> Option<&str> {
+        self.0.shared.address.as_deref()
+    }
+
     /// How many admitted requests are still under way while the status is
     /// [`Draining`](Status::Draining); zero otherwise.
     #[must_use]
