@@ -121,12 +121,12 @@ fn main() {
     services.bench_function("LeaderOnly", |b| b.iter(|| call(&mut gated, request())));
     let mut limited = ConcurrencyLimitLayer::new(1024).layer(Bare);
     services.bench_function("ConcurrencyLimit", |b| {
-        b.iter(|| call(&mut limited, request()))
+        b.iter(|| call(&mut limited, request()));
     });
     let flag = leader.subscribe();
     let mut flagged = axum::middleware::from_fn_with_state(flag, by_flag).layer(Bare);
     services.bench_function("from_fn with a watch", |b| {
-        b.iter(|| call(&mut flagged, request()))
+        b.iter(|| call(&mut flagged, request()));
     });
     services.bench_function("bare, no HTTP", |b| b.iter(|| call(&mut BareUnit, ())));
     let mut gated = LeaderOnlyLayer::new(leader.clone()).fail().layer(BareUnit);
