@@ -1,5 +1,11 @@
 //! The handle and its task, on a store in memory and a clock that the test moves.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests panic when they fail"
+)]
+
 use std::{future::Future, sync::Arc, time::Duration};
 
 use noleader::{

@@ -1,7 +1,9 @@
 //! The election on real NATS servers: killed, paused, cut off, emptied, and replaced by their successors.
 #![allow(
     clippy::disallowed_methods,
-    reason = "tests bound their waiting with a plain clock"
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests panic when they fail, and bound their waiting with a plain clock"
 )]
 
 mod bucket;
