@@ -18,9 +18,12 @@ mod term;
 mod warm_up;
 mod watcher;
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicU64, AtomicUsize},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, AtomicUsize},
+    },
+    time::Duration,
 };
 
 use tokio::sync::{mpsc, watch};
@@ -69,7 +72,8 @@ pub(crate) fn spawn(
         ended: OnceLock::new(),
     });
     let store = Arc::new(store);
-    let watcher = Watcher::new(store.clone(), clock, timing.lease / 20);
+    let pause = (timing.lease / 20).max(Duration::from_millis(100));
+    let watcher = Watcher::new(store.clone(), clock, pause);
     let candidate = Candidate {
         id: config.id,
         session: uuid::Uuid::new_v4().to_string(),
