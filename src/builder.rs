@@ -124,7 +124,8 @@ impl Builder {
     /// Runs after this node has won and before its gate opens. The lease is renewed meanwhile.
     ///
     /// An error or a panic gives the lease back, and this node sits out: one lease, then twice as long
-    /// each time, up to eight. The future is dropped if the term ends before it does.
+    /// each time, up to eight. The future is dropped if the term ends before it does; one that blocks its
+    /// thread goes on until it yields.
     ///
     /// ```no_run
     /// # use noleader::LeaderHandle;
@@ -155,9 +156,12 @@ impl Builder {
         &self.config.id
     }
 
+    pub(crate) fn longest_drain(&self) -> Duration {
+        self.config.drain_timeout
+    }
+
     pub(crate) fn jetstream(&self, client: async_nats::Client) -> JetStream {
-        let context = async_nats::jetstream::new(client);
-        let mut store = JetStream::new(context, &self.config.bucket, &self.config.key)
+        let mut store = JetStream::new(client, &self.config.bucket, &self.config.key)
             .create_bucket(self.create_bucket);
         if let Some(replicas) = self.config.replicas {
             store = store.replicas(replicas);
@@ -181,6 +185,9 @@ impl Builder {
 
     /// Checks the settings, checks or creates the bucket, and starts the candidate in the background. It
     /// does not wait to be elected.
+    ///
+    /// Shut the handle down before you drain or close the client: a lease that cannot be released is left
+    /// to expire.
     ///
     /// # Errors
     ///

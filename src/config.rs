@@ -98,20 +98,21 @@ impl Config {
         // Records count in milliseconds.
         let lease =
             Duration::from_millis(u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX));
-        Timing {
+        let mut timing = Timing {
             lease,
             guard: lease.mul_f64(self.max_clock_drift).max(MIN_GUARD),
-            renew_every: self.renew_every.unwrap_or(lease / 3),
+            renew_every: lease / 3,
             request_timeout: lease / 6,
             drain_timeout: self.drain_timeout,
             campaign_delay: self.campaign_delay,
-        }
+        };
+        let most = longest_renewal(&timing);
+        timing.renew_every = self.renew_every.unwrap_or(timing.renew_every.min(most));
+        timing
     }
 
     fn check_renewal(&self, timing: &Timing) -> Result<(), ConfigError> {
-        // Late by its jitter and as slow as its timeout allows, a renewal must still arrive in time.
-        let most = (timing.lease - timing.guard - timing.request_timeout).mul_f64(1.0 / 1.1);
-        let most = most.min(timing.lease / 2);
+        let most = longest_renewal(timing);
         if (MIN_RENEWAL..=most).contains(&timing.renew_every) {
             return Ok(());
         }
@@ -149,7 +150,15 @@ impl Config {
     }
 }
 
-fn check_bucket(bucket: &str) -> Result<(), ConfigError> {
+/// Late by its jitter and as slow as its timeout allows, a renewal must still arrive in time.
+fn longest_renewal(timing: &Timing) -> Duration {
+    let left = timing
+        .lease
+        .saturating_sub(timing.guard + timing.request_timeout);
+    left.mul_f64(1.0 / 1.1).min(timing.lease / 2)
+}
+
+pub(crate) fn check_bucket(bucket: &str) -> Result<(), ConfigError> {
     let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if !bucket.is_empty() && bucket.chars().all(valid) {
         return Ok(());
@@ -162,7 +171,7 @@ fn check_bucket(bucket: &str) -> Result<(), ConfigError> {
     ))
 }
 
-fn check_key(key: &str) -> Result<(), ConfigError> {
+pub(crate) fn check_key(key: &str) -> Result<(), ConfigError> {
     let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '/' | '_' | '=' | '.');
     let tokens = key.split('.').all(|token| !token.is_empty());
     if tokens && key.chars().all(valid) {
@@ -234,6 +243,15 @@ mod tests {
         let mut config = Config::new("orders".to_owned(), "writer".to_owned());
         config.lease = MIN_LEASE;
         assert_eq!(config.check().unwrap().guard, Duration::from_millis(20));
+    }
+
+    #[test]
+    fn every_drift_that_is_allowed_goes_with_the_other_defaults() {
+        for lease in [MIN_LEASE, Duration::from_secs(15), MAX_LEASE] {
+            let mut config = Config::new("orders".to_owned(), "writer".to_owned());
+            (config.lease, config.max_clock_drift) = (lease, MAX_DRIFT);
+            assert!(config.check().is_ok(), "{lease:?}: {:?}", config.check());
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The errors of the handle and of the gate. Those of the store stand in [`store`](crate::store).
 
-use std::{fmt, time::Duration};
+use std::{error::Error, fmt, time::Duration};
 
 use thiserror::Error;
 
@@ -61,6 +61,18 @@ pub enum ReleaseError {
     /// The election has stopped before.
     #[error("the election has stopped")]
     Stopped,
+}
+
+/// An error and all that caused it, for a log line.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
 }
 
 /// Why a request was not admitted.

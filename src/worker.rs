@@ -1,6 +1,16 @@
 //! The work loop: [`Leader`] runs a closure while this node leads.
 
-use std::{error::Error, fmt, future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    fmt,
+    future::Future,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use thiserror::Error;
 use tokio::sync::watch;
@@ -8,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Admission, Builder, LeaderHandle, StartError, Status,
-    error::{ReleaseError, Stopped},
+    error::{ReleaseError, Stopped, chain},
 };
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -50,8 +60,15 @@ pub struct Leader {
     builder: Builder,
     client: async_nats::Client,
     grace_period: Duration,
-    /// The candidate, while it campaigns.
-    running: Arc<watch::Sender<Option<LeaderHandle>>>,
+    running: Arc<Running>,
+}
+
+/// What the clones share.
+#[derive(Debug)]
+struct Running {
+    /// Whether one of them campaigns, or tries to.
+    claimed: AtomicBool,
+    handle: watch::Sender<Option<LeaderHandle>>,
 }
 
 impl Leader {
@@ -78,17 +95,24 @@ impl Leader {
             builder,
             client,
             grace_period: GRACE_PERIOD,
-            running: Arc::new(watch::Sender::new(None)),
+            running: Arc::new(Running {
+                claimed: AtomicBool::new(false),
+                handle: watch::Sender::new(None),
+            }),
         }
     }
 
     /// How long the closure's future may go on after its token was cancelled, before it is dropped.
-    /// Default: 5 s. On a step-down the lease is released after the builder's drain timeout in any case,
-    /// so keep this shorter.
+    /// Default: 5 s. It is never longer than the builder's
+    /// [`drain_timeout`](Builder::drain_timeout), after which the lease is released in any case.
     #[must_use]
     pub fn grace_period(mut self, period: Duration) -> Self {
         self.grace_period = period;
         self
+    }
+
+    fn longest_grace(&self) -> Duration {
+        self.grace_period.min(self.builder.longest_drain())
     }
 
     /// The candidate's id: a fresh UUID, unless the builder set one.
@@ -110,6 +134,7 @@ impl Leader {
     #[must_use]
     pub fn is_leader(&self) -> bool {
         self.running
+            .handle
             .borrow()
             .as_ref()
             .is_some_and(LeaderHandle::is_leader)
@@ -118,7 +143,7 @@ impl Leader {
     /// The handle of the candidate, while it campaigns.
     #[must_use]
     pub fn handle(&self) -> Option<LeaderHandle> {
-        self.running.borrow().clone()
+        self.running.handle.borrow().clone()
     }
 
     /// Campaigns until `cancellation_token` is cancelled, then releases the lease and returns.
@@ -128,7 +153,8 @@ impl Leader {
     ///
     /// # Errors
     ///
-    /// [`RunError::Start`] if the election cannot start, [`RunError::Stopped`] if it ended by itself,
+    /// [`RunError::Start`] if the election cannot start, [`RunError::AlreadyRunning`] if a clone campaigns
+    /// already, [`RunError::Stopped`] if it ended by itself,
     /// [`RunError::Release`] if the lease could not be released. While the server cannot be reached, it
     /// tries again.
     pub async fn start(&self, cancellation_token: CancellationToken) -> Result<(), RunError> {
@@ -186,7 +212,7 @@ impl Leader {
         Fut: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<BoxError>,
     {
-        let mut running = self.running.subscribe();
+        let mut running = self.running.handle.subscribe();
         let handle = match running.wait_for(Option::is_some).await {
             Ok(running) => running.clone(),
             Err(_) => None,
@@ -198,17 +224,15 @@ impl Leader {
     }
 
     /// Starts the candidate, as soon as the server can be reached.
-    async fn campaign(&self) -> Result<Campaign<'_>, RunError> {
+    async fn campaign(&self) -> Result<Campaign, RunError> {
+        let claim = Claim::new(&self.running).ok_or(RunError::AlreadyRunning)?;
         let mut pause = RETRY.0;
         loop {
             match self.builder.clone().start(self.client.clone()).await {
-                Ok(handle) => {
-                    self.running.send_replace(Some(handle.clone()));
-                    let running = &*self.running;
-                    return Ok(Campaign { handle, running });
-                }
+                Ok(handle) => return Ok(Campaign::new(claim, handle)),
                 Err(StartError::Store(error)) if error.is_transient() => {
-                    tracing::warn!(%error, ?pause, "the election cannot start yet; trying again");
+                    let error = chain(&error);
+                    tracing::warn!(error, ?pause, "the election cannot start yet; trying again");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(RETRY.1);
                 }
@@ -234,35 +258,31 @@ impl Leader {
                 continue;
             };
             let pace = tokio::time::sleep(PACE);
-            self.run_once(handle, admission, work).await?;
+            self.run_once(admission, work).await?;
             pace.await;
         }
         Ok(())
     }
 
     /// Runs `work` once, under a term that this node holds.
-    async fn run_once<F, Fut, E>(
-        &self,
-        handle: &LeaderHandle,
-        admission: Admission,
-        work: &F,
-    ) -> Result<(), RunError>
+    async fn run_once<F, Fut, E>(&self, admission: Admission, work: &F) -> Result<(), RunError>
     where
         F: Fn(CancellationToken) -> Fut,
         Fut: Future<Output = Result<(), E>>,
         E: Into<BoxError>,
     {
-        let token = CancellationToken::new();
+        let token = admission.shut().child_token();
+        // Whatever the work has started and left behind ends with it.
+        let _ended = token.clone().drop_guard();
         let mut working = pin!(work(token.clone()));
         let done = tokio::select! {
             done = &mut working => Some(done),
-            () = shut(handle, &admission) => {
-                token.cancel();
-                tokio::time::timeout(self.grace_period, working).await.ok()
+            () = token.cancelled() => {
+                tokio::time::timeout(self.longest_grace(), working).await.ok()
             }
         };
         if done.is_none() {
-            tracing::warn!(grace_period = ?self.grace_period, "dropping work that goes on past its term");
+            tracing::warn!(grace_period = ?self.longest_grace(), "dropping work that goes on past its term");
         }
         done.unwrap_or(Ok(()))
             .map_err(|error| RunError::Work(error.into()))
@@ -273,38 +293,48 @@ impl fmt::Debug for Leader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Leader")
             .field("leader_id", &self.leader_id())
-            .field("handle", &*self.running.borrow())
+            .field("handle", &*self.running.handle.borrow())
             .finish_non_exhaustive()
     }
 }
 
-/// A candidate that campaigns for as long as this lives.
-struct Campaign<'a> {
-    handle: LeaderHandle,
-    running: &'a watch::Sender<Option<LeaderHandle>>,
+/// The right to campaign: one at a time among the clones.
+struct Claim(Arc<Running>);
+
+impl Claim {
+    fn new(running: &Arc<Running>) -> Option<Self> {
+        let taken = running.claimed.swap(true, Ordering::AcqRel);
+        (!taken).then(|| Self(running.clone()))
+    }
 }
 
-impl Campaign<'_> {
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.0.claimed.store(false, Ordering::Release);
+    }
+}
+
+/// A candidate that campaigns for as long as this lives, whoever else has a handle.
+struct Campaign {
+    handle: LeaderHandle,
+    claim: Claim,
+}
+
+impl Campaign {
+    fn new(claim: Claim, handle: LeaderHandle) -> Self {
+        claim.0.handle.send_replace(Some(handle.clone()));
+        Self { handle, claim }
+    }
+
     async fn shutdown(self) -> Result<(), ReleaseError> {
         self.handle.shutdown().await
     }
 }
 
-impl Drop for Campaign<'_> {
+impl Drop for Campaign {
     fn drop(&mut self) {
-        self.running.send_replace(None);
-    }
-}
-
-/// Waits until the gate that `admission` went through has shut, for whatever reason. That is before the
-/// end of the term if the term is drained: the work shall stop, while it still holds the lease.
-async fn shut(handle: &LeaderHandle, admission: &Admission) {
-    let mut status = handle.status();
-    loop {
-        status.mark_unchanged();
-        if handle.term().as_ref() != Some(admission.term()) || status.changed().await.is_err() {
-            return;
-        }
+        self.handle.begin_shutdown();
+        self.claim.0.handle.send_replace(None);
     }
 }
 
@@ -322,6 +352,9 @@ pub enum RunError {
     /// The closure failed.
     #[error("the leader's work failed")]
     Work(#[source] BoxError),
+    /// A clone of this [`Leader`] campaigns already.
+    #[error("this leader campaigns already; run one `start` or `acquire_and_run` at a time")]
+    AlreadyRunning,
     /// The election could not start.
     #[error(transparent)]
     Start(#[from] StartError),

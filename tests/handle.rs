@@ -187,10 +187,10 @@ async fn a_hand_over_waits_for_admitted_work_and_tells_how_much_is_left() {
     );
     let revision = store.get().revision;
     drop(one);
+    assert_eq!(a.draining(), 1);
     // Renewed meanwhile, not released.
     advance_until(&clock, || store.get().revision > revision).await;
     assert!(two.term().is_current() && !stepping_down.is_finished() && !b.is_leader());
-    assert_eq!(a.draining(), 1);
     let term = two.term().clone();
     drop(two);
     stepping_down.await.unwrap().unwrap();

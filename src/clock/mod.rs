@@ -13,6 +13,9 @@ mod moment;
 pub use self::fake::FakeClock;
 pub use self::moment::Moment;
 
+/// How long the runtime's timers are trusted in one go.
+const LONGEST_SLEEP: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// A monotonic clock: the operating system's, or a fake one in tests.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Kind);
@@ -45,11 +48,17 @@ impl Clock {
 
     /// Waits until this clock shows `moment`. Cancel safe.
     ///
-    /// Timers of the runtime do not count suspended time, so after a suspend this may return late.
-    /// Whoever acts on a deadline reads [`now`](Self::now) again.
+    /// Timers of the runtime do not count suspended time, so after a suspend this may return up to a
+    /// second late. Whoever acts on a deadline reads [`now`](Self::now) again.
     pub async fn sleep_until(&self, moment: Moment) {
         match &self.0 {
-            Kind::Boot => tokio::time::sleep(moment.saturating_since(boot::now())).await,
+            Kind::Boot => {
+                let mut left = moment.saturating_since(boot::now());
+                while !left.is_zero() {
+                    tokio::time::sleep(left.min(LONGEST_SLEEP)).await;
+                    left = moment.saturating_since(boot::now());
+                }
+            }
             #[cfg(feature = "test-util")]
             Kind::Fake(clock) => clock.sleep_until(moment).await,
         }

@@ -56,8 +56,8 @@ pub struct Machine {
     attempts: u64,
     /// A read is due, and how its answer is to be taken.
     pub(super) reading: Option<Source>,
-    /// A write of unknown outcome may still be applied.
-    pub(super) uncertain: bool,
+    /// A write that could give this candidate the lease may still be applied, over this revision.
+    pub(super) uncertain: Option<u64>,
     failures: u32,
     pub(super) retry_at: Moment,
     pub(super) silent_at: Moment,
@@ -120,7 +120,7 @@ impl Machine {
             request: None,
             attempts: 0,
             reading: Some(Source::Hint),
-            uncertain: false,
+            uncertain: None,
             failures: 0,
             retry_at: Moment::default(),
             silent_at: Moment::default(),
@@ -254,7 +254,7 @@ impl Machine {
         };
         match outcome {
             Outcome::Acknowledged(revision) => {
-                self.uncertain = false;
+                self.uncertain = None;
                 self.failures = 0;
                 // A server that lost data counts from the start again, and may acknowledge anything.
                 let lost = revision <= expected;
@@ -281,7 +281,7 @@ impl Machine {
             }
             Outcome::Unknown => {
                 self.pause_if_repeated(now);
-                self.handle_unknown();
+                self.handle_unknown(purpose, expected);
             }
         }
     }
@@ -319,13 +319,15 @@ impl Machine {
             self.view.trust_the_sighting();
         }
         // With a write of unknown outcome about, the other revision may be this candidate's own.
-        if purpose == Purpose::Renew && !self.uncertain {
+        if purpose == Purpose::Renew && self.uncertain.is_none() {
             self.lose(now, Ended::Overwritten);
         }
     }
 
-    fn handle_unknown(&mut self) {
-        self.uncertain = true;
+    fn handle_unknown(&mut self, purpose: Purpose, expected: u64) {
+        if purpose != Purpose::Vacate {
+            self.uncertain = Some(expected);
+        }
         self.reading.get_or_insert(Source::Hint);
     }
 
@@ -357,7 +359,7 @@ impl Machine {
 
     fn handle_stop(&mut self, now: Moment, then: Then) {
         let may_hold = self.request.as_ref().is_some_and(Request::is_acquiring)
-            || self.uncertain
+            || self.uncertain.is_some()
             || self.view.held_by(&self.me.session).is_some();
         let drain_until = now + self.me.timing.drain_timeout;
         match &mut self.state {
@@ -458,9 +460,9 @@ impl Machine {
             None => {}
             // Waiting for the answer was pause enough.
             Some(Kind::Read) => self.retry_at = now,
-            Some(Kind::Write(_)) => {
+            Some(Kind::Write(write)) => {
                 self.retry_at = now;
-                self.handle_unknown();
+                self.handle_unknown(write.purpose, write.expected);
             }
         }
     }

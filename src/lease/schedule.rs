@@ -15,7 +15,7 @@ enum Step {
     Acquire,
     Renew,
     Release,
-    Settle,
+    Settle(Settled),
 }
 
 impl Machine {
@@ -76,7 +76,7 @@ impl Machine {
                 Step::Acquire => self.send_acquire(now),
                 Step::Renew => self.send_renewal(now),
                 Step::Release => self.send_release(now),
-                Step::Settle => self.settle(now, Settled::Released),
+                Step::Settle(settled) => self.settle(now, settled),
             },
             _ => {}
         }
@@ -121,11 +121,18 @@ impl Machine {
 
     fn release_step(&self, checked: bool) -> Step {
         if self.view.held_by(&self.me.session).is_some() {
-            Step::Release
-        } else if self.uncertain && !checked {
-            Step::Read
-        } else {
-            Step::Settle
+            return Step::Release;
+        }
+        match self.uncertain {
+            // It cannot be applied any more once the key has moved on.
+            Some(expected) if self.view.revision() <= expected => {
+                if checked {
+                    Step::Settle(Settled::LeftToExpire)
+                } else {
+                    Step::Read
+                }
+            }
+            _ => Step::Settle(Settled::Released),
         }
     }
 }

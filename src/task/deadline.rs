@@ -42,6 +42,12 @@ impl Deadline {
         Some(Duration::from_nanos(deadline - now))
     }
 
+    /// Whether somebody found it passed, or it was ended. It says nothing of one that nobody looked at.
+    #[inline]
+    pub(super) fn is_passed(&self) -> bool {
+        self.0.load(Ordering::Acquire) == PASSED
+    }
+
     /// Sets it anew, whatever it was.
     pub(super) fn begin(&self, moment: Moment) {
         self.0.store(moment.as_nanos(), Ordering::SeqCst);

@@ -1,4 +1,5 @@
 use std::{
+    error::Error,
     future::{Future, pending},
     mem,
     pin::Pin,
@@ -51,8 +52,10 @@ pub(super) struct Answer {
     input: Input,
     /// A revision that the key is known to have had.
     revision: u64,
-    error: Option<WriteError>,
+    error: Option<BoxError>,
 }
+
+type BoxError = Box<dyn Error + Send + Sync>;
 
 impl<S: LeaseStore> Driver<S> {
     pub(super) async fn run(mut self) {
@@ -98,7 +101,7 @@ impl<S: LeaseStore> Driver<S> {
     fn answered(&mut self, answer: Answer) -> Input {
         self.request = None;
         self.watcher.compare(answer.revision);
-        self.journal.answered(answer.error.as_ref());
+        self.journal.answered(answer.error.as_deref());
         answer.input
     }
 
@@ -116,13 +119,17 @@ impl<S: LeaseStore> Driver<S> {
 
     fn perform(&mut self, action: Action) -> Option<Input> {
         match action {
-            Action::Read { attempt } => self.request = Some(self.read(attempt)),
+            Action::Read { attempt } => {
+                let request = self.read(attempt);
+                self.send(request);
+            }
             Action::Write {
                 attempt,
                 expected,
                 record,
             } => {
-                self.request = Some(self.write(attempt, expected, record.encode()));
+                let request = self.write(attempt, expected, record.encode());
+                self.send(request);
             }
             Action::Begin { token, deadline } => {
                 let term = Term::new(token, deadline, self.shared.clock.clone());
@@ -162,6 +169,13 @@ impl<S: LeaseStore> Driver<S> {
         None
     }
 
+    fn send(&mut self, request: Request) {
+        if self.request.replace(request).is_some() {
+            // The machine has waited for its answer long enough.
+            self.journal.unanswered();
+        }
+    }
+
     fn close(&mut self) -> Option<Input> {
         let token = self.term.as_ref()?.token();
         self.journal.closed(token);
@@ -177,7 +191,6 @@ impl<S: LeaseStore> Driver<S> {
         self.drain = None;
         if let Some(term) = self.term.take() {
             term.end();
-            self.shared.token.store(0, Ordering::Relaxed);
             self.journal.ended(term.token(), why);
         }
     }
@@ -194,8 +207,6 @@ impl<S: LeaseStore> Driver<S> {
     }
 
     fn publish(&self) {
-        let admitted = self.drain.as_ref().map_or(0, Drain::admitted);
-        self.shared.draining.store(admitted, Ordering::Relaxed);
         let now = self.shared.clock.now();
         self.shared.publish(match self.machine.role() {
             Role::Following => Status::Follower {
@@ -213,7 +224,7 @@ impl<S: LeaseStore> Driver<S> {
         Box::pin(async move {
             let (seen, error) = match store.read().await {
                 Ok(seen) => (Some(seen), None),
-                Err(error) => (None, Some(WriteError::Failed(error))),
+                Err(error) => (None, Some(BoxError::from(error))),
             };
             Answer {
                 revision: seen.as_ref().map_or(0, |seen| seen.revision),
@@ -228,7 +239,8 @@ impl<S: LeaseStore> Driver<S> {
         Box::pin(async move {
             let (outcome, error) = match store.write(expected, value).await {
                 Ok(revision) => (Outcome::Acknowledged(revision), None),
-                Err(error) => (outcome(&error), Some(error)),
+                Err(WriteError::Conflict) => (Outcome::Conflict, None),
+                Err(error) => (outcome(&error), Some(BoxError::from(error))),
             };
             let revision = match outcome {
                 Outcome::Acknowledged(revision) => revision,
@@ -254,7 +266,6 @@ impl<S> Drop for Driver<S> {
             let _ = self.shared.ended.set(Settled::LeftToExpire);
             self.journal.died();
         }
-        self.shared.draining.store(0, Ordering::Relaxed);
         self.shared.publish(Status::Stopped);
     }
 }

@@ -1,4 +1,4 @@
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arc_swap::ArcSwapOption;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,8 @@ pub(crate) struct Gate {
     open: ArcSwapOption<Opening>,
     /// The deadline of the term that the gate is open under, for those who only ask whether it is.
     until: Deadline,
+    /// The last opening, once it has been shut.
+    closing: Mutex<Weak<Opening>>,
     clock: Clock,
 }
 
@@ -23,6 +25,7 @@ pub(crate) struct Gate {
 #[derive(Debug)]
 struct Opening {
     term: Term,
+    shut: CancellationToken,
     drained: CancellationToken,
 }
 
@@ -37,6 +40,7 @@ impl Gate {
         Self {
             open: ArcSwapOption::empty(),
             until: Deadline::passed(),
+            closing: Mutex::default(),
             clock,
         }
     }
@@ -51,19 +55,36 @@ impl Gate {
     #[inline]
     pub(crate) fn admit(&self) -> Option<Admission> {
         let opening = self.open.load_full()?;
-        opening.term.is_current().then_some(Admission { opening })
+        self.is_passable(&opening).then_some(Admission { opening })
     }
 
     /// The term under which the gate is open at this instant. Wait-free.
     pub(crate) fn term(&self) -> Option<Term> {
         let opening = self.open.load();
-        let term = &opening.as_ref()?.term;
-        term.is_current().then(|| term.clone())
+        let opening = opening.as_ref()?;
+        self.is_passable(opening).then(|| opening.term.clone())
+    }
+
+    /// Whoever asked [`is_open`](Self::is_open) may have found the gate shut before this term was renewed:
+    /// then it is shut for everybody.
+    #[inline]
+    fn is_passable(&self, opening: &Opening) -> bool {
+        !self.until.is_passed() && opening.term.is_current()
+    }
+
+    /// How many requests are still under way that the last opening admitted before it was shut.
+    pub(crate) fn draining(&self) -> usize {
+        self.closing().strong_count()
+    }
+
+    fn closing(&self) -> std::sync::MutexGuard<'_, Weak<Opening>> {
+        self.closing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn open(&self, term: Term, deadline: Moment) {
         self.open.store(Some(Arc::new(Opening {
             term,
+            shut: CancellationToken::new(),
             drained: CancellationToken::new(),
         })));
         self.until.begin(deadline);
@@ -80,10 +101,11 @@ impl Gate {
     pub(super) fn shut(&self) -> Option<Drain> {
         self.until.end();
         let opening = self.open.swap(None)?;
+        opening.shut.cancel();
+        *self.closing() = Arc::downgrade(&opening);
         Some(Drain {
             token: opening.term.token(),
             drained: opening.drained.clone(),
-            opening: Arc::downgrade(&opening),
         })
     }
 }
@@ -93,7 +115,6 @@ impl Gate {
 pub(super) struct Drain {
     token: u64,
     drained: CancellationToken,
-    opening: Weak<Opening>,
 }
 
 impl Drain {
@@ -101,11 +122,6 @@ impl Drain {
     pub(super) async fn finished(&self) -> u64 {
         self.drained.cancelled().await;
         self.token
-    }
-
-    /// How many requests are still under way.
-    pub(super) fn admitted(&self) -> usize {
-        self.opening.strong_count()
     }
 }
 
@@ -125,6 +141,12 @@ impl Admission {
     #[must_use]
     pub fn term(&self) -> &Term {
         &self.opening.term
+    }
+
+    /// A token that is cancelled when the gate shuts: at the end of the term, or before, when the lease is
+    /// about to be given back.
+    pub(crate) fn shut(&self) -> &CancellationToken {
+        &self.opening.shut
     }
 }
 
@@ -171,6 +193,27 @@ mod tests {
     }
 
     #[test]
+    fn is_shut_for_everybody_once_anybody_found_it_shut() {
+        let (gate, clock) = open(7);
+        let term = gate.term().unwrap();
+        // A renewal that is published in two steps, and a look between them.
+        assert!(term.extend(clock.now() + SECOND * 2));
+        clock.advance_silently(SECOND);
+        assert!(!gate.is_open());
+        assert!(term.is_current());
+        assert!(gate.admit().is_none() && gate.term().is_none());
+    }
+
+    #[test]
+    fn tells_those_inside_when_it_shuts() {
+        let (gate, _clock) = open(7);
+        let admission = gate.admit().unwrap();
+        assert!(!admission.shut().is_cancelled());
+        gate.shut();
+        assert!(admission.shut().is_cancelled());
+    }
+
+    #[test]
     fn stays_open_over_a_renewal_published_before_anybody_looked() {
         let (gate, clock) = open(7);
         let term = gate.term().unwrap();
@@ -185,12 +228,12 @@ mod tests {
         let (a, b) = (gate.admit().unwrap(), gate.admit().unwrap());
         let drain = gate.shut().unwrap();
         assert!(gate.admit().is_none());
-        assert_eq!(drain.admitted(), 2);
+        assert_eq!(gate.draining(), 2);
         drop(a);
         assert!(!drain.drained.is_cancelled());
         drop(b);
         assert!(drain.drained.is_cancelled());
-        assert_eq!(drain.admitted(), 0);
+        assert_eq!(gate.draining(), 0);
     }
 
     #[test]

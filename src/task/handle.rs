@@ -1,8 +1,4 @@
-use std::{
-    fmt,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -139,11 +135,11 @@ impl LeaderHandle {
         self.0.shared.address.as_deref()
     }
 
-    /// How many admitted requests are still under way while the status is
-    /// [`Draining`](Status::Draining); zero otherwise.
+    /// How many requests are still under way, at this instant, that were admitted before the gate shut
+    /// last. While the status is [`Draining`](Status::Draining), these are what it waits for.
     #[must_use]
     pub fn draining(&self) -> usize {
-        self.0.shared.draining.load(Ordering::Relaxed)
+        self.0.shared.gate.draining()
     }
 
     /// Hands the lease to somebody else: shuts the gate, waits up to the drain timeout for the admitted
@@ -174,6 +170,13 @@ impl LeaderHandle {
     /// [`ReleaseError::LeftToExpire`] if the release was not acknowledged in time.
     pub async fn shutdown(&self) -> Result<(), ReleaseError> {
         self.settle(Command::Shutdown).await
+    }
+
+    /// Begins a shutdown that nobody waits for.
+    pub(crate) fn begin_shutdown(&self) {
+        let (answer, _) = oneshot::channel();
+        // Without a task there is nothing to shut down.
+        let _ = self.0.commands.send(Command::Shutdown(answer));
     }
 
     async fn settle(

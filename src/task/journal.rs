@@ -2,8 +2,8 @@ use std::error::Error;
 
 use super::meter::Meter;
 use crate::{
+    error::chain,
     lease::{Ended, Notice, Settled},
-    store::WriteError,
 };
 
 /// The log lines and the metrics of one election.
@@ -77,24 +77,28 @@ impl Journal {
     }
 
     /// A request to the store was answered. The first failure of a series is told, and its end.
-    pub(super) fn answered(&mut self, error: Option<&WriteError>) {
-        match error {
-            None | Some(WriteError::Conflict) => {
-                if self.failures > 0 {
-                    tracing::info!(failures = self.failures, "the lease's store answers again");
-                }
-                self.failures = 0;
-            }
-            Some(error) => {
-                self.failures = self.failures.saturating_add(1);
-                self.meter.failed();
-                let cause = error.source().map(ToString::to_string);
-                if self.failures == 1 {
-                    tracing::warn!(%error, cause, "the lease's store failed; trying again");
-                } else {
-                    tracing::debug!(%error, cause, "the lease's store failed again");
-                }
-            }
+    pub(super) fn answered(&mut self, error: Option<&(dyn Error + Send + Sync + 'static)>) {
+        if let Some(error) = error {
+            return self.failed(&chain(error));
+        }
+        if self.failures > 0 {
+            tracing::info!(failures = self.failures, "the lease's store answers again");
+        }
+        self.failures = 0;
+    }
+
+    /// A request to the store was given up without an answer.
+    pub(super) fn unanswered(&mut self) {
+        self.failed("no answer in time");
+    }
+
+    fn failed(&mut self, error: &str) {
+        self.failures = self.failures.saturating_add(1);
+        self.meter.failed();
+        if self.failures == 1 {
+            tracing::warn!(error, "the lease's store failed; trying again");
+        } else {
+            tracing::debug!(error, "the lease's store failed again");
         }
     }
 

@@ -19,10 +19,7 @@ mod warm_up;
 mod watcher;
 
 use std::{
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, AtomicUsize},
-    },
+    sync::{Arc, OnceLock, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -68,7 +65,6 @@ pub(crate) fn spawn(
         lease: timing.lease,
         renew_every: timing.renew_every,
         token: AtomicU64::new(0),
-        draining: AtomicUsize::new(0),
         ended: OnceLock::new(),
     });
     let store = Arc::new(store);

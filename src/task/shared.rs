@@ -1,7 +1,7 @@
 use std::{
     sync::{
         OnceLock,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -23,10 +23,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) lease: Duration,
     pub(crate) renew_every: Duration,
-    /// The token of the term that this node holds, or 0.
+    /// The token of the last term that this node held.
     pub(super) token: AtomicU64,
-    /// Requests that are still under way while the status is `Draining`.
-    pub(super) draining: AtomicUsize,
     /// How the election ended, once it has.
     pub(super) ended: OnceLock<Settled>,
 }

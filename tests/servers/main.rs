@@ -9,6 +9,7 @@
 mod bucket;
 mod candidates;
 mod cluster;
+mod domain;
 mod election;
 mod partition;
 mod process;

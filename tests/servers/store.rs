@@ -15,7 +15,7 @@ use tokio::{sync::mpsc, time::timeout};
 use crate::support::{BOUND, LEASE};
 
 async fn store(client: Client) -> JetStream {
-    let store = JetStream::new(jetstream::new(client), "elections", "writer");
+    let store = JetStream::new(client, "elections", "writer");
     store.prepare(LEASE).await.unwrap();
     store
 }
@@ -103,11 +103,7 @@ async fn a_write_whose_answer_is_lost_may_have_been_applied() {
         matches!(unknown, Err(WriteError::Unknown(_))),
         "{unknown:?}"
     );
-    let other = JetStream::new(
-        jetstream::new(server.client().await.unwrap()),
-        "elections",
-        "writer",
-    );
+    let other = JetStream::new(server.client().await.unwrap(), "elections", "writer");
     assert_eq!(other.read().await.unwrap(), seen(1, Some("a")));
 }
 
@@ -163,7 +159,51 @@ async fn a_bucket_with_other_settings_is_used_if_they_do_no_harm() {
         ..Default::default()
     };
     context.create_key_value(config).await.unwrap();
-    let store = JetStream::new(context, "elections", "writer").replicas(3);
+    let store = JetStream::new(client, "elections", "writer").replicas(3);
     store.prepare(LEASE).await.unwrap();
     assert_eq!(store.write(0, b"a".to_vec()).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_watch_ends_with_its_connection_and_queues_nothing() {
+    let server = Server::start().await.unwrap();
+    let proxy = Proxy::start(server.addr()).await.unwrap();
+    // The client's queue has little room: what is queued while disconnected fills it.
+    let options = server.connect_options().client_capacity(4);
+    let client = options.connect(proxy.url()).await.unwrap();
+    let store = store(client.clone()).await;
+    let mut watch = store.watch().await.unwrap();
+    proxy.cut();
+    let ended = async {
+        loop {
+            match watch.next().await {
+                Some(Err(StoreError::Disconnected)) => break,
+                Some(_) => {}
+                None => panic!("it says why it ends"),
+            }
+        }
+        watch.next().await.is_none()
+    };
+    assert!(timeout(BOUND, ended).await.unwrap());
+    assert!(matches!(store.watch().await, Err(StoreError::Disconnected)));
+    proxy.heal();
+    state(&client, State::Connected).await;
+    store.write(0, b"a".to_vec()).await.unwrap();
+    let mut watch = store.watch().await.unwrap();
+    let first = timeout(BOUND, watch.next())
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    assert_eq!(first, seen(1, Some("a")));
+}
+
+#[tokio::test]
+async fn names_that_are_none_are_refused() {
+    let server = Server::start().await.unwrap();
+    let client = server.client().await.unwrap();
+    for (bucket, key) in [("a b", "key"), ("bucket", "a*b"), ("bucket", "")] {
+        let store = JetStream::new(client.clone(), bucket, key);
+        assert!(store.prepare(LEASE).await.is_err(), "{bucket}/{key}");
+    }
 }

@@ -1,6 +1,8 @@
 //! The work loop on a real server.
 
 use std::{
+    future::Future,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -201,6 +203,114 @@ async fn a_start_waits_for_the_server() {
         .await
     });
     server.restart().await.unwrap();
+    timeout(BOUND, begins.recv()).await.unwrap().unwrap();
+    work.abort();
+}
+
+/// A closure that tells of its beginning and then waits for its token.
+fn waiting_work(
+    begun: mpsc::UnboundedSender<CancellationToken>,
+) -> impl Fn(CancellationToken) -> Pin<Box<dyn Future<Output = Result<(), std::io::Error>> + Send>>
+{
+    move |token| {
+        begun.send(token.clone()).unwrap();
+        Box::pin(async move {
+            token.cancelled().await;
+            Ok(())
+        })
+    }
+}
+
+#[tokio::test]
+async fn dropping_the_start_ends_the_candidacy_whoever_else_has_a_handle() {
+    let server = Server::start().await.unwrap();
+    let a = leader(&server, "a").await;
+    let campaign = tokio::spawn({
+        let a = a.clone();
+        async move { a.start(CancellationToken::new()).await }
+    });
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    let work = tokio::spawn({
+        let a = a.clone();
+        async move { a.do_while_leader(waiting_work(begun)).await }
+    });
+    let token = timeout(BOUND, begins.recv()).await.unwrap().unwrap();
+    let handle = a.handle().unwrap();
+    campaign.abort();
+    timeout(BOUND, token.cancelled()).await.unwrap();
+    timeout(BOUND, work).await.unwrap().unwrap().unwrap();
+    assert!(!handle.is_leader());
+    let b = candidate("b").lease(Duration::from_secs(300));
+    elected(&start(&server, b).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_that_blocks_its_thread_sees_its_token_cancelled() {
+    let server = Server::start().await.unwrap();
+    let a = leader(&server, "a").await;
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    let work = tokio::spawn({
+        let a = a.clone();
+        async move {
+            a.acquire_and_run(move |token| {
+                begun.send(()).unwrap();
+                async move {
+                    // Never gives its thread back, as a computation would not.
+                    while !token.is_cancelled() {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                    anyhow::bail!("saw it")
+                }
+            })
+            .await
+        }
+    });
+    timeout(BOUND, begins.recv()).await.unwrap().unwrap();
+    a.handle().unwrap().step_down().await.unwrap();
+    let error = timeout(BOUND, work).await.unwrap().unwrap().unwrap_err();
+    assert!(matches!(error, RunError::Work(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn the_token_of_a_run_ends_with_the_run() {
+    let server = Server::start().await.unwrap();
+    let a = leader(&server, "a").await;
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    let work = tokio::spawn(async move {
+        a.acquire_and_run(move |token| {
+            begun.send(token).unwrap();
+            std::future::ready(Ok::<(), std::io::Error>(()))
+        })
+        .await
+    });
+    let first = timeout(BOUND, begins.recv()).await.unwrap().unwrap();
+    timeout(BOUND, first.cancelled()).await.unwrap();
+    let second = timeout(BOUND, begins.recv()).await.unwrap().unwrap();
+    work.abort();
+    timeout(BOUND, second.cancelled()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_second_campaign_on_a_clone_is_refused_and_harms_nothing() {
+    let server = Server::start().await.unwrap();
+    let a = leader(&server, "a").await;
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    let work = tokio::spawn({
+        let a = a.clone();
+        async move { a.acquire_and_run(waiting_work(begun)).await }
+    });
+    timeout(BOUND, begins.recv()).await.unwrap().unwrap();
+    let second = a.clone().start(CancellationToken::new()).await;
+    assert!(
+        matches!(second, Err(RunError::AlreadyRunning)),
+        "{second:?}"
+    );
+    assert!(a.is_leader() && a.handle().is_some());
+    work.abort();
+    let _ = work.await;
+    // And afterwards there is room for another one.
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    let work = tokio::spawn(async move { a.acquire_and_run(waiting_work(begun)).await });
     timeout(BOUND, begins.recv()).await.unwrap().unwrap();
     work.abort();
 }

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use async_nats::jetstream::{
     Context,
@@ -54,6 +54,9 @@ pub(super) struct Bucket {
     pub(super) create: bool,
     pub(super) replicas: Option<usize>,
     pub(super) storage: Option<Storage>,
+    /// What the bucket was like when it was first found. If it vanishes it is made again like that, unless
+    /// something else was asked for.
+    found: OnceLock<(usize, Storage)>,
 }
 
 impl Bucket {
@@ -63,6 +66,7 @@ impl Bucket {
             create: true,
             replicas: None,
             storage: None,
+            found: OnceLock::new(),
         }
     }
 
@@ -79,6 +83,7 @@ impl Bucket {
         &self,
         context: &Context,
         lease: Duration,
+        info_subject: &str,
     ) -> Result<(), StoreError> {
         let error = match context.get_stream(self.stream()).await {
             Ok(stream) => return self.check(&stream.cached_info().config, lease),
@@ -90,8 +95,7 @@ impl Bucket {
                 return Err(StoreError::JetStreamDisabled(error.into()));
             }
             _ => {
-                let subject = format!("$JS.API.STREAM.INFO.{}", self.stream());
-                return Err(error::of_request(error, &subject, START_TIMEOUT));
+                return Err(error::of_request(error, info_subject, START_TIMEOUT));
             }
         }
         if !self.create {
@@ -103,18 +107,26 @@ impl Bucket {
     }
 
     async fn create(&self, context: &Context, lease: Duration) -> Result<(), StoreError> {
+        let (replicas, storage) = self.found.get().copied().unwrap_or((1, Storage::File));
         let config = kv::Config {
             bucket: self.name.clone(),
             description: "leases of noleader".to_owned(),
             history: 1,
-            max_age: MIN_MAX_AGE.max(lease * MIN_LEASES),
-            storage: self.storage.unwrap_or(Storage::File).into(),
-            num_replicas: self.replicas.unwrap_or(1),
+            max_age: MIN_MAX_AGE.max(lease.saturating_mul(MIN_LEASES)),
+            storage: self.storage.unwrap_or(storage).into(),
+            num_replicas: self.replicas.unwrap_or(replicas),
             ..Default::default()
         };
         let error = match context.create_key_value(config).await {
             Ok(_) => {
-                tracing::info!(bucket = self.name, "created the bucket");
+                match self.found.get() {
+                    None => tracing::info!(bucket = self.name, "created the bucket"),
+                    Some(_) => tracing::error!(
+                        bucket = self.name,
+                        "the bucket had vanished, and was made again"
+                    ),
+                }
+                let _ = self.found.set((replicas, storage));
                 return Ok(());
             }
             Err(error) => error,
@@ -138,7 +150,7 @@ impl Bucket {
             remedy,
         };
         let name = &self.name;
-        let wanted = lease * MIN_LEASES;
+        let wanted = lease.saturating_mul(MIN_LEASES);
         if !found.max_age.is_zero() && found.max_age < wanted {
             let remedy = format!(
                 "it must be {MIN_LEASES} leases or more; run `nats kv edit {name} --ttl {}s`, or set a \
@@ -167,6 +179,7 @@ impl Bucket {
             };
             return Err(unfit(setting, "set".to_owned(), remedy));
         }
+        let _ = self.found.set((found.num_replicas, found.storage.into()));
         if self
             .storage
             .is_some_and(|wanted| wanted != found.storage.into())

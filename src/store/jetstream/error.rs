@@ -45,14 +45,13 @@ pub(super) fn is_disabled(code: ErrorCode) -> bool {
 }
 
 /// Judges a write that was not answered.
-pub(super) fn of_write(error: RequestError, subject: &str) -> WriteError {
+pub(super) fn of_write(error: RequestError) -> WriteError {
     match error.kind() {
         RequestErrorKind::TimedOut => WriteError::Unknown(StoreError::Request(error.into())),
         // Nobody listens: the stream has no leader, or is gone.
         RequestErrorKind::NoResponders
         | RequestErrorKind::InvalidSubject
         | RequestErrorKind::MaxPayloadExceeded => {
-            tracing::debug!(subject, %error, "write refused");
             WriteError::Failed(StoreError::Request(error.into()))
         }
         RequestErrorKind::Other => WriteError::Unknown(StoreError::Request(error.into())),

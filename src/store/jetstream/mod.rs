@@ -16,22 +16,22 @@ use async_nats::{
 use self::bucket::Bucket;
 pub use self::bucket::Storage;
 use super::{LeaseStore, Observation, StoreError, Watch, WriteError};
+use crate::config::{check_bucket, check_key};
 
 /// How long the requests at the start wait for an answer.
 const START_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A key in a NATS JetStream KeyValue bucket.
 ///
-/// [`Builder::start`](crate::Builder::start) makes one; make it yourself if the election shall use a
-/// JetStream domain or a prefix of its own:
+/// [`Builder::start`](crate::Builder::start) makes one; make it yourself if the bucket is in another
+/// JetStream domain:
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use noleader::{LeaderHandle, store::JetStream};
 ///
 /// let client = async_nats::connect("localhost:4222").await?;
-/// let context = async_nats::jetstream::with_domain(client, "hub");
-/// let store = JetStream::new(context, "orders", "writer").replicas(3);
+/// let store = JetStream::new(client, "orders", "writer").domain("hub").replicas(3);
 /// let leader = LeaderHandle::builder("orders", "writer").start_with(store).await?;
 /// # Ok(()) }
 /// ```
@@ -40,8 +40,9 @@ pub struct JetStream {
     context: jetstream::Context,
     client: Client,
     bucket: Bucket,
-    /// The subject that the key is written to and read from.
-    subject: String,
+    key: String,
+    /// Where the JetStream API is, if not at its default: in another domain or account.
+    api_prefix: Option<String>,
     /// The lease that a bucket which is made again has to keep.
     lease: OnceLock<Duration>,
 }
@@ -49,21 +50,32 @@ pub struct JetStream {
 impl JetStream {
     /// The key `key` in the bucket `bucket`.
     #[must_use]
-    pub fn new(
-        context: jetstream::Context,
-        bucket: impl Into<String>,
-        key: impl Into<String>,
-    ) -> Self {
-        let (bucket, key) = (bucket.into(), key.into());
-        let mut context = context;
-        context.set_timeout(START_TIMEOUT);
+    pub fn new(client: Client, bucket: impl Into<String>, key: impl Into<String>) -> Self {
         Self {
-            client: context.client(),
-            context,
-            subject: format!("$KV.{bucket}.{key}"),
-            bucket: Bucket::new(bucket),
+            context: context(jetstream::new(client.clone())),
+            client,
+            bucket: Bucket::new(bucket.into()),
+            key: key.into(),
+            api_prefix: None,
             lease: OnceLock::new(),
         }
+    }
+
+    /// The JetStream domain that the bucket is in, such as that of a hub beyond a leaf node. Default: the
+    /// client's own.
+    #[must_use]
+    pub fn domain(self, domain: &str) -> Self {
+        self.api_prefix(format!("$JS.{domain}.API"))
+    }
+
+    /// The prefix of the JetStream API that the bucket is reached by, such as one imported from another
+    /// account. Default: `$JS.API`.
+    #[must_use]
+    pub fn api_prefix(mut self, prefix: impl Into<String>) -> Self {
+        let prefix = prefix.into();
+        self.context = context(jetstream::with_prefix(self.client.clone(), &prefix));
+        self.api_prefix = Some(prefix);
+        self
     }
 
     /// Whether the bucket may be created where it does not exist, at the start and if it vanishes later.
@@ -88,12 +100,41 @@ impl JetStream {
         self
     }
 
+    /// The subject of the key in its stream.
+    fn subject(&self) -> String {
+        format!("$KV.{}.{}", self.bucket.name(), self.key)
+    }
+
+    /// The subject that the key is written to.
+    fn write_subject(&self) -> String {
+        match &self.api_prefix {
+            None => self.subject(),
+            // As other clients do it: the API's prefix leads to the stream's server.
+            Some(prefix) => format!("{prefix}.{}", self.subject()),
+        }
+    }
+
+    /// The subject of a request to the JetStream API, for error messages.
+    fn api_subject(&self, request: &str) -> String {
+        let prefix = self.api_prefix.as_deref().unwrap_or("$JS.API");
+        format!("{prefix}.{request}.{}", self.bucket.stream())
+    }
+
     fn connected(&self) -> Result<(), StoreError> {
         // While disconnected, async-nats queues what is published and sends it much later.
         match self.client.connection_state() {
             State::Connected => Ok(()),
             State::Pending | State::Disconnected => Err(StoreError::Disconnected),
         }
+    }
+
+    /// The revision in an acknowledgement, if it is one of this bucket's stream.
+    fn acknowledged(&self, ack: PublishAck) -> Result<u64, WriteError> {
+        if ack.stream == self.bucket.stream() {
+            return Ok(ack.sequence);
+        }
+        let strange = format!("the write was acknowledged by the stream `{}`", ack.stream);
+        Err(WriteError::Unknown(StoreError::Request(strange.into())))
     }
 
     fn server_version(&self) -> Result<(), StoreError> {
@@ -108,12 +149,21 @@ impl JetStream {
     }
 }
 
+fn context(mut context: jetstream::Context) -> jetstream::Context {
+    context.set_timeout(START_TIMEOUT);
+    context
+}
+
 impl LeaseStore for JetStream {
     async fn prepare(&self, lease: Duration) -> Result<(), StoreError> {
+        check_bucket(self.bucket.name()).map_err(|error| StoreError::Request(error.into()))?;
+        check_key(&self.key).map_err(|error| StoreError::Request(error.into()))?;
         self.connected()?;
         self.server_version()?;
         let _ = self.lease.set(lease);
-        self.bucket.check_or_create(&self.context, lease).await
+        self.bucket
+            .check_or_create(&self.context, lease, &self.api_subject("STREAM.INFO"))
+            .await
     }
 
     async fn read(&self) -> Result<Observation, StoreError> {
@@ -124,7 +174,10 @@ impl LeaseStore for JetStream {
             .await
             .map_err(|error| StoreError::Request(error.into()))?;
         // Asks the stream's leader, unlike a direct get, which any replica answers.
-        let error = match stream.get_last_raw_message_by_subject(&self.subject).await {
+        let error = match stream
+            .get_last_raw_message_by_subject(&self.subject())
+            .await
+        {
             Ok(message) => {
                 return Ok(watch::observation(
                     message.sequence,
@@ -138,12 +191,13 @@ impl LeaseStore for JetStream {
             LastRawMessageErrorKind::NoMessageFound => {}
             LastRawMessageErrorKind::JetStream(ref error) if error::is_stream_missing(error) => {
                 // The bucket is gone. Whoever makes it again waits as for any absent key.
-                tracing::error!(bucket = self.bucket.name(), "the bucket has vanished");
                 let lease = self.lease.get().copied().unwrap_or_default();
-                self.bucket.check_or_create(&self.context, lease).await?;
+                self.bucket
+                    .check_or_create(&self.context, lease, &self.api_subject("STREAM.INFO"))
+                    .await?;
             }
             _ => {
-                let subject = format!("$JS.API.STREAM.MSG.GET.{}", self.bucket.stream());
+                let subject = self.api_subject("STREAM.MSG.GET");
                 return Err(error::of_request(error, &subject, START_TIMEOUT));
             }
         }
@@ -162,11 +216,11 @@ impl LeaseStore for JetStream {
         let request = Request::new().headers(headers).payload(value.into());
         let answer = self
             .client
-            .send_request(self.subject.clone(), request)
+            .send_request(self.write_subject(), request)
             .await
-            .map_err(|error| error::of_write(error, &self.subject))?;
+            .map_err(error::of_write)?;
         match serde_json::from_slice(&answer.payload) {
-            Ok(Response::Ok(PublishAck { sequence, .. })) => Ok(sequence),
+            Ok(Response::Ok(ack)) => self.acknowledged(ack),
             Ok(Response::Err { error }) => Err(error::of_refused_write(error)),
             Err(error) => Err(WriteError::Unknown(StoreError::Request(error.into()))),
         }
@@ -174,6 +228,13 @@ impl LeaseStore for JetStream {
 
     async fn watch(&self) -> Result<Watch, StoreError> {
         self.connected()?;
-        watch::open(&self.context, &self.bucket.stream(), &self.subject).await
+        let consumer = self.api_subject("CONSUMER.CREATE");
+        watch::open(
+            &self.context,
+            &self.bucket.stream(),
+            self.subject(),
+            &consumer,
+        )
+        .await
     }
 }

@@ -1,0 +1,82 @@
+//! A bucket in another JetStream domain, reached over a leaf node.
+
+use std::{fs, path::Path, process::Command};
+
+use async_nats::{Client, jetstream};
+use noleader::{LeaderHandle, store::JetStream};
+use noleader_fixture::{Port, Process, eventually, nats_server};
+
+use crate::support::{BOUND, LEASE, Watchman, elected, follows};
+
+/// A nats-server with a JetStream domain, which the fixture's servers do not have.
+struct Domain {
+    _process: Process,
+    client: Client,
+}
+
+impl Domain {
+    async fn start(folder: &Path, name: &str, port: &Port, leafnodes: &str) -> Self {
+        let data = folder.join(name);
+        let text = format!(
+            "listen: \"{}\"\nserver_name: {name}\n\
+             jetstream {{ domain: {name}, store_dir: {data:?} }}\nleafnodes {{ {leafnodes} }}\n",
+            port.addr()
+        );
+        let config = folder.join(format!("{name}.conf"));
+        fs::write(&config, text).unwrap();
+        let mut command = Command::new(nats_server().unwrap());
+        command.arg("-c").arg(config);
+        let process = Process::spawn(command).unwrap();
+        let url = format!("nats://{}", port.addr());
+        let connect = async || async_nats::connect(&url).await.ok();
+        let client = eventually(format!("{name} to listen"), BOUND, connect)
+            .await
+            .unwrap();
+        Self {
+            _process: process,
+            client,
+        }
+    }
+}
+
+#[tokio::test]
+async fn candidates_in_two_domains_share_one_election() {
+    let folder = tempfile::tempdir().unwrap();
+    let ports = [(); 3].map(|()| Port::reserve().unwrap());
+    let listen = format!("listen: \"{}\"", ports[1].addr());
+    let hub = Domain::start(folder.path(), "hub", &ports[0], &listen).await;
+    let remote = format!("remotes [ {{ url: \"nats://{}\" }} ]", ports[1].addr());
+    let leaf = Domain::start(folder.path(), "leaf", &ports[2], &remote).await;
+    let far = jetstream::with_domain(leaf.client.clone(), "hub");
+    let linked = async || far.query_account().await.ok();
+    eventually("the leaf to reach the hub", BOUND, linked)
+        .await
+        .unwrap();
+    // A bucket of the same name beside it must not be taken for the hub's.
+    let decoy = jetstream::kv::Config {
+        bucket: "elections".to_owned(),
+        ..Default::default()
+    };
+    jetstream::new(leaf.client.clone())
+        .create_key_value(decoy)
+        .await
+        .unwrap();
+
+    let candidate = |id: &str| {
+        LeaderHandle::builder("elections", "writer")
+            .id(id)
+            .lease(LEASE)
+    };
+    let a = candidate("a").start(hub.client.clone()).await.unwrap();
+    elected(&a).await;
+    let store = JetStream::new(leaf.client.clone(), "elections", "writer").domain("hub");
+    let b = candidate("b").start_with(store).await.unwrap();
+    follows(&b, "a").await;
+    let watchman = Watchman::over(&[&a, &b]);
+    a.step_down().await.unwrap();
+    elected(&b).await;
+    follows(&a, "b").await;
+    b.step_down().await.unwrap();
+    elected(&a).await;
+    assert!(watchman.dismiss().await > 0);
+}
