@@ -45,7 +45,7 @@ fn main() -> Result<()> {
         let (write, push) = raw(&server, rounds * 10).await?;
         let hop = write.p50() + push.p50();
         write.print("raw CAS write", "");
-        push.print("raw watch push", "from the acknowledgement's request on");
+        push.print("raw watch push", "from the start of the write");
         let after_release = after_a_release(&server, rounds).await?;
         after_release.print("first election after a release", "bound: 50 ms");
         let none = where_no_record_is(&server, rounds).await?;

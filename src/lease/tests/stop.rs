@@ -203,6 +203,17 @@ fn shutdown_after_a_write_of_unknown_outcome_looks_whether_it_was_applied() {
 }
 
 #[test]
+fn a_write_that_may_still_be_applied_is_not_called_released() {
+    let mut d = Driver::acquiring(candidate());
+    let before = d.machine.view.sighting().map(|seen| seen.revision);
+    d.end_write(Outcome::Unknown);
+    d.feed(Input::Shutdown);
+    // The key is as it was, so that the write may be on its way yet.
+    assert_eq!(before, Some(BEFORE));
+    assert_eq!(d.answer(holds(BEFORE, &released())), [LEFT]);
+}
+
+#[test]
 fn a_release_of_unknown_outcome_is_checked() {
     let mut d = releasing(Input::Shutdown);
     assert_eq!(d.end_write(Outcome::Unknown), [d.read()]);
