@@ -5,17 +5,24 @@
 //! the time at which it wants to be woken. The same code runs under the task in a service, under a
 //! simulator, and in unit tests.
 //!
-//! - `machine`: what each input does; `schedule`: what is done by itself, and when.
-//! - `state`: the states of a candidate; `view`: what it knows of the key.
+//! - `machine`: a candidate, and where its inputs go: to `answer` (of the store) and `term` (how one begins
+//!   and ends).
+//! - `schedule`: what is done by itself, and when; `request`: what is asked of the store.
+//! - `state`: the states of a candidate; `view`: what it knows of the key; `sighting`: one look
+//!   at it, and how long it counts.
 //! - `validity`: every computation with a deadline.
 //! - `record`: what stands in the key.
 
 mod action;
+mod answer;
 mod input;
 mod machine;
 mod record;
+mod request;
 mod schedule;
+mod sighting;
 mod state;
+mod term;
 #[cfg(test)]
 mod tests;
 mod validity;

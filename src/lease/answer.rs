@@ -1,0 +1,175 @@
+//! What the answers of the store do, and their absence.
+
+use super::{
+    Machine,
+    action::{Action, Ended, Notice, Settled},
+    input::{Observation, Outcome},
+    request::{Kind, Purpose, Request, Write},
+    sighting::Content,
+    state::State,
+    view::{Change, Source},
+};
+use crate::clock::Moment;
+
+impl Machine {
+    pub(super) fn handle_read(&mut self, now: Moment, attempt: u64, seen: Option<Observation>) {
+        let Some(_) = self.request.take_if(|r| r.attempt == attempt) else {
+            return;
+        };
+        let Some(seen) = seen else {
+            self.back_off(now);
+            return;
+        };
+        let mut source = self.reading.take().unwrap_or(Source::Hint);
+        if self.state.leading().is_some() && seen.revision == 0 {
+            // A leader does not argue with a server that has lost its key.
+            source = Source::AfterConflict(self.view.revision());
+        }
+        if let State::Releasing { checked, .. } = &mut self.state {
+            *checked = true;
+        }
+        self.handle_seen(now, seen, source);
+    }
+
+    pub(super) fn handle_seen(&mut self, now: Moment, seen: Observation, source: Source) {
+        let before = self.view.revision();
+        let change = self.with_rules(|view, rules| view.note(now, seen, source, rules));
+        self.silent_at = now
+            + self
+                .me
+                .timing
+                .silence_after(self.view.lease(), &mut self.rng);
+        if change != Change::New {
+            return;
+        }
+        // News is worth an attempt at once, and as good as the answer to a read.
+        self.failures = 0;
+        self.retry_at = now;
+        self.reading.take_if(|source| *source == Source::Hint);
+        let after = self.view.sighting().map(|s| (s.revision, &s.content));
+        let why = match after {
+            Some((_, Content::Absent)) => Ended::Deleted,
+            Some((revision, _)) if revision <= before => Ended::DataLost,
+            _ if self.view.held_by(&self.me.session).is_some() => return,
+            _ => Ended::Overwritten,
+        };
+        self.lose(now, why);
+    }
+
+    pub(super) fn handle_written(&mut self, now: Moment, request: Request, outcome: Outcome) {
+        let Kind::Write(Write {
+            purpose,
+            expected,
+            believed,
+            record,
+        }) = request.kind
+        else {
+            return;
+        };
+        match outcome {
+            Outcome::Acknowledged(revision) => {
+                self.uncertain = None;
+                self.failures = 0;
+                // A server that lost data counts from the start again, and may acknowledge anything.
+                let lost = revision <= expected;
+                if lost {
+                    self.notice(Notice::DataLost {
+                        seen: expected,
+                        found: revision,
+                    });
+                    self.lose(now, Ended::DataLost);
+                    self.reading = Some(Source::AfterConflict(self.view.revision()));
+                    return;
+                }
+                let token = record.token_at(revision);
+                let newest = self
+                    .with_rules(|view, rules| view.wrote(now, believed, (revision, record), rules));
+                if newest {
+                    self.handle_acknowledged(now, purpose, token, request.sent_at);
+                }
+            }
+            Outcome::Conflict => self.handle_conflict(now, purpose, expected),
+            Outcome::Failed => {
+                self.reading.get_or_insert(Source::Hint);
+                self.back_off(now);
+            }
+            Outcome::Unknown => {
+                self.pause_if_repeated(now);
+                self.handle_unknown(purpose, expected);
+            }
+        }
+    }
+
+    fn handle_acknowledged(&mut self, now: Moment, purpose: Purpose, token: u64, sent_at: Moment) {
+        let deadline = self.me.timing.valid_until(sent_at);
+        match purpose {
+            Purpose::Vacate => {}
+            // Stopping meanwhile: `advance` gives the lease back.
+            Purpose::Acquire if !matches!(self.state, State::Following { .. }) => {}
+            Purpose::Acquire if now < deadline => self.lead(token, sent_at, deadline),
+            Purpose::Acquire => {
+                self.notice(Notice::AcquiredTooLate);
+                self.back_off(now);
+            }
+            Purpose::Renew => {
+                let renew_at = self.me.timing.renew_at(sent_at, &mut self.rng);
+                // If the term ended while the renewal was under way, it is not revived.
+                if let Some(leading) = self.state.leading_mut() {
+                    leading.renewals += 1;
+                    leading.renew_at = renew_at;
+                    leading.deadline = leading.deadline.max(deadline);
+                    let deadline = leading.deadline;
+                    self.actions.push_back(Action::Extend { deadline });
+                }
+            }
+            Purpose::Release => self.settle(now, Settled::Released),
+        }
+    }
+
+    fn handle_conflict(&mut self, now: Moment, purpose: Purpose, expected: u64) {
+        self.pause_if_repeated(now);
+        self.reading = Some(Source::AfterConflict(expected));
+        if purpose == Purpose::Vacate {
+            self.view.trust_the_sighting();
+        }
+        // With a write of unknown outcome about, the other revision may be this candidate's own.
+        if purpose == Purpose::Renew && self.uncertain.is_none() {
+            self.lose(now, Ended::Overwritten);
+        }
+    }
+
+    fn handle_unknown(&mut self, purpose: Purpose, expected: u64) {
+        if purpose != Purpose::Vacate {
+            self.uncertain = Some(expected);
+        }
+        self.reading.get_or_insert(Source::Hint);
+    }
+
+    /// Gives up waiting for the answer to the request under way.
+    pub(super) fn time_out(&mut self, now: Moment) {
+        match self.request.take().map(|r| r.kind) {
+            None => {}
+            // Waiting for the answer was pause enough.
+            Some(Kind::Read) => self.retry_at = now,
+            Some(Kind::Write(write)) => {
+                self.retry_at = now;
+                self.handle_unknown(write.purpose, write.expected);
+            }
+        }
+    }
+
+    /// A first refusal is followed up at once, since it says that there is news; a second one without
+    /// news in between is not.
+    fn pause_if_repeated(&mut self, now: Moment) {
+        if self.failures > 0 {
+            self.back_off(now);
+        } else {
+            self.failures = 1;
+        }
+    }
+
+    fn back_off(&mut self, now: Moment) {
+        self.failures = self.failures.saturating_add(1);
+        self.retry_at = now + self.me.timing.retry_after(self.failures, &mut self.rng);
+    }
+}

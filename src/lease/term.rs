@@ -1,0 +1,139 @@
+//! How a term begins and ends, for whatever reason.
+
+use super::{
+    Machine,
+    action::{Action, Ended, Settled},
+    request::Request,
+    state::{Leading, Phase, State, Then},
+    view::Source,
+};
+use crate::clock::Moment;
+
+impl Machine {
+    pub(super) fn handle_warmed(&mut self, now: Moment, token: u64, ready: bool) {
+        let Some(leading) = self.state.leading_mut() else {
+            return;
+        };
+        if leading.token != token || leading.phase != Phase::Warming {
+            return;
+        }
+        if ready {
+            leading.phase = Phase::Open;
+            self.failed_warm_ups = 0;
+            self.actions.push_back(Action::Open);
+        } else {
+            self.failed_warm_ups = self.failed_warm_ups.saturating_add(1);
+            self.release(now, Then::CoolDown);
+        }
+    }
+
+    pub(super) fn handle_drained(&mut self, now: Moment, token: u64) {
+        if let Some(leading) = self.state.leading()
+            && leading.token == token
+            && let Phase::Draining { then, .. } = leading.phase
+        {
+            self.release(now, then);
+        }
+    }
+
+    pub(super) fn handle_stop(&mut self, now: Moment, then: Then) {
+        let may_hold = self.request.as_ref().is_some_and(Request::is_acquiring)
+            || self.uncertain.is_some()
+            || self.view.held_by(&self.me.session).is_some();
+        let drain_until = now + self.me.timing.drain_timeout;
+        match &mut self.state {
+            State::Following { .. } if may_hold => {
+                let until = now + self.me.timing.release_for();
+                self.state = State::Releasing {
+                    until,
+                    then,
+                    checked: false,
+                };
+            }
+            State::Following { .. } => self.finish(now, then, Settled::Released),
+            State::Leading(leading) => match &mut leading.phase {
+                Phase::Draining { then: old, .. } => *old = strongest(*old, then),
+                phase => {
+                    *phase = Phase::Draining {
+                        until: drain_until,
+                        then,
+                    };
+                    self.actions.push_back(Action::Close);
+                }
+            },
+            State::Releasing { then: old, .. } => *old = strongest(*old, then),
+            State::Stopped => self.actions.push_back(Action::Settled(Settled::Released)),
+        }
+    }
+
+    pub(super) fn lead(&mut self, token: u64, sent_at: Moment, deadline: Moment) {
+        let phase = if self.me.warm_up {
+            Phase::Warming
+        } else {
+            Phase::Open
+        };
+        self.state = State::Leading(Leading {
+            token,
+            deadline,
+            renew_at: self.me.timing.renew_at(sent_at, &mut self.rng),
+            renewals: 0,
+            phase,
+        });
+        self.actions.push_back(Action::Begin { token, deadline });
+        self.actions.push_back(match phase {
+            Phase::Warming => Action::WarmUp,
+            _ => Action::Open,
+        });
+    }
+
+    /// Ends a term that was not given back.
+    pub(super) fn lose(&mut self, now: Moment, why: Ended) {
+        let Some(phase) = self.state.leading().map(|l| l.phase) else {
+            return;
+        };
+        self.actions.push_back(Action::End { why });
+        self.state = State::Following { from: now };
+        self.reading.get_or_insert(Source::Hint);
+        if let Phase::Draining { then, .. } = phase {
+            let settled = match why {
+                Ended::Expired | Ended::DataLost => Settled::LeftToExpire,
+                Ended::Released | Ended::Overwritten | Ended::Deleted => Settled::Released,
+            };
+            self.finish(now, then, settled);
+        }
+    }
+
+    /// Ends a term whose gate has shut and whose requests have finished, to give the lease back.
+    pub(super) fn release(&mut self, now: Moment, then: Then) {
+        self.actions.push_back(Action::End {
+            why: Ended::Released,
+        });
+        let until = now + self.me.timing.release_for();
+        self.state = State::Releasing {
+            until,
+            then,
+            checked: false,
+        };
+        self.retry_at = now;
+    }
+
+    pub(super) fn settle(&mut self, now: Moment, settled: Settled) {
+        if let State::Releasing { then, .. } = self.state {
+            self.finish(now, then, settled);
+        }
+    }
+
+    fn finish(&mut self, now: Moment, then: Then, settled: Settled) {
+        self.state = match then {
+            Then::Stop => State::Stopped,
+            Then::CoolDown => State::Following {
+                from: now + self.me.timing.cool_down(self.failed_warm_ups),
+            },
+        };
+        self.actions.push_back(Action::Settled(settled));
+    }
+}
+
+fn strongest(a: Then, b: Then) -> Then {
+    if a == Then::Stop { a } else { b }
+}
