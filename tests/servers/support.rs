@@ -1,13 +1,16 @@
 //! What the tests have in common.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use noleader::{Builder, LeaderHandle, Status, Term};
-use noleader_fixture::{Proxy, Server};
-use tokio::{sync::Mutex, time::timeout};
+use noleader_fixture::{Proxy, Server, eventually};
+use tokio::time::timeout;
 
 /// How long a test waits for what must come. Far more than it takes, on any machine.
 pub(crate) const BOUND: Duration = Duration::from_secs(60);
@@ -68,46 +71,62 @@ pub(crate) async fn ended(term: &Term) {
 
 /// Looks at several gates without pause, and at no time finds two of them open.
 pub(crate) struct Watchman {
-    stop: Arc<Mutex<bool>>,
-    thread: std::thread::JoinHandle<u64>,
+    watch: Arc<Watch>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Watch {
+    dismissed: AtomicBool,
+    /// How often exactly one gate was open.
+    open_once: AtomicU64,
 }
 
 impl Watchman {
     pub(crate) fn over(handles: &[&LeaderHandle]) -> Self {
         let handles: Vec<_> = handles.iter().map(|handle| (*handle).clone()).collect();
-        let stop = Arc::new(Mutex::new(false));
+        let watch = Arc::<Watch>::default();
         let thread = std::thread::spawn({
-            let stop = stop.clone();
-            move || watch(&handles, &stop)
+            let watch = watch.clone();
+            move || watch.over(&handles)
         });
-        Self { stop, thread }
+        Self { watch, thread }
     }
 
-    /// Ends the watch, and answers how often exactly one gate was open.
+    /// Ends the watch, once it has seen an open gate, and answers how often.
     pub(crate) async fn dismiss(self) -> u64 {
-        *self.stop.lock().await = true;
+        let open_once = async || match self.watch.open_once.load(Ordering::Relaxed) {
+            0 if !self.thread.is_finished() => None,
+            times => Some(times),
+        };
+        let open_once = eventually("the sight of an open gate", BOUND, open_once)
+            .await
+            .unwrap();
+        self.watch.dismissed.store(true, Ordering::Relaxed);
         tokio::task::spawn_blocking(|| self.thread.join().expect("never two gates"))
             .await
-            .unwrap()
+            .unwrap();
+        open_once
     }
 }
 
-fn watch(handles: &[LeaderHandle], stop: &Mutex<bool>) -> u64 {
-    let end = Instant::now() + BOUND * 3;
-    let mut open_once = 0;
-    while !*stop.blocking_lock() && Instant::now() < end {
-        // A gate that is open in a first round and still in a third, under one term, was open during the
-        // second one as well: so two of them were open at one instant.
-        let first: Vec<_> = handles.iter().map(LeaderHandle::term).collect();
-        let third: Vec<_> = handles.iter().map(LeaderHandle::term).collect();
-        let open = first
-            .iter()
-            .zip(&third)
-            .filter(|(a, b)| a.is_some() && a == b)
-            .count();
-        assert!(open <= 1, "{open} gates open at one instant: {handles:?}");
-        open_once += u64::from(open == 1);
-        std::thread::sleep(Duration::from_micros(200));
+impl Watch {
+    fn over(&self, handles: &[LeaderHandle]) {
+        let end = Instant::now() + BOUND * 3;
+        while !self.dismissed.load(Ordering::Relaxed) && Instant::now() < end {
+            // A gate that is open in a first round and still in a second, under one term, was open between
+            // the two as well: so two of them were open at one instant.
+            let first: Vec<_> = handles.iter().map(LeaderHandle::term).collect();
+            let second: Vec<_> = handles.iter().map(LeaderHandle::term).collect();
+            let open = first
+                .iter()
+                .zip(&second)
+                .filter(|(a, b)| a.is_some() && a == b)
+                .count();
+            assert!(open <= 1, "{open} gates open at one instant: {handles:?}");
+            self.open_once
+                .fetch_add(u64::from(open == 1), Ordering::Relaxed);
+            std::thread::sleep(Duration::from_micros(200));
+        }
     }
-    open_once
 }
