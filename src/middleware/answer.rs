@@ -3,7 +3,7 @@ use std::{fmt::Write, time::Duration};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
+    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER},
 };
 
 use crate::NotLeader;
@@ -12,10 +12,12 @@ const REASON: HeaderName = HeaderName::from_static("noleader-reason");
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC_RETRY_PUSHBACK_MS: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// gRPC's `UNAVAILABLE`: the request was not executed and may be repeated.
 const UNAVAILABLE: HeaderValue = HeaderValue::from_static("14");
 
-/// The answer to a request that was not executed, as [`Reject`](super::Reject) describes it.
+/// The answer to a request that was not executed, as [`Reject`](super::Reject) and
+/// [`Redirect`](super::Redirect) describe it.
 #[derive(Debug)]
 pub struct Rejection(Response<Bytes>);
 
@@ -26,14 +28,35 @@ impl Rejection {
         } else {
             plain(not_leader, request.method())
         };
-        let reason = HeaderValue::from_static(not_leader.reason().as_str());
-        response.headers_mut().insert(REASON, reason);
+        insert_reason(&mut response, not_leader);
         Self(response)
+    }
+
+    /// Sends the client to another address.
+    pub(super) fn elsewhere(location: HeaderValue, not_leader: &NotLeader) -> Self {
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+        let headers = response.headers_mut();
+        headers.insert(LOCATION, location);
+        headers.insert(CACHE_CONTROL, NO_STORE);
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        insert_reason(&mut response, not_leader);
+        Self(response)
+    }
+
+    /// Whether [`new`](Self::new) answers the request as gRPC has it.
+    pub(super) fn is_for_grpc<B>(request: &Request<B>) -> bool {
+        is_grpc(request.headers())
     }
 
     pub(super) fn into_response<B>(self, body: impl FnOnce(Bytes) -> B) -> Response<B> {
         self.0.map(body)
     }
+}
+
+fn insert_reason(response: &mut Response<Bytes>, not_leader: &NotLeader) {
+    let reason = HeaderValue::from_static(not_leader.reason().as_str());
+    response.headers_mut().insert(REASON, reason);
 }
 
 fn plain(not_leader: &NotLeader, method: &Method) -> Response<Bytes> {
@@ -42,7 +65,7 @@ fn plain(not_leader: &NotLeader, method: &Method) -> Response<Bytes> {
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     let headers = response.headers_mut();
     headers.insert(RETRY_AFTER, seconds(not_leader.retry_after()).into());
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CACHE_CONTROL, NO_STORE);
     let text_type = HeaderValue::from_static("text/plain; charset=utf-8");
     headers.insert(CONTENT_TYPE, text_type);
     headers.insert(CONTENT_LENGTH, text.len().into());

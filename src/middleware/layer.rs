@@ -1,6 +1,6 @@
 use tower_layer::Layer;
 
-use super::{EveryRequest, Fail, LeaderOnly, NotReady, Reject, When, WritesOnly};
+use super::{EveryRequest, Fail, LeaderOnly, NotReady, Redirect, Reject, When, WritesOnly};
 use crate::LeaderHandle;
 
 /// Lets requests through while this node leads.
@@ -40,6 +40,27 @@ impl LeaderOnlyLayer {
 }
 
 impl<M> LeaderOnlyLayer<Reject, M> {
+    /// Sends HTTP requests to the leader, by a 307 to the address that it publishes, with path and query
+    /// kept. Where that is not possible a request is rejected. See [`Redirect`].
+    ///
+    /// ```
+    /// use axum::{Router, routing::post};
+    /// use noleader::{LeaderHandle, LeaderOnlyLayer};
+    ///
+    /// # fn example(leader: LeaderHandle) -> Router {
+    /// Router::new()
+    ///     .route("/orders", post(|| async { "created" }))
+    ///     .layer(LeaderOnlyLayer::new(leader).redirect())
+    /// # }
+    /// ```
+    pub fn redirect(self) -> LeaderOnlyLayer<Redirect, M> {
+        LeaderOnlyLayer {
+            action: Redirect::new(&self.handle, self.action),
+            handle: self.handle,
+            matcher: self.matcher,
+        }
+    }
+
     /// Fails instead of responding: for any service, HTTP or not, whose error is
     /// `From<`[`NotLeader`](crate::NotLeader)`>`. See [`Fail`].
     ///

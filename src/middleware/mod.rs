@@ -24,7 +24,7 @@
 //! ```
 //!
 //! A [`LeaderOnlyLayer<A, M>`](LeaderOnlyLayer) has two parts: what is done with a request while the gate
-//! is shut ([`Reject`] or [`Fail`]), and which requests the gate applies to ([`EveryRequest`],
+//! is shut ([`Reject`], [`Redirect`] or [`Fail`]), and which requests the gate applies to ([`EveryRequest`],
 //! [`WritesOnly`], [`When`], [`NotReady`]).
 //!
 //! # What is promised
@@ -43,7 +43,8 @@
 //!
 //! - `layer`, `service`: what a user builds, and what it builds.
 //! - `matcher`: which requests are gated; `wait`: a readiness that waits for the gate.
-//! - `action`: what is done with a request while the gate is shut; `reject`, `fail`: one each.
+//! - `action`: what is done with a request while the gate is shut; `reject`, `redirect`, `fail`: one each.
+//! - `origin`: which addresses are those of one server.
 //! - `future`, `body`: they carry the admission to the end of the response.
 //! - `answer`: what a rejection looks like over HTTP and over gRPC.
 //! - `axum`, `tonic`: what these two need on top.
@@ -57,6 +58,8 @@ mod fail;
 mod future;
 mod layer;
 mod matcher;
+mod origin;
+mod redirect;
 mod reject;
 mod service;
 #[cfg(feature = "tonic")]
@@ -73,6 +76,7 @@ pub use self::{
     future::ResponseFuture,
     layer::LeaderOnlyLayer,
     matcher::{EveryRequest, Matcher, NotReady, When, WritesOnly},
+    redirect::Redirect,
     reject::Reject,
     service::LeaderOnly,
 };

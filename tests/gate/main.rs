@@ -11,4 +11,5 @@ mod grpc;
 mod matching;
 mod node;
 mod readiness;
+mod redirect;
 mod stacks;
