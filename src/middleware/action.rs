@@ -5,7 +5,8 @@ use tower_service::Service;
 use crate::{Admission, LeaderHandle, NotLeader};
 
 /// What is done with a request while the gate is shut. Implemented by [`Reject`](super::Reject),
-/// [`Redirect`](super::Redirect) and [`Fail`](super::Fail), and by nothing else.
+/// [`RejectWith`](super::RejectWith), [`Redirect`](super::Redirect) and [`Fail`](super::Fail), and by
+/// nothing else.
 pub trait FollowerAction<S, Req>: sealed::Sealed
 where
     S: Service<Req>,

@@ -1,7 +1,10 @@
+use http::{Request, Response};
 use tower_layer::Layer;
 
-use super::{EveryRequest, Fail, LeaderOnly, NotReady, Redirect, Reject, When, WritesOnly};
-use crate::LeaderHandle;
+use super::{
+    EveryRequest, Fail, LeaderOnly, NotReady, Redirect, Reject, RejectWith, When, WritesOnly,
+};
+use crate::{LeaderHandle, NotLeader};
 
 /// Lets requests through while this node leads.
 ///
@@ -57,6 +60,39 @@ impl<M> LeaderOnlyLayer<Reject, M> {
         LeaderOnlyLayer {
             action: Redirect::new(&self.handle, self.action),
             handle: self.handle,
+            matcher: self.matcher,
+        }
+    }
+
+    /// Answers with what `answer` makes of the request and of why it was not admitted.
+    ///
+    /// The response's body is of the type that the service's responses have. The closure also sees the
+    /// gRPC requests, and is cloned with the service. Its request needs a type, also where it is not used.
+    /// The request was not executed: let the answer say so, by a 503 for instance, and name the leader's
+    /// address only to those who may know it.
+    ///
+    /// ```
+    /// use axum::{Json, body::Body, response::IntoResponse};
+    /// use http::{Request, StatusCode};
+    /// use noleader::{LeaderHandle, LeaderOnlyLayer, NotLeader};
+    ///
+    /// # fn example(leader: LeaderHandle) {
+    /// let layer = LeaderOnlyLayer::new(leader).reject_with(
+    ///     |not_leader: NotLeader, request: Request<Body>| {
+    ///         let text = format!("{} was not executed: {not_leader}", request.method());
+    ///         (StatusCode::SERVICE_UNAVAILABLE, Json(text)).into_response()
+    ///     },
+    /// );
+    /// # axum::Router::<()>::new().layer(layer);
+    /// # }
+    /// ```
+    pub fn reject_with<F, ReqBody, ResBody>(self, answer: F) -> LeaderOnlyLayer<RejectWith<F>, M>
+    where
+        F: Fn(NotLeader, Request<ReqBody>) -> Response<ResBody>,
+    {
+        LeaderOnlyLayer {
+            handle: self.handle,
+            action: RejectWith(answer),
             matcher: self.matcher,
         }
     }

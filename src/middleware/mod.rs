@@ -24,7 +24,7 @@
 //! ```
 //!
 //! A [`LeaderOnlyLayer<A, M>`](LeaderOnlyLayer) has two parts: what is done with a request while the gate
-//! is shut ([`Reject`], [`Redirect`] or [`Fail`]), and which requests the gate applies to ([`EveryRequest`],
+//! is shut ([`Reject`], [`RejectWith`], [`Redirect`] or [`Fail`]), and which requests the gate applies to ([`EveryRequest`],
 //! [`WritesOnly`], [`When`], [`NotReady`]).
 //!
 //! # What is promised
@@ -43,7 +43,8 @@
 //!
 //! - `layer`, `service`: what a user builds, and what it builds.
 //! - `matcher`: which requests are gated; `wait`: a readiness that waits for the gate.
-//! - `action`: what is done with a request while the gate is shut; `reject`, `redirect`, `fail`: one each.
+//! - `action`: what is done with a request while the gate is shut; `reject`, `reject_with`, `redirect`,
+//!   `fail`: one each.
 //! - `origin`: which addresses are those of one server.
 //! - `future`, `body`: they carry the admission to the end of the response.
 //! - `answer`: what a rejection looks like over HTTP and over gRPC.
@@ -61,6 +62,7 @@ mod matcher;
 mod origin;
 mod redirect;
 mod reject;
+mod reject_with;
 mod service;
 #[cfg(feature = "tonic")]
 mod tonic;
@@ -78,5 +80,6 @@ pub use self::{
     matcher::{EveryRequest, Matcher, NotReady, When, WritesOnly},
     redirect::Redirect,
     reject::Reject,
+    reject_with::RejectWith,
     service::LeaderOnly,
 };

@@ -12,4 +12,5 @@ mod matching;
 mod node;
 mod readiness;
 mod redirect;
+mod reject_with;
 mod stacks;
