@@ -49,6 +49,10 @@ impl Rejection {
         is_grpc(request.headers())
     }
 
+    pub(super) fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.0.headers_mut()
+    }
+
     pub(super) fn into_response<B>(self, body: impl FnOnce(Bytes) -> B) -> Response<B> {
         self.0.map(body)
     }
@@ -119,7 +123,7 @@ fn millis(wait: Duration) -> i32 {
 }
 
 /// As gRPC has it: all but the visible ASCII characters and the blank, and the percent sign itself.
-fn percent_encode(text: &str) -> String {
+pub(super) fn percent_encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -2,7 +2,8 @@ use http::{Request, Response};
 use tower_layer::Layer;
 
 use super::{
-    EveryRequest, Fail, LeaderOnly, NotReady, Redirect, Reject, RejectWith, When, WritesOnly,
+    EveryRequest, Fail, LeaderOnly, NotReady, Redirect, Reject, RejectWith, Rejects, When,
+    WritesOnly,
 };
 use crate::{LeaderHandle, NotLeader};
 
@@ -36,7 +37,7 @@ impl LeaderOnlyLayer {
     pub fn new(handle: LeaderHandle) -> Self {
         Self {
             handle,
-            action: Reject,
+            action: Reject::default(),
             matcher: EveryRequest,
         }
     }
@@ -116,6 +117,28 @@ impl<M> LeaderOnlyLayer<Reject, M> {
             action: Fail,
             matcher: self.matcher,
         }
+    }
+}
+
+impl<A: Rejects, M> LeaderOnlyLayer<A, M> {
+    /// Whether rejections name the leader, where it is known. Off by default, as who leads and at which
+    /// address is seldom the client's business.
+    ///
+    /// | header, or gRPC metadata | |
+    /// |---|---|
+    /// | `noleader-leader` | the leader's id; what is not visible ASCII or a blank is percent-encoded, and so is `%` |
+    /// | `noleader-leader-address` | its address, if it publishes one |
+    ///
+    /// ```
+    /// use noleader::{LeaderHandle, LeaderOnlyLayer};
+    ///
+    /// # fn example(leader: LeaderHandle) {
+    /// let layer = LeaderOnlyLayer::new(leader).reveal_leader(true);
+    /// # }
+    /// ```
+    pub fn reveal_leader(mut self, reveal: bool) -> Self {
+        self.action.reject_mut().reveal_leader = reveal;
+        self
     }
 }
 

@@ -47,7 +47,7 @@
 //!   `fail`: one each.
 //! - `origin`: which addresses are those of one server.
 //! - `future`, `body`: they carry the admission to the end of the response.
-//! - `answer`: what a rejection looks like over HTTP and over gRPC.
+//! - `answer`: what a rejection looks like over HTTP and over gRPC; `reveal`: the leader's name in it.
 //! - `axum`, `tonic`: what these two need on top.
 
 mod action;
@@ -63,6 +63,7 @@ mod origin;
 mod redirect;
 mod reject;
 mod reject_with;
+mod reveal;
 mod service;
 #[cfg(feature = "tonic")]
 mod tonic;
@@ -81,5 +82,6 @@ pub use self::{
     redirect::Redirect,
     reject::Reject,
     reject_with::RejectWith,
+    reveal::Rejects,
     service::LeaderOnly,
 };

@@ -6,8 +6,8 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{
-    FollowerAction, Reject, Rejection, ResponseBody, ResponseFuture, action::sealed::Sealed,
-    origin::Origin,
+    FollowerAction, Reject, Rejection, Rejects, ResponseBody, ResponseFuture,
+    action::sealed::Sealed, origin::Origin,
 };
 use crate::{Admission, LeaderHandle, NotLeader, config::check_address};
 
@@ -80,6 +80,12 @@ fn join(base: &Uri, uri: &Uri) -> Option<HeaderValue> {
 
 impl Sealed for Redirect {}
 
+impl Rejects for Redirect {
+    fn reject_mut(&mut self) -> &mut Reject {
+        &mut self.otherwise
+    }
+}
+
 impl<S, ReqBody, ResBody> FollowerAction<S, Request<ReqBody>> for Redirect
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
@@ -109,7 +115,7 @@ where
             Some(location) if !Rejection::is_for_grpc(&request) => {
                 Rejection::elsewhere(location, &not_leader)
             }
-            _ => Rejection::new(&request, &not_leader),
+            _ => self.otherwise.answer(&request, &not_leader),
         })
     }
 

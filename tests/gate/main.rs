@@ -13,4 +13,5 @@ mod node;
 mod readiness;
 mod redirect;
 mod reject_with;
+mod reveal;
 mod stacks;

@@ -134,22 +134,9 @@ async fn a_leader_without_an_address_is_sent_nobody() {
     is_rejected(&response, "not_leader");
 }
 
-/// A follower of a leader whose record was written by hand, as anybody with access to the bucket may.
-async fn follower_of(address: &str) -> Node {
-    let node = Node::follower().await;
-    let record = serde_json::json!({
-        "v": 1, "holder": "x", "session": "y", "address": address,
-        "lease_ms": 15_000, "token": 42, "floor": 41, "renewal": 3,
-    });
-    node.store.memory.overwrite(record.to_string());
-    settle().await;
-    assert_eq!(node.handle.leader().unwrap().id(), "x");
-    node
-}
-
 #[tokio::test(start_paused = true)]
 async fn an_address_out_of_the_bucket_is_checked() {
-    let node = follower_of("http://h.example").await;
+    let node = Node::follower_of(Some("http://h.example")).await;
     let response = send(&node, request(Method::POST, "/orders")).await;
     assert_eq!(response.headers()["location"], "http://h.example/orders");
     for address in [
@@ -163,7 +150,7 @@ async fn an_address_out_of_the_bucket_is_checked() {
         "/here",
         "",
     ] {
-        let node = follower_of(address).await;
+        let node = Node::follower_of(Some(address)).await;
         let response = send(&node, request(Method::POST, "/orders")).await;
         is_rejected(&response, "not_leader");
     }
