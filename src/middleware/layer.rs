@@ -1,9 +1,11 @@
+use std::time::Duration;
+
 use http::{Request, Response};
 use tower_layer::Layer;
 
 use super::{
     EveryRequest, Fail, LeaderOnly, NotReady, Redirect, Reject, RejectWith, Rejects, When,
-    WritesOnly,
+    WritesOnly, entrance::Entrance,
 };
 use crate::{LeaderHandle, NotLeader};
 
@@ -24,7 +26,7 @@ use crate::{LeaderHandle, NotLeader};
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is put around a service"]
 pub struct LeaderOnlyLayer<A = Reject, M = EveryRequest> {
-    handle: LeaderHandle,
+    entrance: Entrance,
     action: A,
     matcher: M,
 }
@@ -36,7 +38,7 @@ impl LeaderOnlyLayer {
     /// the service stays what it is.
     pub fn new(handle: LeaderHandle) -> Self {
         Self {
-            handle,
+            entrance: Entrance::new(handle),
             action: Reject::default(),
             matcher: EveryRequest,
         }
@@ -59,8 +61,8 @@ impl<M> LeaderOnlyLayer<Reject, M> {
     /// ```
     pub fn redirect(self) -> LeaderOnlyLayer<Redirect, M> {
         LeaderOnlyLayer {
-            action: Redirect::new(&self.handle, self.action),
-            handle: self.handle,
+            action: Redirect::new(self.entrance.handle(), self.action),
+            entrance: self.entrance,
             matcher: self.matcher,
         }
     }
@@ -92,7 +94,7 @@ impl<M> LeaderOnlyLayer<Reject, M> {
         F: Fn(NotLeader, Request<ReqBody>) -> Response<ResBody>,
     {
         LeaderOnlyLayer {
-            handle: self.handle,
+            entrance: self.entrance,
             action: RejectWith(answer),
             matcher: self.matcher,
         }
@@ -113,10 +115,37 @@ impl<M> LeaderOnlyLayer<Reject, M> {
     /// ```
     pub fn fail(self) -> LeaderOnlyLayer<Fail, M> {
         LeaderOnlyLayer {
-            handle: self.handle,
+            entrance: self.entrance,
             action: Fail,
             matcher: self.matcher,
         }
+    }
+}
+
+impl<A, M> LeaderOnlyLayer<A, M> {
+    /// Admits a request only while at least `min_remaining` of the lease is left, for requests that should
+    /// not begin when they are unlikely to end under this term. Zero by default.
+    ///
+    /// A request that comes later is refused with the reason
+    /// [`NoLeader`](crate::Reason::NoLeader), as if the lease had run out already: this node's renewals
+    /// fail, and nobody else can lead yet. It is checked when the request is admitted, by the same clock
+    /// read; a handler that wants to know later asks [`Term::remaining`](crate::Term::remaining). The
+    /// readiness of [`not_ready`](LeaderOnlyLayer::not_ready) does not depend on it.
+    ///
+    /// Keep it below what is left just before a renewal, two thirds of the lease by default; with more,
+    /// requests are refused also while all is well, of which a line in the log warns.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use noleader::{LeaderHandle, LeaderOnlyLayer};
+    ///
+    /// # fn example(leader: LeaderHandle) {
+    /// let layer = LeaderOnlyLayer::new(leader).min_remaining(Duration::from_millis(500));
+    /// # }
+    /// ```
+    pub fn min_remaining(mut self, min_remaining: Duration) -> Self {
+        self.entrance.set_min_remaining(min_remaining);
+        self
     }
 }
 
@@ -199,7 +228,7 @@ impl<A> LeaderOnlyLayer<A> {
 
     fn matching<M>(self, matcher: M) -> LeaderOnlyLayer<A, M> {
         LeaderOnlyLayer {
-            handle: self.handle,
+            entrance: self.entrance,
             action: self.action,
             matcher,
         }
@@ -212,7 +241,7 @@ impl<S, A: Clone, M: Clone> Layer<S> for LeaderOnlyLayer<A, M> {
     fn layer(&self, inner: S) -> Self::Service {
         LeaderOnly::new(
             inner,
-            self.handle.clone(),
+            self.entrance.clone(),
             self.action.clone(),
             self.matcher.clone(),
         )

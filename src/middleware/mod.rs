@@ -42,6 +42,7 @@
 //! # Code map
 //!
 //! - `layer`, `service`: what a user builds, and what it builds.
+//! - `entrance`: the gate, and how much of the lease has to be left.
 //! - `matcher`: which requests are gated; `wait`: a readiness that waits for the gate.
 //! - `action`: what is done with a request while the gate is shut; `reject`, `reject_with`, `redirect`,
 //!   `fail`: one each.
@@ -55,6 +56,7 @@ mod answer;
 #[cfg(feature = "axum")]
 mod axum;
 mod body;
+mod entrance;
 mod fail;
 mod future;
 mod layer;

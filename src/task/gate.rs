@@ -1,4 +1,7 @@
-use std::sync::{Arc, Weak};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use arc_swap::ArcSwapOption;
 use tokio_util::sync::CancellationToken;
@@ -47,11 +50,13 @@ impl Gate {
         self.until.left(&self.clock).is_some()
     }
 
-    /// Admits a request, if the gate is open at this instant. Wait-free.
+    /// Admits a request, if the gate is open at this instant and at least `min_remaining` of the lease is
+    /// left. Wait-free.
     #[inline]
-    pub(crate) fn admit(&self) -> Option<Admission> {
+    pub(crate) fn admit(&self, min_remaining: Duration) -> Option<Admission> {
         let opening = self.open.load_full()?;
-        opening.term.is_current().then_some(Admission { opening })
+        let left = opening.term.left()?;
+        (left >= min_remaining).then_some(Admission { opening })
     }
 
     /// The term under which the gate is open at this instant. Wait-free.
@@ -130,8 +135,6 @@ impl Admission {
 
 #[cfg(all(test, feature = "test-util"))]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::clock::FakeClock;
 
@@ -153,11 +156,20 @@ mod tests {
     fn shuts_by_itself_at_the_deadline() {
         let (gate, clock) = open(7);
         assert!(gate.is_open());
-        assert_eq!(gate.admit().unwrap().term().token(), 7);
+        assert_eq!(gate.admit(Duration::ZERO).unwrap().term().token(), 7);
         clock.advance_silently(SECOND);
         assert!(!gate.is_open());
-        assert!(gate.admit().is_none());
+        assert!(gate.admit(Duration::ZERO).is_none());
         assert!(gate.term().is_none());
+    }
+
+    #[test]
+    fn admits_for_as_long_as_enough_is_left() {
+        let (gate, clock) = open(7);
+        clock.advance_silently(SECOND / 2);
+        assert!(gate.admit(SECOND / 2).is_some());
+        assert!(gate.admit(SECOND / 2 + Duration::from_nanos(1)).is_none());
+        assert!(gate.is_open());
     }
 
     #[test]
@@ -176,15 +188,18 @@ mod tests {
         let term = gate.term().unwrap();
         assert!(gate.extend(&term, clock.now() + SECOND * 2));
         clock.advance_silently(SECOND);
-        assert!(gate.is_open() && gate.admit().is_some());
+        assert!(gate.is_open() && gate.admit(Duration::ZERO).is_some());
     }
 
     #[test]
     fn is_drained_when_the_last_admission_is_dropped() {
         let (gate, _clock) = open(7);
-        let (a, b) = (gate.admit().unwrap(), gate.admit().unwrap());
+        let (a, b) = (
+            gate.admit(Duration::ZERO).unwrap(),
+            gate.admit(Duration::ZERO).unwrap(),
+        );
         let drain = gate.shut().unwrap();
-        assert!(gate.admit().is_none());
+        assert!(gate.admit(Duration::ZERO).is_none());
         assert_eq!(drain.admitted(), 2);
         drop(a);
         assert!(!drain.drained.is_cancelled());
@@ -196,7 +211,7 @@ mod tests {
     #[test]
     fn a_term_kept_by_a_handler_does_not_hold_up_the_drain() {
         let (gate, _clock) = open(7);
-        let term = gate.admit().unwrap().term().clone();
+        let term = gate.admit(Duration::ZERO).unwrap().term().clone();
         let drain = gate.shut().unwrap();
         assert!(drain.drained.is_cancelled());
         assert!(term.is_current(), "the lease is held until it is released");
@@ -205,10 +220,10 @@ mod tests {
     #[test]
     fn admissions_of_two_openings_do_not_mix() {
         let (gate, clock) = open(7);
-        let old = gate.admit().unwrap();
+        let old = gate.admit(Duration::ZERO).unwrap();
         let drain = gate.shut().unwrap();
         open_again(&gate, &clock, 8);
-        let new = gate.admit().unwrap();
+        let new = gate.admit(Duration::ZERO).unwrap();
         assert_eq!((old.term().token(), new.term().token()), (7, 8));
         drop(old);
         assert!(drain.drained.is_cancelled());

@@ -9,6 +9,7 @@ mod drain;
 mod extractor;
 mod grpc;
 mod matching;
+mod min_remaining;
 mod node;
 mod readiness;
 mod redirect;
