@@ -4,7 +4,7 @@ use crate::{Admission, LeaderHandle, NotLeader};
 
 /// The gate of an election, and what one service asks for on top of its being open.
 #[derive(Clone, Debug)]
-pub(super) struct Entrance {
+pub struct Entrance {
     handle: LeaderHandle,
     /// How much of the lease has to be left.
     min_remaining: Duration,

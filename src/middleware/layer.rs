@@ -4,8 +4,8 @@ use http::{Request, Response};
 use tower_layer::Layer;
 
 use super::{
-    EveryRequest, Fail, LeaderOnly, NotReady, Redirect, Reject, RejectWith, Rejects, When,
-    WritesOnly, entrance::Entrance,
+    EveryRequest, Fail, Immediate, LeaderOnly, NotReady, Redirect, Reject, RejectWith, Rejects,
+    Undecided, WaitUpTo, When, WritesOnly, entrance::Entrance,
 };
 use crate::{LeaderHandle, NotLeader};
 
@@ -45,7 +45,7 @@ impl LeaderOnlyLayer {
     }
 }
 
-impl<M> LeaderOnlyLayer<Reject, M> {
+impl<A: Undecided, M> LeaderOnlyLayer<A, M> {
     /// Sends HTTP requests to the leader, by a 307 to the address that it publishes, with path and query
     /// kept. Where that is not possible a request is rejected. See [`Redirect`].
     ///
@@ -59,12 +59,8 @@ impl<M> LeaderOnlyLayer<Reject, M> {
     ///     .layer(LeaderOnlyLayer::new(leader).redirect())
     /// # }
     /// ```
-    pub fn redirect(self) -> LeaderOnlyLayer<Redirect, M> {
-        LeaderOnlyLayer {
-            action: Redirect::new(self.entrance.handle(), self.action),
-            entrance: self.entrance,
-            matcher: self.matcher,
-        }
+    pub fn redirect(self) -> LeaderOnlyLayer<A::Decided<Redirect>, M> {
+        self.acting(|reject, entrance| Redirect::new(entrance.handle(), reject))
     }
 
     /// Answers with what `answer` makes of the request and of why it was not admitted.
@@ -89,15 +85,14 @@ impl<M> LeaderOnlyLayer<Reject, M> {
     /// # axum::Router::<()>::new().layer(layer);
     /// # }
     /// ```
-    pub fn reject_with<F, ReqBody, ResBody>(self, answer: F) -> LeaderOnlyLayer<RejectWith<F>, M>
+    pub fn reject_with<F, ReqBody, ResBody>(
+        self,
+        answer: F,
+    ) -> LeaderOnlyLayer<A::Decided<RejectWith<F>>, M>
     where
         F: Fn(NotLeader, Request<ReqBody>) -> Response<ResBody>,
     {
-        LeaderOnlyLayer {
-            entrance: self.entrance,
-            action: RejectWith(answer),
-            matcher: self.matcher,
-        }
+        self.acting(|_, _| RejectWith(answer))
     }
 
     /// Fails instead of responding: for any service, HTTP or not, whose error is
@@ -113,10 +108,54 @@ impl<M> LeaderOnlyLayer<Reject, M> {
     ///     .service(service_fn(|order: u64| async move { Ok::<_, BoxError>(order + 1) }));
     /// # }
     /// ```
-    pub fn fail(self) -> LeaderOnlyLayer<Fail, M> {
+    pub fn fail(self) -> LeaderOnlyLayer<A::Decided<Fail>, M> {
+        self.acting(|_, _| Fail)
+    }
+
+    fn acting<B>(
+        self,
+        choose: impl FnOnce(Reject, &Entrance) -> B,
+    ) -> LeaderOnlyLayer<A::Decided<B>, M> {
+        LeaderOnlyLayer {
+            action: self.action.decide(|reject| choose(reject, &self.entrance)),
+            entrance: self.entrance,
+            matcher: self.matcher,
+        }
+    }
+}
+
+impl<A: Immediate, M> LeaderOnlyLayer<A, M> {
+    /// Holds a request for as long as an election is under way, for `at_most` this long, instead of
+    /// refusing it at once.
+    ///
+    /// The request goes on at once
+    /// - when this node leads: the service is called;
+    /// - when another node is known to lead, or the election has stopped here: what is configured is
+    ///   done, such as [`redirect`](Self::redirect);
+    /// - when the time is over: the same.
+    ///
+    /// So a request to a follower does not wait while there is a leader. Each held request keeps its body
+    /// unread, and the readied service, whose place a clone takes: the service has to be `Clone`. Their
+    /// number has no limit here; tower's `ConcurrencyLimit` around this layer sets one. Dropping the
+    /// future gives the request up, which was not executed then.
+    ///
+    /// The time is tokio's, so that a held request has to be polled in a tokio runtime with its timer
+    /// enabled, or panics.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use noleader::{LeaderHandle, LeaderOnlyLayer};
+    ///
+    /// # fn example(leader: LeaderHandle) {
+    /// let layer = LeaderOnlyLayer::new(leader)
+    ///     .wait_up_to(Duration::from_secs(2))
+    ///     .redirect();
+    /// # }
+    /// ```
+    pub fn wait_up_to(self, at_most: Duration) -> LeaderOnlyLayer<WaitUpTo<A>, M> {
         LeaderOnlyLayer {
             entrance: self.entrance,
-            action: Fail,
+            action: WaitUpTo::new(self.action, at_most),
             matcher: self.matcher,
         }
     }

@@ -24,8 +24,8 @@
 //! ```
 //!
 //! A [`LeaderOnlyLayer<A, M>`](LeaderOnlyLayer) has two parts: what is done with a request while the gate
-//! is shut ([`Reject`], [`RejectWith`], [`Redirect`] or [`Fail`]), and which requests the gate applies to ([`EveryRequest`],
-//! [`WritesOnly`], [`When`], [`NotReady`]).
+//! is shut ([`Reject`], [`RejectWith`], [`Redirect`] or [`Fail`], at once or after [`WaitUpTo`]), and which
+//! requests the gate applies to ([`EveryRequest`], [`WritesOnly`], [`When`], [`NotReady`]).
 //!
 //! # What is promised
 //!
@@ -45,7 +45,7 @@
 //! - `entrance`: the gate, and how much of the lease has to be left.
 //! - `matcher`: which requests are gated; `wait`: a readiness that waits for the gate.
 //! - `action`: what is done with a request while the gate is shut; `reject`, `reject_with`, `redirect`,
-//!   `fail`: one each.
+//!   `fail`: one each; `wait_up_to`: any of them later; `compose`: which settings go together.
 //! - `origin`: which addresses are those of one server.
 //! - `future`, `body`: they carry the admission to the end of the response.
 //! - `answer`: what a rejection looks like over HTTP and over gRPC; `reveal`: the leader's name in it.
@@ -56,6 +56,7 @@ mod answer;
 #[cfg(feature = "axum")]
 mod axum;
 mod body;
+mod compose;
 mod entrance;
 mod fail;
 mod future;
@@ -70,6 +71,7 @@ mod service;
 #[cfg(feature = "tonic")]
 mod tonic;
 mod wait;
+mod wait_up_to;
 
 #[cfg(feature = "axum")]
 pub use self::axum::MissingTerm;
@@ -77,6 +79,7 @@ pub use self::{
     action::FollowerAction,
     answer::Rejection,
     body::ResponseBody,
+    compose::{Immediate, Undecided},
     fail::Fail,
     future::ResponseFuture,
     layer::LeaderOnlyLayer,
@@ -86,4 +89,5 @@ pub use self::{
     reject_with::RejectWith,
     reveal::Rejects,
     service::LeaderOnly,
+    wait_up_to::{WaitFuture, WaitUpTo},
 };

@@ -78,7 +78,10 @@ where
         }
         match self.entrance.admit() {
             Ok(admission) => self.action.admit(&mut self.inner, request, admission),
-            Err(not_leader) => self.action.refuse(request, not_leader),
+            Err(not_leader) => {
+                self.action
+                    .hold(&self.entrance, &mut self.inner, request, not_leader)
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
+use tokio::sync::{Notify, futures::Notified};
 use tokio_util::sync::CancellationToken;
 
 use super::{Deadline, Term};
@@ -19,6 +20,8 @@ pub(crate) struct Gate {
     open: ArcSwapOption<Opening>,
     /// The deadline of the term that the gate is open under, for those who only ask whether it is.
     until: Deadline,
+    /// Told that the deadline has moved on.
+    renewed: Notify,
     clock: Clock,
 }
 
@@ -40,6 +43,7 @@ impl Gate {
         Self {
             open: ArcSwapOption::empty(),
             until: Deadline::passed(),
+            renewed: Notify::new(),
             clock,
         }
     }
@@ -78,7 +82,14 @@ impl Gate {
     /// one before.
     pub(super) fn extend(&self, term: &Term, deadline: Moment) -> bool {
         let is_open = self.open.load().is_some();
-        term.extend(deadline) && (!is_open || self.until.extend(deadline))
+        let extended = term.extend(deadline) && (!is_open || self.until.extend(deadline));
+        self.renewed.notify_waiters();
+        extended
+    }
+
+    /// Resolves at the next renewal after this call.
+    pub(crate) fn renewed(&self) -> Notified<'_> {
+        self.renewed.notified()
     }
 
     /// Shuts the gate, and answers with what is still going on behind it.

@@ -211,6 +211,11 @@ impl LeaderHandle {
         lease.saturating_sub(renew_every)
     }
 
+    /// Resolves at the next renewal after this call.
+    pub(crate) fn renewed(&self) -> impl Future<Output = ()> {
+        self.0.shared.gate.renewed()
+    }
+
     /// Why a request cannot be admitted, at this instant.
     pub(crate) fn not_leader(&self) -> NotLeader {
         let status = self.0.shared.status.borrow().clone();

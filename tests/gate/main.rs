@@ -16,3 +16,4 @@ mod redirect;
 mod reject_with;
 mod reveal;
 mod stacks;
+mod wait_up_to;
