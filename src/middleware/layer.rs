@@ -4,8 +4,8 @@ use http::{Request, Response};
 use tower_layer::Layer;
 
 use super::{
-    EveryRequest, Fail, Immediate, LeaderOnly, NotReady, Redirect, Reject, RejectWith, Rejects,
-    Undecided, WaitUpTo, When, WritesOnly, entrance::Entrance,
+    Cancellable, EveryRequest, Fail, Immediate, LeaderOnly, NotReady, Redirect, Reject, RejectWith,
+    Rejects, Undecided, WaitUpTo, When, WritesOnly, entrance::Entrance,
 };
 use crate::{LeaderHandle, NotLeader};
 
@@ -156,6 +156,38 @@ impl<A: Immediate, M> LeaderOnlyLayer<A, M> {
         LeaderOnlyLayer {
             entrance: self.entrance,
             action: WaitUpTo::new(self.action, at_most),
+            matcher: self.matcher,
+        }
+    }
+}
+
+impl<A: Cancellable, M> LeaderOnlyLayer<A, M> {
+    /// Ends the admitted requests when their term ends, be it lost, or released because the drain timeout
+    /// is over. By default they go on.
+    ///
+    /// The service's future and its response body are dropped, and the client is told that the request may
+    /// have been executed; see [`CancelOnLoss`](super::CancelOnLoss) for how. The term is checked each time
+    /// that the future or the body is polled, so that a process that was paused does not go on with a
+    /// request when it wakes. What a handler has spawned, or runs without an await, is not ended: give it
+    /// [`Term::cancellation`](crate::Term::cancellation). Nor is an upgraded connection.
+    ///
+    /// The error of the response body becomes a `Box<dyn Error + Send + Sync>`, into which the service's
+    /// has to convert. It does not go with [`fail`](Self::fail), which knows nothing of responses.
+    ///
+    /// ```
+    /// use axum::{Router, routing::post};
+    /// use noleader::{LeaderHandle, LeaderOnlyLayer};
+    ///
+    /// # fn example(leader: LeaderHandle) -> Router {
+    /// Router::new()
+    ///     .route("/orders", post(|| async { "created" }))
+    ///     .layer(LeaderOnlyLayer::new(leader).cancel_on_loss())
+    /// # }
+    /// ```
+    pub fn cancel_on_loss(self) -> LeaderOnlyLayer<A::OnLoss, M> {
+        LeaderOnlyLayer {
+            entrance: self.entrance,
+            action: self.action.on_loss(),
             matcher: self.matcher,
         }
     }

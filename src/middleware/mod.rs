@@ -48,6 +48,7 @@
 //!   `fail`: one each; `wait_up_to`: any of them later; `compose`: which settings go together.
 //! - `origin`: which addresses are those of one server.
 //! - `future`, `body`: they carry the admission to the end of the response.
+//! - `cancel_on_loss`, `cancel_body`: they end a request with its term; `loss` waits for that.
 //! - `answer`: what a rejection looks like over HTTP and over gRPC; `reveal`: the leader's name in it.
 //! - `axum`, `tonic`: what these two need on top.
 
@@ -56,11 +57,14 @@ mod answer;
 #[cfg(feature = "axum")]
 mod axum;
 mod body;
+mod cancel_body;
+mod cancel_on_loss;
 mod compose;
 mod entrance;
 mod fail;
 mod future;
 mod layer;
+mod loss;
 mod matcher;
 mod origin;
 mod redirect;
@@ -79,7 +83,9 @@ pub use self::{
     action::FollowerAction,
     answer::Rejection,
     body::ResponseBody,
-    compose::{Immediate, Undecided},
+    cancel_body::CancelBody,
+    cancel_on_loss::{CancelFuture, CancelOnLoss},
+    compose::{Cancellable, Immediate, Undecided},
     fail::Fail,
     future::ResponseFuture,
     layer::LeaderOnlyLayer,

@@ -7,7 +7,7 @@ use tower_service::Service;
 
 use super::{
     FollowerAction, Reject, Rejection, Rejects, ResponseBody, ResponseFuture,
-    action::sealed::Sealed, origin::Origin,
+    action::sealed::Sealed, answer::Form, origin::Origin,
 };
 use crate::{Admission, LeaderHandle, NotLeader, config::check_address};
 
@@ -112,7 +112,7 @@ where
 
     fn refuse(&self, request: Request<ReqBody>, not_leader: NotLeader) -> Self::Future {
         ResponseFuture::refused(match self.location(&request, &not_leader) {
-            Some(location) if !Rejection::is_for_grpc(&request) => {
+            Some(location) if !Form::is_grpc(request.headers()) => {
                 Rejection::elsewhere(location, &not_leader)
             }
             _ => self.otherwise.answer(&request, &not_leader),

@@ -5,6 +5,7 @@
 
 mod answers;
 mod calls;
+mod cancel_on_loss;
 mod drain;
 mod extractor;
 mod grpc;
