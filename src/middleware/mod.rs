@@ -34,6 +34,9 @@
 //! - An admitted request holds up the release of the lease until its response body ends or is dropped, for
 //!   the drain timeout at most. An upgraded connection, such as a WebSocket, is not part of the body: end
 //!   it by [`Term::cancellation`](crate::Term::cancellation).
+//! - An admitted request goes on when its term ends, unless
+//!   [`cancel_on_loss`](LeaderOnlyLayer::cancel_on_loss) is set. A handler fences what it writes with
+//!   [`Term::token`](crate::Term::token).
 //! - An admitted HTTP request carries its [`Term`](crate::Term) in its extensions; one that the gate does
 //!   not apply to carries none.
 //! - The layer holds a [`LeaderHandle`](crate::LeaderHandle), so that the election goes on for as long as
