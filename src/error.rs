@@ -75,6 +75,13 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
+/// The term ended while a request that was admitted under it was still under way.
+///
+/// The request may have been executed, in part or as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("this node lost its term while the request was under way: it may have been executed")]
+pub struct TermLost;
+
 /// Why a request was not admitted.
 ///
 /// The request was not executed.

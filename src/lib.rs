@@ -66,7 +66,7 @@ mod worker;
 
 pub use self::{
     builder::Builder,
-    error::{ConfigError, NotLeader, Reason, ReleaseError, StartError, Stopped},
+    error::{ConfigError, NotLeader, Reason, ReleaseError, StartError, Stopped, TermLost},
     middleware::{LeaderOnly, LeaderOnlyLayer},
     store::Storage,
     task::{Admission, LeaderHandle, LeaderInfo, Status, Term},

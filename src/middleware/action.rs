@@ -2,10 +2,12 @@ use std::future::Future;
 
 use tower_service::Service;
 
+use super::entrance::Entrance;
 use crate::{Admission, LeaderHandle, NotLeader};
 
-/// What is done with a request while the gate is shut. Implemented by [`Reject`](super::Reject) and
-/// [`Fail`](super::Fail), and by nothing else.
+/// What is done with a request while the gate is shut. Implemented by [`Reject`](super::Reject),
+/// [`RejectWith`](super::RejectWith), [`Redirect`](super::Redirect), [`Fail`](super::Fail),
+/// [`WaitUpTo`](super::WaitUpTo) and [`CancelOnLoss`](super::CancelOnLoss), and by nothing else.
 pub trait FollowerAction<S, Req>: sealed::Sealed
 where
     S: Service<Req>,
@@ -22,6 +24,12 @@ where
     /// Calls the inner service, and keeps the admission for as long as the request is under way.
     #[doc(hidden)]
     fn admit(&self, inner: &mut S, request: Req, admission: Admission) -> Self::Future;
+
+    /// Answers a request that was not admitted, now or once it is decided who leads.
+    #[doc(hidden)]
+    fn hold(&self, _: &Entrance, _: &mut S, request: Req, not_leader: NotLeader) -> Self::Future {
+        self.refuse(request, not_leader)
+    }
 
     /// Answers without the inner service.
     #[doc(hidden)]

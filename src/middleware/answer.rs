@@ -3,32 +3,92 @@ use std::{fmt::Write, time::Duration};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
+    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER},
 };
 
-use crate::NotLeader;
+use crate::{NotLeader, TermLost};
 
 const REASON: HeaderName = HeaderName::from_static("noleader-reason");
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC_RETRY_PUSHBACK_MS: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
+const LOST: HeaderValue = HeaderValue::from_static("lost");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// gRPC's `UNAVAILABLE`: the request was not executed and may be repeated.
 const UNAVAILABLE: HeaderValue = HeaderValue::from_static("14");
+/// gRPC's `ABORTED`: the request may have been executed, and whether to repeat it is for the application to
+/// decide.
+const ABORTED: HeaderValue = HeaderValue::from_static("10");
 
-/// The answer to a request that was not executed, as [`Reject`](super::Reject) describes it.
+/// How a request wants to be answered.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Form {
+    Text,
+    /// As text, whose body is left out.
+    Head,
+    /// A "trailers-only" response, which is all head.
+    Grpc,
+}
+
+impl Form {
+    pub(super) fn of<B>(request: &Request<B>) -> Self {
+        if Self::is_grpc(request.headers()) {
+            Self::Grpc
+        } else if request.method() == Method::HEAD {
+            Self::Head
+        } else {
+            Self::Text
+        }
+    }
+
+    /// `application/grpc`, also with a suffix (`+proto`) or parameters, but not `application/grpc-web`,
+    /// whose answers are framed otherwise.
+    pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+        let Some(value) = headers.get(CONTENT_TYPE) else {
+            return false;
+        };
+        let (prefix, rest) = match value.as_bytes().split_at_checked("application/grpc".len()) {
+            Some(split) => split,
+            None => return false,
+        };
+        prefix.eq_ignore_ascii_case(b"application/grpc")
+            && matches!(rest.trim_ascii_start().first(), None | Some(b'+' | b';'))
+    }
+}
+
+/// The answer to a request that was not executed, as [`Reject`](super::Reject) and
+/// [`Redirect`](super::Redirect) describe it.
 #[derive(Debug)]
 pub struct Rejection(Response<Bytes>);
 
 impl Rejection {
     pub(super) fn new<B>(request: &Request<B>, not_leader: &NotLeader) -> Self {
-        let mut response = if is_grpc(request.headers()) {
-            grpc(not_leader)
-        } else {
-            plain(not_leader, request.method())
+        let form = Form::of(request);
+        let mut response = answer(form, &not_leader.to_string(), UNAVAILABLE);
+        let headers = response.headers_mut();
+        let wait = not_leader.retry_after();
+        match form {
+            Form::Text | Form::Head => headers.insert(RETRY_AFTER, seconds(wait).into()),
+            Form::Grpc => headers.insert(GRPC_RETRY_PUSHBACK_MS, millis(wait).into()),
         };
-        let reason = HeaderValue::from_static(not_leader.reason().as_str());
-        response.headers_mut().insert(REASON, reason);
+        headers.insert(REASON, reason(not_leader));
         Self(response)
+    }
+
+    /// Sends the client to another address.
+    pub(super) fn elsewhere(location: HeaderValue, not_leader: &NotLeader) -> Self {
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+        let headers = response.headers_mut();
+        headers.insert(LOCATION, location);
+        headers.insert(CACHE_CONTROL, NO_STORE);
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        headers.insert(REASON, reason(not_leader));
+        Self(response)
+    }
+
+    pub(super) fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.0.headers_mut()
     }
 
     pub(super) fn into_response<B>(self, body: impl FnOnce(Bytes) -> B) -> Response<B> {
@@ -36,51 +96,54 @@ impl Rejection {
     }
 }
 
-fn plain(not_leader: &NotLeader, method: &Method) -> Response<Bytes> {
-    let text = format!("{not_leader}\n");
+fn reason(not_leader: &NotLeader) -> HeaderValue {
+    HeaderValue::from_static(not_leader.reason().as_str())
+}
+
+/// The answer to a request that was cut off before its response began.
+pub(super) fn lost(form: Form) -> Response<Bytes> {
+    let mut response = answer(form, &TermLost.to_string(), ABORTED);
+    response.headers_mut().insert(REASON, LOST);
+    response
+}
+
+/// The end of a gRPC response that had begun.
+pub(super) fn lost_trailers() -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    insert_status(&mut trailers, ABORTED, &TermLost.to_string());
+    trailers.insert(REASON, LOST);
+    trailers
+}
+
+fn answer(form: Form, message: &str, grpc_status: HeaderValue) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
+    if matches!(form, Form::Grpc) {
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        insert_status(headers, grpc_status, message);
+        return response;
+    }
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let text = format!("{message}\n");
     let headers = response.headers_mut();
-    headers.insert(RETRY_AFTER, seconds(not_leader.retry_after()).into());
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let text_type = HeaderValue::from_static("text/plain; charset=utf-8");
-    headers.insert(CONTENT_TYPE, text_type);
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
     headers.insert(CONTENT_LENGTH, text.len().into());
-    if method != Method::HEAD {
+    if matches!(form, Form::Text) {
         *response.body_mut() = text.into();
     }
     response
 }
 
-/// A "trailers-only" response, which is all head.
-fn grpc(not_leader: &NotLeader) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::new());
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert(GRPC_STATUS, UNAVAILABLE);
+fn insert_status(headers: &mut HeaderMap, status: HeaderValue, message: &str) {
+    headers.insert(GRPC_STATUS, status);
     // Cannot fail: what is percent-encoded is visible ASCII and blanks.
-    if let Ok(message) = HeaderValue::try_from(percent_encode(&not_leader.to_string())) {
+    if let Ok(message) = HeaderValue::try_from(percent_encode(message)) {
         headers.insert(GRPC_MESSAGE, message);
     }
-    headers.insert(
-        GRPC_RETRY_PUSHBACK_MS,
-        millis(not_leader.retry_after()).into(),
-    );
-    response
-}
-
-/// `application/grpc`, also with a suffix (`+proto`) or parameters, but not `application/grpc-web`, whose
-/// answers are framed otherwise.
-fn is_grpc(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(CONTENT_TYPE) else {
-        return false;
-    };
-    let (prefix, rest) = match value.as_bytes().split_at_checked("application/grpc".len()) {
-        Some(split) => split,
-        None => return false,
-    };
-    prefix.eq_ignore_ascii_case(b"application/grpc")
-        && matches!(rest.trim_ascii_start().first(), None | Some(b'+' | b';'))
 }
 
 /// Whole seconds, rounded up, one at least.
@@ -96,7 +159,7 @@ fn millis(wait: Duration) -> i32 {
 }
 
 /// As gRPC has it: all but the visible ASCII characters and the blank, and the percent sign itself.
-fn percent_encode(text: &str) -> String {
+pub(super) fn percent_encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -134,7 +197,10 @@ mod tests {
     fn a_content_type_of_any_bytes_is_looked_at() {
         for value in [&b"application/grp"[..], b"application/gr\xff\xffc", b"\xff"] {
             let value = HeaderValue::from_bytes(value).unwrap();
-            assert!(!is_grpc(&HeaderMap::from_iter([(CONTENT_TYPE, value)])));
+            assert!(!Form::is_grpc(&HeaderMap::from_iter([(
+                CONTENT_TYPE,
+                value
+            )])));
         }
     }
 

@@ -81,6 +81,25 @@ where
     }
 }
 
+/// Of [`RejectWith`](super::RejectWith).
+impl<F, B, E> Future for ResponseFuture<F, Response<B>>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+    B::Data: From<Bytes>,
+{
+    type Output = Result<Response<ResponseBody<B>>, E>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (response, admission) = match self.project().state.project() {
+            StateProj::Inner { future, admission } => (ready!(future.poll(cx))?, admission.take()),
+            StateProj::Refused { refusal } => (take(refusal), None),
+        };
+        Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, admission))))
+    }
+}
+
 /// Of [`Fail`](super::Fail).
 impl<F, T, E> Future for ResponseFuture<F, NotLeader>
 where

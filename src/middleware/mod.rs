@@ -24,8 +24,8 @@
 //! ```
 //!
 //! A [`LeaderOnlyLayer<A, M>`](LeaderOnlyLayer) has two parts: what is done with a request while the gate
-//! is shut ([`Reject`] or [`Fail`]), and which requests the gate applies to ([`EveryRequest`],
-//! [`WritesOnly`], [`When`], [`NotReady`]).
+//! is shut ([`Reject`], [`RejectWith`], [`Redirect`] or [`Fail`], at once or after [`WaitUpTo`]), and which
+//! requests the gate applies to ([`EveryRequest`], [`WritesOnly`], [`When`], [`NotReady`]).
 //!
 //! # What is promised
 //!
@@ -34,6 +34,9 @@
 //! - An admitted request holds up the release of the lease until its response body ends or is dropped, for
 //!   the drain timeout at most. An upgraded connection, such as a WebSocket, is not part of the body: end
 //!   it by [`Term::cancellation`](crate::Term::cancellation).
+//! - An admitted request goes on when its term ends, unless
+//!   [`cancel_on_loss`](LeaderOnlyLayer::cancel_on_loss) is set. A handler fences what it writes with
+//!   [`Term::token`](crate::Term::token).
 //! - An admitted HTTP request carries its [`Term`](crate::Term) in its extensions; one that the gate does
 //!   not apply to carries none.
 //! - The layer holds a [`LeaderHandle`](crate::LeaderHandle), so that the election goes on for as long as
@@ -42,10 +45,14 @@
 //! # Code map
 //!
 //! - `layer`, `service`: what a user builds, and what it builds.
+//! - `entrance`: the gate, and how much of the lease has to be left.
 //! - `matcher`: which requests are gated; `wait`: a readiness that waits for the gate.
-//! - `action`: what is done with a request while the gate is shut; `reject`, `fail`: one each.
+//! - `action`: what is done with a request while the gate is shut; `reject`, `reject_with`, `redirect`,
+//!   `fail`: one each; `wait_up_to`: any of them later; `compose`: which settings go together.
+//! - `origin`: which addresses are those of one server.
 //! - `future`, `body`: they carry the admission to the end of the response.
-//! - `answer`: what a rejection looks like over HTTP and over gRPC.
+//! - `cancel_on_loss`, `cancel_body`: they end a request with its term; `loss` waits for that.
+//! - `answer`: what a rejection looks like over HTTP and over gRPC; `reveal`: the leader's name in it.
 //! - `axum`, `tonic`: what these two need on top.
 
 mod action;
@@ -53,15 +60,25 @@ mod answer;
 #[cfg(feature = "axum")]
 mod axum;
 mod body;
+mod cancel_body;
+mod cancel_on_loss;
+mod compose;
+mod entrance;
 mod fail;
 mod future;
 mod layer;
+mod loss;
 mod matcher;
+mod origin;
+mod redirect;
 mod reject;
+mod reject_with;
+mod reveal;
 mod service;
 #[cfg(feature = "tonic")]
 mod tonic;
 mod wait;
+mod wait_up_to;
 
 #[cfg(feature = "axum")]
 pub use self::axum::MissingTerm;
@@ -69,10 +86,17 @@ pub use self::{
     action::FollowerAction,
     answer::Rejection,
     body::ResponseBody,
+    cancel_body::CancelBody,
+    cancel_on_loss::{CancelFuture, CancelOnLoss},
+    compose::{Cancellable, Immediate, Undecided},
     fail::Fail,
     future::ResponseFuture,
     layer::LeaderOnlyLayer,
     matcher::{EveryRequest, Matcher, NotReady, When, WritesOnly},
+    redirect::Redirect,
     reject::Reject,
+    reject_with::RejectWith,
+    reveal::Rejects,
     service::LeaderOnly,
+    wait_up_to::{WaitFuture, WaitUpTo},
 };

@@ -3,7 +3,10 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{FollowerAction, Rejection, ResponseBody, ResponseFuture, action::sealed::Sealed};
+use super::{
+    FollowerAction, Rejection, Rejects, ResponseBody, ResponseFuture, action::sealed::Sealed,
+    reveal::insert_leader,
+};
 use crate::{Admission, LeaderHandle, NotLeader};
 
 /// While the gate is shut a request is answered, so that the service's error type stays what it is. The
@@ -18,12 +21,32 @@ use crate::{Admission, LeaderHandle, NotLeader};
 /// is gRPC if its content type is `application/grpc`, also with a suffix such as `+proto`. gRPC-Web
 /// (`application/grpc-web`) is answered as HTTP: its clients have `UNAVAILABLE` stand for a 503.
 ///
+/// The leader is not named, unless [`reveal_leader`](super::LeaderOnlyLayer::reveal_leader) is set.
+///
 /// The response body is a [`ResponseBody`], which needs chunks that are made from [`Bytes`], as those of
 /// axum, tonic and hyper are.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Reject;
+pub struct Reject {
+    pub(super) reveal_leader: bool,
+}
+
+impl Reject {
+    pub(super) fn answer<B>(self, request: &Request<B>, not_leader: &NotLeader) -> Rejection {
+        let mut rejection = Rejection::new(request, not_leader);
+        if let Some(leader) = not_leader.leader().filter(|_| self.reveal_leader) {
+            insert_leader(rejection.headers_mut(), leader);
+        }
+        rejection
+    }
+}
 
 impl Sealed for Reject {}
+
+impl Rejects for Reject {
+    fn reject_mut(&mut self) -> &mut Reject {
+        self
+    }
+}
 
 impl<S, ReqBody, ResBody> FollowerAction<S, Request<ReqBody>> for Reject
 where
@@ -51,7 +74,7 @@ where
     }
 
     fn refuse(&self, request: Request<ReqBody>, not_leader: NotLeader) -> Self::Future {
-        ResponseFuture::refused(Rejection::new(&request, &not_leader))
+        ResponseFuture::refused(self.answer(&request, &not_leader))
     }
 
     fn stopped(&self, _: &LeaderHandle) -> Result<(), S::Error> {

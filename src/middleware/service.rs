@@ -2,8 +2,7 @@ use std::task::{Context, Poll};
 
 use tower_service::Service;
 
-use super::{EveryRequest, FollowerAction, Matcher, Reject, wait::Gate};
-use crate::LeaderHandle;
+use super::{EveryRequest, FollowerAction, Matcher, Reject, entrance::Entrance, wait::Gate};
 
 /// A service that is reached while this node leads, from [`LeaderOnlyLayer`](super::LeaderOnlyLayer).
 ///
@@ -11,16 +10,16 @@ use crate::LeaderHandle;
 #[derive(Clone, Debug)]
 pub struct LeaderOnly<S, A = Reject, M = EveryRequest> {
     inner: S,
-    handle: LeaderHandle,
+    entrance: Entrance,
     action: A,
     matcher: M,
 }
 
 impl<S, A, M> LeaderOnly<S, A, M> {
-    pub(super) fn new(inner: S, handle: LeaderHandle, action: A, matcher: M) -> Self {
+    pub(super) fn new(inner: S, entrance: Entrance, action: A, matcher: M) -> Self {
         Self {
             inner,
-            handle,
+            entrance,
             action,
             matcher,
         }
@@ -55,20 +54,19 @@ where
     type Future = A::Future;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        let handle = self.entrance.handle();
         loop {
             // The gate comes first, so that a follower does not keep a permit of the inner service.
-            match self.matcher.poll_gate(&self.handle, cx) {
+            match self.matcher.poll_gate(handle, cx) {
                 Poll::Ready(Gate::Open) => {}
                 // Nothing will be admitted any more, so that the inner service is not needed.
-                Poll::Ready(Gate::Stopped) => {
-                    return Poll::Ready(self.action.stopped(&self.handle));
-                }
+                Poll::Ready(Gate::Stopped) => return Poll::Ready(self.action.stopped(handle)),
                 Poll::Pending => return Poll::Pending,
             }
             match self.inner.poll_ready(cx) {
                 Poll::Ready(ready) => return Poll::Ready(ready),
                 // The gate may shut before the inner service is ready.
-                Poll::Pending => std::task::ready!(self.matcher.poll_change(&self.handle, cx)),
+                Poll::Pending => std::task::ready!(self.matcher.poll_change(handle, cx)),
             }
         }
     }
@@ -78,9 +76,12 @@ where
         if !self.matcher.gates(&request) {
             return self.action.pass(&mut self.inner, request);
         }
-        match self.handle.admit() {
+        match self.entrance.admit() {
             Ok(admission) => self.action.admit(&mut self.inner, request, admission),
-            Err(not_leader) => self.action.refuse(request, not_leader),
+            Err(not_leader) => {
+                self.action
+                    .hold(&self.entrance, &mut self.inner, request, not_leader)
+            }
         }
     }
 }

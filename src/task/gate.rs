@@ -1,6 +1,10 @@
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::{
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
 
 use arc_swap::ArcSwapOption;
+use tokio::sync::{Notify, futures::Notified};
 use tokio_util::sync::CancellationToken;
 
 use super::{Deadline, Term};
@@ -18,6 +22,8 @@ pub(crate) struct Gate {
     until: Deadline,
     /// The last opening, once it has been shut.
     closing: Mutex<Weak<Opening>>,
+    /// Told that the deadline has moved on.
+    renewed: Notify,
     clock: Clock,
 }
 
@@ -41,6 +47,7 @@ impl Gate {
             open: ArcSwapOption::empty(),
             until: Deadline::passed(),
             closing: Mutex::default(),
+            renewed: Notify::new(),
             clock,
         }
     }
@@ -51,25 +58,27 @@ impl Gate {
         self.until.left(&self.clock).is_some()
     }
 
-    /// Admits a request, if the gate is open at this instant. Wait-free.
+    /// Admits a request, if the gate is open at this instant and at least `min_remaining` of the lease is
+    /// left. Wait-free.
     #[inline]
-    pub(crate) fn admit(&self) -> Option<Admission> {
+    pub(crate) fn admit(&self, min_remaining: Duration) -> Option<Admission> {
         let opening = self.open.load_full()?;
-        self.is_passable(&opening).then_some(Admission { opening })
+        let left = self.left(&opening)?;
+        (left >= min_remaining).then_some(Admission { opening })
     }
 
     /// The term under which the gate is open at this instant. Wait-free.
     pub(crate) fn term(&self) -> Option<Term> {
         let opening = self.open.load();
         let opening = opening.as_ref()?;
-        self.is_passable(opening).then(|| opening.term.clone())
+        self.left(opening).map(|_| opening.term.clone())
     }
 
     /// Whoever asked [`is_open`](Self::is_open) may have found the gate shut before this term was renewed:
     /// then it is shut for everybody.
     #[inline]
-    fn is_passable(&self, opening: &Opening) -> bool {
-        !self.until.is_passed() && opening.term.is_current()
+    fn left(&self, opening: &Opening) -> Option<Duration> {
+        opening.term.left().filter(|_| !self.until.is_passed())
     }
 
     /// How many requests are still under way that the last opening admitted before it was shut.
@@ -94,7 +103,14 @@ impl Gate {
     /// one before.
     pub(super) fn extend(&self, term: &Term, deadline: Moment) -> bool {
         let is_open = self.open.load().is_some();
-        term.extend(deadline) && (!is_open || self.until.extend(deadline))
+        let extended = term.extend(deadline) && (!is_open || self.until.extend(deadline));
+        self.renewed.notify_waiters();
+        extended
+    }
+
+    /// Resolves at the next renewal after this call.
+    pub(crate) fn renewed(&self) -> Notified<'_> {
+        self.renewed.notified()
     }
 
     /// Shuts the gate, and answers with what is still going on behind it.
@@ -152,8 +168,6 @@ impl Admission {
 
 #[cfg(all(test, feature = "test-util"))]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::clock::FakeClock;
 
@@ -175,11 +189,20 @@ mod tests {
     fn shuts_by_itself_at_the_deadline() {
         let (gate, clock) = open(7);
         assert!(gate.is_open());
-        assert_eq!(gate.admit().unwrap().term().token(), 7);
+        assert_eq!(gate.admit(Duration::ZERO).unwrap().term().token(), 7);
         clock.advance_silently(SECOND);
         assert!(!gate.is_open());
-        assert!(gate.admit().is_none());
+        assert!(gate.admit(Duration::ZERO).is_none());
         assert!(gate.term().is_none());
+    }
+
+    #[test]
+    fn admits_for_as_long_as_enough_is_left() {
+        let (gate, clock) = open(7);
+        clock.advance_silently(SECOND / 2);
+        assert!(gate.admit(SECOND / 2).is_some());
+        assert!(gate.admit(SECOND / 2 + Duration::from_nanos(1)).is_none());
+        assert!(gate.is_open());
     }
 
     #[test]
@@ -201,13 +224,13 @@ mod tests {
         clock.advance_silently(SECOND);
         assert!(!gate.is_open());
         assert!(term.is_current());
-        assert!(gate.admit().is_none() && gate.term().is_none());
+        assert!(gate.admit(Duration::ZERO).is_none() && gate.term().is_none());
     }
 
     #[test]
     fn tells_those_inside_when_it_shuts() {
         let (gate, _clock) = open(7);
-        let admission = gate.admit().unwrap();
+        let admission = gate.admit(Duration::ZERO).unwrap();
         assert!(!admission.shut().is_cancelled());
         gate.shut();
         assert!(admission.shut().is_cancelled());
@@ -219,15 +242,18 @@ mod tests {
         let term = gate.term().unwrap();
         assert!(gate.extend(&term, clock.now() + SECOND * 2));
         clock.advance_silently(SECOND);
-        assert!(gate.is_open() && gate.admit().is_some());
+        assert!(gate.is_open() && gate.admit(Duration::ZERO).is_some());
     }
 
     #[test]
     fn is_drained_when_the_last_admission_is_dropped() {
         let (gate, _clock) = open(7);
-        let (a, b) = (gate.admit().unwrap(), gate.admit().unwrap());
+        let (a, b) = (
+            gate.admit(Duration::ZERO).unwrap(),
+            gate.admit(Duration::ZERO).unwrap(),
+        );
         let drain = gate.shut().unwrap();
-        assert!(gate.admit().is_none());
+        assert!(gate.admit(Duration::ZERO).is_none());
         assert_eq!(gate.draining(), 2);
         drop(a);
         assert!(!drain.drained.is_cancelled());
@@ -239,7 +265,7 @@ mod tests {
     #[test]
     fn a_term_kept_by_a_handler_does_not_hold_up_the_drain() {
         let (gate, _clock) = open(7);
-        let term = gate.admit().unwrap().term().clone();
+        let term = gate.admit(Duration::ZERO).unwrap().term().clone();
         let drain = gate.shut().unwrap();
         assert!(drain.drained.is_cancelled());
         assert!(term.is_current(), "the lease is held until it is released");
@@ -248,10 +274,10 @@ mod tests {
     #[test]
     fn admissions_of_two_openings_do_not_mix() {
         let (gate, clock) = open(7);
-        let old = gate.admit().unwrap();
+        let old = gate.admit(Duration::ZERO).unwrap();
         let drain = gate.shut().unwrap();
         open_again(&gate, &clock, 8);
-        let new = gate.admit().unwrap();
+        let new = gate.admit(Duration::ZERO).unwrap();
         assert_eq!((old.term().token(), new.term().token()), (7, 8));
         drop(old);
         assert!(drain.drained.is_cancelled());

@@ -70,7 +70,14 @@ impl LeaderHandle {
     /// [`NotLeader`], with the reason, if the gate is shut.
     #[inline]
     pub fn admit(&self) -> Result<Admission, NotLeader> {
-        self.0.shared.gate.admit().ok_or_else(|| self.not_leader())
+        self.admit_for(Duration::ZERO)
+    }
+
+    /// The same, if at least `min_remaining` of the lease is left.
+    #[inline]
+    pub(crate) fn admit_for(&self, min_remaining: Duration) -> Result<Admission, NotLeader> {
+        let admission = self.0.shared.gate.admit(min_remaining);
+        admission.ok_or_else(|| self.not_leader())
     }
 
     /// The current term, if this node leads at this instant. Wait-free.
@@ -197,6 +204,19 @@ impl LeaderHandle {
                 Err(ReleaseError::LeftToExpire(self.0.shared.lease))
             }
         }
+    }
+
+    /// How much of the lease is left just before a renewal, at the least, while the store answers at once.
+    pub(crate) fn always_left(&self) -> Duration {
+        let Shared {
+            lease, renew_every, ..
+        } = *self.0.shared;
+        lease.saturating_sub(renew_every)
+    }
+
+    /// Resolves at the next renewal after this call.
+    pub(crate) fn renewed(&self) -> impl Future<Output = ()> {
+        self.0.shared.gate.renewed()
     }
 
     /// Why a request cannot be admitted, at this instant.

@@ -64,7 +64,7 @@ impl Term {
     }
 
     #[inline]
-    fn left(&self) -> Option<Duration> {
+    pub(super) fn left(&self) -> Option<Duration> {
         self.0.deadline.left(&self.0.clock)
     }
 

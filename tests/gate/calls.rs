@@ -138,9 +138,9 @@ async fn a_request_that_was_admitted_goes_on_when_the_term_ends() {
 
 /// Counts how often it is asked for its readiness, and is called only by whom it said yes to.
 #[derive(Debug, Default)]
-struct Strict {
-    asked: Arc<AtomicUsize>,
-    ready: bool,
+pub(crate) struct Strict {
+    pub(crate) asked: Arc<AtomicUsize>,
+    pub(crate) ready: bool,
 }
 
 impl Clone for Strict {

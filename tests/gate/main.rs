@@ -5,10 +5,16 @@
 
 mod answers;
 mod calls;
+mod cancel_on_loss;
 mod drain;
 mod extractor;
 mod grpc;
 mod matching;
+mod min_remaining;
 mod node;
 mod readiness;
+mod redirect;
+mod reject_with;
+mod reveal;
 mod stacks;
+mod wait_up_to;

@@ -80,6 +80,20 @@ impl Node {
         node
     }
 
+    /// A follower of a leader `x` whose record was written by hand, as anybody with access to the bucket
+    /// may.
+    pub(crate) async fn follower_of(address: Option<&str>) -> Self {
+        let node = Self::follower().await;
+        let record = serde_json::json!({
+            "v": 1, "holder": "x", "session": "y", "address": address,
+            "lease_ms": LEASE.as_millis(), "token": 42, "floor": 41, "renewal": 3,
+        });
+        node.store.memory.overwrite(record.to_string());
+        settle().await;
+        assert_eq!(node.handle.leader().unwrap().id(), "x");
+        node
+    }
+
     async fn start(describe: impl FnOnce(Builder) -> Builder) -> Self {
         Self::join("a", &Fragile::default(), &FakeClock::new(), describe).await
     }

@@ -1,0 +1,119 @@
+use super::{CancelOnLoss, Fail, Redirect, Reject, RejectWith, WaitUpTo, action::sealed::Sealed};
+
+/// An action that rejects for want of another choice: [`Reject`], by itself or in [`WaitUpTo`] and
+/// [`CancelOnLoss`]. What is chosen instead takes its place, so that the settings of a layer can be given in
+/// any order.
+pub trait Undecided: Sealed {
+    /// The same with `A` in the place of [`Reject`].
+    type Decided<A>;
+
+    #[doc(hidden)]
+    fn decide<A>(self, choose: impl FnOnce(Reject) -> A) -> Self::Decided<A>;
+}
+
+impl Undecided for Reject {
+    type Decided<A> = A;
+
+    fn decide<A>(self, choose: impl FnOnce(Reject) -> A) -> A {
+        choose(self)
+    }
+}
+
+impl<U: Undecided> Undecided for WaitUpTo<U> {
+    type Decided<A> = WaitUpTo<U::Decided<A>>;
+
+    fn decide<A>(self, choose: impl FnOnce(Reject) -> A) -> Self::Decided<A> {
+        self.map(|action| action.decide(choose))
+    }
+}
+
+impl<U: Undecided> Undecided for CancelOnLoss<U> {
+    type Decided<A> = CancelOnLoss<U::Decided<A>>;
+
+    fn decide<A>(self, choose: impl FnOnce(Reject) -> A) -> Self::Decided<A> {
+        CancelOnLoss(self.0.decide(choose))
+    }
+}
+
+/// An action that is taken at once: all but [`WaitUpTo`].
+pub trait Immediate: Sealed {}
+
+impl Immediate for Reject {}
+impl<F> Immediate for RejectWith<F> {}
+impl Immediate for Redirect {}
+impl Immediate for Fail {}
+impl<A> Immediate for CancelOnLoss<A> {}
+
+/// An action whose answers are HTTP, so that a request can be cut off with one: all but [`Fail`], and none
+/// that is in [`CancelOnLoss`] already.
+pub trait Cancellable: Sealed + Sized {
+    /// The same in [`CancelOnLoss`].
+    type OnLoss;
+
+    #[doc(hidden)]
+    fn on_loss(self) -> Self::OnLoss;
+}
+
+impl Cancellable for Reject {
+    type OnLoss = CancelOnLoss<Self>;
+
+    fn on_loss(self) -> CancelOnLoss<Self> {
+        CancelOnLoss(self)
+    }
+}
+
+impl<F> Cancellable for RejectWith<F> {
+    type OnLoss = CancelOnLoss<Self>;
+
+    fn on_loss(self) -> CancelOnLoss<Self> {
+        CancelOnLoss(self)
+    }
+}
+
+impl Cancellable for Redirect {
+    type OnLoss = CancelOnLoss<Self>;
+
+    fn on_loss(self) -> CancelOnLoss<Self> {
+        CancelOnLoss(self)
+    }
+}
+
+/// What waits is what was not admitted yet, so that the wait stays outside.
+impl<A: Cancellable> Cancellable for WaitUpTo<A> {
+    type OnLoss = WaitUpTo<A::OnLoss>;
+
+    fn on_loss(self) -> WaitUpTo<A::OnLoss> {
+        self.map(A::on_loss)
+    }
+}
+
+/// What makes no sense does not compile.
+///
+/// ```compile_fail,E0599
+/// # fn example(layer: noleader::LeaderOnlyLayer) {
+/// layer.redirect().fail();
+/// # }
+/// ```
+/// ```compile_fail,E0599
+/// # fn example(layer: noleader::LeaderOnlyLayer) {
+/// layer.fail().cancel_on_loss();
+/// # }
+/// ```
+/// ```compile_fail,E0599
+/// # fn example(layer: noleader::LeaderOnlyLayer) {
+/// layer.fail().reveal_leader(true);
+/// # }
+/// ```
+/// ```compile_fail,E0599
+/// # use std::time::Duration;
+/// # fn example(layer: noleader::LeaderOnlyLayer) {
+/// layer.wait_up_to(Duration::ZERO).redirect().wait_up_to(Duration::ZERO);
+/// # }
+/// ```
+/// ```compile_fail,E0599
+/// # fn example(layer: noleader::LeaderOnlyLayer) {
+/// layer.cancel_on_loss().redirect().cancel_on_loss();
+/// # }
+/// ```
+#[cfg(doctest)]
+struct Refused;

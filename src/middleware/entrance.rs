@@ -1,0 +1,43 @@
+use std::time::Duration;
+
+use crate::{Admission, LeaderHandle, NotLeader};
+
+/// The gate of an election, and what one service asks for on top of its being open.
+#[derive(Clone, Debug)]
+pub struct Entrance {
+    handle: LeaderHandle,
+    /// How much of the lease has to be left.
+    min_remaining: Duration,
+}
+
+impl Entrance {
+    pub(super) fn new(handle: LeaderHandle) -> Self {
+        Self {
+            handle,
+            min_remaining: Duration::ZERO,
+        }
+    }
+
+    pub(super) fn set_min_remaining(&mut self, min_remaining: Duration) {
+        let always_left = self.handle.always_left();
+        if min_remaining > always_left {
+            tracing::warn!(
+                ?min_remaining,
+                ?always_left,
+                "`min_remaining` is more than is left of the lease just before a renewal: \
+                 requests will be refused also while all is well",
+            );
+        }
+        self.min_remaining = min_remaining;
+    }
+
+    pub(super) fn handle(&self) -> &LeaderHandle {
+        &self.handle
+    }
+
+    /// Admits a request, if the gate is open at this instant and stays so for long enough.
+    #[inline]
+    pub(super) fn admit(&self) -> Result<Admission, NotLeader> {
+        self.handle.admit_for(self.min_remaining)
+    }
+}

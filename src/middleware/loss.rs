@@ -1,0 +1,41 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use crate::Term;
+
+/// Waits for the end of the term that a request was admitted under.
+pub(super) struct Loss {
+    term: Term,
+    ended: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl Loss {
+    pub(super) fn of(term: &Term) -> Self {
+        Self {
+            term: term.clone(),
+            ended: Box::pin(term.cancellation().cancelled_owned()),
+        }
+    }
+
+    /// Whether the term is over. The clock is read each time: in a process that was paused, the background
+    /// task may not have noticed yet.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.term.is_current() {
+            self.ended.as_mut().poll(cx)
+        } else {
+            Poll::Ready(())
+        }
+    }
+}
+
+impl fmt::Debug for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Loss").field(&self.term).finish()
+    }
+}

@@ -1,0 +1,103 @@
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{Reject, action::sealed::Sealed, answer::percent_encode};
+use crate::{LeaderInfo, config::check_address};
+
+const LEADER: HeaderName = HeaderName::from_static("noleader-leader");
+const LEADER_ADDRESS: HeaderName = HeaderName::from_static("noleader-leader-address");
+/// The longest id that is named, in bytes as it stands in the header. A candidate's own has at most 256,
+/// of which each may take three.
+const MAX_ID: usize = 3 * 256;
+
+/// An action that answers as [`Reject`] does, be it as a last resort, so that
+/// [`reveal_leader`](super::LeaderOnlyLayer::reveal_leader) applies to it.
+pub trait Rejects: Sealed {
+    #[doc(hidden)]
+    fn reject_mut(&mut self) -> &mut Reject;
+}
+
+/// Names the leader, as far as what stands in the bucket can stand in a header.
+pub(super) fn insert_leader(headers: &mut HeaderMap, leader: &LeaderInfo) {
+    if let Some(id) = id_value(leader.id()) {
+        headers.insert(LEADER, id);
+    }
+    if let Some(address) = leader.address().and_then(address_value) {
+        headers.insert(LEADER_ADDRESS, address);
+    }
+}
+
+fn id_value(id: &str) -> Option<HeaderValue> {
+    let mut value = percent_encode(id);
+    if value.starts_with(' ') || value.ends_with(' ') {
+        // A header value loses the blanks around it on its way.
+        value = value.replace(' ', "%20");
+    }
+    if value.is_empty() || value.len() > MAX_ID {
+        return None;
+    }
+    HeaderValue::try_from(value).ok()
+}
+
+fn address_value(address: &str) -> Option<HeaderValue> {
+    // Anybody with access to the bucket may have written it.
+    check_address(address).ok()?;
+    let address = HeaderValue::from_str(address).ok()?;
+    // Not so with the bytes beyond ASCII that a path may have.
+    address.to_str().is_ok().then_some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(id: &str, address: Option<&str>) -> Vec<(String, String)> {
+        let mut headers = HeaderMap::new();
+        let leader = LeaderInfo {
+            id: id.to_owned(),
+            address: address.map(str::to_owned),
+            token: 1,
+        };
+        insert_leader(&mut headers, &leader);
+        let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
+        headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), text(value)))
+            .collect()
+    }
+
+    #[test]
+    fn an_id_is_encoded_where_a_header_cannot_hold_it() {
+        for (id, value) in [
+            ("node-7", "node-7"),
+            ("node 7", "node 7"),
+            ("7 \r\nset-cookie: a=b", "7 %0D%0Aset-cookie: a=b"),
+            (" 7", "%207"),
+            ("kn\u{f6}del", "kn%C3%B6del"),
+            // So that what is decoded is always the id.
+            ("100%", "100%25"),
+        ] {
+            let expected = ("noleader-leader".to_owned(), value.to_owned());
+            assert_eq!(headers(id, None), [expected], "{id:?}");
+        }
+        assert_eq!(headers("", None), []);
+        assert_eq!(headers(&"x".repeat(MAX_ID + 1), None), []);
+        assert_eq!(headers(&"\u{f6}".repeat(128), None).len(), 1);
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_left_out() {
+        let named = headers("a", Some("http://h:1/base"));
+        assert_eq!(named[1].0, "noleader-leader-address");
+        assert_eq!(named[1].1, "http://h:1/base");
+        for address in [
+            "",
+            "h:1",
+            "http://user@h",
+            "http://h\r\nx: y",
+            "http://h/\u{f6}",
+            &format!("http://h/{}", "x".repeat(1024)),
+        ] {
+            assert_eq!(headers("a", Some(address)).len(), 1, "{address:?}");
+        }
+    }
+}

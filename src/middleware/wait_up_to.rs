@@ -1,0 +1,215 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use pin_project_lite::pin_project;
+use tokio::time::sleep;
+use tower_service::Service;
+
+use super::{FollowerAction, Reject, Rejects, action::sealed::Sealed, entrance::Entrance};
+use crate::{Admission, LeaderHandle, NotLeader, Reason};
+
+/// Holds a request over an election, and then does as `A` says, from
+/// [`LeaderOnlyLayer::wait_up_to`](super::LeaderOnlyLayer::wait_up_to).
+#[derive(Clone, Copy, Debug)]
+pub struct WaitUpTo<A> {
+    action: A,
+    at_most: Duration,
+}
+
+impl<A> WaitUpTo<A> {
+    pub(super) fn new(action: A, at_most: Duration) -> Self {
+        Self { action, at_most }
+    }
+
+    pub(super) fn map<B>(self, change: impl FnOnce(A) -> B) -> WaitUpTo<B> {
+        WaitUpTo::new(change(self.action), self.at_most)
+    }
+}
+
+impl<A> Sealed for WaitUpTo<A> {}
+
+impl<A: Rejects> Rejects for WaitUpTo<A> {
+    fn reject_mut(&mut self) -> &mut Reject {
+        self.action.reject_mut()
+    }
+}
+
+impl<A, S, Req> FollowerAction<S, Req> for WaitUpTo<A>
+where
+    A: FollowerAction<S, Req> + Clone,
+    S: Service<Req> + Clone,
+{
+    type Response = A::Response;
+    type Future = WaitFuture<A::Future, A, S, Req>;
+
+    #[inline]
+    fn pass(&self, inner: &mut S, request: Req) -> Self::Future {
+        WaitFuture::called(self.action.pass(inner, request))
+    }
+
+    #[inline]
+    fn admit(&self, inner: &mut S, request: Req, admission: Admission) -> Self::Future {
+        WaitFuture::called(self.action.admit(inner, request, admission))
+    }
+
+    fn hold(
+        &self,
+        entrance: &Entrance,
+        inner: &mut S,
+        request: Req,
+        not_leader: NotLeader,
+    ) -> Self::Future {
+        if !may_change(not_leader.reason()) {
+            return self.refuse(request, not_leader);
+        }
+        // The one that is ready is the one that is called. Its place takes a clone, which is not.
+        let clone = inner.clone();
+        let held = Held {
+            action: self.action.clone(),
+            inner: std::mem::replace(inner, clone),
+            request,
+        };
+        WaitFuture {
+            state: State::Held {
+                decided: Box::pin(decided(entrance.clone(), self.at_most)),
+                held: Some(Box::new(held)),
+            },
+        }
+    }
+
+    fn refuse(&self, request: Req, not_leader: NotLeader) -> Self::Future {
+        WaitFuture::called(self.action.refuse(request, not_leader))
+    }
+
+    fn stopped(&self, handle: &LeaderHandle) -> Result<(), S::Error> {
+        self.action.stopped(handle)
+    }
+}
+
+/// Whether an election is under way, so that waiting may be worth it.
+fn may_change(reason: Reason) -> bool {
+    match reason {
+        Reason::NoLeader | Reason::Warming | Reason::Draining => true,
+        Reason::NotLeader | Reason::Stopped => false,
+    }
+}
+
+/// Waits until a request is admitted, or waiting for it is over.
+async fn decided(entrance: Entrance, at_most: Duration) -> Result<Admission, NotLeader> {
+    let mut status = entrance.handle().status();
+    let mut timeout = pin!(sleep(at_most));
+    loop {
+        // Before the look at the gate, so that what happens after it is not missed.
+        status.mark_unchanged();
+        let renewed = entrance.handle().renewed();
+        match entrance.admit() {
+            Err(not_leader) if may_change(not_leader.reason()) => {}
+            decided => return decided,
+        }
+        tokio::select! {
+            biased;
+            // It cannot close, as the handle has its sender.
+            _ = status.changed() => {}
+            () = renewed => {}
+            () = &mut timeout => return entrance.admit(),
+        }
+    }
+}
+
+type Decided = Pin<Box<dyn Future<Output = Result<Admission, NotLeader>> + Send + Sync>>;
+
+pin_project! {
+    /// The future of a [`LeaderOnly`](super::LeaderOnly) that waits: that of the action, `F`, at once or
+    /// after the wait.
+    ///
+    /// While it waits it holds the request and the service, and dropping it gives the request up without
+    /// its being executed.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct WaitFuture<F, A, S, Req> {
+        #[pin]
+        state: State<F, A, S, Req>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F, A, S, Req> {
+        Called {
+            #[pin]
+            future: F,
+        },
+        Held {
+            decided: Decided,
+            held: Option<Box<Held<A, S, Req>>>,
+        },
+    }
+}
+
+struct Held<A, S, Req> {
+    action: A,
+    inner: S,
+    request: Req,
+}
+
+impl<F, A, S, Req> WaitFuture<F, A, S, Req> {
+    #[inline]
+    fn called(future: F) -> Self {
+        Self {
+            state: State::Called { future },
+        }
+    }
+}
+
+impl<F, A, S, Req> Future for WaitFuture<F, A, S, Req>
+where
+    A: FollowerAction<S, Req, Future = F>,
+    S: Service<Req>,
+    F: Future,
+{
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let mut state = self.project().state;
+        loop {
+            let future = match state.as_mut().project() {
+                StateProj::Called { future } => return future.poll(cx),
+                StateProj::Held { decided, held } => {
+                    let decided = ready!(decided.as_mut().poll(cx));
+                    match held.take() {
+                        Some(held) => held.go_on(decided),
+                        None => unreachable!("the state changes with it"),
+                    }
+                }
+            };
+            state.set(State::Called { future });
+        }
+    }
+}
+
+impl<A, S, Req> Held<A, S, Req>
+where
+    A: FollowerAction<S, Req>,
+    S: Service<Req>,
+{
+    fn go_on(mut self, decided: Result<Admission, NotLeader>) -> A::Future {
+        match decided {
+            Ok(admission) => self.action.admit(&mut self.inner, self.request, admission),
+            Err(not_leader) => self.action.refuse(self.request, not_leader),
+        }
+    }
+}
+
+impl<F, A, S, Req> fmt::Debug for WaitFuture<F, A, S, Req> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_waiting = matches!(self.state, State::Held { .. });
+        f.debug_struct("WaitFuture")
+            .field("is_waiting", &is_waiting)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,423 @@
+//! Requests that end with their term.
+
+use std::{
+    convert::Infallible,
+    future::{Future, pending},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{Router, body::Body, routing::get};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use http::{Method, Request, Response, uri::PathAndQuery};
+use http_body::{Body as _, Frame};
+use http_body_util::{BodyExt, StreamBody};
+use noleader::{LeaderOnlyLayer, TermLost};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+};
+use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
+use tonic::{
+    Code, Status, client,
+    server::{self, NamedService, ServerStreamingService},
+    transport::{Endpoint, Server, server::TcpIncoming},
+};
+use tonic_prost::ProstCodec;
+use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
+
+use crate::node::{DRAIN_TIMEOUT, LEASE, Node, released, settle, soon};
+
+const LOST: &str =
+    "this node lost its term while the request was under way: it may have been executed";
+
+fn request(method: Method, content_type: &str) -> Request<Body> {
+    Request::builder()
+        .method(method)
+        .uri("/orders")
+        .header("content-type", content_type)
+        .body(Body::empty())
+        .unwrap()
+}
+
+fn post() -> Request<Body> {
+    request(Method::POST, "application/json")
+}
+
+fn layer(
+    node: &Node,
+) -> LeaderOnlyLayer<noleader::middleware::CancelOnLoss<noleader::middleware::Reject>> {
+    LeaderOnlyLayer::new(node.handle.clone()).cancel_on_loss()
+}
+
+/// A handler that does not answer, and a channel that closes when it is dropped.
+fn endless() -> (
+    impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Future + Send>
+    + Clone,
+    oneshot::Receiver<()>,
+) {
+    let (alive, dropped) = oneshot::channel::<()>();
+    let alive = std::sync::Arc::new(std::sync::Mutex::new(Some(alive)));
+    let service = service_fn(move |_| {
+        let alive = alive.lock().unwrap().take();
+        async move {
+            pending::<()>().await;
+            drop(alive);
+            Ok(Response::default())
+        }
+    });
+    (service, dropped)
+}
+
+/// A body that has sent one chunk and has more to say, and a channel that closes when it is dropped.
+fn stream_of_one() -> (
+    impl Stream<Item = Result<Bytes, BoxError>> + Send,
+    oneshot::Receiver<()>,
+) {
+    let (alive, dropped) = oneshot::channel::<()>();
+    let rest = stream::once(async move {
+        pending::<()>().await;
+        drop(alive);
+        Ok(Bytes::new())
+    });
+    let first = stream::once(async { Ok(Bytes::from("half")) });
+    (first.chain(rest), dropped)
+}
+
+fn is_closed(channel: &mut oneshot::Receiver<()>) -> bool {
+    matches!(
+        channel.try_recv(),
+        Err(oneshot::error::TryRecvError::Closed)
+    )
+}
+
+/// The lease runs out, as the store is not there to renew it.
+async fn lose(node: &Node) {
+    node.store.memory.set_outage(true);
+    node.advance(LEASE).await;
+    assert!(!node.handle.is_leader());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_handler_is_dropped_and_http_is_answered_503() {
+    for method in [Method::POST, Method::HEAD] {
+        let node = Node::leader().await;
+        let (service, mut dropped) = endless();
+        let request = request(method.clone(), "application/json");
+        let mut response = task::spawn(layer(&node).layer(service).oneshot(request));
+        assert_pending!(response.poll());
+        lose(&node).await;
+        assert!(response.is_woken());
+        assert!(!is_closed(&mut dropped));
+        let response = assert_ready_ok!(response.poll());
+        assert!(is_closed(&mut dropped), "not when the future is dropped");
+
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers().len(), 4);
+        assert_eq!(response.headers()["noleader-reason"], "lost");
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        assert_eq!(
+            response.headers()["content-type"],
+            "text/plain; charset=utf-8"
+        );
+        let text = format!("{LOST}\n");
+        assert_eq!(response.headers()["content-length"], text.len().to_string());
+        let body = response.collect().await.unwrap().to_bytes();
+        assert_eq!(body, if method == Method::HEAD { "" } else { &text });
+    }
+}
+
+/// etcd#18424: not the code of a request that was not executed.
+#[tokio::test(start_paused = true)]
+async fn grpc_is_answered_aborted() {
+    let node = Node::leader().await;
+    let (service, mut dropped) = endless();
+    let request = request(Method::POST, "application/grpc+proto");
+    let mut response = task::spawn(layer(&node).layer(service).oneshot(request));
+    assert_pending!(response.poll());
+    lose(&node).await;
+    let response = assert_ready_ok!(response.poll());
+    assert!(is_closed(&mut dropped));
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers().len(), 4);
+    assert_eq!(response.headers()["content-type"], "application/grpc");
+    assert_eq!(response.headers()["grpc-status"], "10");
+    assert_eq!(response.headers()["grpc-message"], LOST);
+    assert_eq!(response.headers()["noleader-reason"], "lost");
+    assert!(response.body().is_end_stream());
+}
+
+/// Nobody has told the process, which has just woken, that the lease is over.
+#[tokio::test(start_paused = true)]
+async fn a_woken_process_does_not_go_on() {
+    let node = Node::leader().await;
+    let service =
+        service_fn(|_| std::future::ready(Ok::<_, Infallible>(Response::<Body>::default())));
+    let mut service = layer(&node).layer(service);
+    let mut response = task::spawn(service.call(post()));
+    node.clock.advance_silently(LEASE);
+    let response = assert_ready_ok!(response.poll());
+    assert_eq!(response.headers()["noleader-reason"], "lost");
+
+    let node = Node::leader().await;
+    let (stream, _dropped) = stream_of_one();
+    let mut body = streaming(&node, "application/json", stream)
+        .await
+        .into_body();
+    node.clock.advance_silently(LEASE);
+    let mut frame = task::spawn(body.frame());
+    let error = assert_ready!(frame.poll()).unwrap().unwrap_err();
+    assert!(error.is::<TermLost>());
+}
+
+async fn streaming(
+    node: &Node,
+    content_type: &'static str,
+    stream: impl Stream<Item = Result<Bytes, BoxError>> + Send + 'static,
+) -> Response<noleader::middleware::CancelBody<noleader::middleware::ResponseBody<Body>>> {
+    let mut body = Some(Body::from_stream(stream));
+    let service = service_fn(move |_| {
+        let response = Response::builder().header("content-type", content_type);
+        let response = response.body(body.take().unwrap()).unwrap();
+        std::future::ready(Ok::<_, Infallible>(response))
+    });
+    let request = request(Method::POST, content_type);
+    layer(node).layer(service).oneshot(request).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_has_begun_ends_with_an_error() {
+    let node = Node::leader().await;
+    let (stream, mut dropped) = stream_of_one();
+    let mut body = streaming(&node, "application/json", stream)
+        .await
+        .into_body();
+    let half = body.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert_eq!(half, "half");
+    let mut body = task::spawn(body);
+    assert_pending!(body.enter(|cx, body| body.poll_frame(cx)));
+    lose(&node).await;
+    assert!(body.is_woken());
+    let end = body.enter(|cx, body| body.poll_frame(cx));
+    let error = assert_ready!(end).unwrap().unwrap_err();
+    assert_eq!(error.downcast_ref(), Some(&TermLost));
+    assert_eq!(error.to_string(), LOST);
+    assert!(is_closed(&mut dropped), "not when the body is dropped");
+    assert!(body.is_end_stream());
+    assert!(assert_ready!(body.enter(|cx, body| body.poll_frame(cx))).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grpc_stream_that_has_begun_ends_with_aborted() {
+    let node = Node::leader().await;
+    let (stream, mut dropped) = stream_of_one();
+    let mut body = streaming(&node, "application/grpc", stream)
+        .await
+        .into_body();
+    body.frame().await.unwrap().unwrap();
+    lose(&node).await;
+    let trailers = body
+        .frame()
+        .await
+        .unwrap()
+        .unwrap()
+        .into_trailers()
+        .unwrap();
+    assert_eq!(trailers["grpc-status"], "10");
+    assert_eq!(trailers["grpc-message"], LOST);
+    assert_eq!(trailers["noleader-reason"], "lost");
+    assert!(is_closed(&mut dropped));
+    assert!(body.frame().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_whole_is_not_touched() {
+    let node = Node::leader().await;
+    let service = service_fn(|_| {
+        let frames = stream::iter([
+            Ok::<_, BoxError>(Frame::data(Bytes::from("all"))),
+            Ok(Frame::trailers(Default::default())),
+        ]);
+        std::future::ready(Ok::<_, Infallible>(Response::new(StreamBody::new(frames))))
+    });
+    let response = layer(&node).layer(service).oneshot(post()).await.unwrap();
+    let mut body = response.into_body();
+    assert!(body.frame().await.unwrap().unwrap().is_data());
+    assert!(body.frame().await.unwrap().unwrap().is_trailers());
+    assert!(body.frame().await.is_none());
+    lose(&node).await;
+    assert!(body.frame().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_of_the_body_pass() {
+    let node = Node::leader().await;
+    let torn = stream::iter([Err::<Bytes, BoxError>("torn".into())]);
+    let mut body = streaming(&node, "application/json", torn).await.into_body();
+    let error = body.frame().await.unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "torn");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_that_takes_too_long_cuts_off() {
+    let node = Node::leader().await;
+    let (service, mut dropped) = endless();
+    let mut response = task::spawn(layer(&node).layer(service).oneshot(post()));
+    assert_pending!(response.poll());
+    let stepped_down = node.step_down().await;
+    assert_pending!(response.poll(), "the term goes on while it is drained");
+    for _ in 0..10 {
+        node.advance(DRAIN_TIMEOUT / 10).await;
+    }
+    let response = assert_ready_ok!(response.poll());
+    assert_eq!(response.headers()["noleader-reason"], "lost");
+    assert!(is_closed(&mut dropped));
+    released(stepped_down).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_admitted_has_no_term_to_end_with() {
+    let node = Node::leader().await;
+    let (service, mut dropped) = endless();
+    let layer = layer(&node).writes_only();
+    let get = request(Method::GET, "text/plain");
+    let mut passed = task::spawn(layer.clone().layer(service.clone()).oneshot(get));
+    assert_pending!(passed.poll());
+    lose(&node).await;
+    assert_pending!(passed.poll());
+    assert!(!is_closed(&mut dropped));
+
+    let refused = soon(layer.layer(service).oneshot(post())).await.unwrap();
+    assert_eq!(refused.headers()["noleader-reason"], "no_leader");
+    assert_eq!(refused.headers()["retry-after"], "1");
+    let text = refused.collect().await.unwrap().to_bytes();
+    assert_eq!(
+        text,
+        "this node does not lead: no node does at the moment\n"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn settings_come_in_any_order() {
+    let node = Node::follower().await;
+    let new = || LeaderOnlyLayer::new(node.handle.clone());
+    let wait = LEASE * 2;
+    let first = new().cancel_on_loss().wait_up_to(wait).redirect();
+    let last = new().redirect().wait_up_to(wait).cancel_on_loss();
+    let mixed = new().wait_up_to(wait).cancel_on_loss().redirect();
+    for layer in [first, last, mixed.reveal_leader(true)] {
+        let (service, _dropped) = endless();
+        let mut response = task::spawn(layer.layer(service).oneshot(post()));
+        assert_pending!(response.poll());
+        node.advance(LEASE).await;
+        node.until(|status| *status == noleader::Status::Leader)
+            .await;
+        assert_pending!(response.poll());
+        lose(&node).await;
+        let response = assert_ready_ok!(response.poll());
+        assert_eq!(response.headers()["noleader-reason"], "lost");
+        node.store.memory.set_outage(false);
+        settle().await;
+    }
+}
+
+/// On the wire: no last chunk, so that half a response is not taken for a whole one.
+#[tokio::test]
+async fn a_client_of_http_sees_that_it_was_cut_off() {
+    let node = Node::leader().await;
+    let handler = || async { Body::from_stream(stream_of_one().0) };
+    let app = Router::new().route("/", get(handler)).layer(layer(&node));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
+    let server = tokio::spawn(async move { axum::serve(listener, app).await });
+    client
+        .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"half\r\n") {
+        assert_ne!(client.read_buf(&mut answer).await.unwrap(), 0);
+    }
+    lose(&node).await;
+    client.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.ends_with("half\r\n"), "{answer}");
+    server.abort();
+}
+
+/// Sends one message, and then nothing.
+#[derive(Clone)]
+struct Ticks;
+
+impl NamedService for Ticks {
+    const NAME: &'static str = "test.Ticks";
+}
+
+impl ServerStreamingService<()> for Ticks {
+    type Response = u64;
+    type ResponseStream = stream::BoxStream<'static, Result<u64, Status>>;
+    type Future = std::future::Ready<Result<tonic::Response<Self::ResponseStream>, Status>>;
+
+    fn call(&mut self, _: tonic::Request<()>) -> Self::Future {
+        let ticks = stream::once(async { Ok(1) }).chain(stream::pending());
+        std::future::ready(Ok(tonic::Response::new(ticks.boxed())))
+    }
+}
+
+impl Service<Request<tonic::body::Body>> for Ticks {
+    type Response = Response<tonic::body::Body>;
+    type Error = Infallible;
+    type Future =
+        std::pin::Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<tonic::body::Body>) -> Self::Future {
+        Box::pin(async move {
+            let mut grpc = server::Grpc::new(ProstCodec::<u64, ()>::default());
+            Ok(grpc.server_streaming(Ticks, request).await)
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_client_of_grpc_sees_aborted() {
+    let node = Node::leader().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let server = Server::builder()
+        .add_service(layer(&node).layer(Ticks))
+        .serve_with_incoming(TcpIncoming::from(listener));
+    let server = tokio::spawn(server);
+
+    let channel = Endpoint::from_shared(address).unwrap().connect_lazy();
+    let mut client = client::Grpc::new(channel);
+    client.ready().await.unwrap();
+    let path = PathAndQuery::from_static("/test.Ticks/Watch");
+    let codec = ProstCodec::<(), u64>::default();
+    let ticks = client.server_streaming(tonic::Request::new(()), path, codec);
+    let mut ticks = ticks.await.unwrap().into_inner();
+    assert_eq!(ticks.message().await.unwrap(), Some(1));
+    lose(&node).await;
+    let end = tokio::time::timeout(Duration::from_secs(10), ticks.message());
+    let status = end.await.unwrap().unwrap_err();
+    assert_eq!(status.code(), Code::Aborted);
+    assert_eq!(status.message(), LOST);
+    assert_eq!(status.metadata().get("noleader-reason").unwrap(), "lost");
+    server.abort();
+}
+
+#[test]
+fn futures_and_bodies_go_between_threads() {
+    fn check<T: Send + Sync + std::fmt::Debug>() {}
+    use noleader::middleware::{CancelBody, CancelFuture};
+    check::<CancelFuture<std::future::Ready<()>>>();
+    check::<CancelBody<http_body_util::Full<Bytes>>>();
+}

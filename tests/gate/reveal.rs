@@ -1,0 +1,85 @@
+//! Rejections that name the leader.
+
+use std::{convert::Infallible, future::ready};
+
+use axum::body::Body;
+use http::{Request, Response};
+use noleader::LeaderOnlyLayer;
+use tower::{Layer, ServiceExt, service_fn};
+
+use crate::node::Node;
+
+const ADDRESS: &str = "http://x.example:8080";
+
+fn request(content_type: &str) -> Request<Body> {
+    Request::post("/orders")
+        .header("content-type", content_type)
+        .body(Body::empty())
+        .unwrap()
+}
+
+/// What an action answers on `node`.
+macro_rules! answer {
+    ($node:expr, $content_type:expr, $($action:tt)*) => {{
+        let service = service_fn(|_| ready(Ok::<Response<Body>, Infallible>(Response::default())));
+        let layer = LeaderOnlyLayer::new($node.handle.clone()).$($action)*;
+        layer.layer(service).oneshot(request($content_type)).await.unwrap()
+    }};
+}
+
+#[tokio::test(start_paused = true)]
+async fn http_and_grpc_name_the_leader() {
+    let node = Node::follower_of(Some(ADDRESS)).await;
+    for content_type in ["application/json", "application/grpc"] {
+        let response = answer!(node, content_type, reveal_leader(true));
+        assert_eq!(response.headers()["noleader-leader"], "x");
+        assert_eq!(response.headers()["noleader-leader-address"], ADDRESS);
+        assert_eq!(response.headers()["noleader-reason"], "not_leader");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_off_by_default_and_again() {
+    let node = Node::follower_of(Some(ADDRESS)).await;
+    let default = answer!(node, "text/plain", writes_only());
+    let off = answer!(node, "text/plain", reveal_leader(true).reveal_leader(false));
+    for response in [default, off] {
+        assert!(!response.headers().contains_key("noleader-leader"));
+        assert!(!response.headers().contains_key("noleader-leader-address"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_known_is_not_named() {
+    let node = Node::follower_of(None).await;
+    let response = answer!(node, "text/plain", reveal_leader(true));
+    assert_eq!(response.headers()["noleader-leader"], "x");
+    assert!(!response.headers().contains_key("noleader-leader-address"));
+
+    let node = Node::follower().await;
+    let response = answer!(node, "text/plain", reveal_leader(true));
+    assert_eq!(response.headers()["noleader-reason"], "no_leader");
+    assert!(!response.headers().contains_key("noleader-leader"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unusable_address_is_not_passed_on() {
+    for address in ["http://user:password@x", "http://x\r\nset-cookie: a=b"] {
+        let node = Node::follower_of(Some(address)).await;
+        let response = answer!(node, "text/plain", reveal_leader(true));
+        assert_eq!(response.headers()["noleader-leader"], "x");
+        assert!(!response.headers().contains_key("noleader-leader-address"));
+        assert!(!response.headers().contains_key("set-cookie"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn goes_with_redirect_in_either_order() {
+    let node = Node::follower_of(Some("nats://x.example:4222")).await;
+    let before = answer!(node, "text/plain", reveal_leader(true).redirect());
+    let after = answer!(node, "text/plain", redirect().reveal_leader(true));
+    for response in [before, after] {
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()["noleader-leader"], "x");
+    }
+}
