@@ -106,7 +106,7 @@ async fn the_handler_is_dropped_and_http_is_answered_503() {
         let node = Node::leader().await;
         let (service, mut dropped) = endless();
         let request = request(method.clone(), "application/json");
-        let mut response = task::spawn(layer(&node).layer(service).oneshot(request));
+        let mut response = task::spawn(layer(&node).layer(service).call(request));
         assert_pending!(response.poll());
         lose(&node).await;
         assert!(response.is_woken());
