@@ -285,3 +285,29 @@ async fn maybe<F: Future>(future: Option<F>) -> F::Output {
         None => pending().await,
     }
 }
+
+#[cfg(all(test, feature = "test-util"))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{clock::FakeClock, config::Config, store::Memory, task};
+
+    #[tokio::test]
+    async fn a_renewal_of_a_term_that_somebody_saw_end_ends_it() {
+        let clock = FakeClock::new();
+        let config = Config::new("orders".to_owned(), "writer".to_owned());
+        let timing = config.check().unwrap();
+        let (mut driver, _handle) =
+            task::candidate(config, timing, Memory::new(), clock.clone().into(), None);
+        let deadline = clock.now() + Duration::from_secs(1);
+        driver.perform(Action::Begin { token: 7, deadline });
+        // Acknowledged in time, published late, and looked at in between.
+        clock.advance_silently(Duration::from_secs(1));
+        assert!(!driver.term.as_ref().unwrap().is_current());
+        let deadline = clock.now() + Duration::from_secs(1);
+        let follows = driver.perform(Action::Extend { deadline });
+        assert_eq!(follows, Some(Input::Expired { token: 7 }));
+        assert!(!driver.term.as_ref().unwrap().is_current());
+    }
+}

@@ -55,6 +55,18 @@ pub(crate) fn spawn(
         key = config.key,
         id = config.id
     );
+    let (driver, handle) = candidate(config, timing, store, clock, warm_up);
+    tokio::spawn(driver.run().instrument(span));
+    handle
+}
+
+fn candidate<S: LeaseStore>(
+    config: Config,
+    timing: Timing,
+    store: S,
+    clock: Clock,
+    warm_up: Option<WarmUp>,
+) -> (Driver<S>, LeaderHandle) {
     let shared = Arc::new(Shared {
         gate: Gate::new(clock.clone()),
         flag: watch::Sender::new(false),
@@ -95,6 +107,5 @@ pub(crate) fn spawn(
         waiting: Vec::new(),
         abandoned: false,
     };
-    tokio::spawn(driver.run().instrument(span));
-    LeaderHandle::new(shared, sender)
+    (driver, LeaderHandle::new(shared, sender))
 }
