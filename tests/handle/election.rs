@@ -1,0 +1,153 @@
+//! Who leads, for how long, and what ends it.
+
+use std::time::Duration;
+
+use noleader::{Builder, LeaderInfo, Reason, Status, clock::FakeClock, store::Memory};
+
+use crate::support::{LEASE, advance_until, candidate, is_follower_of, leader, until};
+
+#[tokio::test]
+async fn one_of_two_leads_and_the_other_knows_it() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let a = candidate("a", &clock).address("http://10.0.0.7:8080");
+    let a = a.start_with(store.clone()).await.unwrap();
+    let term = a.elected().await.unwrap();
+    let b = candidate("b", &clock)
+        .start_with(store.clone())
+        .await
+        .unwrap();
+    until(&b, is_follower_of("a")).await;
+
+    assert!(a.is_leader() && !b.is_leader());
+    assert_eq!(a.term(), Some(term.clone()));
+    assert_eq!(b.term(), None);
+    assert!(*a.subscribe().borrow() && !*b.subscribe().borrow());
+    let info = b.leader().unwrap();
+    assert_eq!(Some(&info), a.leader().as_ref());
+    assert_eq!(info.address(), Some("http://10.0.0.7:8080"));
+    assert_eq!(info.token(), term.token());
+    let refused = b.admit().unwrap_err();
+    assert_eq!(refused.reason(), Reason::NotLeader);
+    assert_eq!(refused.leader().map(LeaderInfo::id), Some("a"));
+}
+
+#[tokio::test]
+async fn the_gate_shuts_at_the_deadline_without_the_task() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let a = leader(&store, &clock).await;
+    let (term, flag) = (a.term().unwrap(), a.subscribe());
+    // As in a process that was paused: the very first look at the gate finds it shut.
+    clock.advance_silently(LEASE);
+    assert!(!a.is_leader());
+    assert_eq!(a.admit().unwrap_err().reason(), Reason::NoLeader);
+    assert!(!term.is_current());
+    assert!(
+        *flag.borrow(),
+        "the task has not run yet; this is what the flag is not for"
+    );
+}
+
+#[tokio::test]
+async fn an_outage_shuts_the_gate_and_its_end_opens_it_with_a_new_token() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let a = leader(&store, &clock).await;
+    let old = a.term().unwrap();
+    store.set_outage(true);
+    advance_until(&clock, || !a.is_leader()).await;
+    until(&a, |status| *status == Status::Follower { leader: None }).await;
+    assert!(old.cancellation().is_cancelled());
+    store.set_outage(false);
+    advance_until(&clock, || a.is_leader()).await;
+    assert!(a.term().unwrap().token() > old.token());
+    assert!(!old.is_current());
+}
+
+#[tokio::test]
+async fn the_lease_is_renewed_for_as_long_as_the_store_answers() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let a = leader(&store, &clock).await;
+    let term = a.term().unwrap();
+    let end = clock.now() + LEASE * 10;
+    advance_until(&clock, || {
+        assert!(a.is_leader());
+        clock.now() >= end
+    })
+    .await;
+    assert_eq!(a.term(), Some(term));
+}
+
+#[tokio::test]
+async fn deleting_the_key_ends_the_term_and_the_former_leader_waits_like_anybody() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let a = candidate("a", &clock)
+        .trust_absent_key(false)
+        .start_with(store.clone())
+        .await
+        .unwrap();
+    advance_until(&clock, || a.is_leader()).await;
+    let term = a.term().unwrap();
+    store.delete();
+    until(&a, |status| *status == Status::Follower { leader: None }).await;
+    assert!(!term.is_current());
+    let start = clock.now();
+    advance_until(&clock, || a.is_leader()).await;
+    assert!(clock.now().saturating_since(start) >= LEASE);
+    assert!(a.term().unwrap().token() > term.token());
+}
+
+#[tokio::test]
+async fn overwriting_the_key_ends_the_term() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let a = leader(&store, &clock).await;
+    let term = a.term().unwrap();
+    store.overwrite("not a record");
+    term.cancellation().cancelled().await;
+    assert!(!a.is_leader());
+    advance_until(&clock, || a.is_leader()).await;
+    assert!(a.term().unwrap().token() > term.token());
+}
+
+#[tokio::test]
+async fn an_observer_knows_who_leads_and_never_campaigns() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let observer = candidate("o", &clock)
+        .observe()
+        .start_with(store.clone())
+        .await
+        .unwrap();
+    let a = leader(&store, &clock).await;
+    until(&observer, is_follower_of("a")).await;
+    a.shutdown().await.unwrap();
+    until(&observer, |status| {
+        *status == Status::Follower { leader: None }
+    })
+    .await;
+    let end = clock.now() + LEASE * 3;
+    advance_until(&clock, || clock.now() >= end).await;
+    assert!(!observer.is_leader());
+    assert_eq!(observer.step_down().await, Ok(()));
+    assert_eq!(observer.shutdown().await, Ok(()));
+}
+
+#[tokio::test]
+async fn settings_that_contradict_each_other_are_refused_at_the_start() {
+    let start = |builder: Builder| builder.start_with(Memory::new());
+    let clock = FakeClock::new();
+    let error = start(candidate("a", &clock).lease(Duration::from_millis(100)))
+        .await
+        .unwrap_err();
+    let source = std::error::Error::source(&error).unwrap();
+    assert_eq!(
+        source.to_string(),
+        "`lease` is 100ms: it must lie between 200 ms and 24 h"
+    );
+    let error = start(candidate("a", &clock).address("no uri"))
+        .await
+        .unwrap_err();
+    assert!(
+        std::error::Error::source(&error)
+            .unwrap()
+            .to_string()
+            .starts_with("`address`")
+    );
+}

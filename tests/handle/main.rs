@@ -1,0 +1,14 @@
+//! The handle and its task, on a store in memory and a clock that the test moves.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests panic when they fail"
+)]
+
+mod election;
+mod hand_over;
+mod stop;
+mod stores;
+mod support;
+mod warm_up;

@@ -1,0 +1,70 @@
+//! Shutdowns, and the drop of the last handle.
+
+use noleader::{Reason, ReleaseError, Status, Stopped, clock::FakeClock, store::Memory};
+
+use crate::support::{LEASE, advance_until, candidate, is_follower_of, leader, until};
+
+#[tokio::test]
+async fn a_shutdown_releases_and_stops() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let a = leader(&store, &clock).await;
+    a.shutdown().await.unwrap();
+    assert_eq!(*a.status().borrow(), Status::Stopped);
+    assert_eq!(a.elected().await, Err(Stopped));
+    assert_eq!(a.admit().unwrap_err().reason(), Reason::Stopped);
+    assert_eq!(a.leader(), None);
+    assert_eq!(a.shutdown().await, Ok(()), "again is harmless");
+    assert_eq!(a.step_down().await, Err(ReleaseError::Stopped));
+    let record = String::from_utf8(store.get().value.unwrap()).unwrap();
+    assert!(record.contains(r#""holder":null"#), "{record}");
+}
+
+#[tokio::test]
+async fn a_shutdown_while_the_store_is_gone_says_that_the_lease_is_left_to_expire() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let a = leader(&store, &clock).await;
+    store.set_outage(true);
+    let start = clock.now();
+    let stopping = tokio::spawn({
+        let a = a.clone();
+        async move { a.shutdown().await }
+    });
+    advance_until(&clock, || stopping.is_finished()).await;
+    assert_eq!(
+        stopping.await.unwrap(),
+        Err(ReleaseError::LeftToExpire(LEASE))
+    );
+    assert!(clock.now().saturating_since(start) <= LEASE / 2);
+    assert_eq!(a.shutdown().await, Err(ReleaseError::LeftToExpire(LEASE)));
+}
+
+#[tokio::test]
+async fn dropping_the_last_clone_releases_in_the_background() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let a = leader(&store, &clock).await;
+    let b = candidate("b", &clock)
+        .start_with(store.clone())
+        .await
+        .unwrap();
+    until(&b, is_follower_of("a")).await;
+    let clone = a.clone();
+    let admission = a.admit().unwrap();
+    let mut status = a.status();
+    drop(a);
+    assert!(clone.is_leader());
+    drop(clone);
+    status
+        .wait_for(|status| *status == Status::Draining)
+        .await
+        .unwrap();
+    assert!(!b.is_leader(), "admitted work is waited for");
+    drop(admission);
+    b.elected().await.unwrap();
+    assert_eq!(
+        *status
+            .wait_for(|status| *status == Status::Stopped)
+            .await
+            .unwrap(),
+        Status::Stopped
+    );
+}

@@ -1,0 +1,118 @@
+//! Stores that panic or whose watch is deaf, and runtimes that go away.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use noleader::{
+    Reason, ReleaseError, Status, Stopped,
+    clock::FakeClock,
+    store::{LeaseStore, Memory, Observation, StoreError, Watch, WriteError},
+};
+
+use crate::support::{LEASE, advance_until, candidate, is_follower_of, leader, until};
+
+/// A store whose reads panic once told to.
+struct Panicking(Memory, Arc<std::sync::atomic::AtomicBool>);
+
+impl LeaseStore for Panicking {
+    async fn prepare(&self, lease: Duration) -> Result<(), StoreError> {
+        self.0.prepare(lease).await
+    }
+
+    async fn read(&self) -> Result<Observation, StoreError> {
+        self.0.read().await
+    }
+
+    fn write(
+        &self,
+        expected: u64,
+        value: Vec<u8>,
+    ) -> impl Future<Output = Result<u64, WriteError>> + Send {
+        assert!(
+            !self.1.load(std::sync::atomic::Ordering::Relaxed),
+            "a panic on purpose"
+        );
+        self.0.write(expected, value)
+    }
+
+    async fn watch(&self) -> Result<Watch, StoreError> {
+        self.0.watch().await
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_the_task_shuts_the_gate_and_wakes_every_waiter() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let bomb = Arc::default();
+    let panicking = Panicking(store.clone(), Arc::clone(&bomb));
+    let a = candidate("a", &clock).start_with(panicking).await.unwrap();
+    let term = a.elected().await.unwrap();
+    let (mut flag, status) = (a.subscribe(), a.status());
+    bomb.store(true, std::sync::atomic::Ordering::Relaxed);
+    advance_until(&clock, || !a.is_leader()).await;
+    flag.wait_for(|leading| !leading).await.unwrap();
+    term.cancellation().cancelled().await;
+    assert_eq!(*status.borrow(), Status::Stopped);
+    assert_eq!(a.elected().await, Err(Stopped));
+    assert_eq!(a.shutdown().await, Err(ReleaseError::LeftToExpire(LEASE)));
+}
+
+/// A store whose watches end as `Memory`'s do not: with an error, or never saying anything.
+struct Deaf(Memory, bool);
+
+impl LeaseStore for Deaf {
+    async fn prepare(&self, lease: Duration) -> Result<(), StoreError> {
+        self.0.prepare(lease).await
+    }
+
+    async fn read(&self) -> Result<Observation, StoreError> {
+        self.0.read().await
+    }
+
+    async fn write(&self, expected: u64, value: Vec<u8>) -> Result<u64, WriteError> {
+        self.0.write(expected, value).await
+    }
+
+    async fn watch(&self) -> Result<Watch, StoreError> {
+        if self.1 {
+            return Err(StoreError::Disconnected);
+        }
+        Ok(Box::pin(futures_util::stream::pending()))
+    }
+}
+
+#[tokio::test]
+async fn a_follower_whose_watch_is_silent_or_fails_reads_the_key() {
+    for fails in [false, true] {
+        let (store, clock) = (Memory::new(), FakeClock::new());
+        let a = leader(&store, &clock).await;
+        let deaf = candidate("b", &clock)
+            .start_with(Deaf(store.clone(), fails))
+            .await
+            .unwrap();
+        until(&deaf, is_follower_of("a")).await;
+        let end = clock.now() + LEASE * 2;
+        advance_until(&clock, || clock.now() >= end).await;
+        assert!(a.is_leader() && !deaf.is_leader(), "it sees the renewals");
+        a.shutdown().await.unwrap();
+        let released = clock.now();
+        advance_until(&clock, || deaf.is_leader()).await;
+        assert!(
+            clock.now().saturating_since(released) < LEASE / 2,
+            "and the release"
+        );
+    }
+}
+
+#[test]
+fn a_runtime_that_goes_away_shuts_the_gate() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .unwrap();
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let a = runtime.block_on(leader(&store, &clock));
+    assert!(a.is_leader());
+    drop(runtime);
+    assert!(!a.is_leader());
+    assert_eq!(a.admit().unwrap_err().reason(), Reason::Stopped);
+}

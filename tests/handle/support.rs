@@ -1,0 +1,53 @@
+//! What the tests have in common.
+
+use std::time::Duration;
+
+use noleader::{Builder, LeaderHandle, Status, clock::FakeClock, store::Memory};
+
+pub(crate) const LEASE: Duration = Duration::from_secs(15);
+
+pub(crate) fn candidate(id: &str, clock: &FakeClock) -> Builder {
+    LeaderHandle::builder("orders", "writer")
+        .id(id)
+        .lease(LEASE)
+        .campaign_delay(Duration::ZERO)
+        .trust_absent_key(true)
+        .clock(clock.clone())
+}
+
+pub(crate) async fn leader(store: &Memory, clock: &FakeClock) -> LeaderHandle {
+    let handle = candidate("a", clock)
+        .start_with(store.clone())
+        .await
+        .unwrap();
+    handle.elected().await.unwrap();
+    handle
+}
+
+/// Advances the clock in small steps until `done`, as time would go by.
+pub(crate) async fn advance_until(clock: &FakeClock, done: impl Fn() -> bool) {
+    for _ in 0..30_000 {
+        if done() {
+            return;
+        }
+        clock.advance(Duration::from_millis(10));
+        // Lets the tasks that the clock woke run.
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+    panic!("nothing happened in 300 s");
+}
+
+pub(crate) async fn until(handle: &LeaderHandle, wanted: impl Fn(&Status) -> bool) -> Status {
+    handle
+        .status()
+        .wait_for(|status| wanted(status))
+        .await
+        .unwrap()
+        .clone()
+}
+
+pub(crate) fn is_follower_of(id: &str) -> impl Fn(&Status) -> bool {
+    move |status| matches!(status, Status::Follower { leader: Some(leader) } if leader.id == id)
+}

@@ -1,0 +1,74 @@
+//! What runs between winning and opening the gate.
+
+use std::sync::Arc;
+
+use noleader::{Reason, Status, clock::FakeClock, store::Memory};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use crate::support::{LEASE, advance_until, candidate, until};
+
+#[tokio::test]
+async fn the_gate_opens_when_the_warm_up_is_done() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let ready = Arc::new(Notify::new());
+    let wait = ready.clone();
+    let a = candidate("a", &clock).warm_up(move |term| {
+        let wait = wait.clone();
+        async move {
+            assert!(term.is_current());
+            wait.notified().await;
+            Ok::<(), std::io::Error>(())
+        }
+    });
+    let a = a.start_with(store.clone()).await.unwrap();
+    until(&a, |status| *status == Status::Warming).await;
+    let end = clock.now() + LEASE * 2;
+    advance_until(&clock, || clock.now() >= end).await;
+    assert!(!a.is_leader());
+    assert_eq!(a.admit().unwrap_err().reason(), Reason::Warming);
+    ready.notify_one();
+    a.elected().await.unwrap();
+    assert!(a.is_leader());
+}
+
+#[tokio::test]
+async fn a_warm_up_that_fails_or_panics_gives_the_lease_back() {
+    for panics in [false, true] {
+        let (store, clock) = (Memory::new(), FakeClock::new());
+        let (tried, mut tries) = mpsc::unbounded_channel();
+        let a = candidate("a", &clock).warm_up(move |term| {
+            tried.send(term).unwrap();
+            async move {
+                assert!(!panics, "a panic on purpose");
+                Err::<(), _>("not ready")
+            }
+        });
+        let a = a.start_with(store.clone()).await.unwrap();
+        let term = tries.recv().await.unwrap();
+        term.cancellation().cancelled().await;
+        assert!(!a.is_leader());
+        let b = candidate("b", &clock)
+            .start_with(store.clone())
+            .await
+            .unwrap();
+        b.elected().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_warm_up_is_dropped_when_its_term_ends() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let (sender, dropped) = oneshot::channel::<()>();
+    let sender = std::sync::Mutex::new(Some(sender));
+    let a = candidate("a", &clock).warm_up(move |_| {
+        let kept = sender.lock().unwrap().take();
+        async move {
+            let _kept = kept;
+            std::future::pending::<Result<(), std::io::Error>>().await
+        }
+    });
+    let a = a.start_with(store.clone()).await.unwrap();
+    until(&a, |status| *status == Status::Warming).await;
+    a.shutdown().await.unwrap();
+    assert!(dropped.await.is_err(), "the sender went with the future");
+}
