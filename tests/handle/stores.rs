@@ -10,7 +10,7 @@ use noleader::{
 
 use crate::support::{LEASE, advance_until, candidate, is_follower_of, leader, until};
 
-/// A store whose reads panic once told to.
+/// A store whose writes panic once told to.
 struct Panicking(Memory, Arc<std::sync::atomic::AtomicBool>);
 
 impl LeaseStore for Panicking {

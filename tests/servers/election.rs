@@ -63,7 +63,7 @@ async fn a_graceful_stop_leaves_a_record_that_the_next_start_need_not_wait_for()
     let a = start(&server, long("a").trust_absent_key(true)).await;
     let token = elected(&a).await.token();
     a.shutdown().await.unwrap();
-    // Without trust, and with an hour's lease: only the released record lets it in.
+    // Without trust, and with a lease longer than the test waits: only the released record lets it in.
     let b = start(&server, long("b")).await;
     assert!(elected(&b).await.token() > token);
 }

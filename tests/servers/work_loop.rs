@@ -66,7 +66,7 @@ async fn work_runs_while_leading_and_its_error_ends_the_loop_and_releases() {
         begin.elapsed() >= Duration::from_secs(1),
         "without a busy loop"
     );
-    // Released: the next one need not wait an hour.
+    // Released: the next one need not wait for the end of a lease.
     let b = candidate("b").lease(Duration::from_secs(300));
     elected(&start(&server, b).await).await;
 }
