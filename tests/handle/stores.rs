@@ -56,7 +56,7 @@ async fn a_panic_in_the_task_shuts_the_gate_and_wakes_every_waiter() {
     assert_eq!(a.shutdown().await, Err(ReleaseError::LeftToExpire(LEASE)));
 }
 
-/// A store whose watches end as `Memory`'s do not: with an error, or never saying anything.
+/// A store whose watches never say anything, or cannot even be opened.
 struct Deaf(Memory, bool);
 
 impl LeaseStore for Deaf {
