@@ -6,6 +6,7 @@
 mod answers;
 mod calls;
 mod cancel_on_loss;
+mod documented;
 mod drain;
 mod extractor;
 mod forward;
