@@ -281,6 +281,8 @@ impl<A: Rejects, M> LeaderOnlyLayer<A, M> {
     /// | `noleader-leader` | the leader's id; what is not visible ASCII or a blank is percent-encoded, and so is `%` |
     /// | `noleader-leader-address` | its address, if it publishes one |
     ///
+    /// It says nothing to [`reject_with`](Self::reject_with), whose closure is given the leader.
+    ///
     /// ```
     /// use noleader::{LeaderHandle, LeaderOnlyLayer};
     ///

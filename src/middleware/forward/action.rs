@@ -47,6 +47,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// | no answer in time | 504 | 4 `DEADLINE_EXCEEDED` | `timeout` | maybe |
 ///
 /// A connection that breaks within the response body ends it with an error.
+///
+/// The path is that of the request as the layer sees it, as with [`Redirect`](crate::middleware::Redirect).
 #[derive(Clone)]
 pub struct Forward<C> {
     client: C,
