@@ -8,6 +8,7 @@ mod calls;
 mod cancel_on_loss;
 mod drain;
 mod extractor;
+mod forged_token;
 mod grpc;
 mod matching;
 mod min_remaining;
