@@ -12,6 +12,7 @@ mod cluster;
 mod domain;
 mod drain;
 mod election;
+mod fenced_store;
 mod node;
 mod partition;
 mod process;
