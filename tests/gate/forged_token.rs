@@ -130,3 +130,16 @@ async fn a_handler_that_passes_headers_on_sends_the_term_of_the_gate() {
         assert_eq!(body, expected, "{values:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn metadata_that_is_passed_on_sends_the_term_of_the_gate() {
+    let node = Node::leader().await;
+    let term = node.handle.term().unwrap();
+    for values in FORGED {
+        let mut outgoing = tonic::Request::new(());
+        forge(outgoing.metadata_mut().as_mut(), values);
+        term.fence(outgoing.metadata_mut().as_mut());
+        let token = fencing::token(outgoing.metadata().as_ref());
+        assert_eq!(token, Ok(term.token()), "{values:?}");
+    }
+}
