@@ -41,7 +41,7 @@
 //!
 //! # Code map
 //!
-//! Dependencies point one way: `middleware`, `worker` → `task` → `lease`, `store`, `clock`.
+//! Dependencies point one way: `middleware`, `worker`, `fencing` → `task` → `lease`, `store`, `clock`.
 //!
 //! | module | concern |
 //! |---|---|
@@ -51,6 +51,7 @@
 //! | `task` | the background task, and what it publishes: handle, term, status, gate |
 //! | `worker` | the work loop |
 //! | [`middleware`] | the tower layer |
+//! | [`fencing`] | the token in a header, and the storage that checks it |
 //! | `builder`, `config`, `error` | settings, their checks, and what is reported |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -58,6 +59,7 @@ mod builder;
 pub mod clock;
 mod config;
 mod error;
+pub mod fencing;
 pub mod lease;
 pub mod middleware;
 pub mod store;

@@ -36,7 +36,7 @@
 //!   it by [`Term::cancellation`](crate::Term::cancellation).
 //! - An admitted request goes on when its term ends, unless
 //!   [`cancel_on_loss`](LeaderOnlyLayer::cancel_on_loss) is set. A handler fences what it writes with
-//!   [`Term::token`](crate::Term::token).
+//!   [`Term::fence`](crate::Term::fence) or [`Term::token`](crate::Term::token).
 //! - An admitted HTTP request carries its [`Term`](crate::Term) in its extensions; one that the gate does
 //!   not apply to carries none.
 //! - The layer holds a [`LeaderHandle`](crate::LeaderHandle), so that the election goes on for as long as

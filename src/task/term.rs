@@ -8,7 +8,8 @@ use crate::clock::{Clock, Moment};
 /// One term of leadership. Clones are the same term.
 ///
 /// An admitted request carries it in its extensions, so that a handler can fence what it writes to another
-/// system with [`token`](Self::token). A term that is over never becomes current again.
+/// system, with [`fence`](Self::fence) or [`token`](Self::token). A term that is over never becomes current
+/// again.
 #[derive(Clone)]
 pub struct Term(Arc<State>);
 
@@ -20,7 +21,7 @@ struct State {
 }
 
 impl Term {
-    pub(super) fn new(token: u64, deadline: Moment, clock: Clock) -> Self {
+    pub(crate) fn new(token: u64, deadline: Moment, clock: Clock) -> Self {
         Self(Arc::new(State {
             token,
             deadline: Deadline::new(deadline),
@@ -32,8 +33,8 @@ impl Term {
     /// The fencing token: larger than those of all earlier terms of this election.
     ///
     /// A storage that remembers the largest token it has seen and refuses smaller ones is safe from a
-    /// leader that was paused in the middle of a write (Kleppmann, "How to do distributed locking",
-    /// 2016).
+    /// leader that was paused in the middle of a write: see [`fencing`](crate::fencing). Over HTTP and
+    /// gRPC, [`fence`](Self::fence) puts it into the request.
     #[must_use]
     pub fn token(&self) -> u64 {
         self.0.token

@@ -23,7 +23,7 @@ use crate::node::Node;
 
 /// Answers with the token of the term that came with the request, as generated code would.
 #[derive(Clone)]
-struct Tokens;
+pub(crate) struct Tokens;
 
 impl NamedService for Tokens {
     const NAME: &'static str = "test.Tokens";

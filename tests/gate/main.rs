@@ -10,6 +10,7 @@ mod documented;
 mod drain;
 mod extractor;
 mod forward;
+mod forged_token;
 mod grpc;
 mod matching;
 mod min_remaining;

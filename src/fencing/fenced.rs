@@ -1,0 +1,178 @@
+use thiserror::Error;
+
+/// Data that can be written with a fencing token only, and not with one that is smaller than one before.
+///
+/// For a storage of your own. It is not a lock: put it into one, so that the token is compared, remembered
+/// and written under in one go. [`write`](Self::write) lends the data only against a token, and for no
+/// longer than the lock is held, so that no other token can come between.
+///
+/// ```
+/// use noleader::fencing::{Fenced, StaleToken};
+/// use std::sync::{Mutex, PoisonError};
+///
+/// struct Store {
+///     orders: Mutex<Fenced<Vec<String>>>,
+/// }
+///
+/// impl Store {
+///     fn add(&self, token: u64, order: String) -> Result<(), StaleToken> {
+///         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+///         orders.write(token)?.push(order);
+///         Ok(())
+///     }
+/// }
+///
+/// let store = Store { orders: Mutex::default() };
+/// store.add(7, "apples".into())?; // the leader of term 7,
+/// store.add(9, "plums".into())?; // its successor,
+/// let late = store.add(7, "pears".into()); // and the first one again, late
+/// assert_eq!(late.unwrap_err().largest(), 9);
+/// # Ok::<(), StaleToken>(())
+/// ```
+///
+/// What is in memory alone forgets in a restart: save [`largest`](Self::largest) in the same transaction as
+/// the data, and go on with [`resume`](Self::resume).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fenced<T> {
+    data: T,
+    largest: u64,
+}
+
+impl<T> Fenced<T> {
+    /// Data that no term has written yet: any token is taken.
+    pub const fn new(data: T) -> Self {
+        Self::resume(data, 0)
+    }
+
+    /// Data that was saved, and the largest token that was seen until then.
+    pub const fn resume(data: T, largest: u64) -> Self {
+        Self { data, largest }
+    }
+
+    /// Lends the data for a write under `token`, and remembers the token if it is the largest.
+    ///
+    /// Use it as well for a read that a write of the same term builds on: it raises the fence against
+    /// earlier terms.
+    ///
+    /// # Errors
+    ///
+    /// [`StaleToken`], if a larger one was seen before. Then nothing has changed.
+    pub fn write(&mut self, token: u64) -> Result<&mut T, StaleToken> {
+        if token < self.largest {
+            return Err(StaleToken {
+                token,
+                largest: self.largest,
+            });
+        }
+        self.largest = token;
+        Ok(&mut self.data)
+    }
+
+    /// The data, for reading. The fence stays where it is.
+    #[must_use]
+    pub const fn read(&self) -> &T {
+        &self.data
+    }
+
+    /// The largest token that was seen; zero before the first, as no term has the token zero.
+    #[must_use]
+    pub const fn largest(&self) -> u64 {
+        self.largest
+    }
+}
+
+/// A write was refused: it came from a term that is over, and a later one has written since. Over HTTP, a
+/// 409.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[error("the fencing token {token} is too old: {largest} was seen before")]
+pub struct StaleToken {
+    token: u64,
+    largest: u64,
+}
+
+impl StaleToken {
+    /// The token of the write.
+    #[must_use]
+    pub const fn token(&self) -> u64 {
+        self.token
+    }
+
+    /// The largest token that was seen before it.
+    #[must_use]
+    pub const fn largest(&self) -> u64 {
+        self.largest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add(log: &mut Fenced<Vec<u64>>, token: u64) -> Result<(), StaleToken> {
+        log.write(token)?.push(token);
+        Ok(())
+    }
+
+    #[test]
+    fn larger_and_equal_tokens_write_and_smaller_ones_do_not() {
+        let mut log = Fenced::new(Vec::new());
+        for token in [3, 3, 7, 7, u64::MAX] {
+            add(&mut log, token).unwrap();
+            assert_eq!(log.largest(), token);
+        }
+        for token in [0, 3, u64::MAX - 1] {
+            let refused = add(&mut log, token).unwrap_err();
+            assert_eq!((refused.token(), refused.largest()), (token, u64::MAX));
+        }
+        assert_eq!(log.largest(), u64::MAX);
+        assert_eq!(log.read(), &[3, 3, 7, 7, u64::MAX]);
+    }
+
+    #[test]
+    fn a_refused_token_does_not_lower_the_fence() {
+        let mut log = Fenced::new(Vec::new());
+        add(&mut log, 7).unwrap();
+        add(&mut log, 5).unwrap_err();
+        add(&mut log, 6).unwrap_err();
+        assert_eq!(log, Fenced::resume(vec![7], 7));
+    }
+
+    #[test]
+    fn a_read_under_a_token_raises_the_fence_and_a_plain_one_does_not() {
+        let mut log = Fenced::new(Vec::new());
+        add(&mut log, 7).unwrap();
+        assert!(log.read().contains(&7));
+        add(&mut log, 7).unwrap();
+        assert!(log.write(9).unwrap().contains(&7));
+        add(&mut log, 7).unwrap_err();
+    }
+
+    #[test]
+    fn a_restart_that_saved_the_token_goes_on_refusing() {
+        let mut log = Fenced::resume(Vec::new(), 9);
+        assert_eq!(add(&mut log, 8).unwrap_err().largest(), 9);
+        add(&mut log, 9).unwrap();
+        add(&mut log, 10).unwrap();
+    }
+
+    /// Whatever the order in which writers come, no write stands after one with a larger token.
+    #[test]
+    fn writers_on_many_threads_leave_the_tokens_in_order() {
+        let log = std::sync::Mutex::new(Fenced::new(Vec::new()));
+        let start = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for writer in 1..=4 {
+                let (log, start) = (&log, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    for round in 0..500 {
+                        let _ = add(&mut log.lock().unwrap(), round * 4 + writer);
+                    }
+                });
+            }
+        });
+        let log = log.into_inner().unwrap();
+        assert!(log.read().is_sorted());
+        assert_eq!(log.read().last(), Some(&2000));
+    }
+}

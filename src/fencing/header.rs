@@ -1,0 +1,203 @@
+use http::{HeaderMap, HeaderName};
+use thiserror::Error;
+
+use crate::Term;
+
+/// The header, or gRPC metadata, in which a fencing token travels: a `u64` in plain decimal.
+pub const FENCING_TOKEN: HeaderName = HeaderName::from_static("noleader-fencing-token");
+
+impl Term {
+    /// Puts the fencing token into the headers of a request to another service, as
+    /// [`FENCING_TOKEN`](crate::fencing::FENCING_TOKEN).
+    ///
+    /// It replaces whatever stood there, so that a handler that passes its client's headers on cannot be
+    /// made to send a token of the client's choice. A term that is over writes its token all the same:
+    /// whether it is too old is for the receiver to say, see [`fencing`](crate::fencing).
+    ///
+    /// ```
+    /// # fn example(term: noleader::Term) -> Result<(), http::Error> {
+    /// let mut request = http::Request::put("http://storage/orders/1").body("a book")?;
+    /// term.fence(request.headers_mut());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// With tonic, the headers are the request's metadata:
+    ///
+    /// ```
+    /// # fn example(term: noleader::Term) {
+    /// let mut request = tonic::Request::new("a book");
+    /// term.fence(request.metadata_mut().as_mut());
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`HeaderMap::insert`], where the map is full: after some 24,000 other headers.
+    pub fn fence(&self, headers: &mut HeaderMap) {
+        headers.insert(FENCING_TOKEN, self.token().into());
+    }
+}
+
+/// Why a request has no fencing token that can be used. The client's mistake: over HTTP, a 400.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// There is none.
+    #[error("the request has no header `noleader-fencing-token`")]
+    Missing,
+    /// There is more than one, be they equal.
+    #[error("the request has more than one header `noleader-fencing-token`")]
+    Repeated,
+    /// It is not a `u64` as [`Term::fence`] writes it: digits alone, and no zero in front of others.
+    #[error("the header `noleader-fencing-token` is not a 64-bit number in plain decimal")]
+    Malformed,
+}
+
+/// Reads the fencing token out of the headers of a request: the storage's side of [`Term::fence`].
+///
+/// Nothing is mended: a request with two tokens, or with one that another reader may take for a different
+/// number, has none. With tonic: `fencing::token(request.metadata().as_ref())`.
+///
+/// ```
+/// use http::HeaderMap;
+/// use noleader::fencing::{self, FENCING_TOKEN, TokenError};
+///
+/// let mut headers = HeaderMap::new();
+/// assert_eq!(fencing::token(&headers), Err(TokenError::Missing));
+/// headers.insert(FENCING_TOKEN, "42".parse()?);
+/// assert_eq!(fencing::token(&headers), Ok(42));
+/// headers.insert(FENCING_TOKEN, "+42".parse()?);
+/// assert_eq!(fencing::token(&headers), Err(TokenError::Malformed));
+/// # Ok::<(), http::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`TokenError`], where there is no token, more than one, or something else.
+pub fn token(headers: &HeaderMap) -> Result<u64, TokenError> {
+    let mut values = headers.get_all(FENCING_TOKEN).iter();
+    let value = values.next().ok_or(TokenError::Missing)?;
+    if values.next().is_some() {
+        return Err(TokenError::Repeated);
+    }
+    plain_decimal(value.as_bytes()).ok_or(TokenError::Malformed)
+}
+
+/// One text for each number: `str::parse` alone would take a plus and zeros in front.
+fn plain_decimal(text: &[u8]) -> Option<u64> {
+    let is_plain = match text {
+        [b'0'] => true,
+        [b'0', ..] => false,
+        digits => digits.iter().all(u8::is_ascii_digit),
+    };
+    if !is_plain {
+        return None;
+    }
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(values: &[&[u8]]) -> HeaderMap {
+        let value = |bytes: &&[u8]| HeaderValue::from_bytes(bytes).unwrap();
+        let values = values.iter().map(value);
+        values.map(|value| (FENCING_TOKEN, value)).collect()
+    }
+
+    #[test]
+    fn every_u64_is_read() {
+        for expected in [0, 1, 9, 10, 42, u64::MAX - 1, u64::MAX] {
+            let text = expected.to_string();
+            assert_eq!(token(&headers(&[text.as_bytes()])), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn what_is_not_plain_decimal_is_refused() {
+        let texts: [&[u8]; 18] = [
+            b"",
+            b" ",
+            b"+1",
+            b"-1",
+            b"-0",
+            b" 1",
+            b"1 ",
+            b"1\t",
+            b"01",
+            b"00",
+            b"0x1",
+            b"1e3",
+            b"1.0",
+            b"1_000",
+            b"1,2",
+            b"18446744073709551616",
+            "\u{663}".as_bytes(),
+            b"\xff",
+        ];
+        for text in texts {
+            assert_eq!(
+                token(&headers(&[text])),
+                Err(TokenError::Malformed),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn none_and_several_are_told_apart() {
+        assert_eq!(token(&headers(&[])), Err(TokenError::Missing));
+        assert_eq!(token(&headers(&[b"1", b"2"])), Err(TokenError::Repeated));
+        assert_eq!(token(&headers(&[b"1", b"1"])), Err(TokenError::Repeated));
+        assert_eq!(token(&headers(&[b"x", b"1"])), Err(TokenError::Repeated));
+    }
+
+    #[cfg(feature = "test-util")]
+    mod of_a_term {
+        use std::time::Duration;
+
+        use super::*;
+        use crate::clock::FakeClock;
+
+        const SECOND: Duration = Duration::from_secs(1);
+
+        fn term(token: u64) -> (Term, FakeClock) {
+            let clock = FakeClock::new();
+            let term = Term::new(token, clock.now() + SECOND, clock.clone().into());
+            (term, clock)
+        }
+
+        #[test]
+        fn what_a_term_writes_is_read() {
+            for expected in [1, 42, u64::MAX] {
+                let mut written = HeaderMap::new();
+                term(expected).0.fence(&mut written);
+                assert_eq!(written, headers(&[expected.to_string().as_bytes()]));
+                assert_eq!(token(&written), Ok(expected));
+            }
+        }
+
+        #[test]
+        fn every_forged_value_is_replaced_and_nothing_else() {
+            let mut written = headers(&[b"18446744073709551615", b"7", b"\xff"]);
+            written.insert("accept", HeaderValue::from_static("*/*"));
+            term(8).0.fence(&mut written);
+            let mut expected = headers(&[b"8"]);
+            expected.insert("accept", HeaderValue::from_static("*/*"));
+            assert_eq!(written, expected);
+        }
+
+        #[test]
+        fn a_term_that_is_over_writes_its_token() {
+            let (term, clock) = term(7);
+            clock.advance(SECOND);
+            assert!(!term.is_current());
+            let mut written = HeaderMap::new();
+            term.fence(&mut written);
+            assert_eq!(token(&written), Ok(7));
+        }
+    }
+}
