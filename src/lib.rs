@@ -58,6 +58,7 @@ mod builder;
 pub mod clock;
 mod config;
 mod error;
+pub mod health;
 pub mod lease;
 pub mod middleware;
 pub mod store;
@@ -67,6 +68,7 @@ mod worker;
 pub use self::{
     builder::Builder,
     error::{ConfigError, NotLeader, Reason, ReleaseError, StartError, Stopped, TermLost},
+    health::{Health, Liveness},
     middleware::{LeaderOnly, LeaderOnlyLayer},
     store::Storage,
     task::{Admission, LeaderHandle, LeaderInfo, Status, Term},
