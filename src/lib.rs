@@ -5,6 +5,7 @@
 //! - [`LeaderOnlyLayer`] is a tower layer that lets requests through while it does, for axum, tonic and any
 //!   other service.
 //! - [`Leader`] runs a closure while this node leads.
+//! - [`LeaderHandle::health`] and [`LeaderHandle::liveness`] are endpoints for load balancers and supervisors.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,13 +36,13 @@
 //! | feature | adds |
 //! |---|---|
 //! | `axum` | [`Term`] as an extractor |
-//! | `tonic` | `NamedService` for [`LeaderOnly`], so that a guarded service can be added to a server |
+//! | `tonic` | `NamedService` for [`LeaderOnly`], so that a guarded service can be added to a server; the standard gRPC health service |
 //! | `metrics` | gauges and counters, named `noleader_*`, through the `metrics` facade |
 //! | `test-util` | a fake clock and a store in memory, for tests of your own |
 //!
 //! # Code map
 //!
-//! Dependencies point one way: `middleware`, `worker` → `task` → `lease`, `store`, `clock`.
+//! Dependencies point one way: `middleware`, `health`, `worker` → `task` → `lease`, `store`, `clock`.
 //!
 //! | module | concern |
 //! |---|---|
@@ -51,6 +52,7 @@
 //! | `task` | the background task, and what it publishes: handle, term, status, gate |
 //! | `worker` | the work loop |
 //! | [`middleware`] | the tower layer |
+//! | [`health`] | endpoints for load balancers and supervisors |
 //! | `builder`, `config`, `error` | settings, their checks, and what is reported |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -78,3 +80,7 @@ pub use self::{
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/health.md")]
+struct HealthPage;

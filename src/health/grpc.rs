@@ -57,14 +57,14 @@ impl LeaderHandle {
     ///
     /// Add it outside of a [`LeaderOnlyLayer`](crate::LeaderOnlyLayer): behind it, only the leader would
     /// answer.
-    pub fn grpc_health<I>(&self, services: I) -> HealthServer<GrpcHealth>
-    where
-        I: IntoIterator,
-        I::Item: Into<String>,
-    {
+    #[must_use]
+    pub fn grpc_health<'a>(
+        &self,
+        services: impl IntoIterator<Item = &'a str>,
+    ) -> HealthServer<GrpcHealth> {
         HealthServer::new(GrpcHealth {
             shared: self.shared().clone(),
-            services: services.into_iter().map(Into::into).collect(),
+            services: services.into_iter().map(str::to_owned).collect(),
         })
     }
 }
