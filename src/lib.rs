@@ -5,6 +5,7 @@
 //! - [`LeaderOnlyLayer`] is a tower layer that lets requests through while it does, for axum, tonic and any
 //!   other service.
 //! - [`Leader`] runs a closure while this node leads.
+//! - [`LeaderHandle::health`] and [`LeaderHandle::liveness`] are endpoints for load balancers and supervisors.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,13 +36,14 @@
 //! | feature | adds |
 //! |---|---|
 //! | `axum` | [`Term`] as an extractor |
-//! | `tonic` | `NamedService` for [`LeaderOnly`], so that a guarded service can be added to a server |
+//! | `tonic` | `NamedService` for [`LeaderOnly`], so that a guarded service can be added to a server; the standard gRPC health service |
 //! | `metrics` | gauges and counters, named `noleader_*`, through the `metrics` facade |
 //! | `test-util` | a fake clock and a store in memory, for tests of your own |
 //!
 //! # Code map
 //!
-//! Dependencies point one way: `middleware`, `worker`, `fencing` → `task` → `lease`, `store`, `clock`.
+//! Dependencies point one way: `middleware`, `health`, `worker`, `fencing` → `task` → `lease`, `store`,
+//! `clock`.
 //!
 //! | module | concern |
 //! |---|---|
@@ -52,6 +54,7 @@
 //! | `worker` | the work loop |
 //! | [`middleware`] | the tower layer |
 //! | [`fencing`] | the token in a header, and the storage that checks it |
+//! | [`health`] | endpoints for load balancers and supervisors |
 //! | `builder`, `config`, `error` | settings, their checks, and what is reported |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -60,6 +63,7 @@ pub mod clock;
 mod config;
 mod error;
 pub mod fencing;
+pub mod health;
 pub mod lease;
 pub mod middleware;
 pub mod store;
@@ -69,6 +73,7 @@ mod worker;
 pub use self::{
     builder::Builder,
     error::{ConfigError, NotLeader, Reason, ReleaseError, StartError, Stopped, TermLost},
+    health::{Health, Liveness},
     middleware::{LeaderOnly, LeaderOnlyLayer},
     store::Storage,
     task::{Admission, LeaderHandle, LeaderInfo, Status, Term},
@@ -78,3 +83,7 @@ pub use self::{
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/health.md")]
+struct HealthPage;

@@ -16,6 +16,7 @@ use super::{
     watcher::Watcher,
 };
 use crate::{
+    clock::Moment,
     lease::{Action, Ended, Input, Machine, Notice, Outcome, Role, Settled},
     store::{LeaseStore, WriteError},
 };
@@ -67,7 +68,7 @@ impl<S: LeaseStore> Driver<S> {
     }
 
     async fn next_input(&mut self) -> Input {
-        let wake = self.machine.poll_timeout();
+        let wake = self.wake();
         let clock = self.shared.clock.clone();
         tokio::select! {
             command = self.commands.recv(), if !self.abandoned => match command {
@@ -94,8 +95,17 @@ impl<S: LeaseStore> Driver<S> {
                 self.drain = None;
                 Input::Drained { token }
             }
-            () = maybe(wake.map(|wake| clock.sleep_until(wake))) => Input::Tick,
+            () = clock.sleep_until(wake) => Input::Tick,
         }
+    }
+
+    /// When to go round again, whatever happens: once in a lease, so that a task that is alive can be told
+    /// from one that is stuck. The machine may have nothing to do for longer, as the follower of a leader
+    /// with a longer lease.
+    fn wake(&self) -> Moment {
+        let latest = self.shared.pulse.last_beat() + self.shared.lease;
+        let due = self.machine.poll_timeout();
+        due.map_or(latest, |due| due.min(latest))
     }
 
     fn answered(&mut self, answer: Answer) -> Input {
@@ -114,7 +124,9 @@ impl<S: LeaseStore> Driver<S> {
                 input = self.perform(action).or(input);
             }
         }
-        self.publish();
+        let now = self.shared.clock.now();
+        self.shared.pulse.beat(now);
+        self.publish(now);
     }
 
     fn perform(&mut self, action: Action) -> Option<Input> {
@@ -134,6 +146,8 @@ impl<S: LeaseStore> Driver<S> {
             Action::Begin { token, deadline } => {
                 let term = Term::new(token, deadline, self.shared.clock.clone());
                 self.shared.token.store(token, Ordering::Relaxed);
+                self.shared.held.store(Some(Arc::new(term.clone())));
+                self.shared.pulse.confirm(self.shared.clock.now());
                 self.journal.began(token);
                 self.term = Some(term);
             }
@@ -148,6 +162,7 @@ impl<S: LeaseStore> Driver<S> {
             }
             Action::Extend { deadline } => {
                 let term = self.term.as_ref()?;
+                self.shared.pulse.confirm(self.shared.clock.now());
                 self.journal.renewed();
                 if !self.shared.gate.extend(term, deadline) {
                     // Somebody looked after the old deadline, and saw the term's end.
@@ -206,8 +221,7 @@ impl<S: LeaseStore> Driver<S> {
         }
     }
 
-    fn publish(&self) {
-        let now = self.shared.clock.now();
+    fn publish(&self, now: Moment) {
         self.shared.publish(match self.machine.role() {
             Role::Following => Status::Follower {
                 leader: self.machine.holder(now).map(LeaderInfo::from),

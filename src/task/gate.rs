@@ -69,9 +69,15 @@ impl Gate {
 
     /// The term under which the gate is open at this instant. Wait-free.
     pub(crate) fn term(&self) -> Option<Term> {
+        self.lease().map(|(term, _)| term)
+    }
+
+    /// The same, with how much of the lease is left.
+    pub(crate) fn lease(&self) -> Option<(Term, Duration)> {
         let opening = self.open.load();
         let opening = opening.as_ref()?;
-        self.left(opening).map(|_| opening.term.clone())
+        let left = self.left(opening)?;
+        Some((opening.term.clone(), left))
     }
 
     /// Whoever asked [`is_open`](Self::is_open) may have found the gate shut before this term was renewed:

@@ -50,6 +50,11 @@ impl LeaderHandle {
         Self(Arc::new(Inner { shared, commands }))
     }
 
+    /// What the handle reads, for those who look on and take no part: it keeps no election going.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
+    }
+
     /// Whether this node leads, at this instant.
     ///
     /// Exact even if the process was paused, or the background task is starved: the deadline is compared

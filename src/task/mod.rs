@@ -2,6 +2,7 @@
 //!
 //! - `driver`: one `select!` loop around the protocol in [`lease`](crate::lease).
 //! - `gate`, `term`, `deadline`: what a request is checked against; `shared`: everything that is published.
+//! - `pulse`: when the task last came round.
 //! - `handle`: what a service holds.
 //! - `watcher`: the watch that is never given up; `warm_up`: what runs before the gate opens.
 //! - `journal`, `meter`: log lines and metrics.
@@ -12,6 +13,7 @@ mod gate;
 mod handle;
 mod journal;
 mod meter;
+mod pulse;
 mod shared;
 mod status;
 mod term;
@@ -23,10 +25,11 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::{mpsc, watch};
 use tracing::Instrument;
 
-use self::{deadline::Deadline, driver::Driver, journal::Journal, watcher::Watcher};
+use self::{deadline::Deadline, driver::Driver, journal::Journal, pulse::Pulse, watcher::Watcher};
 pub use self::{
     gate::Admission,
     handle::LeaderHandle,
@@ -77,6 +80,8 @@ fn candidate<S: LeaseStore>(
         lease: timing.lease,
         renew_every: timing.renew_every,
         token: AtomicU64::new(0),
+        held: ArcSwapOption::empty(),
+        pulse: Pulse::new(clock.now()),
         ended: OnceLock::new(),
     });
     let store = Arc::new(store);

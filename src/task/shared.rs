@@ -6,9 +6,10 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 
-use super::{Gate, LeaderInfo, Status};
+use super::{Gate, LeaderInfo, Status, Term, pulse::Pulse};
 use crate::{clock::Clock, lease::Settled};
 
 /// What the background task publishes and every clone of the handle reads.
@@ -25,6 +26,9 @@ pub(crate) struct Shared {
     pub(crate) renew_every: Duration,
     /// The token of the last term that this node held.
     pub(super) token: AtomicU64,
+    /// That term, which may be over.
+    pub(super) held: ArcSwapOption<Term>,
+    pub(crate) pulse: Pulse,
     /// How the election ended, once it has.
     pub(super) ended: OnceLock<Settled>,
 }
@@ -40,6 +44,19 @@ impl Shared {
             *old = status;
             changed
         });
+    }
+
+    /// The term under which this node holds the lease at this instant, and how much of it is left. The gate
+    /// may be shut: before it opens, and while admitted requests finish.
+    pub(crate) fn held(&self) -> Option<(Term, Duration)> {
+        let term = self.held.load_full()?;
+        let left = term.left()?;
+        Some((Term::clone(&term), left))
+    }
+
+    /// Whether the background task has ended, or is about to.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.get().is_some()
     }
 
     pub(crate) fn own_info(&self) -> LeaderInfo {

@@ -1,0 +1,81 @@
+use std::{future::pending, sync::Arc, time::Duration};
+
+use futures_core::Stream;
+use futures_util::stream;
+use tokio::sync::watch;
+use tonic::Status as GrpcStatus;
+use tonic_health::pb::{HealthCheckResponse, health_check_response::ServingStatus};
+
+use super::grpc::{response, serving};
+use crate::{Status, task::Shared};
+
+/// One client's watch of the health service.
+#[derive(Debug)]
+pub(super) struct Watching {
+    shared: Arc<Shared>,
+    changes: watch::Receiver<Status>,
+    /// Whether the client has asked for a service that there is.
+    known: bool,
+    told: Option<ServingStatus>,
+}
+
+impl Watching {
+    pub(super) fn new(shared: Arc<Shared>, known: bool) -> Self {
+        Self {
+            changes: shared.status.subscribe(),
+            shared,
+            known,
+            told: None,
+        }
+    }
+
+    pub(super) fn into_stream(
+        self,
+    ) -> impl Stream<Item = Result<HealthCheckResponse, GrpcStatus>> + Send {
+        stream::unfold(self, |mut watching| async move {
+            let status = watching.next().await?;
+            Some((Ok(response(status)), watching))
+        })
+    }
+
+    /// The next status that differs from the last one. None once the election has stopped, after which no
+    /// other can come.
+    async fn next(&mut self) -> Option<ServingStatus> {
+        loop {
+            let stopped = *self.changes.borrow_and_update() == Status::Stopped;
+            let left = self.shared.gate.lease().map(|(_, left)| left);
+            let status = self.status(left.is_some());
+            if self.told.replace(status) != Some(status) {
+                return Some(status);
+            }
+            if stopped {
+                return None;
+            }
+            self.change(left).await;
+        }
+    }
+
+    fn status(&self, leads: bool) -> ServingStatus {
+        match self.known {
+            true => serving(leads),
+            false => ServingStatus::ServiceUnknown,
+        }
+    }
+
+    /// Waits until the status may be another: the task has published one, or the lease has run out under
+    /// a task that is stuck.
+    async fn change(&mut self, left: Option<Duration>) {
+        let clock = &self.shared.clock;
+        let run_out = async {
+            match left {
+                Some(left) => clock.sleep_until(clock.now() + left).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            // Cannot fail: `shared` holds a sender.
+            _ = self.changes.changed() => {}
+            () = run_out => {}
+        }
+    }
+}

@@ -1,0 +1,76 @@
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use crate::clock::Moment;
+
+const NEVER: u64 = 0;
+
+/// When the background task last did what a health check asks for, on the clock that the gate reads.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    progress: AtomicU64,
+    confirmed: AtomicU64,
+}
+
+impl Pulse {
+    /// A task that is about to start: the time until its first step counts as well.
+    pub(super) fn new(now: Moment) -> Self {
+        Self {
+            progress: AtomicU64::new(now.as_nanos()),
+            confirmed: AtomicU64::new(NEVER),
+        }
+    }
+
+    /// The task has come round.
+    pub(super) fn beat(&self, now: Moment) {
+        self.progress.store(now.as_nanos(), Ordering::Relaxed);
+    }
+
+    /// The store has acknowledged that this node holds the lease.
+    pub(super) fn confirm(&self, now: Moment) {
+        self.confirmed.store(now.as_nanos(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn last_beat(&self) -> Moment {
+        Moment::from_nanos(self.progress.load(Ordering::Relaxed))
+    }
+
+    /// The time from the last acknowledged write of the lease to `now`, or none if there was none.
+    pub(crate) fn since_confirmed(&self, now: Moment) -> Option<Duration> {
+        match self.confirmed.load(Ordering::Relaxed) {
+            NEVER => None,
+            nanos => Some(now.saturating_since(Moment::from_nanos(nanos))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T: Moment = Moment::from_nanos(7_000_000_000);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_task_that_has_not_come_round_yet_counts_from_its_start() {
+        let pulse = Pulse::new(T);
+        assert_eq!(pulse.last_beat(), T);
+        pulse.beat(T + SECOND);
+        assert_eq!(pulse.last_beat(), T + SECOND);
+    }
+
+    #[test]
+    fn a_lease_that_was_never_held_is_told_from_one_held_long_ago() {
+        let pulse = Pulse::new(T);
+        assert_eq!(pulse.since_confirmed(T + SECOND), None);
+        pulse.confirm(T);
+        assert_eq!(pulse.since_confirmed(T + SECOND), Some(SECOND));
+        // Confirmed by another thread after `now` was read.
+        assert_eq!(
+            pulse.since_confirmed(Moment::from_nanos(1)),
+            Some(Duration::ZERO)
+        );
+    }
+}

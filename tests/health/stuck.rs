@@ -1,0 +1,139 @@
+//! A background task whose thread is blocked in the middle of a step.
+
+use std::{
+    sync::{Arc, Condvar, Mutex},
+    time::Duration,
+};
+
+use http::Request;
+use noleader::{
+    LeaderHandle, Status,
+    clock::FakeClock,
+    lease::Observation,
+    store::{LeaseStore, Memory, StoreError, Watch, WriteError},
+};
+use tokio::sync::watch;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+use tower::ServiceExt;
+
+use crate::node::{LEASE, soon};
+
+/// A store in memory whose writes block their thread while the test says so.
+#[derive(Clone, Default)]
+struct Blocking {
+    memory: Memory,
+    shut: Arc<(Mutex<bool>, Condvar)>,
+    /// Whether a write is blocked.
+    blocked: watch::Sender<bool>,
+}
+
+impl Blocking {
+    fn shut(&self, shut: bool) {
+        *self.shut.0.lock().unwrap() = shut;
+        self.shut.1.notify_all();
+    }
+
+    fn pass(&self) {
+        let (shut, opened) = &*self.shut;
+        let guard = shut.lock().unwrap();
+        self.blocked.send_replace(*guard);
+        drop(opened.wait_while(guard, |shut| *shut).unwrap());
+        self.blocked.send_replace(false);
+    }
+}
+
+impl LeaseStore for Blocking {
+    async fn prepare(&self, lease: Duration) -> Result<(), StoreError> {
+        self.memory.prepare(lease).await
+    }
+
+    async fn read(&self) -> Result<Observation, StoreError> {
+        self.memory.read().await
+    }
+
+    async fn write(&self, expected: u64, value: Vec<u8>) -> Result<u64, WriteError> {
+        self.pass();
+        self.memory.write(expected, value).await
+    }
+
+    async fn watch(&self) -> Result<Watch, StoreError> {
+        self.memory.watch().await
+    }
+}
+
+/// A leader whose task is blocked in a renewal.
+struct Stuck {
+    handle: LeaderHandle,
+    clock: FakeClock,
+    store: Blocking,
+}
+
+impl Stuck {
+    async fn start() -> Self {
+        let (store, clock) = (Blocking::default(), FakeClock::new());
+        let handle = LeaderHandle::builder("bucket", "key")
+            .lease(LEASE)
+            .trust_absent_key(true)
+            .campaign_delay(Duration::ZERO)
+            .clock(clock.clone())
+            .start_with(store.clone())
+            .await
+            .unwrap();
+        soon(handle.elected()).await.unwrap();
+        store.shut(true);
+        let mut blocked = store.blocked.subscribe();
+        clock.advance(LEASE / 2);
+        soon(blocked.wait_for(|blocked| *blocked)).await.unwrap();
+        drop(blocked);
+        Self {
+            handle,
+            clock,
+            store,
+        }
+    }
+
+    async fn codes(&self) -> (u16, u16) {
+        let (health, liveness) = (self.handle.health(), self.handle.liveness());
+        let health = health.oneshot(Request::new(())).await.unwrap();
+        let liveness = liveness.oneshot(Request::new(())).await.unwrap();
+        (health.status().as_u16(), liveness.status().as_u16())
+    }
+}
+
+/// So that a test that fails ends.
+impl Drop for Stuck {
+    fn drop(&mut self) {
+        self.store.shut(false);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_blocked_task_is_found_out_and_forgiven() {
+    let node = Stuck::start().await;
+    let term = node.handle.term().unwrap();
+    assert_eq!(node.codes().await, (200, 200));
+    node.clock.advance(LEASE);
+    assert_eq!(node.codes().await, (503, 200));
+    node.clock.advance(LEASE);
+    assert_eq!(node.codes().await, (503, 503));
+    node.store.shut(false);
+    let next = soon(node.handle.elected()).await.unwrap();
+    assert!(next.token() > term.token());
+    assert_eq!(node.codes().await, (200, 200));
+}
+
+/// The gate shuts by itself, and so the watch must tell of it by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_sees_the_lease_run_out_under_a_blocked_task() {
+    let node = Stuck::start().await;
+    let mut client = HealthClient::new(node.handle.grpc_health([]));
+    let watch = client.watch(HealthCheckRequest::default()).await.unwrap();
+    let mut watch = watch.into_inner();
+    let mut next = async || soon(watch.message()).await.unwrap().unwrap().status();
+    assert_eq!(next().await, ServingStatus::Serving);
+    node.clock.advance(LEASE);
+    assert_eq!(next().await, ServingStatus::NotServing);
+    assert_eq!(*node.handle.status().borrow(), Status::Leader);
+}
