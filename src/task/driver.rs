@@ -103,7 +103,7 @@ impl<S: LeaseStore> Driver<S> {
     /// from one that is stuck. The machine may have nothing to do for longer, as the follower of a leader
     /// with a longer lease.
     fn wake(&self) -> Moment {
-        let latest = self.shared.pulse.last_beat() + self.shared.lease;
+        let latest = self.shared.clock.now() + self.shared.lease;
         let due = self.machine.poll_timeout();
         due.map_or(latest, |due| due.min(latest))
     }
