@@ -6,7 +6,10 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{
-    BoxError, ForwardBody, ForwardFuture, call::Call, future::Otherwise, hop::prepare_request,
+    BoxError, ForwardBody, ForwardFuture,
+    call::Call,
+    future::Otherwise,
+    hop::{is_transfer_encoded, prepare_request},
 };
 use crate::{
     Admission, LeaderHandle, NotLeader,
@@ -84,7 +87,7 @@ impl<C> Forward<C> {
 
     /// Where the leader serves the request, if it can be sent there.
     fn uri<B>(&self, request: &Request<B>, not_leader: &NotLeader) -> Option<Uri> {
-        if request.method() == Method::CONNECT {
+        if request.method() == Method::CONNECT || is_transfer_encoded(request.headers()) {
             return None;
         }
         Uri::try_from(self.target.of(request, not_leader)?).ok()
@@ -151,12 +154,13 @@ where
     }
 
     fn refuse(&self, mut request: Request<ReqBody>, not_leader: NotLeader) -> Self::Future {
+        // Before a client's `connection` line may take the content type away.
+        let form = Form::of(&request);
         let uri = self.uri(&request, &not_leader);
         if uri.and_then(|uri| send_to(uri, &mut request)).is_none() {
             let rejection = self.otherwise.answer(&request, &not_leader);
             return ForwardFuture::here(ResponseFuture::refused(rejection));
         }
-        let form = Form::of(&request);
         let call = Call::new(self.client.clone(), request, self.time_limit.of(form));
         let otherwise = Otherwise {
             form,
