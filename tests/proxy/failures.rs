@@ -111,13 +111,31 @@ impl Failure {
     }
 }
 
-#[tokio::test]
-async fn nobody_listens() {
-    // Bound, so that nobody else takes the port.
+/// A port that is bound, so that nobody else takes it.
+fn nobody() -> (TcpSocket, String) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("http://{}", socket.local_addr().unwrap());
+    (socket, url)
+}
+
+#[tokio::test]
+async fn nobody_listens() {
+    let (_port, url) = nobody();
     UNREACHABLE.is_answered(&url, Duration::MAX).await;
+}
+
+/// What is not passed on counts all the same for how the request is answered here.
+#[tokio::test]
+async fn a_client_that_lists_its_content_type() {
+    let (_port, url) = nobody();
+    let (_follower, server) = follower(&url, Proto::H1, Duration::MAX).await;
+    let request = Request::post(&server.url)
+        .header("connection", "content-type")
+        .header("content-type", "application/grpc");
+    let request = request.body(Body::from("order")).unwrap();
+    let answer = soon(client(Proto::H1).request(request)).await.unwrap();
+    UNREACHABLE.in_grpc(answer).await;
 }
 
 /// Gives each connection to `serve`.

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use axum::body::Body;
-use http::{Request, Response};
+use http::{HeaderName, Request, Response};
 use http_body_util::BodyExt;
 use noleader::Term;
 use tower::service_fn;
@@ -90,7 +90,7 @@ async fn what_a_client_says_of_the_term_is_not_believed() {
             let answer = post(front, url, &FORGED).await;
             assert_eq!(answer.status(), 200, "{front:?} {back:?}");
             assert_eq!(*answer.body(), token);
-            let mut names = answer.headers().keys().map(|name| name.as_str());
+            let mut names = answer.headers().keys().map(HeaderName::as_str);
             assert!(!names.any(|name| name.starts_with("noleader")));
         }
     }

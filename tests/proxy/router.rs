@@ -5,7 +5,7 @@ use std::{convert::Infallible, future::ready};
 use axum::body::Body;
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use noleader::{LeaderOnlyLayer, Status};
+use noleader::{Builder, LeaderOnlyLayer, Status};
 use tower::{Layer, service_fn};
 
 use crate::{
@@ -39,7 +39,7 @@ impl Cluster {
             (node, server)
         };
         let (a, b) = (candidate("a").await, candidate("b").await);
-        let observer = Node::join("o", &store, &clock, |builder| builder.observe()).await;
+        let observer = Node::join("o", &store, &clock, Builder::observe).await;
         settle().await;
         assert!(a.0.handle.is_leader());
         Self { a, b, observer }
@@ -102,8 +102,8 @@ async fn forwards_to_whoever_leads() {
 async fn redirects_to_whoever_leads() {
     for (front, _) in PATHS {
         let cluster = Cluster::start().await;
-        let here = service_fn(|_: Request<Body>| async {
-            Ok::<Response<Body>, Infallible>(unreachable!("an observer does not lead"))
+        let here = service_fn(|_: Request<Body>| {
+            ready(Ok::<_, Infallible>(Response::new(Body::from("here"))))
         });
         let layer = LeaderOnlyLayer::new(cluster.observer.handle.clone()).redirect();
         let router = Server::start(listen().0, layer.layer(here));

@@ -30,8 +30,11 @@ use crate::node::{Node, settle};
 /// Small, so that what fills up in a row of connections is soon full.
 const SOCKET_BUFFER: u32 = 64 * 1024;
 
-/// More than the followers take over HTTP/1.1, as the docs of `Forward` have it.
+/// As the docs of `Forward` have it: more than a server takes over HTTP/1.1.
 const HEADER_LIMIT: u32 = 512 * 1024;
+/// And: small beside the connection's.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 5 * 1024 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proto {
@@ -59,6 +62,8 @@ where
     connector.set_recv_buffer_size(Some(SOCKET_BUFFER as usize));
     Client::builder(TokioExecutor::new())
         .http2_only(proto == Proto::H2)
+        .http2_initial_stream_window_size(STREAM_WINDOW)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW)
         .build(connector)
 }
 

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, future::ready};
 
 use axum::body::Body;
-use http::{Method, Request, Response};
+use http::{HeaderName, Method, Request, Response};
 use http_body_util::BodyExt;
 use tower::service_fn;
 
@@ -114,7 +114,7 @@ async fn what_concerns_the_connection_to_the_leader_stays_there() {
         )
         .await;
         let headers = answer.headers();
-        let mut names: Vec<_> = headers.keys().map(|name| name.as_str()).collect();
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         let expected = ["content-length", "date", "set-cookie", "x-kept"];
         assert_eq!(names, expected, "{front:?}");

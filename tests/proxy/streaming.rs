@@ -12,7 +12,7 @@ use std::{
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{future, stream};
 use http::{Request, Response};
 use http_body_util::{BodyExt, channel::Channel};
 use tokio::{sync::Notify, time::sleep};
@@ -123,5 +123,32 @@ async fn a_client_that_does_not_read_makes_the_leader_wait() {
         let taken = soon(until_still(&taken)).await;
         assert!(taken < BOUND, "{taken} {front:?} {back:?}");
         assert_eq!(soon(length(answer.into_body())).await, CHUNK * CHUNKS);
+    }
+}
+
+#[tokio::test]
+async fn clients_that_do_not_read_are_not_in_the_way_of_others() {
+    for (front, back) in PATHS {
+        let taken = Arc::<AtomicUsize>::default();
+        let app = {
+            let taken = taken.clone();
+            service_fn(move |request: Request<Body>| {
+                let body = match request.uri().path() {
+                    "/large" => counted(&taken),
+                    _ => Body::from("small"),
+                };
+                ready(Ok::<_, Infallible>(Response::new(body)))
+            })
+        };
+        let pair = Pair::start(back, app).await;
+        let get = |path| {
+            let request = Request::get(pair.url(path)).body(Body::empty()).unwrap();
+            soon(client(front).request(request))
+        };
+        let unread = future::try_join_all([(); 8].map(|()| get("/large"))).await;
+        soon(until_still(&taken)).await;
+        let small = soon(get("/small").await.unwrap().into_body().collect()).await;
+        assert_eq!(small.unwrap().to_bytes(), "small", "{front:?} {back:?}");
+        drop(unread);
     }
 }
