@@ -68,8 +68,8 @@ impl<A: Undecided, M> LeaderOnlyLayer<A, M> {
     ///
     /// The client is any tower service for the same requests, such as the one of hyper-util, and is cloned
     /// for each request. It has to call the host that the request's URI names, which tonic's `Channel` does
-    /// not: for gRPC take hyper-util's client with `http2_only`. Limits on connecting, pooling and keeping
-    /// alive are its own settings.
+    /// not: for gRPC take hyper-util's client with `http2_only`, and see [`Forward`] for what to set. Limits
+    /// on connecting, pooling and keeping alive are its own settings.
     ///
     /// The error of the response body becomes a `Box<dyn Error + Send + Sync>`, into which the service's
     /// has to convert. A forwarded request has to be polled in a tokio runtime with its timer enabled.

@@ -1,4 +1,4 @@
-use std::{fmt::Write, sync::Arc};
+use std::{fmt::Write, iter, sync::Arc};
 
 use http::{Request, Uri};
 
@@ -39,14 +39,17 @@ impl Target {
 
 /// The path and query of `uri`, below `base`.
 fn join(base: &Uri, uri: &Uri) -> Option<String> {
-    let below = uri.path_and_query()?.as_str();
-    if !below.starts_with('/') {
+    let below = uri.path_and_query()?;
+    if !below.path().starts_with('/') {
         return None;
     }
     let (scheme, authority) = (base.scheme_str()?, base.authority()?);
-    let path = base.path().trim_end_matches('/');
+    let path = base.path().trim_end_matches('/').bytes();
+    let path = path.chain(below.path().bytes());
+    let query = below.query().into_iter();
+    let query = query.flat_map(|query| iter::once(b'?').chain(query.bytes()));
     let mut joined = format!("{scheme}://{authority}");
-    for byte in path.bytes().chain(below.bytes()) {
+    for byte in path.chain(query) {
         if byte.is_ascii_graphic() {
             joined.push(char::from(byte));
         } else {
@@ -74,6 +77,8 @@ mod tests {
             ("https://h/base/", "/a?b", "https://h/base/a?b"),
             ("http://h/base?x=y", "/a?b", "http://h/base/a?b"),
             ("http://h", "http://other:2/a?b", "http://h/a?b"),
+            ("http://h", "http://other?c=d", "http://h/?c=d"),
+            ("http://h", "/a?", "http://h/a?"),
             ("http://h", "//evil.example/a", "http://h//evil.example/a"),
             ("http://[::1]:1", "/%0d%0ax:y", "http://[::1]:1/%0d%0ax:y"),
         ] {

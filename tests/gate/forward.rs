@@ -1,5 +1,7 @@
 //! What a follower sends on to the leader, what comes back, and what it answers itself.
 
+#![allow(clippy::disallowed_methods, reason = "the time limit is tokio's")]
+
 use std::{
     convert::Infallible,
     error::Error,

@@ -6,7 +6,10 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{
-    BoxError, ForwardBody, ForwardFuture, call::Call, future::Otherwise, hop::prepare_request,
+    BoxError, ForwardBody, ForwardFuture,
+    call::Call,
+    future::Otherwise,
+    hop::{is_transfer_encoded, prepare_request},
 };
 use crate::{
     Admission, LeaderHandle, NotLeader,
@@ -25,30 +28,48 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// What the leader gets is the request with its method, path, query, headers, body and trailers, with these
 /// changes:
 /// - scheme, host and port are those of the address that the leader publishes, in the URI and in `host`; its
-///   base path, if it has one, comes before the path;
+///   base path, if it has one, comes before the path. Dot segments are kept, so that a base path does not
+///   keep clients below it;
 /// - what concerns one connection is dropped: `connection` and what it lists, `keep-alive`, `te` (but for
 ///   `trailers`), `transfer-encoding`, `upgrade`, `http2-settings`, `proxy-connection`, `proxy-authorization`
-///   and `proxy-authenticate`. The same goes for the response;
+///   and `proxy-authenticate`. The same goes for the response and its trailers;
 /// - `content-length` is dropped where it is not that of the body; split `cookie` lines are joined;
 /// - `noleader-forwarded` is added. A request that has it is not sent on, nor redirected, by any node: where
 ///   the node that it reaches does not lead, it is rejected. So a request takes one hop at the most. It says
 ///   nothing to a gate that is open, so that a client gains nothing by it.
 ///
+/// Nothing tells the leader who the client is, or which host it asked for: a layer around this one may add
+/// `x-forwarded-for` and the like. Over HTTP/1.1 hyper sends those trailers that a `trailer` line names.
+///
 /// Neither body is buffered. When the client goes away, the call of the leader is given up.
 ///
 /// A request is rejected as [`Reject`] does it where [`redirect`](crate::LeaderOnlyLayer::redirect) rejects,
-/// save that gRPC is forwarded, over a client that speaks HTTP/2. `CONNECT` is not, nor is a change of
-/// protocol such as to WebSocket. If the leader does not answer:
+/// save that gRPC is forwarded, over a client that speaks HTTP/2. So is one whose method is `CONNECT`, and one
+/// whose body has a transfer coding besides `chunked`. A wish for another protocol, such as WebSocket, is
+/// dropped with `upgrade`. If the leader does not answer:
 ///
 /// | | HTTP | gRPC | `noleader-reason` | was the request executed? |
 /// |---|---|---|---|---|
-/// | no connection | 502 | 14 `UNAVAILABLE` | `unreachable` | no; it may be repeated |
-/// | the connection broke | 502 | 10 `ABORTED` | `lost` | maybe |
+/// | connection refused, or no route | 502 | 14 `UNAVAILABLE` | `unreachable` | no; it may be repeated |
+/// | any other error | 502 | 10 `ABORTED` | `lost` | maybe |
 /// | no answer in time | 504 | 4 `DEADLINE_EXCEEDED` | `timeout` | maybe |
 ///
-/// A connection that breaks within the response body ends it with an error.
+/// The first row is true of a client that does not repeat requests by itself. A connection that breaks within
+/// the response body ends it with an error.
 ///
 /// The path is that of the request as the layer sees it, as with [`Redirect`](crate::middleware::Redirect).
+///
+/// # Over HTTP/2
+///
+/// A client of HTTP/1.1 has a connection to the leader for each request. One of HTTP/2, which gRPC needs,
+/// sends all of them over one, so that who asks can be in the way of others:
+/// - By not reading answers. Each may fill its stream's window out of the connection's, and with hyper's
+///   (2 and 5 MiB) a few such clients stop everybody. Give the client a small
+///   `http2_initial_stream_window_size` and a large `http2_initial_connection_window_size`, and so the
+///   leader's server, for handlers that do not read.
+/// - By headers larger than `max_header_list_size` of the leader's server, 16 KiB with hyper and tonic, which
+///   may end the connection. Let it be more than the followers' servers accept: hyper's some 400 KiB over
+///   HTTP/1.1.
 #[derive(Clone)]
 pub struct Forward<C> {
     client: C,
@@ -86,7 +107,7 @@ impl<C> Forward<C> {
 
     /// Where the leader serves the request, if it can be sent there.
     fn uri<B>(&self, request: &Request<B>, not_leader: &NotLeader) -> Option<Uri> {
-        if request.method() == Method::CONNECT {
+        if request.method() == Method::CONNECT || is_transfer_encoded(request.headers()) {
             return None;
         }
         Uri::try_from(self.target.of(request, not_leader)?).ok()
@@ -153,12 +174,13 @@ where
     }
 
     fn refuse(&self, mut request: Request<ReqBody>, not_leader: NotLeader) -> Self::Future {
+        // Before a client's `connection` line may take the content type away.
+        let form = Form::of(&request);
         let uri = self.uri(&request, &not_leader);
         if uri.and_then(|uri| send_to(uri, &mut request)).is_none() {
             let rejection = self.otherwise.answer(&request, &not_leader);
             return ForwardFuture::here(ResponseFuture::refused(rejection));
         }
-        let form = Form::of(&request);
         let call = Call::new(self.client.clone(), request, self.time_limit.of(form));
         let otherwise = Otherwise {
             form,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::BoxError;
+use super::{BoxError, hop::prepare_response};
 use crate::middleware::ResponseBody;
 
 pin_project! {
@@ -51,6 +51,14 @@ impl<B, R> ForwardBody<B, R> {
     }
 }
 
+/// Trailers are headers: a server that is given those of another connection may break off for it.
+fn passed_on<D>(mut frame: Frame<D>) -> Frame<D> {
+    if let Some(trailers) = frame.trailers_mut() {
+        prepare_response(trailers);
+    }
+    frame
+}
+
 impl<B, R> Body for ForwardBody<B, R>
 where
     B: Body,
@@ -70,9 +78,10 @@ where
             KindProj::Here { body } => body
                 .poll_frame(cx)
                 .map(|frame| frame.map(|frame| frame.map_err(Into::into))),
-            KindProj::Leader { body } => body
-                .poll_frame(cx)
-                .map(|frame| frame.map(|frame| frame.map_err(Into::into))),
+            KindProj::Leader { body } => body.poll_frame(cx).map(|frame| match frame? {
+                Ok(frame) => Some(Ok(passed_on(frame))),
+                Err(error) => Some(Err(error.into())),
+            }),
         }
     }
 

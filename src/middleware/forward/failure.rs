@@ -2,6 +2,7 @@ use std::{
     error::Error,
     fmt,
     io::{self, ErrorKind},
+    iter::successors,
 };
 
 use super::BoxError;
@@ -52,24 +53,39 @@ impl fmt::Display for Failure {
 /// Whether there was no connection to send the request on. Only what can have no other reason counts: a
 /// client says in many ways that it failed, and a request that was executed must not be said not to be.
 fn is_refused(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return matches!(
+    let mut refused = false;
+    for error in successors(Some(error), |&error| cause(error)) {
+        // Of a connection that was there. Its host may have become unreachable since.
+        if error.is::<hyper::Error>() {
+            return false;
+        }
+        let error = error.downcast_ref::<io::Error>();
+        refused |= error.is_some_and(|error| {
+            matches!(
                 error.kind(),
                 ErrorKind::ConnectionRefused
                     | ErrorKind::HostUnreachable
                     | ErrorKind::NetworkUnreachable
                     | ErrorKind::AddrNotAvailable
-            );
-        }
-        next = error.source();
+            )
+        });
     }
-    false
+    refused
+}
+
+fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    // The `source` of an IO error is that of the error in it, which it leaves out.
+    match error.downcast_ref().and_then(io::Error::get_ref) {
+        Some(inside) => Some(inside),
+        None => error.source(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use hyper::client::conn::http1;
+    use hyper_util::rt::TokioIo;
+
     use super::*;
 
     #[derive(Debug)]
@@ -96,6 +112,29 @@ mod tests {
     fn a_refused_connection_has_carried_no_request() {
         for kind in [ErrorKind::ConnectionRefused, ErrorKind::HostUnreachable] {
             assert!(matches!(failure(kind), Failure::Unreachable(_)), "{kind:?}");
+        }
+    }
+
+    /// Of a connection that ends with `kind`, as TCP's may once its retransmissions have led to nothing, long
+    /// after a request was received.
+    async fn broken(kind: ErrorKind) -> hyper::Error {
+        let stream = tokio_test::io::Builder::new()
+            .read_error(kind.into())
+            .build();
+        let stream = TokioIo::new(stream);
+        let (_client, connection) = http1::handshake::<_, String>(stream).await.unwrap();
+        connection.await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_host_that_vanished_may_have_executed() {
+        for kind in [ErrorKind::HostUnreachable, ErrorKind::ConnectionRefused] {
+            let in_another = Wrapped(broken(kind).await.into());
+            let in_an_io_error = io::Error::other(broken(kind).await);
+            for error in [in_another.into(), in_an_io_error.into()] {
+                let failure = Failure::of_call(error);
+                assert!(matches!(failure, Failure::Broken(_)), "{failure:?}");
+            }
         }
     }
 

@@ -28,6 +28,15 @@ pub(in crate::middleware) fn is_marked(headers: &HeaderMap) -> bool {
     headers.contains_key(FORWARDED)
 }
 
+/// Whether the body is encoded by more than its chunks, which servers undo. Without the header that says so
+/// nobody could decode it.
+pub(in crate::middleware) fn is_transfer_encoded(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(TRANSFER_ENCODING).into_iter();
+    values
+        .flat_map(list)
+        .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"chunked"))
+}
+
 /// Makes the headers of a request that came in here those of one that goes to `authority`.
 pub(in crate::middleware) fn prepare_request(
     headers: &mut HeaderMap,
@@ -218,6 +227,23 @@ mod tests {
         // Also where the encoding is listed, and so removed first.
         let listed = [both[0], both[1], ("connection", "transfer-encoding")];
         assert_eq!(lines(&prepared(&listed, None)), ADDED);
+    }
+
+    #[test]
+    fn a_transfer_encoding_is_one_beyond_chunks() {
+        let is_encoded =
+            |value: &str| is_transfer_encoded(&headers(&[("transfer-encoding", value)]));
+        assert!(
+            ["gzip, chunked", "chunked,gzip", "identity"]
+                .into_iter()
+                .all(is_encoded)
+        );
+        assert!(
+            !["chunked", "Chunked", ", chunked"]
+                .into_iter()
+                .any(is_encoded)
+        );
+        assert!(!is_transfer_encoded(&headers(&[])));
     }
 
     #[test]

@@ -1,0 +1,189 @@
+//! What a follower answers in the place of a leader that does not.
+
+use std::{
+    convert::Infallible,
+    future::{Future, ready},
+    time::Duration,
+};
+
+use axum::body::Body;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use noleader::LeaderOnlyLayer;
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpSocket, TcpStream},
+    task::JoinSet,
+};
+use tower::{Layer, service_fn};
+
+use crate::{
+    node::{Node, soon},
+    servers::{PATHS, Proto, Server, client, listen},
+    wire::Wire,
+};
+
+pub(crate) struct Failure {
+    status: u16,
+    grpc_status: &'static str,
+    reason: &'static str,
+    may_be_repeated: bool,
+}
+
+const UNREACHABLE: Failure = Failure {
+    status: 502,
+    grpc_status: "14",
+    reason: "unreachable",
+    may_be_repeated: true,
+};
+pub(crate) const LOST: Failure = Failure {
+    status: 502,
+    grpc_status: "10",
+    reason: "lost",
+    may_be_repeated: false,
+};
+const TIMEOUT: Failure = Failure {
+    status: 504,
+    grpc_status: "4",
+    reason: "timeout",
+    may_be_repeated: false,
+};
+
+/// The server of a follower of a leader at `url`, which may take `time_limit`.
+async fn follower(url: &str, back: Proto, time_limit: Duration) -> (Node, Server) {
+    let follower = Node::follower_of(Some(url)).await;
+    let layer = LeaderOnlyLayer::new(follower.handle.clone())
+        .forward(client(back))
+        .forward_timeout(time_limit);
+    let here = service_fn(|_: Request<Body>| {
+        ready(Ok::<_, Infallible>(Response::new(Body::from("here"))))
+    });
+    let server = Server::start(listen().0, layer.layer(here));
+    (follower, server)
+}
+
+pub(crate) async fn post(front: Proto, url: &str, content_type: &str) -> Response<Incoming> {
+    let request = Request::post(url).header("content-type", content_type);
+    let request = request.body(Body::from("order")).unwrap();
+    soon(client(front).request(request)).await.unwrap()
+}
+
+async fn text(answer: Response<Incoming>) -> String {
+    let text = soon(answer.into_body().collect()).await.unwrap().to_bytes();
+    String::from_utf8(text.to_vec()).unwrap()
+}
+
+impl Failure {
+    /// Asks a follower of the leader at `url`.
+    async fn is_answered(&self, url: &str, time_limit: Duration) {
+        for (front, back) in PATHS {
+            let (_follower, server) = follower(url, back, time_limit).await;
+            self.in_http(post(front, &server.url, "text/plain").await)
+                .await;
+            self.in_grpc(post(front, &server.url, "application/grpc").await)
+                .await;
+        }
+    }
+
+    pub(crate) async fn in_http(&self, answer: Response<Incoming>) {
+        assert_eq!(answer.status(), self.status);
+        let headers = answer.headers();
+        assert_eq!(headers["noleader-reason"], self.reason);
+        assert_eq!(headers.contains_key("retry-after"), self.may_be_repeated);
+        let text = text(answer).await;
+        let says = if self.may_be_repeated {
+            "was not"
+        } else {
+            "may have been"
+        };
+        assert!(text.ends_with(&format!("{says} executed\n")), "{text}");
+    }
+
+    async fn in_grpc(&self, answer: Response<Incoming>) {
+        assert_eq!(answer.status(), 200);
+        let headers = answer.headers();
+        assert_eq!(headers["grpc-status"], self.grpc_status);
+        assert_eq!(headers["noleader-reason"], self.reason);
+        let pushback = headers.contains_key("grpc-retry-pushback-ms");
+        assert_eq!(pushback, self.may_be_repeated);
+        assert_eq!(text(answer).await, "");
+    }
+}
+
+/// A port that is bound, so that nobody else takes it.
+fn nobody() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", socket.local_addr().unwrap());
+    (socket, url)
+}
+
+#[tokio::test]
+async fn nobody_listens() {
+    let (_port, url) = nobody();
+    UNREACHABLE.is_answered(&url, Duration::MAX).await;
+}
+
+/// What is not passed on counts all the same for how the request is answered here.
+#[tokio::test]
+async fn a_client_that_lists_its_content_type() {
+    let (_port, url) = nobody();
+    let (_follower, server) = follower(&url, Proto::H1, Duration::MAX).await;
+    let request = Request::post(&server.url)
+        .header("connection", "content-type")
+        .header("content-type", "application/grpc");
+    let request = request.body(Body::from("order")).unwrap();
+    let answer = soon(client(Proto::H1).request(request)).await.unwrap();
+    UNREACHABLE.in_grpc(answer).await;
+}
+
+/// Gives each connection to `serve`.
+pub(crate) fn raw<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> (JoinSet<()>, String)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (listener, url) = listen();
+    let mut server = JoinSet::new();
+    server.spawn(async move {
+        let mut connections = JoinSet::new();
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            connections.spawn(serve(stream));
+        }
+    });
+    (server, url)
+}
+
+#[tokio::test]
+async fn the_leader_closes_at_once() {
+    let (_server, url) = raw(|stream| async { drop(stream) });
+    LOST.is_answered(&url, Duration::MAX).await;
+}
+
+#[tokio::test]
+async fn the_leader_reads_and_closes() {
+    let (_server, url) = raw(|mut stream| async move {
+        let _ = stream.read(&mut [0; 1024]).await;
+    });
+    LOST.is_answered(&url, Duration::MAX).await;
+}
+
+#[tokio::test]
+async fn the_leader_answers_in_no_protocol() {
+    let (_server, url) = raw(|stream| async {
+        let mut wire = Wire::new(stream);
+        wire.send("neither one nor the other\r\n\r\n").await;
+        wire.finish().await;
+        wire.rest().await;
+    });
+    LOST.is_answered(&url, Duration::MAX).await;
+}
+
+#[tokio::test]
+async fn the_leader_does_not_answer() {
+    let (_server, url) = raw(|mut stream| async move {
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    });
+    TIMEOUT.is_answered(&url, Duration::from_millis(100)).await;
+}

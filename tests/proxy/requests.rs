@@ -1,0 +1,138 @@
+//! Where a request goes, and what is left of its headers.
+
+use crate::{
+    exchange::{Case, Exchange},
+    node::soon,
+    servers::{Pair, Proto},
+    wire::Wire,
+};
+
+#[tokio::test]
+async fn the_path_is_kept_and_the_host_is_not_believed() {
+    macro_rules! to {
+        ($target:literal) => {
+            concat!("PUT ", $target, " HTTP/1.1\r\nhost: evil\r\n\r\n")
+        };
+    }
+    #[rustfmt::skip]
+    let cases: [Case<'_>; 18] = [
+        (to!("/a?b=c&d"), &[200, 200], Some("PUT /base/a?b=c&d HTTP/1.1")),
+        (to!("http://evil/a"), &[200, 200], Some("PUT /base/a HTTP/1.1")),
+        (to!("http://evil/"), &[200, 200], Some("PUT /base/ HTTP/1.1")),
+        (to!("http://evil"), &[200, 200], Some("PUT /base/ HTTP/1.1")),
+        (to!("http://evil?b=c"), &[200, 200], Some("PUT /base/?b=c HTTP/1.1")),
+        (to!("http://user:secret@evil:1/a?b#c"), &[200, 200], Some("PUT /base/a?b HTTP/1.1")),
+        (to!("//evil.example/a"), &[200, 200], Some("PUT /base//evil.example/a HTTP/1.1")),
+        (to!("/http://evil/a"), &[200, 200], Some("PUT /base/http://evil/a HTTP/1.1")),
+        (to!("/../a/./b/..;/%2e%2e/%2F"), &[200, 200], Some("PUT /base/../a/./b/..;/%2e%2e/%2F HTTP/1.1")),
+        (to!("/a%0d%0ax:%20y%00"), &[200, 200], Some("PUT /base/a%0d%0ax:%20y%00 HTTP/1.1")),
+        (to!("/\u{fc}"), &[200, 200], Some("PUT /base/%C3%BC HTTP/1.1")),
+        (to!("/a b"), &[400], None),
+        (to!("/a\tb"), &[400], None),
+        (to!("/a\\b"), &[200, 200], Some("PUT /base/a\\b HTTP/1.1")),
+        (to!("?a"), &[400], None),
+        (to!("evil/a"), &[400], None),
+        (to!("evil"), &[503, 200], None),
+        (to!("*"), &[503, 200], None),
+    ];
+    Exchange::all(&cases).await;
+}
+
+#[tokio::test]
+async fn what_is_too_long_is_refused() {
+    let put = |length| format!("PUT /{} HTTP/1.1\r\nhost: h\r\n\r\n", "a".repeat(length));
+    let fits = format!("PUT /base/{} HTTP/1.1", "a".repeat(65_000));
+    #[rustfmt::skip]
+    let cases: [Case<'_>; 3] = [
+        (&put(65_000), &[200, 200], Some(&fits)),
+        // With the leader's address before it, it is no URI any more.
+        (&put(65_530), &[503, 200], None),
+        (&put(66_000), &[414], None),
+    ];
+    Exchange::all(&cases).await;
+}
+
+#[tokio::test]
+async fn methods() {
+    #[rustfmt::skip]
+    let cases: [Case<'_>; 7] = [
+        ("POST /a HTTP/1.1\r\nhost: h\r\n\r\n", &[200, 200], Some("POST /base/a HTTP/1.1")),
+        ("POST /a HTTP/1.1\r\nhost: h\r\ncontent-length: 0\r\n\r\n", &[200, 200],
+         Some("POST /base/a HTTP/1.1 [content-length: 0]")),
+        ("GET /a HTTP/1.1\r\nhost: h\r\ncontent-length: 1\r\n\r\nb", &[200, 200],
+         Some("GET /base/a HTTP/1.1 [content-length: 1] b")),
+        ("ODD /a HTTP/1.1\r\nhost: h\r\n\r\n", &[200, 200], Some("ODD /base/a HTTP/1.1")),
+        ("OPTIONS * HTTP/1.1\r\nhost: h\r\n\r\n", &[503, 200], None),
+        ("CONNECT evil:80 HTTP/1.1\r\nhost: h\r\n\r\n", &[503, 200], None),
+        ("POST /a HTTP/1.0\r\ncontent-length: 1\r\n\r\nb", &[200],
+         Some("POST /base/a HTTP/1.1 [content-length: 1] b")),
+    ];
+    Exchange::all(&cases).await;
+}
+
+#[tokio::test]
+async fn what_concerns_the_connection_of_the_client_stays_there() {
+    macro_rules! with {
+        ($headers:literal) => {
+            concat!("GET /a HTTP/1.1\r\nhost: h\r\n", $headers, "\r\n")
+        };
+    }
+    const PLAIN: Option<&str> = Some("GET /base/a HTTP/1.1");
+    #[rustfmt::skip]
+    let cases: [Case<'_>; 10] = [
+        (with!("connection: x-secret\r\nx-secret: 1\r\nx-secret: 2\r\nx-kept: 3\r\n"), &[200, 200],
+         Some("GET /base/a HTTP/1.1 [x-kept: 3]")),
+        (with!("connection: close, X-Secret\r\nconnection: x-other\r\nx-secret: 1\r\nx-other: 2\r\n"), &[200], PLAIN),
+        (with!("connection: host, content-length, noleader-forwarded, transfer-encoding\r\n"), &[200, 200], PLAIN),
+        (with!("host: evil\r\n"), &[200, 200], PLAIN),
+        (with!("te: gzip\r\n"), &[200, 200], PLAIN),
+        (with!("te: gzip, trailers\r\nconnection: te\r\n"), &[200, 200], Some("GET /base/a HTTP/1.1 [te: trailers]")),
+        (with!("connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"), &[200, 200],
+         Some("GET /base/a HTTP/1.1 [sec-websocket-version: 13]")),
+        (with!("connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n"), &[200, 200], PLAIN),
+        (with!("keep-alive: 5\r\nproxy-connection: close\r\nproxy-authorization: Basic eDp5\r\n"), &[200, 200], PLAIN),
+        (with!("x: \u{fc}\r\n"), &[200, 200], Some("GET /base/a HTTP/1.1 [x: \u{fc}]")),
+    ];
+    Exchange::all(&cases).await;
+
+    let listed = "POST /a HTTP/1.1\r\nhost: h\r\nconnection: host, content-length\r\n\
+                  content-length: 5\r\n\r\nhello";
+    let seen = "POST /base/a HTTP/1.1 [content-length: 5] hello";
+    Exchange::all(&[(listed, &[200, 200], Some(seen))]).await;
+}
+
+/// Trailers do not become headers, and those that a server could take for headers are dropped.
+#[tokio::test]
+async fn trailers_that_change_the_message() {
+    let request = "POST /a HTTP/1.1\r\nhost: h\r\n\
+                   trailer: x-sum, content-length, host, transfer-encoding\r\n\
+                   transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\
+                   x-sum: 7\r\ncontent-length: 9\r\nhost: evil\r\ntransfer-encoding: gzip\r\n\
+                   x-unnamed: 1\r\n\r\n";
+    let seen = "POST /base/a HTTP/1.1 [trailer: x-sum, content-length, host, transfer-encoding] \
+                [transfer-encoding: chunked] hello {x-sum: 7}";
+    Exchange::all(&[(request, &[200, 200], Some(seen))]).await;
+}
+
+#[tokio::test]
+async fn a_client_that_waits_to_be_told_to_go_on() {
+    for back in [Proto::H1, Proto::H2] {
+        let app = tower::service_fn(|request: http::Request<axum::body::Body>| {
+            let body = request.into_body();
+            std::future::ready(Ok::<_, std::convert::Infallible>(http::Response::new(body)))
+        });
+        let pair = Pair::start(back, app).await;
+        let mut wire = Wire::connect(&pair.at_follower.url).await;
+        wire.send("POST /a HTTP/1.1\r\nhost: h\r\ncontent-length: 5\r\n")
+            .await;
+        wire.send("expect: 100-continue\r\n\r\n").await;
+        assert_eq!(soon(wire.response()).await.unwrap().status(), 100);
+        wire.send("hello").await;
+        let answer = soon(wire.response()).await.unwrap();
+        assert_eq!((answer.status(), &*answer.body), (200, "hello"));
+    }
+    let request =
+        "POST /a HTTP/1.1\r\nhost: h\r\ncontent-length: 5\r\nexpect: 100-continue\r\n\r\nhello";
+    let seen = "POST /base/a HTTP/1.1 [content-length: 5] [expect: 100-continue] hello";
+    Exchange::all(&[(request, &[100, 200, 200], Some(seen))]).await;
+}
