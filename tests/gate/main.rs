@@ -11,6 +11,7 @@ mod extractor;
 mod grpc;
 mod matching;
 mod min_remaining;
+#[path = "../support/node.rs"]
 mod node;
 mod readiness;
 mod redirect;
