@@ -6,8 +6,9 @@ use super::entrance::Entrance;
 use crate::{Admission, LeaderHandle, NotLeader};
 
 /// What is done with a request while the gate is shut. Implemented by [`Reject`](super::Reject),
-/// [`RejectWith`](super::RejectWith), [`Redirect`](super::Redirect), [`Fail`](super::Fail),
-/// [`WaitUpTo`](super::WaitUpTo) and [`CancelOnLoss`](super::CancelOnLoss), and by nothing else.
+/// [`RejectWith`](super::RejectWith), [`Redirect`](super::Redirect), [`Forward`](super::Forward),
+/// [`Fail`](super::Fail), [`WaitUpTo`](super::WaitUpTo) and [`CancelOnLoss`](super::CancelOnLoss), and by
+/// nothing else.
 pub trait FollowerAction<S, Req>: sealed::Sealed
 where
     S: Service<Req>,

@@ -6,6 +6,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER},
 };
 
+use super::forward::Failure;
 use crate::{NotLeader, TermLost};
 
 const REASON: HeaderName = HeaderName::from_static("noleader-reason");
@@ -19,6 +20,26 @@ const UNAVAILABLE: HeaderValue = HeaderValue::from_static("14");
 /// gRPC's `ABORTED`: the request may have been executed, and whether to repeat it is for the application to
 /// decide.
 const ABORTED: HeaderValue = HeaderValue::from_static("10");
+/// gRPC's `DEADLINE_EXCEEDED`, which says as little of whether the request was executed.
+const DEADLINE_EXCEEDED: HeaderValue = HeaderValue::from_static("4");
+
+/// How an answer is called in the two protocols.
+struct Code {
+    http: StatusCode,
+    grpc: HeaderValue,
+}
+
+impl Code {
+    const UNAVAILABLE: Self = Self::new(StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE);
+    const LOST: Self = Self::new(StatusCode::SERVICE_UNAVAILABLE, ABORTED);
+    const UNREACHABLE: Self = Self::new(StatusCode::BAD_GATEWAY, UNAVAILABLE);
+    const BROKEN: Self = Self::new(StatusCode::BAD_GATEWAY, ABORTED);
+    const TOO_SLOW: Self = Self::new(StatusCode::GATEWAY_TIMEOUT, DEADLINE_EXCEEDED);
+
+    const fn new(http: StatusCode, grpc: HeaderValue) -> Self {
+        Self { http, grpc }
+    }
+}
 
 /// How a request wants to be answered.
 #[derive(Clone, Copy, Debug)]
@@ -64,14 +85,24 @@ pub struct Rejection(Response<Bytes>);
 impl Rejection {
     pub(super) fn new<B>(request: &Request<B>, not_leader: &NotLeader) -> Self {
         let form = Form::of(request);
-        let mut response = answer(form, &not_leader.to_string(), UNAVAILABLE);
-        let headers = response.headers_mut();
-        let wait = not_leader.retry_after();
-        match form {
-            Form::Text | Form::Head => headers.insert(RETRY_AFTER, seconds(wait).into()),
-            Form::Grpc => headers.insert(GRPC_RETRY_PUSHBACK_MS, millis(wait).into()),
+        let code = Code::UNAVAILABLE;
+        let mut response = answer(form, &not_leader.to_string(), code, reason(not_leader));
+        insert_wait(response.headers_mut(), form, not_leader.retry_after());
+        Self(response)
+    }
+
+    /// To a request that was sent on to the leader, whose answer did not come.
+    pub(super) fn failed(form: Form, failure: &Failure, not_leader: &NotLeader) -> Self {
+        let (code, reason) = match failure {
+            Failure::Unreachable(_) => (Code::UNREACHABLE, "unreachable"),
+            Failure::Broken(_) => (Code::BROKEN, "lost"),
+            Failure::TooSlow => (Code::TOO_SLOW, "timeout"),
         };
-        headers.insert(REASON, reason(not_leader));
+        let reason = HeaderValue::from_static(reason);
+        let mut response = answer(form, &failure.to_string(), code, reason);
+        if let Failure::Unreachable(_) = failure {
+            insert_wait(response.headers_mut(), form, not_leader.retry_after());
+        }
         Self(response)
     }
 
@@ -96,15 +127,21 @@ impl Rejection {
     }
 }
 
+/// When to try again: for a request that may be repeated.
+fn insert_wait(headers: &mut HeaderMap, form: Form, wait: Duration) {
+    match form {
+        Form::Text | Form::Head => headers.insert(RETRY_AFTER, seconds(wait).into()),
+        Form::Grpc => headers.insert(GRPC_RETRY_PUSHBACK_MS, millis(wait).into()),
+    };
+}
+
 fn reason(not_leader: &NotLeader) -> HeaderValue {
     HeaderValue::from_static(not_leader.reason().as_str())
 }
 
 /// The answer to a request that was cut off before its response began.
 pub(super) fn lost(form: Form) -> Response<Bytes> {
-    let mut response = answer(form, &TermLost.to_string(), ABORTED);
-    response.headers_mut().insert(REASON, LOST);
-    response
+    answer(form, &TermLost.to_string(), Code::LOST, LOST)
 }
 
 /// The end of a gRPC response that had begun.
@@ -115,15 +152,16 @@ pub(super) fn lost_trailers() -> HeaderMap {
     trailers
 }
 
-fn answer(form: Form, message: &str, grpc_status: HeaderValue) -> Response<Bytes> {
+fn answer(form: Form, message: &str, code: Code, reason: HeaderValue) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
+    response.headers_mut().insert(REASON, reason);
     if matches!(form, Form::Grpc) {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-        insert_status(headers, grpc_status, message);
+        insert_status(headers, code.grpc, message);
         return response;
     }
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    *response.status_mut() = code.http;
     let text = format!("{message}\n");
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, NO_STORE);

@@ -1,4 +1,9 @@
-use super::{CancelOnLoss, Fail, Redirect, Reject, RejectWith, WaitUpTo, action::sealed::Sealed};
+use std::time::Duration;
+
+use super::{
+    CancelOnLoss, Fail, Forward, Forwards, Redirect, Reject, RejectWith, WaitUpTo,
+    action::sealed::Sealed,
+};
 
 /// An action that rejects for want of another choice: [`Reject`], by itself or in [`WaitUpTo`] and
 /// [`CancelOnLoss`]. What is chosen instead takes its place, so that the settings of a layer can be given in
@@ -41,6 +46,7 @@ pub trait Immediate: Sealed {}
 impl Immediate for Reject {}
 impl<F> Immediate for RejectWith<F> {}
 impl Immediate for Redirect {}
+impl<C> Immediate for Forward<C> {}
 impl Immediate for Fail {}
 impl<A> Immediate for CancelOnLoss<A> {}
 
@@ -78,6 +84,14 @@ impl Cancellable for Redirect {
     }
 }
 
+impl<C> Cancellable for Forward<C> {
+    type OnLoss = CancelOnLoss<Self>;
+
+    fn on_loss(self) -> CancelOnLoss<Self> {
+        CancelOnLoss(self)
+    }
+}
+
 /// What waits is what was not admitted yet, so that the wait stays outside.
 impl<A: Cancellable> Cancellable for WaitUpTo<A> {
     type OnLoss = WaitUpTo<A::OnLoss>;
@@ -87,8 +101,30 @@ impl<A: Cancellable> Cancellable for WaitUpTo<A> {
     }
 }
 
+impl<A: Forwards> Forwards for WaitUpTo<A> {
+    fn set_time_limit(&mut self, time_limit: Duration) {
+        self.action_mut().set_time_limit(time_limit);
+    }
+}
+
+impl<A: Forwards> Forwards for CancelOnLoss<A> {
+    fn set_time_limit(&mut self, time_limit: Duration) {
+        self.0.set_time_limit(time_limit);
+    }
+}
+
 /// What makes no sense does not compile.
 ///
+/// ```compile_fail,E0599
+/// # fn example(layer: noleader::LeaderOnlyLayer) {
+/// layer.redirect().forward_timeout(std::time::Duration::MAX);
+/// # }
+/// ```
+/// ```compile_fail,E0599
+/// # fn example(layer: noleader::LeaderOnlyLayer) {
+/// layer.redirect().forward(());
+/// # }
+/// ```
 /// ```compile_fail,E0599
 /// # fn example(layer: noleader::LeaderOnlyLayer) {
 /// layer.redirect().fail();

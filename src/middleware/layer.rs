@@ -4,8 +4,8 @@ use http::{Request, Response};
 use tower_layer::Layer;
 
 use super::{
-    Cancellable, EveryRequest, Fail, Immediate, LeaderOnly, NotReady, Redirect, Reject, RejectWith,
-    Rejects, Undecided, WaitUpTo, When, WritesOnly, entrance::Entrance,
+    Cancellable, EveryRequest, Fail, Forward, Forwards, Immediate, LeaderOnly, NotReady, Redirect,
+    Reject, RejectWith, Rejects, Undecided, WaitUpTo, When, WritesOnly, entrance::Entrance,
 };
 use crate::{LeaderHandle, NotLeader};
 
@@ -61,6 +61,33 @@ impl<A: Undecided, M> LeaderOnlyLayer<A, M> {
     /// ```
     pub fn redirect(self) -> LeaderOnlyLayer<A::Decided<Redirect>, M> {
         self.acting(|reject, entrance| Redirect::new(entrance.handle(), reject))
+    }
+
+    /// Sends requests on to the leader, to the address that it publishes, and its answers back. Where that is
+    /// not possible a request is rejected. See [`Forward`].
+    ///
+    /// The client is any tower service for the same requests, such as the one of hyper-util, and is cloned
+    /// for each request. It has to call the host that the request's URI names, which tonic's `Channel` does
+    /// not: for gRPC take hyper-util's client with `http2_only`. Limits on connecting, pooling and keeping
+    /// alive are its own settings.
+    ///
+    /// The error of the response body becomes a `Box<dyn Error + Send + Sync>`, into which the service's
+    /// has to convert. A forwarded request has to be polled in a tokio runtime with its timer enabled.
+    ///
+    /// ```
+    /// use axum::{Router, body::Body, routing::post};
+    /// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// use noleader::{LeaderHandle, LeaderOnlyLayer};
+    ///
+    /// # fn example(leader: LeaderHandle) -> Router {
+    /// let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
+    /// Router::new()
+    ///     .route("/orders", post(|| async { "created" }))
+    ///     .layer(LeaderOnlyLayer::new(leader).forward(client))
+    /// # }
+    /// ```
+    pub fn forward<C>(self, client: C) -> LeaderOnlyLayer<A::Decided<Forward<C>>, M> {
+        self.acting(|reject, entrance| Forward::new(client, entrance.handle(), reject))
     }
 
     /// Answers with what `answer` makes of the request and of why it was not admitted.
@@ -220,6 +247,31 @@ impl<A, M> LeaderOnlyLayer<A, M> {
     }
 }
 
+impl<A: Forwards, M> LeaderOnlyLayer<A, M> {
+    /// How long the leader may take until its response begins, from the moment that the request is
+    /// forwarded. By default 30 s; for gRPC, whose clients send deadlines of their own, without a limit.
+    ///
+    /// The request body is sent within that time, so that long uploads need more. The response body is not
+    /// limited. A request that takes longer is answered 504, and may have been executed.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use axum::body::Body;
+    /// # use hyper_util::client::legacy::{Client, connect::HttpConnector};
+    /// use noleader::{LeaderHandle, LeaderOnlyLayer};
+    ///
+    /// # fn example(leader: LeaderHandle, client: Client<HttpConnector, Body>) {
+    /// let layer = LeaderOnlyLayer::new(leader)
+    ///     .forward(client)
+    ///     .forward_timeout(Duration::from_secs(5));
+    /// # }
+    /// ```
+    pub fn forward_timeout(mut self, time_limit: Duration) -> Self {
+        self.action.set_time_limit(time_limit);
+        self
+    }
+}
+
 impl<A: Rejects, M> LeaderOnlyLayer<A, M> {
     /// Whether rejections name the leader, where it is known. Off by default, as who leads and at which
     /// address is seldom the client's business.
@@ -228,6 +280,8 @@ impl<A: Rejects, M> LeaderOnlyLayer<A, M> {
     /// |---|---|
     /// | `noleader-leader` | the leader's id; what is not visible ASCII or a blank is percent-encoded, and so is `%` |
     /// | `noleader-leader-address` | its address, if it publishes one |
+    ///
+    /// It says nothing to [`reject_with`](Self::reject_with), whose closure is given the leader.
     ///
     /// ```
     /// use noleader::{LeaderHandle, LeaderOnlyLayer};

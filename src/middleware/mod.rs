@@ -24,7 +24,7 @@
 //! ```
 //!
 //! A [`LeaderOnlyLayer<A, M>`](LeaderOnlyLayer) has two parts: what is done with a request while the gate
-//! is shut ([`Reject`], [`RejectWith`], [`Redirect`] or [`Fail`], at once or after [`WaitUpTo`]), and which
+//! is shut ([`Reject`], [`RejectWith`], [`Redirect`], [`Forward`] or [`Fail`], at once or after [`WaitUpTo`]), and which
 //! requests the gate applies to ([`EveryRequest`], [`WritesOnly`], [`When`], [`NotReady`]).
 //!
 //! # What is promised
@@ -48,8 +48,9 @@
 //! - `entrance`: the gate, and how much of the lease has to be left.
 //! - `matcher`: which requests are gated; `wait`: a readiness that waits for the gate.
 //! - `action`: what is done with a request while the gate is shut; `reject`, `reject_with`, `redirect`,
-//!   `fail`: one each; `wait_up_to`: any of them later; `compose`: which settings go together.
-//! - `origin`: which addresses are those of one server.
+//!   `forward`, `fail`: one each; `wait_up_to`: any of them later; `compose`: which settings go together.
+//! - `forward`: what it takes to be a proxy.
+//! - `target`: where the leader serves a request; `origin`: which addresses are those of one server.
 //! - `future`, `body`: they carry the admission to the end of the response.
 //! - `cancel_on_loss`, `cancel_body`: they end a request with its term; `loss` waits for that.
 //! - `answer`: what a rejection looks like over HTTP and over gRPC; `reveal`: the leader's name in it.
@@ -65,6 +66,7 @@ mod cancel_on_loss;
 mod compose;
 mod entrance;
 mod fail;
+mod forward;
 mod future;
 mod layer;
 mod loss;
@@ -75,6 +77,7 @@ mod reject;
 mod reject_with;
 mod reveal;
 mod service;
+mod target;
 #[cfg(feature = "tonic")]
 mod tonic;
 mod wait;
@@ -90,6 +93,7 @@ pub use self::{
     cancel_on_loss::{CancelFuture, CancelOnLoss},
     compose::{Cancellable, Immediate, Undecided},
     fail::Fail,
+    forward::{Forward, ForwardBody, ForwardFuture, Forwards},
     future::ResponseFuture,
     layer::LeaderOnlyLayer,
     matcher::{EveryRequest, Matcher, NotReady, When, WritesOnly},

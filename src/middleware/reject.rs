@@ -5,7 +5,7 @@ use tower_service::Service;
 
 use super::{
     FollowerAction, Rejection, Rejects, ResponseBody, ResponseFuture, action::sealed::Sealed,
-    reveal::insert_leader,
+    answer::Form, forward::Failure, reveal::insert_leader,
 };
 use crate::{Admission, LeaderHandle, NotLeader};
 
@@ -32,7 +32,15 @@ pub struct Reject {
 
 impl Reject {
     pub(super) fn answer<B>(self, request: &Request<B>, not_leader: &NotLeader) -> Rejection {
-        let mut rejection = Rejection::new(request, not_leader);
+        self.revealing(not_leader, Rejection::new(request, not_leader))
+    }
+
+    /// Answers in the place of a leader that did not.
+    pub(super) fn failed(self, form: Form, failure: &Failure, not_leader: &NotLeader) -> Rejection {
+        self.revealing(not_leader, Rejection::failed(form, failure, not_leader))
+    }
+
+    fn revealing(self, not_leader: &NotLeader, mut rejection: Rejection) -> Rejection {
         if let Some(leader) = not_leader.leader().filter(|_| self.reveal_leader) {
             insert_leader(rejection.headers_mut(), leader);
         }

@@ -26,6 +26,10 @@ impl<A> WaitUpTo<A> {
         Self { action, at_most }
     }
 
+    pub(super) fn action_mut(&mut self) -> &mut A {
+        &mut self.action
+    }
+
     pub(super) fn map<B>(self, change: impl FnOnce(A) -> B) -> WaitUpTo<B> {
         WaitUpTo::new(change(self.action), self.at_most)
     }

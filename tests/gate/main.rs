@@ -6,8 +6,10 @@
 mod answers;
 mod calls;
 mod cancel_on_loss;
+mod documented;
 mod drain;
 mod extractor;
+mod forward;
 mod grpc;
 mod matching;
 mod min_remaining;

@@ -1,0 +1,118 @@
+use std::{
+    error::Error,
+    fmt,
+    io::{self, ErrorKind},
+};
+
+use super::BoxError;
+
+/// Why the leader's answer did not come.
+#[derive(Debug)]
+pub(in crate::middleware) enum Failure {
+    /// The request has not left this node.
+    Unreachable(BoxError),
+    /// It may have.
+    Broken(BoxError),
+    /// The leader did not answer in time.
+    TooSlow,
+}
+
+impl Failure {
+    /// Of an error of the client's `call`.
+    pub(super) fn of_call(error: BoxError) -> Self {
+        if is_refused(&*error) {
+            Self::Unreachable(error)
+        } else {
+            Self::Broken(error)
+        }
+    }
+
+    pub(super) fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        match self {
+            Self::Unreachable(error) | Self::Broken(error) => Some(&**error),
+            Self::TooSlow => None,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unreachable(_) => "the leader could not be reached: the request was not executed",
+            Self::Broken(_) => {
+                "the connection to the leader broke: the request may have been executed"
+            }
+            Self::TooSlow => {
+                "the leader did not answer in time: the request may have been executed"
+            }
+        })
+    }
+}
+
+/// Whether there was no connection to send the request on. Only what can have no other reason counts: a
+/// client says in many ways that it failed, and a request that was executed must not be said not to be.
+fn is_refused(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return matches!(
+                error.kind(),
+                ErrorKind::ConnectionRefused
+                    | ErrorKind::HostUnreachable
+                    | ErrorKind::NetworkUnreachable
+                    | ErrorKind::AddrNotAvailable
+            );
+        }
+        next = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Wrapped(BoxError);
+
+    impl fmt::Display for Wrapped {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("wrapped")
+        }
+    }
+
+    impl Error for Wrapped {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&*self.0)
+        }
+    }
+
+    fn failure(kind: ErrorKind) -> Failure {
+        let error = Wrapped(Wrapped(io::Error::from(kind).into()).into());
+        Failure::of_call(error.into())
+    }
+
+    #[test]
+    fn a_refused_connection_has_carried_no_request() {
+        for kind in [ErrorKind::ConnectionRefused, ErrorKind::HostUnreachable] {
+            assert!(matches!(failure(kind), Failure::Unreachable(_)), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn whatever_else_failed_may_have_been_executed() {
+        for kind in [
+            ErrorKind::ConnectionReset,
+            ErrorKind::BrokenPipe,
+            ErrorKind::TimedOut,
+            ErrorKind::UnexpectedEof,
+            ErrorKind::Other,
+        ] {
+            assert!(matches!(failure(kind), Failure::Broken(_)), "{kind:?}");
+        }
+        assert!(matches!(
+            Failure::of_call("no io error".into()),
+            Failure::Broken(_)
+        ));
+    }
+}

@@ -1,0 +1,55 @@
+use std::time::Duration;
+
+use axum::{
+    BoxError, Router,
+    body::Body,
+    error_handling::HandleErrorLayer,
+    http::{Request, StatusCode},
+    response::IntoResponse,
+};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use noleader::{LeaderHandle, LeaderOnlyLayer, NotLeader};
+use tower::ServiceBuilder;
+
+use crate::node::LEASE;
+
+/// Long for a test that waits for its end, short for one that does not.
+const SHORT: Duration = Duration::from_millis(100);
+
+/// Puts the gate around the application, set as the page says.
+pub(super) fn gated(action: &str, handle: &LeaderHandle, app: Router) -> Router {
+    let layer = LeaderOnlyLayer::new(handle.clone());
+    match action {
+        "" => app.layer(layer),
+        "no_layer" => app,
+        "reveal_leader" => app.layer(layer.reveal_leader(true)),
+        "reject_with" => app.layer(layer.reject_with(
+            |not_leader: NotLeader, _request: Request<Body>| {
+                (StatusCode::MISDIRECTED_REQUEST, format!("{not_leader}\n")).into_response()
+            },
+        )),
+        "redirect" => app.layer(layer.redirect()),
+        "forward" => {
+            let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
+            app.layer(layer.forward(client).forward_timeout(SHORT * 50))
+        }
+        "forward_timeout" => {
+            let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
+            app.layer(layer.forward(client).forward_timeout(SHORT))
+        }
+        "wait_up_to" => app.layer(layer.wait_up_to(LEASE * 2)),
+        "wait_in_vain" => app.layer(layer.wait_up_to(SHORT)),
+        "min_remaining" => app.layer(layer.min_remaining(LEASE / 3)),
+        "cancel_on_loss" => app.layer(layer.cancel_on_loss()),
+        "not_ready" => app.layer(layer.not_ready()),
+        "fail" => app.layer(
+            ServiceBuilder::new()
+                .layer(HandleErrorLayer::new(|error: BoxError| async move {
+                    (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n"))
+                }))
+                .layer(layer.fail())
+                .map_err(BoxError::from),
+        ),
+        other => panic!("no such action: {other}"),
+    }
+}
