@@ -54,10 +54,23 @@ pub(crate) enum State {
     /// The same, when the client has the head of the answer and a part of its body.
     LostAfterHead,
     Stopped,
+    /// Another node leads, and the request was forwarded here by yet another.
+    Marked,
+    /// Another node leads, and nobody listens at its address.
+    LeaderRefuses,
+    /// Another node leads, and closes the connection once it has read from it.
+    LeaderBreaks,
+    /// Another node leads, and says nothing.
+    LeaderSilent,
+    /// Another node leads, and its term ends after it admitted the request.
+    LeaderLosesBeforeHead,
+    /// The same, when the client has the head of the answer and a part of its body.
+    LeaderLosesAfterHead,
 }
 
 impl State {
-    pub(crate) const ALL: [Self; 9] = [
+    /// Those that matter to every action.
+    pub(crate) const COMMON: [Self; 9] = [
         Self::Leads,
         Self::Expires,
         Self::Follows,
@@ -70,7 +83,8 @@ impl State {
     ];
 
     pub(crate) fn is_seen_by(self, protocol: Protocol) -> bool {
-        self != Self::LostAfterHead || protocol.streams_answers()
+        let is_after_head = matches!(self, Self::LostAfterHead | Self::LeaderLosesAfterHead);
+        !is_after_head || protocol.streams_answers()
     }
 }
 

@@ -9,14 +9,18 @@ pub(crate) enum Expect {
     Served,
     /// The handler's answer, without a term.
     ServedTermless,
-    /// The answer of the leader's handler, with the leader's term.
-    Forwarded,
+    /// The same from the leader: its answer, and nothing is done here.
+    Forwarded(&'static Expect),
     /// No answer, until the node leaves the election and rejects what it has.
     Parked,
+    /// The same, with the leader's name and address.
+    Naming(&'static Expect),
     /// HTTP: not executed, for this reason.
     Http503(&'static str),
-    /// HTTP: the same, with the leader's name and address.
-    Http503Naming(&'static str),
+    /// HTTP: the leader could not be reached, or the connection to it broke.
+    Http502(&'static str),
+    /// HTTP: the leader took too long.
+    Http504,
     /// HTTP: sent to the leader.
     Http307,
     /// HTTP: the closure's answer.
@@ -29,8 +33,12 @@ pub(crate) enum Expect {
     Torn,
     /// gRPC: not executed, for this reason.
     Unavailable(&'static str),
-    /// gRPC: the same, with the leader's name and address.
-    UnavailableNaming(&'static str),
+    /// gRPC: the leader could not be reached.
+    Unreachable,
+    /// gRPC: the connection to the leader broke.
+    Broken,
+    /// gRPC: the leader took too long.
+    DeadlineExceeded,
     /// gRPC: the closure's answer.
     FailedPrecondition(&'static str),
     /// gRPC: the error of the service, as the application answers it.
@@ -43,12 +51,12 @@ pub(crate) enum Expect {
 
 /// What the words leave open.
 pub(crate) struct Facts {
-    /// The token of the node's last term.
+    /// The token of the last term of the node that is asked.
     pub(crate) token: Option<u64>,
-    /// Where the leader serves, if it is another node.
-    pub(crate) leader: String,
-    /// The token of the leader's term, if it is another node.
+    /// The same of the leader, if it is another node.
     pub(crate) leader_token: Option<u64>,
+    /// Where that serves.
+    pub(crate) leader: String,
 }
 
 impl Expect {
@@ -56,34 +64,52 @@ impl Expect {
     pub(crate) fn runs(self) -> (usize, usize, usize) {
         match self {
             Self::Served | Self::ServedTermless => (1, 0, 0),
-            Self::Forwarded => (0, 1, 0),
             Self::Http503Lost | Self::Torn | Self::Aborted | Self::AbortedMidway => (1, 0, 1),
+            Self::Forwarded(expect) => {
+                let (of_leader, none, cut_off) = expect.runs();
+                (none, of_leader, cut_off)
+            }
             _ => (0, 0, 0),
         }
     }
 
     pub(crate) fn answer(self, protocol: Protocol, facts: &Facts) -> Answer {
-        let own = by("a", facts.token);
-        let leader = &facts.leader;
+        self.answer_of(protocol, "a", facts.token, facts)
+    }
+
+    fn answer_of(
+        self,
+        protocol: Protocol,
+        node: &str,
+        token: Option<u64>,
+        facts: &Facts,
+    ) -> Answer {
+        let by_node = by(node, token);
         match self {
-            Self::Served => wire::served(protocol, &own),
-            Self::ServedTermless => wire::served(protocol, &by("a", None)),
-            Self::Forwarded => wire::served(protocol, &by("b", facts.leader_token)),
+            Self::Served => wire::served(protocol, &by_node),
+            Self::ServedTermless => wire::served(protocol, &by(node, None)),
+            Self::Forwarded(expect) => expect.answer_of(protocol, "b", facts.leader_token, facts),
             Self::Parked if protocol.is_grpc() => wire::unavailable("stopped"),
             Self::Parked => wire::http_503(protocol, "stopped"),
+            Self::Naming(expect) => expect
+                .answer_of(protocol, node, token, facts)
+                .naming("b", &facts.leader),
             Self::Http503(reason) => wire::http_503(protocol, reason),
-            Self::Http503Naming(reason) => wire::http_503(protocol, reason).naming("b", leader),
-            Self::Http307 => wire::http_307(protocol, leader),
+            Self::Http503Lost => wire::http_503_lost(protocol),
+            Self::Http502(reason) => wire::http_failed(protocol, 502, reason),
+            Self::Http504 => wire::http_failed(protocol, 504, "timeout"),
+            Self::Http307 => wire::http_307(protocol, &facts.leader),
             Self::Http421(reason) => wire::http_421(protocol, reason),
             Self::Http500(reason) => wire::http_500(protocol, reason),
-            Self::Http503Lost => wire::http_503_lost(protocol),
-            Self::Torn => wire::torn(protocol, &own),
+            Self::Torn => wire::torn(protocol, &by_node),
             Self::Unavailable(reason) => wire::unavailable(reason),
-            Self::UnavailableNaming(reason) => wire::unavailable(reason).naming("b", leader),
+            Self::Unreachable => wire::grpc_failed(14, "unreachable"),
+            Self::Broken => wire::grpc_failed(10, "lost"),
+            Self::DeadlineExceeded => wire::grpc_failed(4, "timeout"),
             Self::FailedPrecondition(reason) => wire::failed_precondition(reason),
             Self::Internal(reason) => wire::internal(reason),
             Self::Aborted => wire::aborted(),
-            Self::AbortedMidway => wire::aborted_midway(protocol, &own),
+            Self::AbortedMidway => wire::aborted_midway(protocol, &by_node),
         }
     }
 }

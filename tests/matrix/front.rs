@@ -36,6 +36,8 @@ pub(crate) struct Spot<'a> {
     pub(crate) desk: Desk,
     /// For how long it may hold a request.
     pub(crate) wait: Duration,
+    /// For how long it may wait for the leader's answer.
+    pub(crate) time_limit: Duration,
 }
 
 impl Spot<'_> {

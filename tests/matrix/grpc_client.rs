@@ -12,6 +12,7 @@ use tonic::{
     Code, Status, Streaming,
     body::Body,
     client::{Grpc, GrpcService},
+    metadata::MetadataValue,
     transport::Endpoint,
 };
 use tonic_prost::ProstCodec;
@@ -21,6 +22,7 @@ use crate::{
     answer::{Answer, End, Fields, Told, fields},
     cell::Protocol,
     desk::{Course, Step},
+    order::Order,
 };
 
 type Codec = ProstCodec<String, String>;
@@ -45,9 +47,9 @@ impl Tap {
 }
 
 /// Calls the method of the protocol.
-pub(crate) async fn ask(protocol: Protocol, origin: &str, course: &Course) -> Answer {
+pub(crate) async fn send(order: &Order) -> Answer {
     let tap = Tap::default();
-    let channel = Endpoint::from_shared(origin.to_owned()).unwrap();
+    let channel = Endpoint::from_shared(order.origin.clone()).unwrap();
     let pass = tap.clone();
     let mut client = Grpc::new(
         ServiceBuilder::new()
@@ -56,7 +58,7 @@ pub(crate) async fn ask(protocol: Protocol, origin: &str, course: &Course) -> An
     );
     client.ready().await.unwrap();
     let mut pieces = Vec::new();
-    let outcome = call(protocol, &mut client, &mut pieces, course).await;
+    let outcome = call(order, &mut client, &mut pieces).await;
 
     let (head, trailers) = std::mem::take(&mut *tap.0.lock().unwrap());
     let head = head.expect("a response, and no error of tonic's own");
@@ -71,45 +73,46 @@ pub(crate) async fn ask(protocol: Protocol, origin: &str, course: &Course) -> An
 }
 
 async fn call<T>(
-    protocol: Protocol,
+    order: &Order,
     client: &mut Grpc<T>,
     pieces: &mut Vec<String>,
-    course: &Course,
 ) -> Result<(), Status>
 where
     T: GrpcService<Body, ResponseBody = Body, Error: Into<BoxError>>,
 {
+    let (protocol, codec) = (order.protocol, Codec::default());
     let path = PathAndQuery::try_from(format!("/test.Orders/{protocol:?}")).unwrap();
-    let (one, many) = ("an order".to_owned(), orders(course.clone()));
+    let one = request(order, "an order".to_owned());
+    let many = request(order, messages(order.course.clone()));
     let replies = match protocol {
         Protocol::Unary => {
-            let reply = client.unary(tonic::Request::new(one), path, Codec::default());
-            pieces.push(reply.await?.into_inner());
+            pieces.push(client.unary(one, path, codec).await?.into_inner());
             return Ok(());
         }
         Protocol::ClientStreaming => {
-            let reply = client.client_streaming(tonic::Request::new(many), path, Codec::default());
-            pieces.push(reply.await?.into_inner());
+            let reply = client.client_streaming(many, path, codec).await?;
+            pieces.push(reply.into_inner());
             return Ok(());
         }
-        Protocol::ServerStreaming => {
-            let request = tonic::Request::new(one);
-            client
-                .server_streaming(request, path, Codec::default())
-                .await?
-        }
-        Protocol::Bidi => {
-            let request = tonic::Request::new(many);
-            client.streaming(request, path, Codec::default()).await?
-        }
+        Protocol::ServerStreaming => client.server_streaming(one, path, codec).await?,
+        Protocol::Bidi => client.streaming(many, path, codec).await?,
         Protocol::Http1 | Protocol::Http2 => panic!("not gRPC"),
     };
-    read(replies.into_inner(), pieces, course).await
+    read(replies.into_inner(), pieces, &order.course).await
+}
+
+fn request<T>(order: &Order, message: T) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    if order.is_marked {
+        let mark = MetadataValue::from_static("1");
+        request.metadata_mut().insert("noleader-forwarded", mark);
+    }
+    request
 }
 
 /// The second is sent once a handler has begun with the first: what is not admitted is cut off in the
 /// middle of the request.
-fn orders(course: Course) -> impl Stream<Item = String> {
+fn messages(course: Course) -> impl Stream<Item = String> {
     let first = stream::once(ready("one".to_owned()));
     first.chain(stream::once(async move {
         course.until(Step::Begun).await;

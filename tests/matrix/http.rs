@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, future::ready};
 
-use ::http::{Request, Response};
+use ::http::{HeaderValue, Request, Response};
 use axum::{Router, body::Body, extract::State, routing::post};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -16,7 +16,8 @@ use hyper_util::{
 use crate::{
     answer::{Answer, End, Fields, fields},
     cell::Protocol,
-    desk::{Course, Desk, Pause, Step},
+    desk::{Desk, Pause, Step},
+    order::Order,
 };
 
 pub(crate) fn orders(desk: Desk) -> Router {
@@ -45,20 +46,25 @@ async fn take(State(desk): State<Desk>, request: Request<Body>) -> Response<Body
         .unwrap()
 }
 
-/// Sends an order.
-pub(crate) async fn ask(protocol: Protocol, url: &str, course: &Course) -> Answer {
-    let order = ["an ", "order"].map(|part| Ok::<_, Infallible>(Frame::data(Bytes::from(part))));
-    let request = Request::post(url)
+pub(crate) async fn send(order: &Order) -> Answer {
+    let parts = ["an ", "order"].map(|part| Ok::<_, Infallible>(Frame::data(Bytes::from(part))));
+    let mut request = Request::post(format!("{}/orders?n=1", order.origin))
         .header("te", "trailers")
-        .body(Body::new(StreamBody::new(stream::iter(order))));
-    let response = client(protocol).request(request.unwrap()).await.unwrap();
+        .body(Body::new(StreamBody::new(stream::iter(parts))))
+        .unwrap();
+    if order.is_marked {
+        request
+            .headers_mut()
+            .insert("noleader-forwarded", HeaderValue::from_static("1"));
+    }
+    let response = client(order.protocol).request(request).await.unwrap();
     let (head, mut body) = response.into_parts();
     let (mut text, mut end) = (String::new(), End::Whole(Fields::new()));
     while let Some(frame) = body.frame().await {
         match frame.map(Frame::into_data) {
             Ok(Ok(data)) => {
                 text.push_str(std::str::from_utf8(&data).unwrap());
-                course.made(Step::Received);
+                order.course.made(Step::Received);
             }
             Ok(Err(trailers)) => end = End::Whole(fields(trailers.trailers_ref().unwrap())),
             Err(_) => {
@@ -80,14 +86,18 @@ pub(crate) async fn ask(protocol: Protocol, url: &str, course: &Course) -> Answe
 /// Is answered by a part of the server that is not gated.
 pub(crate) async fn ask_in_the_open(protocol: Protocol, origin: &str) {
     let uri = format!("{origin}/open").parse().unwrap();
-    let response = client(protocol).get(uri).await.unwrap();
+    let response = client::<Body>(protocol).get(uri).await.unwrap();
     assert_eq!(response.status(), 200);
 }
 
-fn client(protocol: Protocol) -> Client<HttpConnector, Body> {
+/// Over HTTP/1.1, or over HTTP/2 without asking.
+pub(crate) fn client<B>(protocol: Protocol) -> Client<HttpConnector, B>
+where
+    B: http_body::Body<Data: Send> + Send,
+{
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     Client::builder(TokioExecutor::new())
-        .http2_only(protocol == Protocol::Http2)
+        .http2_only(protocol != Protocol::Http1)
         .build(connector)
 }

@@ -22,33 +22,35 @@ pub(crate) const REDIRECT: Action = Action {
 
 #[rustfmt::skip]
 const PLAIN: &[Row] = &[
-    // The node      and then    HTTP                         gRPC
-    (Leads,          AtOnce,     Served,                      Served),
-    (Expires,        AtOnce,     Served,                      Served),
-    (Follows,        AtOnce,     Http307,                     Unavailable("not_leader")),
-    (NoLeader,       AtOnce,     Http503("no_leader"),        Unavailable("no_leader")),
-    (Warms,          AtOnce,     Http503("warming"),          Unavailable("warming")),
-    (Drains,         AtOnce,     Http503("draining"),         Unavailable("draining")),
-    (LostBeforeHead, AtOnce,     Served,                      Served),
-    (LostAfterHead,  AtOnce,     Served,                      Served),
-    (Stopped,        AtOnce,     Http503("stopped"),          Unavailable("stopped")),
+    // The node      and then    HTTP                               gRPC
+    (Leads,          AtOnce,     Served,                            Served),
+    (Expires,        AtOnce,     Served,                            Served),
+    (Follows,        AtOnce,     Http307,                           Unavailable("not_leader")),
+    (Marked,         AtOnce,     Http503("not_leader"),             Unavailable("not_leader")),
+    (NoLeader,       AtOnce,     Http503("no_leader"),              Unavailable("no_leader")),
+    (Warms,          AtOnce,     Http503("warming"),                Unavailable("warming")),
+    (Drains,         AtOnce,     Http503("draining"),               Unavailable("draining")),
+    (LostBeforeHead, AtOnce,     Served,                            Served),
+    (LostAfterHead,  AtOnce,     Served,                            Served),
+    (Stopped,        AtOnce,     Http503("stopped"),                Unavailable("stopped")),
 ];
 
 #[rustfmt::skip]
 const CANCEL_ON_LOSS: &[Row] = &[
-    (LostBeforeHead, AtOnce,     Http503Lost,                 Aborted),
-    (LostAfterHead,  AtOnce,     Torn,                        AbortedMidway),
+    (LostBeforeHead, AtOnce,     Http503Lost,                       Aborted),
+    (LostAfterHead,  AtOnce,     Torn,                              AbortedMidway),
 ];
 
 /// A redirect names the leader by itself.
 #[rustfmt::skip]
 const REVEAL_LEADER: &[Row] = &[
-    (Follows,        AtOnce,     Http307,                     UnavailableNaming("not_leader")),
+    (Follows,        AtOnce,     Http307,                           Naming(&Unavailable("not_leader"))),
+    (Marked,         AtOnce,     Naming(&Http503("not_leader")),    Naming(&Unavailable("not_leader"))),
 ];
 
 #[rustfmt::skip]
 const MIN_REMAINING: &[Row] = &[
-    (Expires,        AtOnce,     Http503("no_leader"),        Unavailable("no_leader")),
+    (Expires,        AtOnce,     Http503("no_leader"),              Unavailable("no_leader")),
 ];
 
 fn front(spot: &Spot<'_>) -> Front {
@@ -63,5 +65,5 @@ fn front(spot: &Spot<'_>) -> Front {
 
 #[tokio::test]
 async fn every_cell() {
-    REDIRECT.check(208).await;
+    REDIRECT.check(232).await;
 }

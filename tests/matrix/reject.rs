@@ -22,32 +22,32 @@ pub(crate) const REJECT: Action = Action {
 
 #[rustfmt::skip]
 const PLAIN: &[Row] = &[
-    // The node      and then    HTTP                         gRPC
-    (Leads,          AtOnce,     Served,                      Served),
-    (Expires,        AtOnce,     Served,                      Served),
-    (Follows,        AtOnce,     Http503("not_leader"),       Unavailable("not_leader")),
-    (NoLeader,       AtOnce,     Http503("no_leader"),        Unavailable("no_leader")),
-    (Warms,          AtOnce,     Http503("warming"),          Unavailable("warming")),
-    (Drains,         AtOnce,     Http503("draining"),         Unavailable("draining")),
-    (LostBeforeHead, AtOnce,     Served,                      Served),
-    (LostAfterHead,  AtOnce,     Served,                      Served),
-    (Stopped,        AtOnce,     Http503("stopped"),          Unavailable("stopped")),
+    // The node      and then    HTTP                               gRPC
+    (Leads,          AtOnce,     Served,                            Served),
+    (Expires,        AtOnce,     Served,                            Served),
+    (Follows,        AtOnce,     Http503("not_leader"),             Unavailable("not_leader")),
+    (NoLeader,       AtOnce,     Http503("no_leader"),              Unavailable("no_leader")),
+    (Warms,          AtOnce,     Http503("warming"),                Unavailable("warming")),
+    (Drains,         AtOnce,     Http503("draining"),               Unavailable("draining")),
+    (LostBeforeHead, AtOnce,     Served,                            Served),
+    (LostAfterHead,  AtOnce,     Served,                            Served),
+    (Stopped,        AtOnce,     Http503("stopped"),                Unavailable("stopped")),
 ];
 
 #[rustfmt::skip]
 const CANCEL_ON_LOSS: &[Row] = &[
-    (LostBeforeHead, AtOnce,     Http503Lost,                 Aborted),
-    (LostAfterHead,  AtOnce,     Torn,                        AbortedMidway),
+    (LostBeforeHead, AtOnce,     Http503Lost,                       Aborted),
+    (LostAfterHead,  AtOnce,     Torn,                              AbortedMidway),
 ];
 
 #[rustfmt::skip]
 const REVEAL_LEADER: &[Row] = &[
-    (Follows,        AtOnce,     Http503Naming("not_leader"), UnavailableNaming("not_leader")),
+    (Follows,        AtOnce,     Naming(&Http503("not_leader")),    Naming(&Unavailable("not_leader"))),
 ];
 
 #[rustfmt::skip]
 const MIN_REMAINING: &[Row] = &[
-    (Expires,        AtOnce,     Http503("no_leader"),        Unavailable("no_leader")),
+    (Expires,        AtOnce,     Http503("no_leader"),              Unavailable("no_leader")),
 ];
 
 fn front(spot: &Spot<'_>) -> Front {

@@ -7,11 +7,12 @@ use tokio::task::JoinHandle;
 
 use crate::{
     answer::Answer,
-    cell::{Action, Cell, Protocol, State, Then},
+    cell::{Action, Cell, State, Then},
     desk::{Course, Step},
     expect::Expect,
     grpc_client, http,
     node::{settle, soon},
+    order::Order,
     scene::Scene,
 };
 
@@ -27,12 +28,8 @@ impl Action {
                 wrong.push(format!("{cell}\n{}", text(&*panic)));
             }
         }
-        let (of, wrong_ones) = (cells.len(), wrong.join("\n\n"));
-        assert!(
-            wrong.is_empty(),
-            "{} of {of} cells:\n\n{wrong_ones}",
-            wrong.len()
-        );
+        let (of, list) = (cells.len(), wrong.join("\n\n"));
+        assert!(wrong.is_empty(), "{} of {of} cells:\n\n{list}", wrong.len());
         assert_eq!(of, count, "cells were added or dropped");
     }
 }
@@ -48,19 +45,22 @@ fn text(panic: &(dyn Any + Send)) -> &str {
 async fn check(cell: &Cell<'_>) {
     let course = Course::default();
     let mut scene = Scene::set(cell, &course).await;
-    let url = scene.origin.clone();
-    let answer = tokio::spawn(ask(cell.protocol, url, course.clone()));
+    let order = Order {
+        protocol: cell.protocol,
+        origin: scene.origin.clone(),
+        is_marked: cell.state == State::Marked,
+        course: course.clone(),
+    };
+    let answer = tokio::spawn(order.send());
 
-    match cell.state {
-        State::LostBeforeHead => {
-            soon(course.until(Step::Begun)).await;
-            scene.lose().await;
-        }
-        State::LostAfterHead => {
-            soon(course.until(Step::Received)).await;
-            scene.lose().await;
-        }
-        _ => {}
+    let loses_after = match cell.state {
+        State::LostBeforeHead | State::LeaderLosesBeforeHead => Some(Step::Begun),
+        State::LostAfterHead | State::LeaderLosesAfterHead => Some(Step::Received),
+        _ => None,
+    };
+    if let Some(step) = loses_after {
+        soon(course.until(step)).await;
+        scene.lose().await;
     }
     course.made(Step::GoesOn);
     if !matches!(cell.then, Then::AtOnce | Then::TimeIsOver) {
@@ -71,20 +71,12 @@ async fn check(cell: &Cell<'_>) {
         is_held(cell, &scene, &course, &answer).await;
         scene.stop().await;
     }
-    let expected = cell.expect.answer(cell.protocol, &scene.facts());
+    let expected = cell.expect.answer(cell.protocol, &scene.facts);
     assert_eq!(soon(answer).await.unwrap(), expected);
     assert_eq!(scene.runs(), cell.expect.runs(), "{RUNS}");
 
     if cell.expect == Expect::Http307 {
         follow(cell, &scene, &course).await;
-    }
-}
-
-async fn ask(protocol: Protocol, origin: String, course: Course) -> Answer {
-    if protocol.is_grpc() {
-        grpc_client::ask(protocol, &origin, &course).await
-    } else {
-        http::ask(protocol, &format!("{origin}/orders?n=1"), &course).await
     }
 }
 
@@ -106,10 +98,14 @@ async fn is_held(cell: &Cell<'_>, scene: &Scene<'_>, course: &Course, answer: &J
 
 /// A client that follows the redirect is served by the leader.
 async fn follow(cell: &Cell<'_>, scene: &Scene<'_>, course: &Course) {
-    let facts = scene.facts();
-    let url = format!("{}/orders?n=1", facts.leader);
-    let answer = soon(http::ask(cell.protocol, &url, course)).await;
-    let expected = Expect::Forwarded.answer(cell.protocol, &facts);
-    assert_eq!(answer, expected);
-    assert_eq!(scene.runs(), Expect::Forwarded.runs(), "{RUNS}");
+    let order = Order {
+        protocol: cell.protocol,
+        origin: scene.facts.leader.clone(),
+        is_marked: false,
+        course: course.clone(),
+    };
+    let expect = Expect::Forwarded(&Expect::Served);
+    let expected = expect.answer(cell.protocol, &scene.facts);
+    assert_eq!(soon(order.send()).await, expected);
+    assert_eq!(scene.runs(), expect.runs(), "{RUNS}");
 }

@@ -27,6 +27,16 @@ fn sentence(reason: &str) -> String {
     format!("this node does not lead: {why}")
 }
 
+/// The same for what became of a request on its way to the leader.
+fn failure(reason: &str) -> &'static str {
+    match reason {
+        "unreachable" => "the leader could not be reached: the request was not executed",
+        "lost" => "the connection to the leader broke: the request may have been executed",
+        "timeout" => "the leader did not answer in time: the request may have been executed",
+        other => panic!("there is no reason {other}"),
+    }
+}
+
 /// A third of the lease where another node leads, as it may do so for long. A second elsewhere.
 fn wait_s(reason: &str) -> u32 {
     if reason == "not_leader" { 5 } else { 1 }
@@ -69,6 +79,24 @@ pub(crate) fn http_503(protocol: Protocol, reason: &str) -> Answer {
         ("retry-after", &wait),
     ];
     http(protocol, 503, &headers, &format!("{}\n", sentence(reason)))
+}
+
+/// To a request that was forwarded, and not answered.
+pub(crate) fn http_failed(protocol: Protocol, status: u16, reason: &str) -> Answer {
+    let headers = [
+        NO_STORE,
+        TEXT,
+        ("noleader-reason", reason),
+        ("retry-after", "5"),
+    ];
+    // Only what was not executed may be repeated as it is.
+    let count = if reason == "unreachable" { 4 } else { 3 };
+    http(
+        protocol,
+        status,
+        &headers[..count],
+        &format!("{}\n", failure(reason)),
+    )
 }
 
 pub(crate) fn http_307(protocol: Protocol, leader: &str) -> Answer {
@@ -120,6 +148,20 @@ pub(crate) fn unavailable(reason: &str) -> Answer {
         ("noleader-reason", reason),
     ];
     grpc_head(14, &message, &headers)
+}
+
+/// To a request that was forwarded, and not answered.
+pub(crate) fn grpc_failed(code: i32, reason: &str) -> Answer {
+    let (message, status) = (failure(reason), code.to_string());
+    let headers = [
+        GRPC,
+        ("grpc-status", &status),
+        ("grpc-message", message),
+        ("noleader-reason", reason),
+        ("grpc-retry-pushback-ms", "5000"),
+    ];
+    let count = if reason == "unreachable" { 5 } else { 4 };
+    grpc_head(code, message, &headers[..count])
 }
 
 /// As `reject_with.rs` has it.
