@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, future::ready};
 
-use ::http::{HeaderValue, Request, Response};
+use ::http::{HeaderName, HeaderValue, Request, Response};
 use axum::{Router, body::Body, extract::State, routing::post};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -26,17 +26,20 @@ pub(crate) fn orders(desk: Desk) -> Router {
 
 async fn take(State(desk): State<Desk>, request: Request<Body>) -> Response<Body> {
     let work = desk.begin(request.extensions().get());
-    let order = request.into_body().collect().await.unwrap().to_bytes();
+    let query = request.uri().query().unwrap_or("no query").to_owned();
+    let order = request.into_body().collect().await.unwrap();
+    let sum = order.trailers().and_then(|trailers| trailers.get("x-sum"));
+    let sum = sum.map_or("no sum", |sum| sum.to_str().unwrap()).to_owned();
+    let order = String::from_utf8(order.to_bytes().to_vec()).unwrap();
     work.pause(Pause::BeforeHead).await;
 
     let first = Frame::data(Bytes::from(format!("{} took ", work.by)));
     let rest = async move {
         work.pause(Pause::AfterHead).await;
         work.done();
-        let end = [("x-end".parse().unwrap(), "all of it".parse().unwrap())];
         stream::iter([
-            Frame::data(order),
-            Frame::trailers(end.into_iter().collect()),
+            Frame::data(Bytes::from(format!("{order}, {query}, {sum}"))),
+            trailers("x-end", "all of it"),
         ])
     };
     let frames = stream::once(ready(first)).chain(stream::once(rest).flatten());
@@ -46,11 +49,26 @@ async fn take(State(desk): State<Desk>, request: Request<Body>) -> Response<Body
         .unwrap()
 }
 
+fn trailers(name: &'static str, value: &'static str) -> Frame<Bytes> {
+    let name = HeaderName::from_static(name);
+    Frame::trailers(
+        [(name, HeaderValue::from_static(value))]
+            .into_iter()
+            .collect(),
+    )
+}
+
 pub(crate) async fn send(order: &Order) -> Answer {
-    let parts = ["an ", "order"].map(|part| Ok::<_, Infallible>(Frame::data(Bytes::from(part))));
+    let parts = [
+        Frame::data(Bytes::from("an ")),
+        Frame::data(Bytes::from("order")),
+        trailers("x-sum", "2 parts"),
+    ];
+    let parts = stream::iter(parts.map(Ok::<_, Infallible>));
     let mut request = Request::post(format!("{}/orders?n=1", order.origin))
         .header("te", "trailers")
-        .body(Body::new(StreamBody::new(stream::iter(parts))))
+        .header("trailer", "x-sum")
+        .body(Body::new(StreamBody::new(parts)))
         .unwrap();
     if order.is_marked {
         request

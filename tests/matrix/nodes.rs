@@ -61,7 +61,13 @@ impl Nodes {
                 soon(a.handle.shutdown()).await.unwrap();
                 a
             }
-            _ => {
+            State::Follows
+            | State::Marked
+            | State::LeaderRefuses
+            | State::LeaderBreaks
+            | State::LeaderSilent
+            | State::LeaderLosesBeforeHead
+            | State::LeaderLosesAfterHead => {
                 let leader = b.insert(leading_b(b_address, None).await);
                 joining(Some(leader)).await
             }

@@ -22,6 +22,8 @@ use tokio::{
 };
 
 pub(crate) const LEASE: Duration = Duration::from_secs(15);
+/// What [`soon`] panics with.
+pub(crate) const NOTHING_HAPPENED: &str = "nothing happened";
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) struct Node {
@@ -179,7 +181,7 @@ impl Node {
 pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
     timeout(Duration::from_secs(60), future)
         .await
-        .expect("nothing happened")
+        .expect(NOTHING_HAPPENED)
 }
 
 /// Waits for a step-down or a shutdown that was spawned.
