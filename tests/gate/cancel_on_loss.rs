@@ -93,13 +93,6 @@ fn is_closed(channel: &mut oneshot::Receiver<()>) -> bool {
     )
 }
 
-/// The lease runs out, as the store is not there to renew it.
-async fn lose(node: &Node) {
-    node.store.memory.set_outage(true);
-    node.advance(LEASE).await;
-    assert!(!node.handle.is_leader());
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_handler_is_dropped_and_http_is_answered_503() {
     for method in [Method::POST, Method::HEAD] {
@@ -108,7 +101,7 @@ async fn the_handler_is_dropped_and_http_is_answered_503() {
         let request = request(method.clone(), "application/json");
         let mut response = task::spawn(layer(&node).layer(service).call(request));
         assert_pending!(response.poll());
-        lose(&node).await;
+        node.lose().await;
         assert!(response.is_woken());
         assert!(!is_closed(&mut dropped));
         let response = assert_ready_ok!(response.poll());
@@ -137,7 +130,7 @@ async fn grpc_is_answered_aborted() {
     let request = request(Method::POST, "application/grpc+proto");
     let mut response = task::spawn(layer(&node).layer(service).oneshot(request));
     assert_pending!(response.poll());
-    lose(&node).await;
+    node.lose().await;
     let response = assert_ready_ok!(response.poll());
     assert!(is_closed(&mut dropped));
     assert_eq!(response.status(), 200);
@@ -198,7 +191,7 @@ async fn a_body_that_has_begun_ends_with_an_error() {
     assert_eq!(half, "half");
     let mut body = task::spawn(body);
     assert_pending!(body.enter(|cx, body| body.poll_frame(cx)));
-    lose(&node).await;
+    node.lose().await;
     assert!(body.is_woken());
     let end = body.enter(|cx, body| body.poll_frame(cx));
     let error = assert_ready!(end).unwrap().unwrap_err();
@@ -217,7 +210,7 @@ async fn a_grpc_stream_that_has_begun_ends_with_aborted() {
         .await
         .into_body();
     body.frame().await.unwrap().unwrap();
-    lose(&node).await;
+    node.lose().await;
     let trailers = body
         .frame()
         .await
@@ -247,7 +240,7 @@ async fn what_is_whole_is_not_touched() {
     assert!(body.frame().await.unwrap().unwrap().is_data());
     assert!(body.frame().await.unwrap().unwrap().is_trailers());
     assert!(body.frame().await.is_none());
-    lose(&node).await;
+    node.lose().await;
     assert!(body.frame().await.is_none());
 }
 
@@ -285,7 +278,7 @@ async fn what_was_not_admitted_has_no_term_to_end_with() {
     let get = request(Method::GET, "text/plain");
     let mut passed = task::spawn(layer.clone().layer(service.clone()).oneshot(get));
     assert_pending!(passed.poll());
-    lose(&node).await;
+    node.lose().await;
     assert_pending!(passed.poll());
     assert!(!is_closed(&mut dropped));
 
@@ -315,7 +308,7 @@ async fn settings_come_in_any_order() {
         node.until(|status| *status == noleader::Status::Leader)
             .await;
         assert_pending!(response.poll());
-        lose(&node).await;
+        node.lose().await;
         let response = assert_ready_ok!(response.poll());
         assert_eq!(response.headers()["noleader-reason"], "lost");
         node.store.memory.set_outage(false);
@@ -342,7 +335,7 @@ async fn a_client_of_http_sees_that_it_was_cut_off() {
     while !answer.ends_with(b"half\r\n") {
         assert_ne!(client.read_buf(&mut answer).await.unwrap(), 0);
     }
-    lose(&node).await;
+    node.lose().await;
     client.read_to_end(&mut answer).await.unwrap();
     let answer = String::from_utf8(answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
@@ -405,7 +398,7 @@ async fn a_client_of_grpc_sees_aborted() {
     let ticks = client.server_streaming(tonic::Request::new(()), path, codec);
     let mut ticks = ticks.await.unwrap().into_inner();
     assert_eq!(ticks.message().await.unwrap(), Some(1));
-    lose(&node).await;
+    node.lose().await;
     let end = tokio::time::timeout(Duration::from_secs(10), ticks.message());
     let status = end.await.unwrap().unwrap_err();
     assert_eq!(status.code(), Code::Aborted);

@@ -14,6 +14,7 @@ mod forward;
 mod grpc;
 mod matching;
 mod min_remaining;
+#[path = "../support/node.rs"]
 mod node;
 mod readiness;
 mod redirect;

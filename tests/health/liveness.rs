@@ -102,8 +102,7 @@ async fn a_node_that_drains_is_alive() {
 #[tokio::test(start_paused = true)]
 async fn a_node_that_is_cut_off_from_its_store_is_alive_and_not_healthy() {
     let node = Node::leader().await;
-    node.store.memory.set_outage(true);
-    node.advance(LEASE).await;
+    node.lose().await;
     assert_eq!(health(&node).await, 503);
     stays_alive(&node, follows).await;
     assert_eq!(health(&node).await, 503);

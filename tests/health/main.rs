@@ -10,7 +10,7 @@
 mod grpc;
 mod haproxy;
 mod liveness;
-#[path = "../gate/node.rs"]
+#[path = "../support/node.rs"]
 mod node;
 mod report;
 mod routes;

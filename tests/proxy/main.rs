@@ -11,7 +11,7 @@ mod giving_up;
 mod grpc;
 mod grpc_servers;
 mod loops;
-#[path = "../gate/node.rs"]
+#[path = "../support/node.rs"]
 #[allow(dead_code, reason = "shared with another test")]
 mod node;
 mod pool;

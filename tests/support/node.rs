@@ -22,6 +22,8 @@ use tokio::{
 };
 
 pub(crate) const LEASE: Duration = Duration::from_secs(15);
+/// What [`soon`] panics with.
+pub(crate) const NOTHING_HAPPENED: &str = "nothing happened";
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) struct Node {
@@ -37,17 +39,29 @@ impl Node {
     }
 
     pub(crate) async fn leader() -> Self {
-        let node = Self::start(|builder| builder.trust_absent_key(true)).await;
+        Self::leading(|builder| builder).await
+    }
+
+    /// A leader with more settings.
+    pub(crate) async fn leading(describe: impl FnOnce(Builder) -> Builder) -> Self {
+        let node = Self::start(|builder| describe(builder).trust_absent_key(true)).await;
         node.until(|status| *status == Status::Leader).await;
         node
     }
 
     /// A node in its warm-up, which ends with what is sent.
     pub(crate) async fn warming() -> (Self, oneshot::Sender<Result<(), &'static str>>) {
+        Self::warming_up(|builder| builder).await
+    }
+
+    /// A node in its warm-up, with more settings.
+    pub(crate) async fn warming_up(
+        describe: impl FnOnce(Builder) -> Builder,
+    ) -> (Self, oneshot::Sender<Result<(), &'static str>>) {
         let (end, ended) = oneshot::channel();
         let ended = Arc::new(std::sync::Mutex::new(Some(ended)));
         let node = Self::start(|builder| {
-            builder.trust_absent_key(true).warm_up(move |_| {
+            describe(builder).trust_absent_key(true).warm_up(move |_| {
                 let ended = ended.lock().unwrap().take();
                 async move { ended.expect("warms up once").await.unwrap_or(Ok(())) }
             })
@@ -60,9 +74,14 @@ impl Node {
     /// A former leader that waits for an admitted request before it releases.
     pub(crate) async fn draining() -> (Self, Admission, JoinHandle<Result<(), ReleaseError>>) {
         let node = Self::leader().await;
-        let admission = node.handle.admit().unwrap();
-        let stepped_down = node.step_down().await;
+        let (admission, stepped_down) = node.drain().await;
         (node, admission, stepped_down)
+    }
+
+    /// Begins to step down, and does not come to an end before the admission is dropped.
+    pub(crate) async fn drain(&self) -> (Admission, JoinHandle<Result<(), ReleaseError>>) {
+        let admission = self.handle.admit().unwrap();
+        (admission, self.step_down().await)
     }
 
     /// A leader whose lease has run out while it was paused: it does not know yet.
@@ -134,6 +153,13 @@ impl Node {
         settle().await;
     }
 
+    /// The lease runs out, as the store is not there to renew it.
+    pub(crate) async fn lose(&self) {
+        self.store.memory.set_outage(true);
+        self.advance(LEASE).await;
+        assert!(!self.handle.is_leader());
+    }
+
     /// Begins to step down, and returns once the gate has shut.
     pub(crate) async fn step_down(&self) -> JoinHandle<Result<(), ReleaseError>> {
         let handle = self.handle.clone();
@@ -155,7 +181,7 @@ impl Node {
 pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
     timeout(Duration::from_secs(60), future)
         .await
-        .expect("nothing happened")
+        .expect(NOTHING_HAPPENED)
 }
 
 /// Waits for a step-down or a shutdown that was spawned.

@@ -1,0 +1,127 @@
+//! What the handlers of the two servers have in common: they keep count, and pause where a cell wants it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use noleader::Term;
+use tokio::sync::watch;
+
+/// A step of a request on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It is in front of the gate of a server.
+    Arrived,
+    /// A handler runs.
+    Begun,
+    /// The client has a part of the answer.
+    Received,
+    /// Handler and client may go beyond the pause.
+    GoesOn,
+}
+
+/// The steps that one request has made, as its client and its handler tell.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Course(watch::Sender<Vec<Step>>);
+
+impl Course {
+    pub(crate) fn made(&self, step: Step) {
+        self.0.send_modify(|steps| steps.push(step));
+    }
+
+    pub(crate) async fn until(&self, step: Step) {
+        let mut steps = self.0.subscribe();
+        steps.wait_for(|made| made.contains(&step)).await.unwrap();
+    }
+}
+
+/// Where a handler waits for [`Step::GoesOn`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pause {
+    BeforeHead,
+    AfterHead,
+}
+
+/// The handlers of one node.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    node: &'static str,
+    pause: Pause,
+    pub(crate) course: Course,
+    books: Arc<Books>,
+}
+
+#[derive(Default)]
+struct Books {
+    runs: AtomicUsize,
+    cut_off: AtomicUsize,
+}
+
+impl Desk {
+    pub(crate) fn new(node: &'static str, pause: Pause, course: &Course) -> Self {
+        Self {
+            node,
+            pause,
+            course: course.clone(),
+            books: Arc::default(),
+        }
+    }
+
+    /// How often a handler ran.
+    pub(crate) fn runs(&self) -> usize {
+        self.books.runs.load(Ordering::SeqCst)
+    }
+
+    /// How many handlers were dropped before their end.
+    pub(crate) fn cut_off(&self) -> usize {
+        self.books.cut_off.load(Ordering::SeqCst)
+    }
+
+    /// Begins to handle a request that was admitted under `term`.
+    pub(crate) fn begin(&self, term: Option<&Term>) -> Work {
+        self.books.runs.fetch_add(1, Ordering::SeqCst);
+        self.course.made(Step::Begun);
+        Work {
+            by: by(self.node, term.map(Term::token)),
+            desk: self.clone(),
+            is_done: false,
+        }
+    }
+}
+
+/// A handler that runs.
+pub(crate) struct Work {
+    /// Who does it, and under which term.
+    pub(crate) by: String,
+    desk: Desk,
+    is_done: bool,
+}
+
+impl Work {
+    pub(crate) async fn pause(&self, at: Pause) {
+        if self.desk.pause == at {
+            self.desk.course.until(Step::GoesOn).await;
+        }
+    }
+
+    pub(crate) fn done(mut self) {
+        self.is_done = true;
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.desk.books.cut_off.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// How a handler signs its answer.
+pub(crate) fn by(node: &str, token: Option<u64>) -> String {
+    match token {
+        Some(token) => format!("{node} under {token}"),
+        None => format!("{node} under no term"),
+    }
+}

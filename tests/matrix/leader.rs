@@ -1,0 +1,57 @@
+//! Where the leader is to be reached, and leaders that are not.
+
+use std::future::pending;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket},
+    task::AbortHandle,
+};
+
+use crate::cell::State;
+
+/// A port of this machine. It refuses connections until it is listened to.
+pub(crate) struct Port {
+    socket: TcpSocket,
+    pub(crate) origin: String,
+}
+
+impl Port {
+    pub(crate) fn bind() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let origin = format!("http://{}", socket.local_addr().unwrap());
+        Self { socket, origin }
+    }
+
+    pub(crate) fn listen(self) -> TcpListener {
+        self.socket.listen(16).unwrap()
+    }
+
+    /// What a leader does in a state in which it is no server of ours. Gives the port back if it is one.
+    pub(crate) fn fail(self, state: State) -> Result<AbortHandle, Self> {
+        let task = match state {
+            State::LeaderRefuses => tokio::spawn(async move {
+                let _refuses = self;
+                pending::<()>().await;
+            }),
+            State::LeaderSilent => tokio::spawn(async move {
+                let _is_silent = self.listen();
+                pending::<()>().await;
+            }),
+            State::LeaderBreaks => tokio::spawn(hang_up(self.listen())),
+            _ => return Err(self),
+        };
+        Ok(task.abort_handle())
+    }
+}
+
+/// Closes each connection after it has read from it.
+async fn hang_up(listener: TcpListener) {
+    loop {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        // The head of an HTTP/1.1 request, or an HTTP/2 preface. The client may be gone by now.
+        let _ = connection.read(&mut [0; 4096]).await;
+        let _ = connection.shutdown().await;
+    }
+}

@@ -1,0 +1,34 @@
+//! Every protocol, in every state of the node, with every follower action: over real sockets, with real
+//! servers and clients, and no time but a fake clock's.
+//!
+//! A file per action has the table of what is expected; `cell` makes cells of it, and `run` checks them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod answer;
+mod cell;
+mod desk;
+mod expect;
+mod fail;
+mod forward;
+mod front;
+mod grpc;
+mod grpc_client;
+mod http;
+mod leader;
+#[path = "../support/node.rs"]
+#[allow(dead_code, reason = "shared with the tests of the gate")]
+mod node;
+mod nodes;
+mod not_ready;
+mod order;
+mod redirect;
+mod reject;
+mod reject_with;
+mod run;
+mod scene;
+mod wait_then_forward;
+mod wait_then_redirect;
+mod wait_then_reject;
+mod whole;
+mod wire;

@@ -1,0 +1,71 @@
+//! What the words of the tables look like on the wire. Written down from what is documented, and not taken
+//! from the code under test.
+
+mod over_grpc;
+mod over_http;
+
+use crate::{
+    answer::{Answer, Fields},
+    cell::Protocol,
+};
+
+pub(crate) use self::{
+    over_grpc::{aborted, aborted_midway, failed_precondition, grpc_failed, internal, unavailable},
+    over_http::{http_307, http_421, http_500, http_503, http_503_lost, http_failed, torn},
+};
+
+const LOST: &str =
+    "this node lost its term while the request was under way: it may have been executed";
+
+/// The sentence that goes with a reason.
+fn sentence(reason: &str) -> String {
+    let why = match reason {
+        "not_leader" => "another node does",
+        "no_leader" => "no node does at the moment",
+        "warming" => "it has won the election and is warming up",
+        "draining" => "it is handing over to another node",
+        "stopped" => "it has left the election",
+        other => panic!("there is no reason {other}"),
+    };
+    format!("this node does not lead: {why}")
+}
+
+/// The same for what became of a request on its way to the leader.
+fn failure(reason: &str) -> &'static str {
+    match reason {
+        "unreachable" => "the leader could not be reached: the request was not executed",
+        "lost" => "the connection to the leader broke: the request may have been executed",
+        "timeout" => "the leader did not answer in time: the request may have been executed",
+        other => panic!("there is no reason {other}"),
+    }
+}
+
+/// A third of the lease where another node leads, as it may do so for long. A second elsewhere.
+fn wait_s(reason: &str) -> u32 {
+    if reason == "not_leader" { 5 } else { 1 }
+}
+
+/// What the handler of `by` answers.
+pub(crate) fn served(protocol: Protocol, by: &str) -> Answer {
+    if protocol.is_grpc() {
+        over_grpc::served(protocol, by)
+    } else {
+        over_http::served(protocol, by)
+    }
+}
+
+impl Answer {
+    pub(crate) fn naming(mut self, leader: &str, address: &str) -> Self {
+        let named = [
+            ("noleader-leader", leader),
+            ("noleader-leader-address", address),
+        ];
+        self.headers.extend(owned(&named));
+        self
+    }
+}
+
+fn owned(fields: &[(&str, &str)]) -> Fields {
+    let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+    fields.iter().map(owned).collect()
+}
