@@ -50,9 +50,9 @@ impl LeaderHandle {
     /// `Check` is decided as [`is_leader`](Self::is_leader) does, at the instant of the request; a name that
     /// was not given is answered `NOT_FOUND`.
     ///
-    /// `Watch` sends the status at once and whenever it changes. It tells of the end of
-    /// the lease by itself, be the background task stuck, and ends when the election stops on this node, after a last `NOT_SERVING`; so a client that
-    /// watches does not hold up the graceful shutdown of a server whose election was
+    /// `Watch` sends the status at once and whenever it changes. It tells of the end of the lease by itself, be
+    /// the background task stuck. It ends when the election stops on this node, after a last `NOT_SERVING`; so a
+    /// client that watches does not hold up the graceful shutdown of a server whose election was
     /// [shut down](Self::shutdown) before. A name that was not given is answered `SERVICE_UNKNOWN`.
     ///
     /// Add it outside of a [`LeaderOnlyLayer`](crate::LeaderOnlyLayer): behind it, only the leader would
