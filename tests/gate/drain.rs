@@ -3,13 +3,19 @@
 use std::{
     convert::Infallible,
     pin::Pin,
+    sync::{Arc, Mutex},
     task::{Context, Poll},
 };
 
+use axum::{Router, body::Body as AnyBody};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
 use noleader::{
     LeaderOnlyLayer, Status,
     middleware::{EveryRequest, Fail, ResponseBody},
@@ -17,7 +23,7 @@ use noleader::{
 use tokio::sync::mpsc;
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 
-use crate::node::{DRAIN_TIMEOUT, Node, released, settle};
+use crate::node::{DRAIN_TIMEOUT, LEASE, Node, released, settle};
 
 /// A body that is written by the test.
 #[derive(Debug)]
@@ -98,6 +104,61 @@ async fn a_step_down_waits_for_the_drop_of_the_body() {
     assert!(!stepped_down.is_finished());
     drop(body);
     released(stepped_down).await;
+}
+
+/// Puts a gate around an application.
+type Gated = fn(LeaderOnlyLayer, Router) -> Router;
+
+/// Each action, and what wraps one.
+const ACTIONS: [(&str, Gated); 9] = [
+    ("reject", |layer, app| app.layer(layer)),
+    ("reject_with", |layer, app| {
+        app.layer(layer.reject_with(|_, _: Request<AnyBody>| Response::new(AnyBody::empty())))
+    }),
+    ("redirect", |layer, app| app.layer(layer.redirect())),
+    ("forward", |layer, app| app.layer(layer.forward(nobody()))),
+    ("not_ready", |layer, app| app.layer(layer.not_ready())),
+    ("wait_up_to", |layer, app| {
+        app.layer(layer.wait_up_to(LEASE))
+    }),
+    ("cancel_on_loss", |layer, app| {
+        app.layer(layer.cancel_on_loss())
+    }),
+    ("forward and cancel_on_loss", |layer, app| {
+        app.layer(layer.forward(nobody()).cancel_on_loss())
+    }),
+    ("all", |layer, app| {
+        let layer = layer.wait_up_to(LEASE).forward(nobody());
+        app.layer(layer.cancel_on_loss().writes_only())
+    }),
+];
+
+/// A client that has nobody to call.
+fn nobody() -> Client<HttpConnector, AnyBody> {
+    Client::builder(TokioExecutor::new()).build_http()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_down_waits_for_the_body_whatever_the_action() {
+    for (action, gated) in ACTIONS {
+        let node = Node::leader().await;
+        let (writer, written) = mpsc::unbounded_channel();
+        let body = Arc::new(Mutex::new(Some(Written(written))));
+        let handler = async move || AnyBody::new(body.lock().unwrap().take().unwrap());
+        let layer = LeaderOnlyLayer::new(node.handle.clone());
+        let app = gated(layer, Router::new().fallback(handler));
+        let request = Request::post("/orders").body(AnyBody::empty()).unwrap();
+        let response = app.oneshot(request).await.unwrap();
+
+        let stepped_down = node.step_down().await;
+        assert_eq!(node.handle.draining(), 1, "{action}");
+        assert!(!stepped_down.is_finished(), "{action}");
+        writer.send(Ok(Frame::data("whole".into()))).unwrap();
+        drop(writer);
+        let body = response.into_body().collect().await.unwrap();
+        assert_eq!(body.to_bytes(), "whole", "{action}");
+        released(stepped_down).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
