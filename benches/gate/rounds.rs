@@ -20,6 +20,8 @@ struct Measured {
     base: Option<Row>,
     /// One turn. Answers with what a call took, in nanoseconds.
     turn: Box<dyn FnMut() -> f64>,
+    /// The same, in each round.
+    ns: Vec<f64>,
 }
 
 impl Rounds {
@@ -41,32 +43,31 @@ impl Rounds {
             label: label.to_owned(),
             base,
             turn: Box::new(turn),
+            ns: Vec::with_capacity(COUNT),
         });
         Row(self.0.len() - 1)
     }
 
     pub(crate) fn run(mut self) -> Times {
-        let mut rounds = vec![Vec::with_capacity(COUNT); self.0.len()];
         for round in 0..=COUNT {
-            for (row, times) in self.0.iter_mut().zip(&mut rounds) {
-                let time = (row.turn)();
+            for row in &mut self.0 {
+                let ns = (row.turn)();
                 // The first round warms up.
                 if round > 0 {
-                    times.push(time);
+                    row.ns.push(ns);
                 }
             }
         }
-        let about = self.0.into_iter().map(|row| (row.label, row.base));
-        Times(about.zip(rounds).collect())
+        Times(self.0)
     }
 }
 
-/// What each row took, in each round.
-pub(crate) struct Times(Vec<((String, Option<Row>), Vec<f64>)>);
+/// What each row took.
+pub(crate) struct Times(Vec<Measured>);
 
 impl Times {
     pub(crate) fn label(&self, row: Row) -> &str {
-        &self.0[row.0].0.0
+        &self.0[row.0].label
     }
 
     /// What a row adds to its base, in nanoseconds: the median of what it added within a round.
@@ -76,19 +77,22 @@ impl Times {
 
     /// The same as a ratio to what `unit` took in the same round.
     pub(crate) fn ratio(&self, row: Row, unit: Row) -> f64 {
-        median(self.added(row).zip(&self.0[unit.0].1).map(|(a, b)| a / b))
+        let units = &self.0[unit.0].ns;
+        median(self.added(row).zip(units).map(|(added, unit)| added / unit))
     }
 
     /// What `row` adds more than `other`, in nanoseconds.
     pub(crate) fn beyond(&self, row: Row, other: Row) -> f64 {
-        median(self.added(row).zip(self.added(other)).map(|(a, b)| a - b))
+        let others = self.added(other);
+        median(self.added(row).zip(others).map(|(row, other)| row - other))
     }
 
     fn added(&self, row: Row) -> impl Iterator<Item = f64> {
-        let ((_, base), times) = &self.0[row.0];
-        let base = base.map(|base| &self.0[base.0].1);
-        let base = move |round: usize| base.map_or(0.0, |times| times[round]);
-        times.iter().enumerate().map(move |(i, ns)| ns - base(i))
+        let row = &self.0[row.0];
+        let base = row.base.map(|base| &self.0[base.0].ns);
+        let base = move |round: usize| base.map_or(0.0, |ns| ns[round]);
+        let rounds = row.ns.iter().enumerate();
+        rounds.map(move |(round, ns)| ns - base(round))
     }
 }
 
