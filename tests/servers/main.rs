@@ -6,9 +6,11 @@
     reason = "tests panic when they fail, and bound their waiting with a plain clock"
 )]
 
+mod addresses;
 mod bucket;
 mod candidates;
 mod cluster;
+mod credentials;
 mod domain;
 mod drain;
 mod election;
@@ -22,5 +24,6 @@ mod refusals;
 mod restart;
 mod store;
 mod support;
+mod tls;
 mod versions;
 mod work_loop;
