@@ -119,7 +119,7 @@ async fn is_revoked(before: &str, after: &str, leading: Login, other: Login) {
 async fn a_leader_whose_user_is_removed_shuts_its_gate() {
     let users = |users: &str| format!("authorization {{ users: [ {users} ] }}");
     let (a, b) = ("{ user: a, password: a }", "{ user: b, password: b }");
-    let before = users(&format!("{a} {b}"));
+    let before = users(&format!("{a}, {b}"));
     is_revoked(&before, &users(b), password("a", "a"), password("b", "b")).await;
 }
 

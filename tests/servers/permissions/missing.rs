@@ -61,7 +61,12 @@ impl Deprived {
             Err(other) => panic!("{}: {other:?}", self.lacks),
         };
         let id = format!("id=\"{}\"", self.id);
-        let line = [&parts[..], &[id.as_str(), "permission"]].concat();
+        let what = if self.lacks.contains(".CONSUMER.CREATE.") {
+            "the key cannot be watched"
+        } else {
+            "the lease's store failed; trying again"
+        };
+        let line = [&parts[..], &[id.as_str(), what, "permission"]].concat();
         let line = lines.until(&line).await;
         assert!(line.contains(" WARN "), "{line}");
         if handle.is_leader() {

@@ -4,6 +4,7 @@ mod enough;
 mod missing;
 mod observer;
 mod page;
+mod taken_away;
 
 use std::time::Duration;
 

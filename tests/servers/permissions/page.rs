@@ -3,7 +3,7 @@
 use std::fs;
 
 use async_nats::{Client, ConnectOptions};
-use noleader_fixture::{Server, ServerBuilder};
+use noleader_fixture::Server;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/nats.md");
 
@@ -42,16 +42,19 @@ impl Permissions {
     }
 }
 
-/// A server with these users, and an administrator. The name of a user is the password as well.
-pub(super) async fn server(users: &[(String, Permissions)]) -> Server {
+/// The settings of a server with these users, and an administrator. The name of a user is the password as
+/// well.
+pub(super) fn config(users: &[(String, Permissions)]) -> String {
     let users = users.iter().map(|(user, permissions)| {
         let Permissions(permissions) = permissions;
         format!("{{ user: {user:?}, password: {user:?}, {permissions} }}\n")
     });
     let users = users.collect::<String>();
-    let admin = "{ user: admin, password: admin }";
-    let server: ServerBuilder =
-        Server::builder().config(format!("authorization {{ users: [ {admin}\n{users} ] }}"));
+    format!("authorization {{ users: [\n{{ user: admin, password: admin }}\n{users}] }}")
+}
+
+pub(super) async fn server(users: &[(String, Permissions)]) -> Server {
+    let server = Server::builder().config(config(users));
     server.credentials("admin", "admin").start().await.unwrap()
 }
 
