@@ -87,3 +87,7 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/health.md")]
 struct HealthPage;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/nats.md")]
+struct NatsPage;

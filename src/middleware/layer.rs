@@ -6,6 +6,7 @@ use tower_layer::Layer;
 use super::{
     Cancellable, EveryRequest, Fail, Forward, Forwards, Immediate, LeaderOnly, NotReady, Redirect,
     Reject, RejectWith, Rejects, Undecided, WaitUpTo, When, WritesOnly, entrance::Entrance,
+    target::Target,
 };
 use crate::{LeaderHandle, NotLeader};
 
@@ -279,7 +280,7 @@ impl<A: Rejects, M> LeaderOnlyLayer<A, M> {
     /// | header, or gRPC metadata | |
     /// |---|---|
     /// | `noleader-leader` | the leader's id; what is not visible ASCII or a blank is percent-encoded, and so is `%` |
-    /// | `noleader-leader-address` | its address, if it publishes one |
+    /// | `noleader-leader-address` | its address, if it publishes one that a [`Redirect`] could go to |
     ///
     /// It says nothing to [`reject_with`](Self::reject_with), whose closure is given the leader.
     ///
@@ -291,7 +292,8 @@ impl<A: Rejects, M> LeaderOnlyLayer<A, M> {
     /// # }
     /// ```
     pub fn reveal_leader(mut self, reveal: bool) -> Self {
-        self.action.reject_mut().reveal_leader = reveal;
+        let target = reveal.then(|| Target::new(self.entrance.handle()));
+        self.action.reject_mut().revealed = target;
         self
     }
 }

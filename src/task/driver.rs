@@ -1,8 +1,6 @@
 use std::{
-    error::Error,
     future::{Future, pending},
     mem,
-    pin::Pin,
     sync::{Arc, atomic::Ordering},
 };
 
@@ -12,13 +10,14 @@ use super::{
     LeaderInfo, Shared, Status, Term,
     gate::Drain,
     journal::Journal,
+    request::{Answer, Request},
     warm_up::{WarmUp, Warming},
     watcher::Watcher,
 };
 use crate::{
     clock::Moment,
-    lease::{Action, Ended, Input, Machine, Notice, Outcome, Role, Settled},
-    store::{LeaseStore, WriteError},
+    lease::{Action, Ended, Input, Machine, Notice, Role, Settled},
+    store::LeaseStore,
 };
 
 /// What a handle asks of its task.
@@ -45,18 +44,6 @@ pub(super) struct Driver<S> {
     /// The last handle was dropped.
     pub(super) abandoned: bool,
 }
-
-type Request = Pin<Box<dyn Future<Output = Answer> + Send>>;
-
-/// The end of a request to the store.
-pub(super) struct Answer {
-    input: Input,
-    /// A revision that the key is known to have had.
-    revision: u64,
-    error: Option<BoxError>,
-}
-
-type BoxError = Box<dyn Error + Send + Sync>;
 
 impl<S: LeaseStore> Driver<S> {
     pub(super) async fn run(mut self) {
@@ -85,7 +72,7 @@ impl<S: LeaseStore> Driver<S> {
                     Input::Shutdown
                 }
             },
-            answer = maybe(self.request.as_mut()) => self.answered(answer),
+            answer = maybe(self.request.as_mut().map(Request::answered)) => self.answered(answer),
             seen = self.watcher.next() => Input::Pushed(seen),
             (token, ready) = maybe(self.warming.as_mut().map(Warming::finished)) => {
                 self.warming = None;
@@ -132,16 +119,22 @@ impl<S: LeaseStore> Driver<S> {
     fn perform(&mut self, action: Action) -> Option<Input> {
         match action {
             Action::Read { attempt } => {
-                let request = self.read(attempt);
-                self.send(request);
+                let now = self.shared.clock.now();
+                self.send(Request::read(self.store.clone(), now, attempt));
             }
             Action::Write {
                 attempt,
                 expected,
                 record,
             } => {
-                let request = self.write(attempt, expected, record.encode());
-                self.send(request);
+                let (store, now) = (self.store.clone(), self.shared.clock.now());
+                self.send(Request::write(
+                    store,
+                    now,
+                    attempt,
+                    expected,
+                    record.encode(),
+                ));
             }
             Action::Begin { token, deadline } => {
                 let term = Term::new(token, deadline, self.shared.clock.clone());
@@ -185,9 +178,10 @@ impl<S: LeaseStore> Driver<S> {
     }
 
     fn send(&mut self, request: Request) {
-        if self.request.replace(request).is_some() {
+        if let Some(unanswered) = self.request.replace(request) {
             // The machine has waited for its answer long enough.
-            self.journal.unanswered();
+            let now = self.shared.clock.now();
+            self.journal.failed(&unanswered.give_up(&*self.store, now));
         }
     }
 
@@ -232,41 +226,6 @@ impl<S: LeaseStore> Driver<S> {
             Role::Stopped => Status::Stopped,
         });
     }
-
-    fn read(&self, attempt: u64) -> Request {
-        let store = self.store.clone();
-        Box::pin(async move {
-            let (seen, error) = match store.read().await {
-                Ok(seen) => (Some(seen), None),
-                Err(error) => (None, Some(BoxError::from(error))),
-            };
-            Answer {
-                revision: seen.as_ref().map_or(0, |seen| seen.revision),
-                input: Input::Read { attempt, seen },
-                error,
-            }
-        })
-    }
-
-    fn write(&self, attempt: u64, expected: u64, value: Vec<u8>) -> Request {
-        let store = self.store.clone();
-        Box::pin(async move {
-            let (outcome, error) = match store.write(expected, value).await {
-                Ok(revision) => (Outcome::Acknowledged(revision), None),
-                Err(WriteError::Conflict) => (Outcome::Conflict, None),
-                Err(error) => (outcome(&error), Some(BoxError::from(error))),
-            };
-            let revision = match outcome {
-                Outcome::Acknowledged(revision) => revision,
-                _ => 0,
-            };
-            Answer {
-                revision,
-                input: Input::Written { attempt, outcome },
-                error,
-            }
-        })
-    }
 }
 
 /// However the task ends, also by a panic or with its runtime: the gate shuts, and every waiter wakes.
@@ -281,14 +240,6 @@ impl<S> Drop for Driver<S> {
             self.journal.died();
         }
         self.shared.publish(Status::Stopped);
-    }
-}
-
-fn outcome(error: &WriteError) -> Outcome {
-    match error {
-        WriteError::Conflict => Outcome::Conflict,
-        WriteError::Failed(_) => Outcome::Failed,
-        WriteError::Unknown(_) => Outcome::Unknown,
     }
 }
 

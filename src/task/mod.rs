@@ -14,6 +14,7 @@ mod handle;
 mod journal;
 mod meter;
 mod pulse;
+mod request;
 mod shared;
 mod status;
 mod term;

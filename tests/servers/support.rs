@@ -46,6 +46,24 @@ pub(crate) async fn elected(handle: &LeaderHandle) -> Term {
         .unwrap()
 }
 
+/// Has two candidates elect a leader, renew and hand over, each on a connection of its own.
+pub(crate) async fn hands_over(connect: impl AsyncFn() -> async_nats::Client) {
+    let a = candidate("a").start(connect().await).await.unwrap();
+    let term = elected(&a).await;
+    let b = candidate("b").start(connect().await).await.unwrap();
+    follows(&b, "a").await;
+    // Less is left of the lease all the time, and only a renewal makes it more.
+    let less = async || Some(term.remaining()).filter(|left| *left < LEASE * 4 / 5);
+    let left = eventually("a renewal to be due", BOUND, less)
+        .await
+        .unwrap();
+    let more = async || (term.remaining() > left).then_some(());
+    eventually("a renewal", BOUND, more).await.unwrap();
+    a.shutdown().await.unwrap();
+    assert!(elected(&b).await.token() > term.token());
+    b.shutdown().await.unwrap();
+}
+
 /// Waits for a status, and says which.
 pub(crate) async fn until(handle: &LeaderHandle, wanted: impl Fn(&Status) -> bool) -> Status {
     let mut status = handle.status();

@@ -184,7 +184,7 @@ where
         let call = Call::new(self.client.clone(), request, self.time_limit.of(form));
         let otherwise = Otherwise {
             form,
-            reject: self.otherwise,
+            reject: self.otherwise.clone(),
             not_leader,
         };
         ForwardFuture::of_leader(call, otherwise)

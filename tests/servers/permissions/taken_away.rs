@@ -1,0 +1,37 @@
+//! A permission that is taken away from a node that leads.
+
+use super::{
+    candidate,
+    page::{Permissions, config, connect, server},
+};
+use crate::{
+    lines::Lines,
+    support::{LEASE, elected, ended},
+};
+
+const WRITES: &str = "$KV.orders.writer";
+
+#[tokio::test]
+async fn a_leader_that_may_not_write_any_more_is_told_and_shuts_its_gate() {
+    let (lines, _guard) = Lines::collect();
+    let users = |permissions| [("a".to_owned(), permissions)];
+    let before = users(Permissions::of("creator"));
+    let after = users(Permissions::of("creator").without(WRITES));
+    let mut server = server(&before).await;
+    let a = candidate("orders", "a").lease(LEASE);
+    let a = a.start(connect(&server, "a").await).await.unwrap();
+    let term = elected(&a).await;
+
+    server.reload(config(&after)).unwrap();
+    ended(&term).await;
+    assert!(!a.is_leader());
+    // The request's own limit is a part of the lease, and shorter than that of a request at the start.
+    let unanswered = format!("no answer on `{WRITES}` within 0.3");
+    lines
+        .until(&[" WARN ", "id=\"a\"", &unanswered, "permission"])
+        .await;
+    lines.until(&[" WARN ", "id=\"a\"", "lost the lease"]).await;
+
+    server.reload(config(&before)).unwrap();
+    assert!(elected(&a).await.token() > term.token());
+}
