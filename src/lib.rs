@@ -67,6 +67,7 @@ pub mod health;
 pub mod lease;
 pub mod middleware;
 pub mod store;
+mod sync;
 mod task;
 mod worker;
 

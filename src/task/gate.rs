@@ -1,14 +1,13 @@
 use std::{
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, PoisonError, Weak},
     time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
-use tokio::sync::{Notify, futures::Notified};
-use tokio_util::sync::CancellationToken;
-
 use super::{Deadline, Term};
-use crate::clock::{Clock, Moment};
+use crate::{
+    clock::{Clock, Moment},
+    sync::{ArcSwapOption, CancellationToken, Mutex, MutexGuard, Notified, Notify},
+};
 
 /// The gate itself: open while it holds a term that is current.
 ///
@@ -92,7 +91,7 @@ impl Gate {
         self.closing().strong_count()
     }
 
-    fn closing(&self) -> std::sync::MutexGuard<'_, Weak<Opening>> {
+    fn closing(&self) -> MutexGuard<'_, Weak<Opening>> {
         self.closing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -21,12 +21,11 @@ mod warm_up;
 mod watcher;
 
 use std::{
-    sync::{Arc, OnceLock, atomic::AtomicU64},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use self::{deadline::Deadline, driver::Driver, journal::Journal, pulse::Pulse, watcher::Watcher};
@@ -42,6 +41,7 @@ use crate::{
     config::Config,
     lease::{Candidate, Machine, Timing},
     store::LeaseStore,
+    sync::{ArcSwapOption, AtomicU64, watch},
 };
 
 /// Spawns the task of a candidate whose settings and store have been checked.
