@@ -11,6 +11,8 @@ mod deadline;
 mod driver;
 mod gate;
 mod handle;
+#[cfg(noleader_loom)]
+mod interleavings;
 mod journal;
 mod meter;
 mod pulse;
