@@ -5,7 +5,7 @@ use std::{future::poll_fn, mem, ops::Deref, sync::Arc};
 use super::cell::{Cell, Waiter};
 
 #[derive(Debug)]
-pub struct Sender<T>(Arc<Cell<State<T>>>);
+pub(crate) struct Sender<T>(Arc<Cell<State<T>>>);
 
 #[derive(Debug)]
 struct State<T> {

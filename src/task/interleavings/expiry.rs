@@ -16,14 +16,17 @@ fn at_the_deadline() -> (Gated, Term) {
     (gated, term)
 }
 
-/// Publishes the renewal, as the task does: the term ends where somebody saw it end, and another begins.
+/// Publishes the renewal.
 fn renew(gated: &Gated, term: &Term) -> bool {
-    let renewed = gated.gate.extend(term, gated.clock.now() + SECOND);
-    if !renewed {
+    gated.gate.extend(term, gated.clock.now() + SECOND)
+}
+
+/// Publishes the renewal, as the task does: the term ends where somebody saw it end, and another begins.
+fn renew_or_go_on(gated: &Gated, term: &Term) {
+    if !renew(gated, term) {
         gated.end(term);
         gated.open(8);
     }
-    renewed
 }
 
 /// Somebody looks, and tells somebody else, who looks as well.
@@ -50,7 +53,7 @@ fn shut_for_one_is_shut_for_all(
                 assert!(!was_told || token != Some(7), "a shut gate let somebody in");
             }
         });
-        renew(&gated, &term);
+        renew_or_go_on(&gated, &term);
         first.join().unwrap();
         second.join().unwrap();
     });
@@ -81,6 +84,19 @@ fn a_request_that_is_refused_shuts_the_gate_for_the_next() {
 }
 
 #[test]
+fn a_request_that_is_refused_shuts_the_gate_for_who_asks() {
+    in_every_order(|| {
+        let (gated, term) = at_the_deadline();
+        let looks = thread::spawn({
+            let gated = gated.clone();
+            move || gated.admit().is_some() || !gated.gate.is_open()
+        });
+        renew(&gated, &term);
+        assert!(looks.join().unwrap(), "open for one and shut for another");
+    });
+}
+
+#[test]
 fn a_term_is_renewed_unless_somebody_saw_it_end() {
     in_every_order(|| {
         let (gated, term) = at_the_deadline();
@@ -88,7 +104,7 @@ fn a_term_is_renewed_unless_somebody_saw_it_end() {
             let gated = gated.clone();
             move || gated.gate.is_open()
         });
-        let renewed = gated.gate.extend(&term, gated.clock.now() + SECOND);
+        let renewed = renew(&gated, &term);
         assert_eq!(look.join().unwrap(), renewed);
         assert_eq!(gated.gate.is_open(), renewed);
         assert_eq!(gated.admit().is_some(), renewed);
@@ -125,7 +141,7 @@ fn a_term_that_was_ended_is_over_whoever_renews_it() {
             let term = term.clone();
             move || [term.is_current(), term.is_current(), term.is_current()]
         });
-        gated.gate.extend(&term, gated.clock.now() + SECOND);
+        renew(&gated, &term);
         gated.end(&term);
         let looks = looks.join().unwrap();
         assert!(looks.is_sorted_by(|before, after| before >= after));

@@ -56,12 +56,15 @@ impl Node {
     /// Shuts the gate, waits for who is inside, releases the lease, and ends.
     pub(super) fn stop(mut self) {
         self.driver.handle(Input::Shutdown);
-        if let Some(drain) = self.driver.drain.take() {
-            let token = block_on(drain.finished());
-            self.driver.handle(Input::Drained { token });
-            self.answer();
+        while self.driver.machine.role() != Role::Stopped {
+            match self.driver.drain.take() {
+                Some(drain) => {
+                    let token = block_on(drain.finished());
+                    self.driver.handle(Input::Drained { token });
+                }
+                None => self.answer(),
+            }
         }
-        assert_eq!(self.driver.machine.role(), Role::Stopped);
     }
 
     /// The store answers the request that is under way.
