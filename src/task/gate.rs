@@ -81,9 +81,15 @@ impl Gate {
 
     /// Whoever asked [`is_open`](Self::is_open) may have found the gate shut before this term was renewed:
     /// then it is shut for everybody.
+    ///
+    /// The mark is read before the term. A gate that opens between the two is open under a later term, and
+    /// this one is over by then.
     #[inline]
     fn left(&self, opening: &Opening) -> Option<Duration> {
-        opening.term.left().filter(|_| !self.until.is_passed())
+        if self.until.is_passed() {
+            return None;
+        }
+        opening.term.left()
     }
 
     /// How many requests are still under way that the last opening admitted before it was shut.
