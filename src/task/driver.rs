@@ -95,7 +95,7 @@ impl<S: LeaseStore> Driver<S> {
         due.map_or(latest, |due| due.min(latest))
     }
 
-    fn answered(&mut self, answer: Answer) -> Input {
+    pub(super) fn answered(&mut self, answer: Answer) -> Input {
         self.request = None;
         self.watcher.compare(answer.revision);
         self.journal.answered(answer.error.as_deref());
@@ -103,7 +103,7 @@ impl<S: LeaseStore> Driver<S> {
     }
 
     /// Feeds one input, received now, and does what follows from it.
-    fn handle(&mut self, input: Input) {
+    pub(super) fn handle(&mut self, input: Input) {
         let mut input = Some(input);
         while let Some(next) = input.take() {
             self.machine.handle(self.shared.clock.now(), next);

@@ -1,12 +1,13 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use super::{Admission, LeaderInfo, Shared, Status, Term, driver::Command};
 use crate::{
     Builder,
     error::{NotLeader, Reason, ReleaseError, Stopped},
     lease::Settled,
+    sync::watch,
 };
 
 /// One node's part in an election.

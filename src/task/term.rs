@@ -1,9 +1,10 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use tokio_util::sync::CancellationToken;
-
 use super::Deadline;
-use crate::clock::{Clock, Moment};
+use crate::{
+    clock::{Clock, Moment},
+    sync::CancellationToken,
+};
 
 /// One term of leadership. Clones are the same term.
 ///
