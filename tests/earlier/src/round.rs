@@ -14,7 +14,7 @@ use crate::{
     node::Node,
 };
 
-/// How long the first leader has led before the fault.
+/// How long the first leader has led before the fault, at least. It strikes anywhere between two renewals.
 const SETTLED: Duration = Duration::from_secs(2);
 /// How long is looked on once the fault is over.
 const AFTERMATH: Duration = Duration::from_secs(5);
@@ -39,7 +39,7 @@ pub(crate) async fn run(make: Make, fault: Fault, candidates: usize) -> anyhow::
     }
 
     let leader = new_leader(make, &nodes, None).await?;
-    sleep(SETTLED).await;
+    sleep(SETTLED + (make.lease() / 3).mul_f64(fastrand::f64())).await;
     let began_ns = now_ns();
     fault.begin(&mut nodes[leader])?;
     // Longer than the lease, and then until somebody else leads: only then can two of them.
