@@ -14,6 +14,9 @@ use tokio::time::{sleep, timeout};
 const ELECTIONS: usize = 100;
 const CANDIDATES: usize = 10;
 const SEATS: usize = ELECTIONS * CANDIDATES;
+/// A watch is a consumer, which the server keeps for 30 s after the watch has ended. nats-server 2.15 allows a
+/// stream a thousand of them by default, so that one bucket would be too small for the churn.
+const BUCKETS: usize = 5;
 /// Few, as in a process that holds many elections.
 const LINKS: usize = 5;
 
@@ -56,7 +59,9 @@ impl Crowd {
 
     /// A candidate, not yet started, of the seat's election, and the seat's connection.
     pub(crate) fn candidate(&self, seat: usize) -> (Builder, Client) {
-        let builder = LeaderHandle::builder("soak", format!("election-{}", seat / CANDIDATES))
+        let election = seat / CANDIDATES;
+        let bucket = format!("soak-{}", election % BUCKETS);
+        let builder = LeaderHandle::builder(bucket, format!("election-{election}"))
             .id(seat.to_string())
             .lease(LEASE);
         (builder, self.links[seat % LINKS].client.clone())

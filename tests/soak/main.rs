@@ -58,6 +58,7 @@ async fn nothing_grows() {
         reading.consumers == Crowd::CONSUMERS
     })
     .await;
+    assert_eq!(start.consumers, Crowd::CONSUMERS);
     println!("start  {start}");
 
     let tally = Arc::new(Tally::default());
@@ -68,12 +69,13 @@ async fn nothing_grows() {
     tally.check();
     crowd.settled().await;
     let end = at_rest(&gauge, "the end", |reading| {
-        reading.left_over(&start).is_empty()
+        reading.left_over(&start).is_empty() && reading.consumers == Crowd::CONSUMERS
     })
     .await;
     println!("end    {end}");
     println!("memory {memory}");
     assert_eq!(end.left_over(&start), Vec::<String>::new());
+    assert_eq!(end.consumers, Crowd::CONSUMERS, "not all watch again");
     memory.check();
 }
 
