@@ -1,0 +1,110 @@
+//! A thousand candidates that are never left in peace, and what they leave behind: nothing.
+//!
+//! ```sh
+//! cargo test --test soak                                             # 20 s of churn
+//! NOLEADER_SOAK_SECS=600 cargo test --release --test soak -- --nocapture
+//! ```
+//!
+//! A hundred elections of ten candidates each run on one real server. Leaders step down, candidates leave and
+//! others come, connections break, requests are admitted, refused and given up, watchers look on. When all have
+//! settled again, no task, file descriptor, consumer or subscription may be left over from the churn, and memory
+//! may not have grown while it went on.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests panic when they fail, and bound their waiting with a plain clock"
+)]
+
+mod churn;
+mod crowd;
+mod cuts;
+mod gauge;
+mod requests;
+mod tally;
+mod verdict;
+
+use std::{
+    env,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use noleader_fixture::eventually;
+use tokio::time::sleep;
+
+use crate::{
+    churn::Churn,
+    crowd::Crowd,
+    gauge::{Gauge, Reading},
+    tally::Tally,
+    verdict::Memory,
+};
+
+/// How long what is left over may take to go. The server keeps the consumer of a watch that has ended for 30 s,
+/// which async-nats asks of it.
+const BOUND: Duration = Duration::from_secs(180);
+
+const SAMPLE_EVERY: Duration = Duration::from_millis(500);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_grows() {
+    let secs = env::var("NOLEADER_SOAK_SECS").map_or(20, |secs| secs.parse().unwrap());
+    let (server, gauge) = gauge::server().await;
+    let crowd = Arc::new(Crowd::gather(&server).await);
+    crowd.settled().await;
+    let start = at_rest(&gauge, "the start", |reading| {
+        reading.consumers == Crowd::CONSUMERS
+    })
+    .await;
+    assert_eq!(start.consumers, Crowd::CONSUMERS);
+    println!("start  {start}");
+
+    let tally = Arc::new(Tally::default());
+    let churn = Churn::begin(&crowd, &tally);
+    let memory = watch(&gauge, Duration::from_secs(secs), &tally).await;
+    churn.end().await;
+    println!("churn  {tally}");
+    tally.check();
+    crowd.settled().await;
+    let end = at_rest(&gauge, "the end", |reading| {
+        reading.left_over(&start).is_empty() && reading.consumers == Crowd::CONSUMERS
+    })
+    .await;
+    println!("end    {end}");
+    println!("memory {memory}");
+    assert_eq!(end.left_over(&start), Vec::<String>::new());
+    assert_eq!(end.consumers, Crowd::CONSUMERS, "not all watch again");
+    memory.check();
+}
+
+/// Reads the gauge until it is as wanted, or until time is up: then the last reading tells what is wrong.
+async fn at_rest(gauge: &Gauge, what: &str, wanted: impl Fn(&Reading) -> bool) -> Reading {
+    let mut last = gauge.read().await;
+    let settling = eventually(what, BOUND, async || {
+        last = gauge.read().await;
+        wanted(&last).then_some(())
+    });
+    if let Err(error) = settling.await {
+        println!("{error}");
+    }
+    last
+}
+
+/// Lets the churn go on, and prints a line now and then.
+async fn watch(gauge: &Gauge, time: Duration, tally: &Tally) -> Memory {
+    let (began, mut memory) = (Instant::now(), Memory::default());
+    let (line_every, mut next_line) = (time / 20, Duration::ZERO);
+    while began.elapsed() < time {
+        let reading = gauge.read().await;
+        memory.add(&reading);
+        if began.elapsed() >= next_line {
+            next_line += line_every;
+            let now = began.elapsed().as_secs();
+            println!("{now:>5} s {reading}; {tally}");
+        }
+        sleep(SAMPLE_EVERY).await;
+    }
+    memory
+}

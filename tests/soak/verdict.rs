@@ -1,0 +1,102 @@
+//! Whether memory grows.
+
+use std::fmt;
+
+use crate::gauge::{Reading, mib};
+
+/// What may come on top of a tenth: an allocator that has not seen all sizes yet, and consumers that the server
+/// keeps for 30 s.
+const SLACK_KIB: u64 = 16 * 1024;
+
+/// The memory of this process and of the server over the churn.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    ours: Vec<u64>,
+    servers: Vec<u64>,
+}
+
+/// Two medians.
+#[derive(Debug, Eq, PartialEq)]
+struct Trend {
+    /// Of the second quarter: the first one is warm-up.
+    early_kib: u64,
+    /// Of the last quarter.
+    late_kib: u64,
+}
+
+impl Memory {
+    pub(crate) fn add(&mut self, reading: &Reading) {
+        self.ours.push(reading.rss_kib);
+        self.servers.push(reading.server_rss_kib);
+    }
+
+    fn trends(&self) -> [(&'static str, Trend); 2] {
+        [
+            ("of this process", Trend::of(&self.ours)),
+            ("of the server", Trend::of(&self.servers)),
+        ]
+    }
+
+    /// Panics if one of the two grew by more than a tenth and the slack.
+    pub(crate) fn check(&self) {
+        for (whose, trend) in self.trends() {
+            assert!(!trend.grows(), "the memory {whose} grows: {trend}");
+        }
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = self
+            .trends()
+            .map(|(whose, trend)| format!("{whose} {trend}"));
+        f.write_str(&words.join(", "))
+    }
+}
+
+impl Trend {
+    fn of(samples: &[u64]) -> Self {
+        let quarter = samples.len() / 4;
+        Self {
+            early_kib: median(&samples[quarter..2 * quarter]),
+            late_kib: median(&samples[samples.len() - quarter..]),
+        }
+    }
+
+    fn grows(&self) -> bool {
+        self.late_kib > self.early_kib + self.early_kib / 10 + SLACK_KIB
+    }
+}
+
+impl fmt::Display for Trend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (early, late) = (mib(self.early_kib), mib(self.late_kib));
+        write!(f, "{early:.1} to {late:.1} MiB")
+    }
+}
+
+fn median(samples: &[u64]) -> u64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_unstable();
+    sorted[sorted.len() / 2]
+}
+
+#[test]
+fn compares_the_second_quarter_with_the_last() {
+    let trend = Trend::of(&[9, 9, 9, 1, 2, 90, 5, 5, 5, 3, 4, 80]);
+    let expected = Trend {
+        early_kib: 2,
+        late_kib: 4,
+    };
+    assert_eq!(trend, expected);
+}
+
+#[test]
+fn more_than_a_tenth_and_the_slack_is_growth() {
+    let trend = |late_kib| Trend {
+        early_kib: 100_000,
+        late_kib,
+    };
+    assert!(!trend(110_000 + SLACK_KIB).grows());
+    assert!(trend(110_001 + SLACK_KIB).grows());
+}
