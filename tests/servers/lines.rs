@@ -1,28 +1,45 @@
 //! What is logged while a test runs.
 
 use std::{
+    cell::RefCell,
     io::{self, Write},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
 };
 
 use noleader_fixture::eventually;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::support::BOUND;
 
+thread_local! {
+    static HERE: RefCell<Option<Lines>> = const { RefCell::new(None) };
+}
+
+/// One for all threads: with one for each, a line or a span that another thread meets for the first time at the
+/// wrong moment is left out here.
+static SUBSCRIBER: Once = Once::new();
+
 /// The lines that the library logs on this thread, which is all of it in a test with one thread.
+///
+/// Do not look for what stands in the span of an election, such as its id: one that was entered before the first
+/// test began to collect is not there.
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
+/// Ends the collecting.
+pub(crate) struct Collecting;
+
 impl Lines {
     /// Collects them for as long as the guard lives.
-    pub(crate) fn collect() -> (Self, tracing::subscriber::DefaultGuard) {
+    pub(crate) fn collect() -> (Self, Collecting) {
+        SUBSCRIBER.call_once(|| {
+            tracing_subscriber::fmt()
+                .with_ansi(false)
+                .with_writer(|| Here)
+                .init();
+        });
         let lines = Self::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_writer(lines.clone())
-            .finish();
-        (lines, tracing::subscriber::set_default(subscriber))
+        HERE.set(Some(lines.clone()));
+        (lines, Collecting)
     }
 
     fn with(&self, parts: &[&str]) -> Option<String> {
@@ -49,20 +66,24 @@ impl std::fmt::Display for Lines {
     }
 }
 
-impl Write for Lines {
+impl Drop for Collecting {
+    fn drop(&mut self) {
+        HERE.set(None);
+    }
+}
+
+/// Writes to the lines of the thread that logs, if it collects any.
+struct Here;
+
+impl Write for Here {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        HERE.with_borrow(|lines| match lines {
+            Some(lines) => lines.0.lock().unwrap().write(bytes),
+            None => Ok(bytes.len()),
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
     }
 }

@@ -45,7 +45,7 @@ impl Deprived {
 
     /// Takes part, and is told what it lacks.
     async fn told(&self, server: &Server, lines: &Lines, builder: Builder) -> Told {
-        // A wildcard of the permission stands for a name.
+        // A wildcard of the permission stands for a name. The bucket is one's own, and so is its line.
         let parts: Vec<_> = self.lacks.split('*').collect();
         let client = connect(server, &self.id).await;
         let handle = match builder.start(client).await {
@@ -60,13 +60,12 @@ impl Deprived {
             }
             Err(other) => panic!("{}: {other:?}", self.lacks),
         };
-        let id = format!("id=\"{}\"", self.id);
         let what = if self.lacks.contains(".CONSUMER.CREATE.") {
             "the key cannot be watched"
         } else {
             "the lease's store failed; trying again"
         };
-        let line = [&parts[..], &[id.as_str(), what, "permission"]].concat();
+        let line = [&parts[..], &[what, "permission"]].concat();
         let line = lines.until(&line).await;
         assert!(line.contains(" WARN "), "{line}");
         if handle.is_leader() {
