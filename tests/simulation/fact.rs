@@ -1,5 +1,7 @@
 //! What happens in a run, as the invariants see it. `now` is what the node's own clock shows.
 
+use std::time::Duration;
+
 use noleader::{
     clock::Moment,
     lease::{Candidate, Ended, Holder, Observation, Outcome, Record},
@@ -43,15 +45,17 @@ pub(crate) enum Fact<'a> {
     },
     Admitted { token: u64, now: Moment },
     Left { token: u64 },
+    /// The task, or its whole process, stands still for so long on its own clock, at most.
+    HeldUp { span: Duration },
     /// A step-down or a shutdown is asked for.
     Asked { now: Moment },
     Settled,
-    /// The background task has gone round, and has published.
+    /// The background task has gone round, beginning at `handled_at`, and has published.
     Turned {
         status: &'a Status,
         has_opening: bool,
         timeout: Option<Moment>,
-        now: Moment,
+        handled_at: Moment,
     },
     /// Somebody looks at what is published, at any time, and at what it would be if it were published now.
     Looked { published: &'a Status, is: &'a Status },

@@ -60,7 +60,8 @@ impl World {
     }
 
     pub(crate) fn send_write(&mut self, node: usize, attempt: u64, expected: u64, record: Record) {
-        let n = &self.nodes[node];
+        let n = &mut self.nodes[node];
+        n.process.is_refused = false;
         let sent = Fact::Sent {
             attempt,
             expected,

@@ -34,6 +34,13 @@ pub(crate) struct Process {
     pub(crate) follow: Option<Input>,
     /// The background task stands in the middle of a turn.
     pub(crate) is_mid_turn: bool,
+    /// The revision that it was shown last.
+    pub(crate) shown: u64,
+    /// A write was refused since the last one left.
+    pub(crate) is_refused: bool,
+    /// The revision of the last acknowledged write, and of the one that began the term.
+    pub(crate) acknowledged: u64,
+    pub(crate) began_at: u64,
     pub(crate) warming: Option<u64>,
     pub(crate) draining: Option<u64>,
     pub(crate) failed_warm_ups: u32,
@@ -98,6 +105,10 @@ impl Process {
             handled_at: Moment::default(),
             follow: None,
             is_mid_turn: false,
+            shown: 0,
+            is_refused: false,
+            acknowledged: 0,
+            began_at: 0,
             warming: None,
             draining: None,
             failed_warm_ups: 0,

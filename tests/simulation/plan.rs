@@ -8,7 +8,8 @@ pub(crate) enum Plan {
     /// remove that of a dead one.
     UnequalLeases,
     /// The bucket is deleted and made anew, with every other fault around it; all leases are equal. What was
-    /// on its way to the old bucket never arrives.
+    /// on its way to the old bucket never arrives, and no revision comes twice: `docs/architecture.md` says
+    /// what is not covered.
     NewBucket,
     /// Once, the server loses the stream. From then on nothing else goes wrong, so that a candidate that saw
     /// the last token, and lives, can tell it to the others.

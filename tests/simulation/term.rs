@@ -5,6 +5,7 @@ use noleader::{clock::Moment, lease::Input};
 use crate::{
     clock::MICROSECOND,
     fact::Fact,
+    network::LONGEST_WAY,
     world::{Event, World},
 };
 
@@ -12,7 +13,9 @@ impl World {
     pub(crate) fn begin_term(&mut self, node: usize, token: u64, deadline: Moment) {
         self.top_token = self.top_token.max(token);
         self.terms += 1;
-        self.nodes[node].process.gate.begin(token, deadline);
+        let process = &mut self.nodes[node].process;
+        process.gate.begin(token, deadline);
+        process.began_at = process.acknowledged;
         let epoch = self.server.epoch;
         let began = Fact::Began {
             token,
@@ -187,7 +190,7 @@ impl World {
         let n = &self.nodes[node];
         let is_due = n.process.wake_at.is_some_and(|at| at <= self.now);
         // After a pause the task needs a moment to come round.
-        let runs = self.now > n.task_runs_from() + 50 * MICROSECOND;
+        let runs = self.now > n.task_runs_from() + 2 * LONGEST_WAY;
         if is_due || n.process.is_mid_turn || !runs {
             return;
         }

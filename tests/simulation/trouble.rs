@@ -1,9 +1,12 @@
 //! What goes wrong, at random times.
 
+use std::time::Duration;
+
 use noleader::lease::{Input, Record};
 
 use crate::{
     clock::MILLISECOND,
+    fact::Fact,
     plan::Plan,
     world::{Event, World},
 };
@@ -41,7 +44,9 @@ impl World {
     fn pause(&mut self, node: usize, span: u64) {
         if !self.is_smooth() {
             self.say(node, || format!("is paused for {} ms", span / MILLISECOND));
-            self.nodes[node].paused_until = self.now + span;
+            let paused_until = &mut self.nodes[node].paused_until;
+            *paused_until = (*paused_until).max(self.now + span);
+            self.held_up(node, span);
             // A request may be the first thing to run when it wakes.
             self.after(span, Event::Request { node });
         }
@@ -50,8 +55,16 @@ impl World {
     fn stall(&mut self, node: usize, span: u64) {
         if !self.is_smooth() {
             self.say(node, || format!("its task is starved for {} ms", span / MILLISECOND));
-            self.nodes[node].stalled_until = self.now + span;
+            let stalled_until = &mut self.nodes[node].stalled_until;
+            *stalled_until = (*stalled_until).max(self.now + span);
+            self.held_up(node, span);
         }
+    }
+
+    pub(crate) fn held_up(&mut self, node: usize, span: u64) {
+        // The fastest clock that is inside the bound.
+        let span = Duration::from_nanos(span * 5 / 4);
+        self.fact(node, &Fact::HeldUp { span });
     }
 
     fn cut(&mut self, node: usize, span: u64) {
@@ -132,14 +145,14 @@ impl World {
         self.say_of_all(|| format!("somebody puts {what} at {revision}"));
     }
 
-    /// A record of somebody who is none of the candidates, with their lease.
+    /// A record of somebody who is none of the candidates, with their lease. Not a release, by which nobody but
+    /// the holder may say that nobody holds the lease.
     fn foreign(&mut self, lease: u64) -> Record {
-        let lease = std::time::Duration::from_nanos(lease);
+        let lease = Duration::from_nanos(lease);
         let record = Record::acquiring("stranger", "stranger", None, lease, 0);
-        match self.rng.u8(0..3) {
-            0 => record.released(0),
-            1 => record.vacant(lease),
-            _ => record,
+        match self.rng.bool() {
+            true => record.vacant(lease),
+            false => record,
         }
     }
 
@@ -161,8 +174,7 @@ impl World {
 
     fn lose(&mut self) {
         match self.settings.plan {
-            Plan::NewBucket => self.lose_stream(),
-            Plan::LostStream if self.server.epoch == 0 => self.lose_stream(),
+            Plan::NewBucket | Plan::LostStream if self.server.epoch == 0 => self.lose_stream(),
             Plan::RolledBack => self.roll_back(),
             _ => {}
         }
@@ -181,6 +193,7 @@ impl World {
             }
         }
         if smooth {
+            self.hurry();
             self.server.down_until = self.now;
         }
     }

@@ -1,7 +1,7 @@
 //! What the background task does, by the rules of `src/task/driver.rs`: it feeds the machine, does what that
 //! says, and publishes. It can be held up between any two actions.
 
-use noleader::lease::{Action, Ended, Input, Notice};
+use noleader::lease::{Action, Ended, Input, Notice, Outcome};
 
 use crate::{
     clock::MICROSECOND,
@@ -79,6 +79,7 @@ impl World {
         match &input {
             Input::Pushed(seen) | Input::Read { seen: Some(seen), .. } => {
                 self.fact(node, &Fact::Saw { seen, now });
+                self.nodes[node].process.shown = seen.revision;
             }
             Input::Written { attempt, outcome } => {
                 let (attempt, outcome) = (*attempt, *outcome);
@@ -88,6 +89,11 @@ impl World {
                     now,
                 };
                 self.fact(node, &answered);
+                let process = &mut self.nodes[node].process;
+                process.is_refused |= outcome == Outcome::Conflict;
+                if let Outcome::Acknowledged(revision) = outcome {
+                    process.acknowledged = revision;
+                }
             }
             Input::StepDown | Input::Shutdown => self.fact(node, &Fact::Asked { now }),
             _ => {}
@@ -145,12 +151,13 @@ impl World {
         let until = self.now + span;
         let held_up = &mut self.nodes[node];
         match self.rng.bool() {
-            true => held_up.stalled_until = until,
+            true => held_up.stalled_until = held_up.stalled_until.max(until),
             false => held_up.paused_until = held_up.paused_until.max(until),
         }
         held_up.process.is_mid_turn = true;
         let session = held_up.process.session;
         self.say(node, || format!("is held up in its turn for {} us", span / MICROSECOND));
+        self.held_up(node, span);
         self.after(span, Event::GoOn { node, session });
         true
     }
@@ -164,7 +171,7 @@ impl World {
             status: &status,
             has_opening: process.gate.has_opening(),
             timeout: process.machine.poll_timeout(),
-            now,
+            handled_at: process.handled_at,
         };
         self.fact(node, &turned);
         if status == Status::Stopped {
@@ -218,17 +225,25 @@ impl World {
 
     fn end(&mut self, node: usize, why: Ended) {
         let process = &mut self.nodes[node].process;
-        let (session, token) = (process.session, process.gate.token.unwrap_or(0));
+        let (session, began_at) = (process.session, process.began_at);
+        // A leader does not argue with a server that shows no key at all, or an older revision after it has
+        // refused a write, though it may be a stale answer.
+        let gives_in = match why {
+            Ended::Deleted => process.shown == 0 || process.is_refused,
+            Ended::DataLost => process.is_refused,
+            _ => false,
+        };
         process.gate.shut();
         process.gate.end();
         process.warming = None;
         process.draining = None;
         self.fact(node, &Fact::Shut);
         let now = self.nodes[node].clock.local(self.now);
-        let began_at = token.min(self.server.last().seen.revision);
         let ended = Fact::Ended {
             why,
-            justified: self.server.epoch > 0 || self.server.changed_by_others(session, began_at),
+            justified: gives_in
+                || self.server.epoch > 0
+                || self.server.changed_by_others(session, began_at),
             now,
         };
         self.fact(node, &ended);

@@ -107,7 +107,7 @@ impl World {
             .collect();
         let mut world = Self {
             invariants: Invariants::of(plan, nodes.len()),
-            server: Server::new(rng.u64(0..1_000_000)),
+            server: Server::new(rng.u64(10_000..1_000_000)),
             settings,
             rng,
             now: 0,

@@ -67,9 +67,9 @@ impl Invariant for Liveness {
             Fact::Turned {
                 status,
                 timeout,
-                now,
+                handled_at,
                 ..
-            } => self.turned(node, status, (*timeout, *now))?,
+            } => self.turned(node, status, (*timeout, *handled_at))?,
             Fact::Ended {
                 why: why @ (Ended::Overwritten | Ended::Deleted | Ended::DataLost),
                 justified: false,

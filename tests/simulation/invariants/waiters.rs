@@ -62,13 +62,14 @@ impl Invariant for Waiters {
                 };
             }
             Fact::Asked { now } => node.answers_due.push(*now + node.longest),
+            Fact::HeldUp { span } => node.answers_due.iter_mut().for_each(|due| *due = *due + *span),
             Fact::Settled => node.answers_due.clear(),
             Fact::Turned {
                 status,
                 has_opening,
-                now,
+                handled_at,
                 ..
-            } => node.turned(status, *has_opening, *now)?,
+            } => node.turned(status, *has_opening, *handled_at)?,
             Fact::Looked { published, is } if published != is => {
                 return Err(format!("nobody was woken: published {published:?}, it is {is:?}"));
             }
