@@ -18,7 +18,9 @@ const ROUND_TRIP: u64 = 2 * LONGEST_WAY;
 pub(crate) enum Step {
     Calm,
     /// Looks whether everybody knows the leader, up to this time.
-    Settle { until: u64 },
+    Settle {
+        until: u64,
+    },
     /// The leader goes, in one way or another.
     Part,
     End,
@@ -57,7 +59,13 @@ impl World {
             }
         }
         let by = self.now + self.longest_election();
-        self.fact(0, &Fact::Expect { by, why: "the calm" });
+        self.fact(
+            0,
+            &Fact::Expect {
+                by,
+                why: "the calm",
+            },
+        );
         let until = by + 2 * self.settings.longest_lease();
         self.after(self.settings.base(), Event::Finale(Step::Settle { until }));
     }
@@ -80,7 +88,9 @@ impl World {
 
     fn candidates_up(&self) -> usize {
         let nodes = self.nodes.iter();
-        nodes.filter(|n| n.is_candidate() && n.is_up() && !n.is_leaving).count()
+        nodes
+            .filter(|n| n.is_candidate() && n.is_up() && !n.is_leaving)
+            .count()
     }
 
     /// When the first candidate other than `leader` may campaign.
@@ -100,7 +110,11 @@ impl World {
         let lease = self.settings.longest_lease();
         let sees = lease / 6 + lease / 5 + lease * 27 / 40 + ROUND_TRIP;
         let waits = 2 * lease;
-        let drain = self.nodes.iter().map(|n| n.settings.timing.drain_timeout).max();
+        let drain = self
+            .nodes
+            .iter()
+            .map(|n| n.settings.timing.drain_timeout)
+            .max();
         let drain = drain.map_or(0, |drain| drain.as_nanos() as u64);
         let cool = self.first_campaign(None).saturating_sub(self.now);
         cool.min(12 * lease) + sees + waits + drain + self.campaign()

@@ -198,7 +198,9 @@ impl World {
     /// What reads and acknowledgements show, a watch that works shows as well.
     pub(crate) fn compare_watch(&mut self, node: usize, answer: &Input) {
         let revision = match answer {
-            Input::Read { seen: Some(seen), .. } => seen.revision,
+            Input::Read {
+                seen: Some(seen), ..
+            } => seen.revision,
             Input::Written {
                 outcome: Outcome::Acknowledged(revision),
                 ..

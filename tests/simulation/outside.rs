@@ -4,7 +4,7 @@
 use crate::{plan::Plan, runner::run, trace::Trace};
 
 /// Among so many seeds two gates must be open at once.
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 500;
 
 /// Runs seeds under `plan`: how many have two open gates, and how many writes the storage refused.
 fn run_outside(plan: Plan) -> (u64, u64) {
@@ -20,6 +20,7 @@ fn run_outside(plan: Plan) -> (u64, u64) {
         );
         refused += world.refused;
     }
+    println!("{plan:?}: two gates in {overlaps} of {SEEDS} runs, {refused} writes refused");
     (overlaps, refused)
 }
 

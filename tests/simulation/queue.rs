@@ -36,7 +36,9 @@ impl<E> Queue<E> {
         let mut order: Vec<_> = self.order.drain().map(|Reverse(entry)| entry).collect();
         order.sort_unstable();
         for (at, index) in order {
-            let new = self.events[index].as_ref().and_then(|event| time(at, event));
+            let new = self.events[index]
+                .as_ref()
+                .and_then(|event| time(at, event));
             match new {
                 Some(new) => self.order.push(Reverse((new.min(at), index))),
                 None => self.events[index] = None,

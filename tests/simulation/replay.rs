@@ -18,7 +18,10 @@ fn replay() {
         panic!("{}", report(seed, plan, 0, &violation, usize::MAX));
     }
     let world = run.world.expect("a world");
-    println!("{}seed {seed} ({plan:?}) holds", world.trace.tail(usize::MAX));
+    println!(
+        "{}seed {seed} ({plan:?}) holds",
+        world.trace.tail(usize::MAX)
+    );
 }
 
 /// The same seed gives the same run, to the last line.

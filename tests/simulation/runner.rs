@@ -81,7 +81,9 @@ pub(crate) fn report(
     lines: usize,
 ) -> String {
     let again = run(seed, plan, Trace::kept());
-    let trace = again.world.map_or(String::new(), |world| world.trace.tail(lines));
+    let trace = again
+        .world
+        .map_or(String::new(), |world| world.trace.tail(lines));
     let Violation { invariant, what } = violation;
     format!(
         "seed {seed} ({plan:?}, number {index}) fails invariants/{invariant}.rs: {what}\n\

@@ -43,7 +43,13 @@ impl Server {
     }
 
     /// Writes, whatever stands there.
-    pub(crate) fn put(&mut self, at: u64, gap: u64, value: Option<Vec<u8>>, by: Option<u64>) -> u64 {
+    pub(crate) fn put(
+        &mut self,
+        at: u64,
+        gap: u64,
+        value: Option<Vec<u8>>,
+        by: Option<u64>,
+    ) -> u64 {
         self.sequence += gap;
         let revision = self.sequence;
         let seen = Observation { revision, value };

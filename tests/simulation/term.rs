@@ -182,7 +182,11 @@ impl World {
             return;
         }
         let now = n.clock.local(self.now);
-        let open = process.gate.is_open(now).then_some(process.gate.token).flatten();
+        let open = process
+            .gate
+            .is_open(now)
+            .then_some(process.gate.token)
+            .flatten();
         if let Some(token) = open {
             self.fact(node, &Fact::Admitted { token, now });
             self.fact(node, &Fact::Left { token });

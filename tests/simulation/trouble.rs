@@ -54,7 +54,9 @@ impl World {
 
     fn stall(&mut self, node: usize, span: u64) {
         if !self.is_smooth() {
-            self.say(node, || format!("its task is starved for {} ms", span / MILLISECOND));
+            self.say(node, || {
+                format!("its task is starved for {} ms", span / MILLISECOND)
+            });
             let stalled_until = &mut self.nodes[node].stalled_until;
             *stalled_until = (*stalled_until).max(self.now + span);
             self.held_up(node, span);
@@ -131,11 +133,12 @@ impl World {
         }
         match self.rng.u8(0..8) {
             0 => self.overwrite("garbage", Some(b"garbage".to_vec())),
-            1 => {
+            // After a loss it would hide what a candidate that saw the last token has to tell.
+            1 if self.settings.plan != Plan::LostStream => {
                 let record = self.foreign(base);
                 self.overwrite("a foreign record", Some(record.encode()));
             }
-            2 | 3 => self.overwrite("a delete marker", None),
+            1..4 => self.overwrite("a delete marker", None),
             _ => self.remove(),
         }
     }

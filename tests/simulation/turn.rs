@@ -77,7 +77,10 @@ impl World {
             input => self.say(node, || format!("<- {}", crate::show::input(input))),
         }
         match &input {
-            Input::Pushed(seen) | Input::Read { seen: Some(seen), .. } => {
+            Input::Pushed(seen)
+            | Input::Read {
+                seen: Some(seen), ..
+            } => {
                 self.fact(node, &Fact::Saw { seen, now });
                 self.nodes[node].process.shown = seen.revision;
             }
@@ -156,7 +159,9 @@ impl World {
         }
         held_up.process.is_mid_turn = true;
         let session = held_up.process.session;
-        self.say(node, || format!("is held up in its turn for {} us", span / MICROSECOND));
+        self.say(node, || {
+            format!("is held up in its turn for {} us", span / MICROSECOND)
+        });
         self.held_up(node, span);
         self.after(span, Event::GoOn { node, session });
         true

@@ -43,7 +43,9 @@ pub(crate) struct World {
 
 pub(crate) enum Event {
     /// The node's task asked to be woken.
-    Wake { node: usize },
+    Wake {
+        node: usize,
+    },
     Receive {
         node: usize,
         session: u64,
@@ -57,7 +59,10 @@ pub(crate) enum Event {
         seen: Observation,
     },
     /// The task goes on with the turn in the middle of which it was held up.
-    GoOn { node: usize, session: u64 },
+    GoOn {
+        node: usize,
+        session: u64,
+    },
     /// A read arrives at the server.
     Read {
         node: usize,
@@ -67,16 +72,23 @@ pub(crate) enum Event {
     /// A write arrives at the server.
     Apply(Box<Apply>),
     /// A watch is opened at the server.
-    Watch { node: usize, session: u64 },
+    Watch {
+        node: usize,
+        session: u64,
+    },
     /// A client's request comes to the node, or somebody asks whether it leads.
-    Request { node: usize },
+    Request {
+        node: usize,
+    },
     Leave {
         node: usize,
         session: u64,
         token: u64,
     },
     /// What an admitted request writes arrives at the storage.
-    Store { token: u64 },
+    Store {
+        token: u64,
+    },
     Trouble,
     Finale(Step),
 }

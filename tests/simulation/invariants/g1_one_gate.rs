@@ -23,7 +23,10 @@ impl OneGate {
     fn open(&mut self, at: u64, node: usize, until: u64) -> Result<(), String> {
         self.open_until[node] = until;
         let others = self.open_until.iter().enumerate();
-        match others.into_iter().find(|(other, open)| *other != node && **open > at) {
+        match others
+            .into_iter()
+            .find(|(other, open)| *other != node && **open > at)
+        {
             Some((other, open)) if until > at => Err(format!(
                 "the gates of nodes {node} and {other} are open at once, for {} ns",
                 until.min(*open) - at
@@ -40,7 +43,9 @@ impl Invariant for OneGate {
 
     fn see(&mut self, at: u64, node: usize, fact: &Fact<'_>) -> Result<(), String> {
         match fact {
-            Fact::Opened { until, .. } | Fact::Extended { until, .. } => self.open(at, node, *until),
+            Fact::Opened { until, .. } | Fact::Extended { until, .. } => {
+                self.open(at, node, *until)
+            }
             Fact::Shut => {
                 self.open_until[node] = self.open_until[node].min(at);
                 Ok(())

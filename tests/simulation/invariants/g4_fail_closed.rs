@@ -87,7 +87,9 @@ impl Invariant for FailClosed {
             } => node.acknowledged(*attempt, *now),
             Fact::Began { deadline, .. } => node.allows(*deadline, "a term ends")?,
             Fact::Opened { deadline, .. } => node.allows(*deadline, "the gate opens up to")?,
-            Fact::Extended { deadline, .. } => node.allows(*deadline, "the gate is renewed up to")?,
+            Fact::Extended { deadline, .. } => {
+                node.allows(*deadline, "the gate is renewed up to")?
+            }
             Fact::Admitted { now, .. } if *now >= node.proven_until => {
                 node.allows(*now, "a request is admitted")?;
                 return Err("a request is admitted at the deadline".to_owned());

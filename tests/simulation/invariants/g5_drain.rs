@@ -38,7 +38,11 @@ impl Node {
         let Some((token, until)) = self.closing else {
             return Ok(());
         };
-        let inside = self.inside.iter().filter(|inside| **inside == token).count();
+        let inside = self
+            .inside
+            .iter()
+            .filter(|inside| **inside == token)
+            .count();
         if inside == 0 || now >= until {
             return Ok(());
         }
@@ -78,7 +82,9 @@ impl Invariant for Drain {
             }
             Fact::Began { .. } => node.closing = None,
             Fact::Opened { .. } => (node.is_open, node.was_opened) = (true, true),
-            Fact::Closing { token, now } => node.closing = Some((*token, *now + node.drain_timeout)),
+            Fact::Closing { token, now } => {
+                node.closing = Some((*token, *now + node.drain_timeout))
+            }
             Fact::Shut => node.is_open = false,
             Fact::Ended { why, now, .. } => node.ended(*why, *now)?,
             Fact::Admitted { token, .. } => {

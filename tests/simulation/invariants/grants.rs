@@ -73,11 +73,16 @@ impl Node {
             return Err("an absent key is taken over without a mark".to_owned());
         }
         let waited = |(seen, since): &(Observation, Moment)| now >= *since + self.wait(seen);
-        let mut shown = self.seen.iter().filter(|(seen, _)| seen.revision == expected);
+        let mut shown = self
+            .seen
+            .iter()
+            .filter(|(seen, _)| seen.revision == expected);
         if shown.any(waited) {
             return Ok(());
         }
-        Err(format!("revision {expected} is taken over before its lease has run out"))
+        Err(format!(
+            "revision {expected} is taken over before its lease has run out"
+        ))
     }
 
     fn answered(&mut self, attempt: u64, outcome: Outcome, now: Moment) {

@@ -29,7 +29,9 @@ impl Liveness {
     ) -> Result<(), String> {
         let is_stopped = *status == Status::Stopped;
         if timeout.is_none() != is_stopped {
-            return Err(format!("{status:?}, and it wants to be woken at {timeout:?}"));
+            return Err(format!(
+                "{status:?}, and it wants to be woken at {timeout:?}"
+            ));
         }
         let at_once = &mut self.at_once[node];
         *at_once = match timeout {
@@ -74,7 +76,11 @@ impl Invariant for Liveness {
                 why: why @ (Ended::Overwritten | Ended::Deleted | Ended::DataLost),
                 justified: false,
                 ..
-            } => return Err(format!("a term ends as {why:?}, and nobody has touched the key")),
+            } => {
+                return Err(format!(
+                    "a term ends as {why:?}, and nobody has touched the key"
+                ));
+            }
             Fact::Standing { status, leader } => stands(status, *leader)?,
             _ => {}
         }

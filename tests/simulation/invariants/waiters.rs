@@ -62,7 +62,10 @@ impl Invariant for Waiters {
                 };
             }
             Fact::Asked { now } => node.answers_due.push(*now + node.longest),
-            Fact::HeldUp { span } => node.answers_due.iter_mut().for_each(|due| *due = *due + *span),
+            Fact::HeldUp { span } => node
+                .answers_due
+                .iter_mut()
+                .for_each(|due| *due = *due + *span),
             Fact::Settled => node.answers_due.clear(),
             Fact::Turned {
                 status,
@@ -71,7 +74,9 @@ impl Invariant for Waiters {
                 ..
             } => node.turned(status, *has_opening, *handled_at)?,
             Fact::Looked { published, is } if published != is => {
-                return Err(format!("nobody was woken: published {published:?}, it is {is:?}"));
+                return Err(format!(
+                    "nobody was woken: published {published:?}, it is {is:?}"
+                ));
             }
             _ => {}
         }
