@@ -17,11 +17,8 @@ fn replay() {
     if let Some(violation) = run.violation {
         panic!("{}", report(seed, plan, 0, &violation, usize::MAX));
     }
-    let world = run.world.expect("a world");
-    println!(
-        "{}seed {seed} ({plan:?}) holds",
-        world.trace.tail(usize::MAX)
-    );
+    let trace = run.world.trace.tail(usize::MAX);
+    println!("{trace}seed {seed} ({plan:?}) holds");
 }
 
 /// The same seed gives the same run, to the last line.
@@ -29,11 +26,11 @@ fn replay() {
 fn a_run_follows_from_its_seed() {
     for seed in 0..16 {
         let trace = || {
-            let world = run(seed, Plan::of(seed), Trace::kept()).world;
-            world.map(|world| world.trace.tail(usize::MAX))
+            let run = run(seed, Plan::of(seed), Trace::kept());
+            run.world.trace.tail(usize::MAX)
         };
         let first = trace();
-        assert!(first.as_ref().is_some_and(|trace| trace.len() > 1_000));
+        assert!(first.len() > 1_000, "{first}");
         assert_eq!(first, trace(), "seed {seed}");
     }
 }

@@ -2,8 +2,10 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Mutex,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use crate::{
@@ -16,8 +18,7 @@ use crate::{
 /// What a run came to.
 pub(crate) struct Run {
     pub(crate) violation: Option<Violation>,
-    pub(crate) terms: u64,
-    pub(crate) world: Option<World>,
+    pub(crate) world: World,
 }
 
 /// Runs one seed. A panic in the library is a violation as well.
@@ -31,11 +32,7 @@ pub(crate) fn run(seed: u64, plan: Plan, trace: Trace) -> Run {
             what: "the code panicked, see above".to_owned(),
         }),
     };
-    Run {
-        violation,
-        terms: world.terms,
-        world: Some(world),
-    }
+    Run { violation, world }
 }
 
 /// Runs `count` seeds from `first` on, and panics with the trace of one that fails. Answers with how many terms
@@ -43,7 +40,7 @@ pub(crate) fn run(seed: u64, plan: Plan, trace: Trace) -> Run {
 pub(crate) fn run_all(first: u64, count: u64, plan: impl Fn(u64) -> Plan + Sync) -> u64 {
     let next = AtomicU64::new(0);
     let terms = AtomicU64::new(0);
-    let failed = Mutex::new(None);
+    let failed = OnceLock::new();
     let work = || {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
@@ -52,10 +49,11 @@ pub(crate) fn run_all(first: u64, count: u64, plan: impl Fn(u64) -> Plan + Sync)
             }
             let seed = first.wrapping_add(index);
             let run = run(seed, plan(seed), Trace::default());
-            terms.fetch_add(run.terms, Ordering::Relaxed);
+            terms.fetch_add(run.world.terms, Ordering::Relaxed);
             if let Some(violation) = run.violation {
                 next.store(count, Ordering::Relaxed);
-                *failed.lock().unwrap() = Some((seed, index, violation));
+                // Another core may have been first.
+                let _ = failed.set((seed, index, violation));
                 return;
             }
         }
@@ -66,7 +64,7 @@ pub(crate) fn run_all(first: u64, count: u64, plan: impl Fn(u64) -> Plan + Sync)
             scope.spawn(work);
         }
     });
-    if let Some((seed, index, violation)) = failed.into_inner().unwrap() {
+    if let Some((seed, index, violation)) = failed.into_inner() {
         panic!("{}", report(seed, plan(seed), index, &violation, TAIL));
     }
     terms.into_inner()
@@ -81,9 +79,7 @@ pub(crate) fn report(
     lines: usize,
 ) -> String {
     let again = run(seed, plan, Trace::kept());
-    let trace = again
-        .world
-        .map_or(String::new(), |world| world.trace.tail(lines));
+    let trace = again.world.trace.tail(lines);
     let Violation { invariant, what } = violation;
     format!(
         "seed {seed} ({plan:?}, number {index}) fails invariants/{invariant}.rs: {what}\n\

@@ -84,11 +84,13 @@ impl Invariant for FailClosed {
                 attempt,
                 outcome: Outcome::Acknowledged(_),
                 now,
-            } => node.acknowledged(*attempt, *now),
+            } => {
+                node.acknowledged(*attempt, *now);
+            }
             Fact::Began { deadline, .. } => node.allows(*deadline, "a term ends")?,
             Fact::Opened { deadline, .. } => node.allows(*deadline, "the gate opens up to")?,
             Fact::Extended { deadline, .. } => {
-                node.allows(*deadline, "the gate is renewed up to")?
+                node.allows(*deadline, "the gate is renewed up to")?;
             }
             Fact::Admitted { now, .. } if *now >= node.proven_until => {
                 node.allows(*now, "a request is admitted")?;

@@ -1,5 +1,5 @@
 //! G5: a lease is released only after the gate has shut, and the admitted requests have finished or the drain
-//! timeout has passed.
+//! timeout has passed. A term that was lost meanwhile is over, whatever goes on: its lease is nobody's to keep.
 
 use std::time::Duration;
 
@@ -59,6 +59,8 @@ impl Node {
             }
             self.is_open = false;
             self.is_drained(now)?;
+        } else {
+            self.closing = None;
         }
         self.is_open = false;
         self.was_opened = false;
@@ -83,7 +85,7 @@ impl Invariant for Drain {
             Fact::Began { .. } => node.closing = None,
             Fact::Opened { .. } => (node.is_open, node.was_opened) = (true, true),
             Fact::Closing { token, now } => {
-                node.closing = Some((*token, *now + node.drain_timeout))
+                node.closing = Some((*token, *now + node.drain_timeout));
             }
             Fact::Shut => node.is_open = false,
             Fact::Ended { why, now, .. } => node.ended(*why, *now)?,
@@ -94,8 +96,9 @@ impl Invariant for Drain {
                 node.inside.push(*token);
             }
             Fact::Left { token } => {
-                let inside = node.inside.iter().position(|inside| inside == token);
-                inside.map(|index| node.inside.swap_remove(index));
+                if let Some(index) = node.inside.iter().position(|inside| inside == token) {
+                    node.inside.swap_remove(index);
+                }
             }
             Fact::Sent { record, now, .. } if record.holder.is_none() && !record.vacant => {
                 node.is_drained(*now)?;
