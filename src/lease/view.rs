@@ -62,6 +62,17 @@ impl View {
         self.sighting.as_ref()
     }
 
+    /// From when the key may be taken over. Not while its revision is suspected to hold another record now:
+    /// that was not seen unchanged for its lease.
+    pub(super) fn open_from(&self) -> Option<Moment> {
+        let sighting = self.sighting.as_ref()?;
+        let suspect = self.suspect.as_ref();
+        let same = suspect.filter(|suspect| suspect.revision == sighting.revision);
+        Some(same.map_or(sighting.open_from, |suspect| {
+            suspect.open_from.max(sighting.open_from)
+        }))
+    }
+
     /// The revision that the next write must replace.
     pub(super) fn revision(&self) -> u64 {
         self.sighting.as_ref().map_or(0, |s| s.revision)

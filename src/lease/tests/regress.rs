@@ -86,6 +86,17 @@ fn the_same_revision_with_another_content_is_suspected_too() {
     assert_eq!(d.wake(), [data_lost(100, 100), d.write(100, mine(100))]);
 }
 
+/// A bucket that was made anew counts from the start again, so that a revision may come twice.
+#[test]
+fn a_revision_that_was_seen_with_another_content_is_not_taken_over() {
+    let mut d = Driver::that_read(candidate(), holds(6, &theirs(LEASE)));
+    let other = holds(6, &theirs(LEASE).renewed(2_000, 2));
+    assert_eq!(d.at(14_000).push(other.clone()), []);
+    d.keep_reading(&other, 14_000 + LEASE);
+    assert_eq!(d.wake(), [data_lost(6, 6), d.write(6, mine(2_000))]);
+    assert_eq!(d.elapsed(), 14_000 + LEASE);
+}
+
 #[test]
 fn a_read_that_follows_a_refused_write_is_believed() {
     let mut d = far_ahead();
