@@ -213,11 +213,14 @@ async fn remove(cast: &Cast, fault: Fault) -> Done {
             &[][..],
         ),
     };
-    let headers: async_nats::HeaderMap = headers.iter().copied().collect();
+    let mut fields = async_nats::HeaderMap::new();
+    for (name, value) in headers {
+        fields.insert(*name, *value);
+    }
     let span = Span::begin(name, Lane::Key);
     let request = cast
         .operator
-        .request_with_headers(subject, headers, "".into());
+        .request_with_headers(subject, fields, "".into());
     // Without an answer it may have been done all the same.
     let _ = timeout(OPERATOR, request).await;
     span.end()

@@ -59,17 +59,18 @@ impl FromStr for Entry {
         let bad = || format!("no entry of a candidate's log: {line:?}");
         let (kind, numbers) = line.split_once(' ').ok_or_else(bad)?;
         let numbers: Result<Vec<u64>, _> = numbers.split(' ').map(str::parse).collect();
-        match (kind, numbers.map_err(|_| bad())?[..]) {
-            ("W", [token, at]) => Ok(Self::Won { token, at }),
-            ("A", [id, token, outside, inside]) => Ok(Self::Admitted {
+        let numbers = numbers.map_err(|_| bad())?;
+        match (kind, &numbers[..]) {
+            ("W", &[token, at]) => Ok(Self::Won { token, at }),
+            ("A", &[id, token, outside, inside]) => Ok(Self::Admitted {
                 id,
                 token,
                 outside,
                 inside,
             }),
-            ("D", [id, at]) => Ok(Self::Done { id, at }),
-            ("S", [token, at]) => Ok(Self::Shut { token, at }),
-            ("R", [token, at]) => Ok(Self::Released { token, at }),
+            ("D", &[id, at]) => Ok(Self::Done { id, at }),
+            ("S", &[token, at]) => Ok(Self::Shut { token, at }),
+            ("R", &[token, at]) => Ok(Self::Released { token, at }),
             _ => Err(bad()),
         }
     }

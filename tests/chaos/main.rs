@@ -19,6 +19,7 @@
     clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::print_stdout,
     reason = "tests panic when they fail, and measure on a clock of their own"
 )]
 

@@ -95,7 +95,7 @@ fn logs(folder: &Path) -> PathBuf {
 
 async fn play(settings: &Settings, logs: &Path) -> Run {
     let Settings { seed, length } = *settings;
-    let cast = Arc::new(Cast::start(logs.to_owned()).await);
+    let cast = Cast::start(logs.to_owned()).await;
     let mut traffic = Traffic::start(&cast, seed);
     traffic.more(SOME_WRITES).await;
 

@@ -1,8 +1,9 @@
 //! Runs the schedule: each fault at its time, whatever else is going on.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use tokio::{task::JoinSet, time::Instant};
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::time::{Instant, sleep_until};
 
 use crate::{
     cast::Cast,
@@ -14,27 +15,36 @@ use crate::{
 
 /// Returns once the last fault is undone.
 pub(crate) async fn run(
-    cast: &Arc<Cast>,
+    cast: &Cast,
     traffic: &Traffic,
     plan: &[Step],
     length: Duration,
 ) -> Vec<Done> {
     let begun = Instant::now();
-    let mut under_way = JoinSet::new();
-    let mut done: Vec<Done> = Vec::new();
+    let mut under_way = FuturesUnordered::new();
+    let mut done = Vec::new();
     for step in plan.iter().copied() {
-        tokio::time::sleep_until(begun + step.at).await;
-        // A candidate that ended by itself fails the run at once.
-        while let Some(fault) = under_way.try_join_next() {
-            done.extend(fault.unwrap());
+        let at = begun + step.at;
+        while let Some(fault) = before(at, under_way.next()).await {
+            done.extend(fault);
         }
-        let (cast, leader) = (cast.clone(), traffic.leader());
-        under_way.spawn(async move { inflict(&cast, step, leader).await });
+        under_way.push(inflict(cast, step, traffic.leader()));
     }
-    tokio::time::sleep_until(begun + length).await;
-    done.extend(under_way.join_all().await.into_iter().flatten());
+    while let Some(fault) = under_way.next().await {
+        done.extend(fault);
+    }
+    sleep_until(begun + length).await;
     done.sort_by_key(|done| done.from);
     done
+}
+
+/// The next fault that is over before `at`. Waits for `at` if there is none.
+async fn before<T>(at: Instant, next: impl Future<Output = Option<T>>) -> Option<T> {
+    tokio::select! {
+        biased;
+        () = sleep_until(at) => None,
+        Some(next) = next => Some(next),
+    }
 }
 
 /// The faults under which a candidate could renew nothing.
