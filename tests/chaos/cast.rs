@@ -134,7 +134,7 @@ impl Actor {
     /// Ends the process with SIGKILL, if it has not ended.
     pub(crate) fn kill(&mut self) {
         self.process.kill();
-        self.session().ended = Some(now());
+        self.session().ended.get_or_insert_with(now);
     }
 
     /// Starts the next process, and does not wait for it: it may have no server to connect to.

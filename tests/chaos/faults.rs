@@ -167,7 +167,7 @@ async fn network(
     Some(done)
 }
 
-async fn step_down(candidate: &Candidate) -> Done {
+pub(crate) async fn step_down(candidate: &Candidate) -> Done {
     let span = Span::begin("step down", Lane::Candidate(candidate.index));
     // It may be killed while it does so.
     let sender = &candidate.sender;

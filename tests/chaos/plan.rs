@@ -83,8 +83,8 @@ const OF_SERVERS: [Fault; 6] = [
 ];
 
 /// Seconds between two faults.
-const CANDIDATES_GAP: Range<f64> = 0.2..2.8;
-const SERVERS_GAP: Range<f64> = 4.0..10.0;
+const CANDIDATES_GAP: Range<f64> = 0.2..3.2;
+const SERVERS_GAP: Range<f64> = 5.0..12.0;
 
 const fn cut(direction: Direction) -> Fault {
     Fault::Cut {

@@ -12,7 +12,7 @@ use crate::{
     cast::Cast,
     checker::{Violation, check},
     clock::now,
-    faults::Done,
+    faults::{Done, step_down},
     history::History,
     plan::plan,
     report::report,
@@ -25,6 +25,9 @@ use crate::{
 const LENGTH: Duration = Duration::from_secs(20);
 /// Writes that show that there is a leader.
 const SOME_WRITES: u64 = 20;
+
+/// After all faults: those before may have met no leader.
+const HAND_OVERS: usize = 3;
 
 /// What is chosen from outside.
 pub(crate) struct Settings {
@@ -104,6 +107,11 @@ async fn play(settings: &Settings, logs: &Path) -> Run {
     let quiet = now();
     traffic.more(SOME_WRITES).await;
     let until = now();
+    for _ in 0..HAND_OVERS {
+        let leader = &cast.candidates[traffic.leader()];
+        step_down(leader).await;
+        traffic.more(SOME_WRITES).await;
+    }
 
     traffic.stop().await;
     let sessions = cast.end().await;

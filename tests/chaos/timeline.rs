@@ -10,17 +10,17 @@ use crate::{
     run::Run,
 };
 
-/// Seconds in a row; a long run has many.
+/// Seconds in a row, at the most; a long run has many rows.
 const ROW_SECS: f64 = 60.0;
-const SECOND: f64 = 24.0;
-const LEFT: f64 = 70.0;
-const WIDTH: f64 = LEFT + ROW_SECS * SECOND + 20.0;
+const ROW_WIDTH: f64 = 1440.0;
+const LEFT: f64 = 78.0;
+const WIDTH: f64 = LEFT + ROW_WIDTH + 30.0;
 const LANE: f64 = 38.0;
 const HEAD: f64 = 64.0;
 const ROW_GAP: f64 = 40.0;
 const LANES: usize = CANDIDATES + SERVERS + 2;
 /// Of a letter of a label.
-const LETTER: f64 = 5.6;
+const LETTER: f64 = 6.5;
 
 /// Kinds of faults with their colours.
 const COLOURS: [(&str, &str); 14] = [
@@ -41,10 +41,14 @@ const COLOURS: [(&str, &str); 14] = [
 ];
 
 pub(crate) fn timeline(run: &Run) -> String {
+    let length = seconds(run.until - run.from).ceil();
+    let row_secs = length.clamp(1.0, ROW_SECS);
     let mut picture = Picture {
         svg: String::new(),
         from: run.from,
-        rows: (seconds(run.until - run.from) / ROW_SECS).ceil().max(1.0) as usize,
+        rows: (length / row_secs).ceil().max(1.0) as usize,
+        row_secs,
+        second: ROW_WIDTH / row_secs,
     };
     picture.draw(run).unwrap();
     picture.svg
@@ -54,6 +58,9 @@ struct Picture {
     svg: String,
     from: u64,
     rows: usize,
+    row_secs: f64,
+    /// How wide a second is.
+    second: f64,
 }
 
 impl Picture {
@@ -109,16 +116,15 @@ impl Picture {
             let (y, shade) = (top + lane as f64 * LANE, ["#f4f4f4", "#ffffff"][lane % 2]);
             writeln!(
                 self.svg,
-                r#"<rect x="{LEFT}" y="{y}" width="{}" height="{LANE}" fill="{shade}"/><text x="10" y="{}">{}</text>"#,
-                ROW_SECS * SECOND,
+                r#"<rect x="{LEFT}" y="{y}" width="{ROW_WIDTH}" height="{LANE}" fill="{shade}"/><text x="10" y="{}">{}</text>"#,
                 y + LANE / 2.0 + 4.0,
                 lane_name(lane)
             )?;
         }
-        for second in 0..=ROW_SECS as usize {
+        for second in 0..=self.row_secs as usize {
             let (x, label) = (
-                LEFT + second as f64 * SECOND,
-                row * ROW_SECS as usize + second,
+                LEFT + second as f64 * self.second,
+                row * self.row_secs as usize + second,
             );
             let (ink, text) = match second % 5 {
                 0 => ("#bbbbbb", format!("{label} s")),
@@ -173,7 +179,7 @@ impl Picture {
             return Ok(());
         };
         // Where labels would overlap, the colour has to do.
-        let global = seconds(fault.from - self.from) * SECOND;
+        let global = seconds(fault.from - self.from) * self.second;
         if global < free[lane] {
             return Ok(());
         }
@@ -199,17 +205,17 @@ impl Picture {
         let at = |time: u64| seconds(time.saturating_sub(self.from));
         let (from, until) = (at(from), at(until));
         for row in 0..self.rows {
-            let begin = row as f64 * ROW_SECS;
-            let (a, b) = (from.max(begin), until.min(begin + ROW_SECS));
+            let begin = row as f64 * self.row_secs;
+            let (a, b) = (from.max(begin), until.min(begin + self.row_secs));
             if a > b || until == 0.0 {
                 continue;
             }
             writeln!(
                 self.svg,
                 r#"<rect x="{:.1}" y="{:.1}" width="{:.1}" height="{height}" fill="{colour}" fill-opacity="{opacity}"/>"#,
-                LEFT + (a - begin) * SECOND,
+                LEFT + (a - begin) * self.second,
                 row_top(row) + lane as f64 * LANE + top,
-                ((b - a) * SECOND).max(1.5)
+                ((b - a) * self.second).max(1.5)
             )?;
         }
         Ok(())
@@ -218,8 +224,8 @@ impl Picture {
     /// Where a time is: its x, and the top of its row.
     fn place(&self, time: u64) -> Option<(f64, f64)> {
         let at = seconds(time.saturating_sub(self.from));
-        let row = (at / ROW_SECS) as usize;
-        let x = LEFT + (at - row as f64 * ROW_SECS) * SECOND;
+        let row = (at / self.row_secs) as usize;
+        let x = LEFT + (at - row as f64 * self.row_secs) * self.second;
         (row < self.rows).then(|| (x, row_top(row)))
     }
 }
