@@ -15,6 +15,7 @@ use crate::{
     cast::{Actor, CANDIDATES, Candidate, Cast, SERVERS},
     clock::{nanos, now},
     plan::{Aim, Fault, Step},
+    traffic::Traffic,
 };
 
 /// How long a hand-over may take: the drain, and the release.
@@ -85,9 +86,10 @@ impl Span {
 }
 
 /// None if whoever was to be hit was busy with another fault of the kind.
-pub(crate) async fn inflict(cast: &Cast, step: Step, leader: usize) -> Option<Done> {
+pub(crate) async fn inflict(cast: &Cast, step: Step, traffic: &Traffic) -> Option<Done> {
     let target = match step.aim {
-        Aim::Leader => leader,
+        Aim::Leader if step.fault.is_of_candidate() => traffic.leader().await,
+        Aim::Leader => 0,
         Aim::Number(number) => number % CANDIDATES,
     };
     let candidate = &cast.candidates[target];

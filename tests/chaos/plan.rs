@@ -38,6 +38,21 @@ pub(crate) enum Fault {
     RestartCluster,
 }
 
+impl Fault {
+    /// Whether it hits one of the candidates.
+    pub(crate) fn is_of_candidate(self) -> bool {
+        matches!(
+            self,
+            Self::Kill
+                | Self::Stop
+                | Self::Cut { .. }
+                | Self::Slow { .. }
+                | Self::StepDown
+                | Self::ShutDown
+        )
+    }
+}
+
 /// Who is hit: whoever leads then, or one of them whatever it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Aim {
@@ -54,7 +69,8 @@ pub(crate) struct Step {
 }
 
 /// Faults around the candidates and their record, in the share in which they occur.
-const OF_CANDIDATES: [Fault; 16] = [
+const OF_CANDIDATES: [Fault; 17] = [
+    Fault::Stop,
     Fault::Kill,
     Fault::Kill,
     Fault::Stop,

@@ -17,7 +17,7 @@ pub(crate) fn report(run: &Run) -> String {
 
 fn table(text: &mut String, run: &Run) -> fmt::Result {
     let took = run.until - run.from;
-    let available = run.tally.available().as_secs_f64() / seconds(took) * 1e2;
+    let available = run.available.as_secs_f64() / seconds(took) * 1e2;
     let (count, history) = (
         |count: &AtomicU64| count.load(Ordering::Relaxed),
         &run.history,
@@ -34,7 +34,7 @@ fn table(text: &mut String, run: &Run) -> fmt::Result {
         ("writes taken by a leader", count(&run.tally.taken)),
         ("writes refused by a gate", count(&run.tally.refused)),
         ("writes without an answer", count(&run.tally.unanswered)),
-        ("writes with another answer", count(&run.tally.other)),
+        ("writes that failed behind a gate", count(&run.tally.failed)),
         ("writes that the storage took", run.stored),
         ("stale writes that the storage refused", run.stale),
         ("faults survived", run.faults.len() as u64),
@@ -52,7 +52,7 @@ fn table(text: &mut String, run: &Run) -> fmt::Result {
     )?;
     let gap = seconds(run.tally.gap());
     writeln!(text, "  {:<38}{gap:>9.1} s", "longest time without a write")?;
-    let recovery = seconds(run.until - run.quiet);
+    let recovery = seconds(run.recovered - run.quiet);
     writeln!(
         text,
         "  {:<38}{recovery:>9.1} s",

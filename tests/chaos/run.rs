@@ -41,7 +41,10 @@ pub(crate) struct Run {
     pub(crate) from: u64,
     /// When the last fault was undone, and when writes were taken after that.
     pub(crate) quiet: u64,
+    pub(crate) recovered: u64,
     pub(crate) until: u64,
+    /// For how long a write was taken.
+    pub(crate) available: Duration,
     pub(crate) faults: Vec<Done>,
     pub(crate) history: History,
     pub(crate) tally: Arc<Tally>,
@@ -102,16 +105,17 @@ async fn play(settings: &Settings, logs: &Path) -> Run {
     let mut traffic = Traffic::start(&cast, seed);
     traffic.more(SOME_WRITES).await;
 
-    let from = now();
-    let faults = trouble::run(&cast, &traffic, &plan(seed, length), length).await;
+    let (from, before) = (now(), traffic.tally.available());
+    let mut faults = trouble::run(&cast, &traffic, &plan(seed, length), length).await;
     let quiet = now();
     traffic.more(SOME_WRITES).await;
-    let until = now();
+    let recovered = now();
     for _ in 0..HAND_OVERS {
-        let leader = &cast.candidates[traffic.leader()];
-        step_down(leader).await;
+        let leader = &cast.candidates[traffic.leader().await];
+        faults.push(step_down(leader).await);
         traffic.more(SOME_WRITES).await;
     }
+    let until = now();
 
     traffic.stop().await;
     let sessions = cast.end().await;
@@ -120,7 +124,9 @@ async fn play(settings: &Settings, logs: &Path) -> Run {
         seed,
         from,
         quiet,
+        recovered,
         until,
+        available: traffic.tally.available() - before,
         violations: check(&history, LEASE),
         tally: traffic.tally.clone(),
         stored: cast.storage.taken(),

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Seconds in a row, at the most; a long run has many rows.
-const ROW_SECS: f64 = 60.0;
+const ROW_SECS: f64 = 75.0;
 const ROW_WIDTH: f64 = 1440.0;
 const LEFT: f64 = 78.0;
 const WIDTH: f64 = LEFT + ROW_WIDTH + 30.0;
@@ -41,12 +41,14 @@ const COLOURS: [(&str, &str); 14] = [
 ];
 
 pub(crate) fn timeline(run: &Run) -> String {
-    let length = seconds(run.until - run.from).ceil();
-    let row_secs = length.clamp(1.0, ROW_SECS);
+    let length = seconds(run.until - run.from);
+    let rows = (length / ROW_SECS).ceil().max(1.0);
+    // Rows of one length, which end at a label.
+    let row_secs = (length / rows / 5.0).ceil().max(1.0) * 5.0;
     let mut picture = Picture {
         svg: String::new(),
         from: run.from,
-        rows: (length / row_secs).ceil().max(1.0) as usize,
+        rows: rows as usize,
         row_secs,
         second: ROW_WIDTH / row_secs,
     };

@@ -18,6 +18,7 @@ use tokio::{
 };
 
 use crate::{
+    candidate::LEASE,
     cast::Cast,
     clock::{nanos, now},
     http::Sender,
@@ -40,16 +41,15 @@ pub(crate) struct Tally {
     pub(crate) taken: AtomicU64,
     /// By a gate.
     pub(crate) refused: AtomicU64,
-    /// By the storage, after a gate had let it in.
-    pub(crate) stale: AtomicU64,
     pub(crate) unanswered: AtomicU64,
-    pub(crate) other: AtomicU64,
+    /// Let in by a gate, and refused by the storage, or the storage was not reached.
+    pub(crate) failed: AtomicU64,
     /// When the last write was taken, and how long none was at the most.
     last: AtomicU64,
     gap: AtomicU64,
     leader: AtomicUsize,
     largest: AtomicU64,
-    /// How many grains of time have a write that was taken, and since when they are counted.
+    /// How many grains of time have a write that was taken, and the last of them.
     buckets: AtomicU64,
     last_bucket: AtomicU64,
 }
@@ -82,8 +82,13 @@ impl Traffic {
             .unwrap();
     }
 
-    /// Who took the last write.
-    pub(crate) fn leader(&self) -> usize {
+    /// Who leads: the next write is awaited, for a while, as there may be no leader now.
+    pub(crate) async fn leader(&self) -> usize {
+        let taken = || self.tally.taken.load(Ordering::Relaxed);
+        let before = taken();
+        let next = async || (taken() > before).then_some(());
+        // Without a leader, whoever led last is as good as another.
+        let _ = eventually("the next write", LEASE * 2, next).await;
         self.tally.leader.load(Ordering::Relaxed)
     }
 
@@ -136,8 +141,7 @@ impl Tally {
                 &self.taken
             }
             Some((StatusCode::SERVICE_UNAVAILABLE, _)) => &self.refused,
-            Some((StatusCode::CONFLICT, _)) => &self.stale,
-            Some(_) => &self.other,
+            Some(_) => &self.failed,
             None => &self.unanswered,
         };
         count.fetch_add(1, Ordering::Relaxed);
@@ -164,7 +168,7 @@ impl Tally {
         self.gap.load(Ordering::Relaxed)
     }
 
-    /// In how much of the time since the first call to [`Traffic::start`] a write was taken.
+    /// For how long there was a write that was taken, in grains of [`BUCKET`].
     pub(crate) fn available(&self) -> Duration {
         let buckets = self.buckets.load(Ordering::Relaxed);
         BUCKET.saturating_mul(u32::try_from(buckets).unwrap())

@@ -28,7 +28,7 @@ pub(crate) async fn run(
         while let Some(fault) = before(at, under_way.next()).await {
             done.extend(fault);
         }
-        under_way.push(inflict(cast, step, traffic.leader()));
+        under_way.push(inflict(cast, step, traffic));
     }
     while let Some(fault) = under_way.next().await {
         done.extend(fault);
