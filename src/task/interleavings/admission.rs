@@ -12,7 +12,13 @@ fn an_admission_belongs_to_one_term_from_its_token_to_its_end() {
         let term = gated.open(7);
         let requests = thread::spawn({
             let gated = gated.clone();
-            move || [gated.admit(), gated.admit()]
+            move || {
+                let admitted = [gated.admit(), gated.admit()];
+                // Nobody shuts it again.
+                let is_in = admitted.iter().flatten().any(|a| a.term().token() == 8);
+                assert!(!is_in || gated.gate.is_open(), "let in before it opened");
+                admitted
+            }
         });
         gated.end(&term);
         gated.open(8);
@@ -60,6 +66,21 @@ fn who_was_told_that_the_gate_is_open_is_admitted() {
             let gated = gated.clone();
             move || assert!(!gated.gate.is_open() || gated.admit().is_some())
         });
+        gated.open(7);
+        request.join().unwrap();
+    });
+}
+
+#[test]
+fn what_was_done_before_the_gate_opened_is_seen_by_who_finds_it_open() {
+    in_every_order(|| {
+        let gated = Gated::new();
+        let warm = Arc::new(AtomicBool::new(false));
+        let request = thread::spawn({
+            let (gated, warm) = (gated.clone(), warm.clone());
+            move || assert!(!gated.gate.is_open() || warm.load(Ordering::Relaxed))
+        });
+        warm.store(true, Ordering::Relaxed);
         gated.open(7);
         request.join().unwrap();
     });
