@@ -90,11 +90,11 @@ async fn at_rest(gauge: &Gauge, what: &str, wanted: impl Fn(&Reading) -> bool) -
     last
 }
 
-/// Lets the churn go on, and prints a line now and then.
+/// Lets the churn go on, on a slow machine until there was some of everything, and prints a line now and then.
 async fn watch(gauge: &Gauge, time: Duration, tally: &Tally) -> Memory {
     let (began, mut memory) = (Instant::now(), Memory::default());
     let (line_every, mut next_line) = (time / 20, Duration::ZERO);
-    while began.elapsed() < time {
+    while began.elapsed() < time || (began.elapsed() < BOUND && !tally.is_complete()) {
         let reading = gauge.read().await;
         memory.add(&reading);
         if began.elapsed() >= next_line {
