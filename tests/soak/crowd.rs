@@ -11,17 +11,15 @@ use noleader::{Builder, LeaderHandle, Status};
 use noleader_fixture::{Proxy, Server, eventually};
 use tokio::time::{sleep, timeout};
 
-const ELECTIONS: usize = 100;
+/// In each election.
 const CANDIDATES: usize = 10;
-const SEATS: usize = ELECTIONS * CANDIDATES;
 /// A watch is a consumer, which the server keeps for 30 s after the watch has ended. nats-server 2.15 allows a
 /// stream a thousand of them by default, so that one bucket would be too small for the churn.
 const BUCKETS: usize = 5;
 /// Few, as in a process that holds many elections.
 const LINKS: usize = 5;
 
-/// Short enough for many terms, and long enough for a machine that is busy.
-const LEASE: Duration = Duration::from_secs(5);
+/// How long is waited for what must come, on any machine.
 const BOUND: Duration = Duration::from_secs(180);
 /// Between two attempts to start while the connection is broken.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -39,31 +37,33 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    /// One per watch, and a watch per candidate.
-    pub(crate) const CONSUMERS: u64 = SEATS as u64;
-
-    pub(crate) async fn gather(server: &Server) -> Self {
+    pub(crate) async fn gather(server: &Server, elections: usize) -> Self {
         let mut links = Vec::new();
         for _ in 0..LINKS {
             let proxy = Proxy::start(server.addr()).await.unwrap();
             let client = server.connect_options().connect(proxy.url()).await.unwrap();
             links.push(Link { proxy, client });
         }
-        let seats = (0..SEATS).map(|_| Mutex::default()).collect();
+        let seats = (0..elections * CANDIDATES).map(|_| Mutex::default());
+        let seats = seats.collect();
         let crowd = Self { links, seats };
-        let seating = (0..SEATS).map(|seat| crowd.sit(seat));
+        let seating = (0..crowd.size()).map(|seat| crowd.sit(seat));
         let seating = stream::iter(seating).buffer_unordered(20);
         seating.collect::<Vec<()>>().await;
         crowd
+    }
+
+    /// How many candidates there are.
+    pub(crate) fn size(&self) -> usize {
+        self.seats.len()
     }
 
     /// A candidate, not yet started, of the seat's election, and the seat's connection.
     pub(crate) fn candidate(&self, seat: usize) -> (Builder, Client) {
         let election = seat / CANDIDATES;
         let bucket = format!("soak-{}", election % BUCKETS);
-        let builder = LeaderHandle::builder(bucket, format!("election-{election}"))
-            .id(seat.to_string())
-            .lease(LEASE);
+        let builder =
+            LeaderHandle::builder(bucket, format!("election-{election}")).id(seat.to_string());
         (builder, self.links[seat % LINKS].client.clone())
     }
 
@@ -94,19 +94,19 @@ impl Crowd {
 
     /// A seat at random.
     pub(crate) fn any(&self) -> usize {
-        fastrand::usize(..SEATS)
+        fastrand::usize(..self.size())
     }
 
     /// Whoever leads an election at random.
     pub(crate) fn any_leader(&self) -> Option<LeaderHandle> {
-        let first = fastrand::usize(..ELECTIONS) * CANDIDATES;
+        let first = self.any() / CANDIDATES * CANDIDATES;
         let candidates = (first..first + CANDIDATES).filter_map(|seat| self.handle(seat));
         candidates.into_iter().find(LeaderHandle::is_leader)
     }
 
     /// Returns once each election has a leader that all its candidates know.
     pub(crate) async fn settled(&self) {
-        for election in 0..ELECTIONS {
+        for election in 0..self.size() / CANDIDATES {
             let what = format!("peace in election {election}");
             let peace = eventually(what, BOUND, async || {
                 self.is_settled(election).then_some(())

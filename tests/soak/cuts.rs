@@ -7,8 +7,10 @@ use tokio::time::sleep;
 
 use crate::{crowd::Crowd, tally::Tally};
 
-/// Shorter than a lease, so that terms live through some of it.
-const CUT: Duration = Duration::from_secs(2);
+/// Shorter than a lease, so that terms live through it.
+const SHORT: Duration = Duration::from_secs(2);
+/// Longer than a lease, so that terms end of it.
+const LONG: Duration = Duration::from_secs(20);
 /// The candidates come back before the next one.
 const QUIET: Duration = Duration::from_secs(4);
 
@@ -20,7 +22,8 @@ pub(crate) async fn cut(crowd: Arc<Crowd>, tally: Arc<Tally>) {
         1 => proxy.hold(Direction::ToClient),
         _ => proxy.cut(),
     }
-    sleep(CUT).await;
+    let long = fastrand::u8(..8) == 0;
+    sleep(if long { LONG } else { SHORT }).await;
     proxy.heal();
     tally.cuts.add();
     sleep(QUIET).await;

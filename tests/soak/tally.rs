@@ -45,6 +45,11 @@ impl Tally {
         ]
     }
 
+    /// Whether there was some of everything.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.counts().iter().all(|(_, count)| *count > 0)
+    }
+
     /// A soak that does nothing proves nothing.
     pub(crate) fn check(&self) {
         for (what, count) in self.counts() {
