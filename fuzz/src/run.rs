@@ -30,7 +30,11 @@ impl World {
         match step {
             Step::Pass(millis) => self.pass(u64::from(millis % 2000) * 1000),
             Step::Wake(node) => self.wake(self.node(node)),
-            Step::Smooth(events) => (0..events).for_each(|_| self.smooth()),
+            Step::Smooth(events) => (0..events).for_each(|_| self.smooth(|_| true)),
+            Step::Alone(node, events) => {
+                let node = self.node(node);
+                (0..events % 32).for_each(|_| self.smooth(|other| other == node));
+            }
             Step::Serve {
                 request,
                 stale,
@@ -68,14 +72,15 @@ impl World {
     }
 
     /// The oldest request, or else the oldest letter, or else whoever wakes first.
-    fn smooth(&mut self) {
-        if !self.requests.is_empty() {
+    fn smooth(&mut self, takes_part: impl Fn(usize) -> bool) {
+        if let Some(request) = self.requests.iter().position(|r| takes_part(r.node)) {
             self.pass(HOP);
-            self.serve(0, 0, false);
-        } else if !self.letters.is_empty() {
+            self.serve(request, 0, false);
+        } else if let Some(letter) = self.letters.iter().position(|l| takes_part(l.0)) {
             self.pass(HOP);
-            self.open(0, false);
+            self.open(letter, false);
         } else if let Some((_, node)) = (0..self.nodes.len())
+            .filter(|node| takes_part(*node))
             .filter_map(|node| Some((self.nodes[node].sleep()?, node)))
             .min()
         {

@@ -51,6 +51,8 @@ pub enum Step {
     Wake(u8),
     /// So many requests, answers and wake-ups happen in their order, and fast.
     Smooth(u8),
+    /// The same for one node, while the others are paused and cut off.
+    Alone(u8, u8),
     /// The server takes up a request. The answer to a read is stale by so many states.
     Serve {
         /// Which request.
