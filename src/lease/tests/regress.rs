@@ -272,3 +272,25 @@ fn a_key_that_was_absent_in_between_makes_a_suspicion_begin_anew() {
     assert!(d.wake().contains(&data_lost(1_000, 6)));
     assert_eq!(d.elapsed(), 6_000 + LEASE);
 }
+
+#[test]
+fn a_follower_whose_read_finds_no_message_still_knows_the_holder() {
+    let mut d = far_ahead();
+    d.wake_until(is_read);
+    assert!(d.answer(absent(0)).iter().any(is_write));
+    assert_eq!(d.machine.holder(d.now).map(|h| h.token), Some(BEFORE));
+}
+
+#[test]
+fn a_suspicion_is_dropped_if_the_write_that_relied_on_it_is_refused() {
+    let mut d = far_ahead();
+    let newcomer = Record::acquiring("new", "new", None, ms(LEASE), 0);
+    d.at(1_000).push(holds(1, &newcomer.vacant(ms(LEASE))));
+    assert_eq!(d.end_write(Outcome::Conflict), [d.read()]);
+    // Nothing more is heard until it would have stood alone for its lease.
+    while d.elapsed() <= 1_000 + LEASE {
+        d.fail_read();
+        let actions = d.wake();
+        assert!(actions.iter().all(is_read), "{actions:?}");
+    }
+}
