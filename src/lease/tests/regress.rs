@@ -78,6 +78,17 @@ fn a_suspicion_that_is_refuted_starts_anew() {
 }
 
 #[test]
+fn another_older_revision_is_a_suspicion_of_its_own() {
+    let mut d = Driver::that_read(candidate(), holds(100, &theirs(4 * LEASE)));
+    d.at(1_000).push(restored());
+    let other = holds(6, &theirs(LEASE));
+    d.at(3_000).push(other.clone());
+    d.keep_reading(&other, 3_000 + LEASE);
+    assert_eq!(d.wake(), [data_lost(100, 6), d.write(6, mine(100))]);
+    assert_eq!(d.elapsed(), 3_000 + LEASE);
+}
+
+#[test]
 fn the_same_revision_with_another_content_is_suspected_too() {
     let mut d = Driver::that_read(candidate(), holds(100, &theirs(4 * LEASE)));
     let other = holds(100, &theirs(LEASE));
