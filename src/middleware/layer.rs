@@ -70,18 +70,25 @@ impl<A: Undecided, M> LeaderOnlyLayer<A, M> {
     /// The client is any tower service for the same requests, such as the one of hyper-util, and is cloned
     /// for each request. It has to call the host that the request's URI names, which tonic's `Channel` does
     /// not: for gRPC take hyper-util's client with `http2_only`, and see [`Forward`] for what to set. Limits
-    /// on connecting, pooling and keeping alive are its own settings.
+    /// on connecting, pooling and keeping alive are its own settings. Set one on connecting: a leader whose
+    /// host is gone refuses nothing.
     ///
     /// The error of the response body becomes a `Box<dyn Error + Send + Sync>`, into which the service's
     /// has to convert. A forwarded request has to be polled in a tokio runtime with its timer enabled.
     ///
     /// ```
+    /// use std::time::Duration;
     /// use axum::{Router, body::Body, routing::post};
-    /// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// use hyper_util::{
+    ///     client::legacy::{Client, connect::HttpConnector},
+    ///     rt::TokioExecutor,
+    /// };
     /// use noleader::{LeaderHandle, LeaderOnlyLayer};
     ///
     /// # fn example(leader: LeaderHandle) -> Router {
-    /// let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
+    /// let mut connector = HttpConnector::new();
+    /// connector.set_connect_timeout(Some(Duration::from_secs(2)));
+    /// let client = Client::builder(TokioExecutor::new()).build::<_, Body>(connector);
     /// Router::new()
     ///     .route("/orders", post(|| async { "created" }))
     ///     .layer(LeaderOnlyLayer::new(leader).forward(client))

@@ -17,7 +17,7 @@ impl Loss {
     pub(super) fn of(term: &Term) -> Self {
         Self {
             term: term.clone(),
-            ended: Box::pin(term.cancellation().cancelled_owned()),
+            ended: Box::pin(term.ended()),
         }
     }
 

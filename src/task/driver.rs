@@ -39,6 +39,8 @@ pub(super) struct Driver<S> {
     pub(super) request: Option<Request>,
     pub(super) term: Option<Term>,
     pub(super) warming: Option<Warming>,
+    /// A warm-up that was cancelled, and has not yielded yet.
+    pub(super) cooling: Option<Warming>,
     pub(super) drain: Option<Drain>,
     pub(super) waiting: Vec<oneshot::Sender<Settled>>,
     /// The last handle was dropped.
@@ -77,6 +79,10 @@ impl<S: LeaseStore> Driver<S> {
             (token, ready) = maybe(self.warming.as_mut().map(Warming::finished)) => {
                 self.warming = None;
                 Input::Warmed { token, ready }
+            }
+            token = maybe(self.cooling.as_mut().map(Warming::cancelled)) => {
+                self.cooling = None;
+                Input::Drained { token }
             }
             token = maybe(self.drain.as_ref().map(Drain::finished)) => {
                 self.drain = None;
@@ -188,15 +194,20 @@ impl<S: LeaseStore> Driver<S> {
     fn close(&mut self) -> Option<Input> {
         let token = self.term.as_ref()?.token();
         self.journal.closed(token);
-        self.warming = None;
+        self.cooling = self.warming.take();
+        if let Some(warming) = &self.cooling {
+            warming.cancel();
+        }
         self.drain = self.shared.gate.shut();
         // A gate that was not open yet has nothing to drain.
-        self.drain.is_none().then_some(Input::Drained { token })
+        let is_done = self.drain.is_none() && self.cooling.is_none();
+        is_done.then_some(Input::Drained { token })
     }
 
     fn end(&mut self, why: Ended) {
         self.shared.gate.shut();
         self.warming = None;
+        self.cooling = None;
         self.drain = None;
         if let Some(term) = self.term.take() {
             term.end();

@@ -111,6 +111,7 @@ fn candidate<S: LeaseStore>(
         request: None,
         term: None,
         warming: None,
+        cooling: None,
         drain: None,
         waiting: Vec::new(),
         abandoned: false,

@@ -147,10 +147,12 @@ impl Bucket {
                     _ => format!("{api_prefix}.STREAM.CREATE.{}", self.stream()),
                 };
                 Err(match error::of_request(error, &subject) {
-                    StoreError::Request(source) => StoreError::BucketNotCreated {
-                        bucket: self.name.clone(),
-                        source,
-                    },
+                    StoreError::Request(source) if !error::is_unavailable(&*source) => {
+                        StoreError::BucketNotCreated {
+                            bucket: self.name.clone(),
+                            source,
+                        }
+                    }
                     named => named,
                 })
             }

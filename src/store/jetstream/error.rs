@@ -55,6 +55,11 @@ pub(super) fn is_disabled(code: ErrorCode) -> bool {
     code == ErrorCode::JETSTREAM_NOT_ENABLED || code == ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
 }
 
+/// A cluster that has no leader yet says so, in HTTP's terms.
+pub(super) fn is_unavailable(error: &(dyn Error + 'static)) -> bool {
+    cause::<jetstream::Error>(error).is_some_and(|error| error.code() == 503)
+}
+
 fn no_answer(subject: &str) -> StoreError {
     StoreError::NoAnswer {
         subject: subject.to_owned(),
@@ -117,6 +122,15 @@ mod tests {
                 r#"{{"code":400,"err_code":{code},"description":"wrong last sequence: 5"}}"#
             );
             assert!(matches!(refused(&text), WriteError::Conflict), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_cluster_that_is_forming_is_told_from_one_that_refuses() {
+        for (code, unavailable) in [(503, true), (400, false)] {
+            let text = format!(r#"{{"code":{code},"err_code":10008,"description":"d"}}"#);
+            let error: jetstream::Error = serde_json::from_str(&text).unwrap();
+            assert_eq!(is_unavailable(&error), unavailable, "{code}");
         }
     }
 

@@ -16,6 +16,11 @@ impl CancellationToken {
         Self(Arc::new(Cell::new(false)))
     }
 
+    /// Nothing here is cancelled by a child alone.
+    pub(crate) fn child_token(&self) -> Self {
+        self.clone()
+    }
+
     pub(crate) fn is_cancelled(&self) -> bool {
         self.0.read(|cancelled| *cancelled)
     }
