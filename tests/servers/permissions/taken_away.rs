@@ -18,7 +18,7 @@ async fn a_leader_that_may_not_write_any_more_is_told_and_shuts_its_gate() {
     let before = users(Permissions::of("creator"));
     let after = users(Permissions::of("creator").without(WRITES));
     let mut server = server(&before).await;
-    let a = candidate("orders", "a").lease(LEASE);
+    let a = candidate("orders", "a").lease(LEASE * 3);
     let a = a.start(connect(&server, "a").await).await.unwrap();
     let term = elected(&a).await;
 
