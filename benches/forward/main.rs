@@ -32,8 +32,8 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>
 /// The sizes of the requests' bodies, in bytes.
 const SIZES: [(&str, usize); 2] = [("16 bytes", 16), ("64 KiB", 64 * 1024)];
 
-/// In each of them every subject has a turn of 0.5 s, with each size.
-const ROUNDS: usize = 18;
+/// In each of them every subject has a turn of 0.15 s, with each size.
+const ROUNDS: usize = 48;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
@@ -61,7 +61,7 @@ async fn main() -> Result<()> {
         table::print(name, &subjects, &rounds);
         if nginx.is_none() {
             println!(
-                "| nginx as a proxy | nginx is not installed: apt-get install nginx | | | | |"
+                "| nginx as a proxy | nginx is not installed: apt-get install nginx | | | | | |"
             );
         }
     }

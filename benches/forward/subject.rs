@@ -7,9 +7,10 @@ use std::{
 
 use crate::{Result, cpu::Cpu, load};
 
-const TURN: Duration = Duration::from_millis(500);
+/// Short, so that the turns of a round have the same machine, whatever else it does.
+const TURN: Duration = Duration::from_millis(150);
 /// Until connections are open on both sides of a proxy.
-const WARM_UP: Duration = Duration::from_millis(50);
+const WARM_UP: Duration = Duration::from_millis(20);
 
 pub(crate) struct Subject {
     pub(crate) label: &'static str,
@@ -47,19 +48,20 @@ impl Subject {
     }
 }
 
-/// What came of each round: a turn of each subject.
+/// What came of each round: a turn of each subject, each time with another one first.
 pub(crate) async fn measure(
     subjects: &[Subject],
     body_len: usize,
     rounds: usize,
 ) -> Result<Vec<Vec<Turn>>> {
     let mut all = Vec::new();
-    for _ in 0..rounds {
-        let mut round = Vec::new();
-        for subject in subjects {
-            round.push(subject.turn(body_len).await?);
+    for first in 0..rounds {
+        let mut round = vec![None; subjects.len()];
+        for i in 0..subjects.len() {
+            let i = (first + i) % subjects.len();
+            round[i] = Some(subjects[i].turn(body_len).await?);
         }
-        all.push(round);
+        all.push(round.into_iter().flatten().collect());
     }
     Ok(all)
 }

@@ -2,25 +2,31 @@
 
 use crate::subject::{Subject, Turn};
 
-/// Prints the median of each figure over all rounds.
+/// Prints the median of each figure, and of each ratio within a round, over all rounds.
 pub(crate) fn print(body: &str, subjects: &[Subject], rounds: &[Vec<Turn>]) {
-    println!("| {body} | requests/s | p99 | CPU, each | x nginx | x direct |");
-    println!("|---|---|---|---|---|---|");
+    println!(
+        "| {body} | requests/s | x direct | x nginx | p99 | CPU, each | x nginx |\n\
+         |---|---|---|---|---|---|---|"
+    );
     let nginx = subjects.iter().position(|s| s.label.starts_with("nginx"));
     for (i, subject) in subjects.iter().enumerate() {
         let of = |figure: fn(&Turn) -> f64| median(rounds.iter().map(|round| figure(&round[i])));
-        let rate = of(|turn| turn.rate);
-        let p99 = of(|turn| turn.p99.as_secs_f64() * 1e3);
-        let cpu = of(|turn| turn.cpu.as_secs_f64() * 1e6);
-        let beside = |other: usize| {
-            let ratio = median(rounds.iter().map(|round| round[i].rate / round[other].rate));
-            format!("{ratio:.2}")
+        let beside = |other: Option<usize>, figure: fn(&Turn) -> f64| {
+            let ratios = |other: usize| {
+                let ratio = |round: &Vec<Turn>| figure(&round[i]) / figure(&round[other]);
+                format!("{:.2}", median(rounds.iter().map(ratio)))
+            };
+            other.map_or_else(String::new, ratios)
         };
-        let beside_nginx = nginx.map_or_else(String::new, beside);
         println!(
-            "| {} | {rate:.0} | {p99:.2} ms | {cpu:.1} µs | {beside_nginx} | {} |",
+            "| {} | {:.0} | {} | {} | {:.2} ms | {:.0} µs | {} |",
             subject.label,
-            beside(0),
+            of(|turn| turn.rate),
+            beside(Some(0), |turn| turn.rate),
+            beside(nginx, |turn| turn.rate),
+            of(|turn| turn.p99.as_secs_f64() * 1e3),
+            of(|turn| turn.cpu.as_secs_f64() * 1e6),
+            beside(nginx, |turn| turn.cpu.as_secs_f64()),
         );
     }
 }
