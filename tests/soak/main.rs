@@ -16,6 +16,7 @@
     clippy::expect_used,
     reason = "tests panic when they fail, and bound their waiting with a plain clock"
 )]
+#![allow(clippy::print_stdout, reason = "the figures are what it is run for")]
 
 mod churn;
 mod crowd;
