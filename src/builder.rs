@@ -124,8 +124,9 @@ impl Builder {
     /// Runs after this node has won and before its gate opens. The lease is renewed meanwhile.
     ///
     /// An error or a panic gives the lease back, and this node sits out: one lease, then twice as long
-    /// each time, up to eight. The future is dropped if the term ends before it does; one that blocks its
-    /// thread goes on until it yields.
+    /// each time, up to eight. The future is dropped if the term ends before it does. One that blocks its
+    /// thread goes on until it yields: a [`step_down`](crate::LeaderHandle::step_down) waits for that, up to the
+    /// drain timeout.
     ///
     /// ```no_run
     /// # use noleader::LeaderHandle;

@@ -57,6 +57,8 @@
 //! | [`health`] | endpoints for load balancers and supervisors |
 //! | `builder`, `config`, `error` | settings, their checks, and what is reported |
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// The model of the gate leaves out whatever does not share it.
+#![cfg_attr(noleader_loom, allow(dead_code))]
 
 mod builder;
 pub mod clock;
@@ -67,9 +69,13 @@ pub mod health;
 pub mod lease;
 pub mod middleware;
 pub mod store;
+mod sync;
 mod task;
+#[cfg(not(noleader_loom))]
 mod worker;
 
+#[cfg(not(noleader_loom))]
+pub use self::worker::{Leader, RunError};
 pub use self::{
     builder::Builder,
     error::{ConfigError, NotLeader, Reason, ReleaseError, StartError, Stopped, TermLost},
@@ -77,7 +83,6 @@ pub use self::{
     middleware::{LeaderOnly, LeaderOnlyLayer},
     store::Storage,
     task::{Admission, LeaderHandle, LeaderInfo, Status, Term},
-    worker::{Leader, RunError},
 };
 
 #[cfg(doctest)]
@@ -87,3 +92,7 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/health.md")]
 struct HealthPage;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/nats.md")]
+struct NatsPage;

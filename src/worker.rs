@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     pin::pin,
     sync::{
         Arc,
@@ -68,7 +68,16 @@ pub struct Leader {
 struct Running {
     /// Whether one of them campaigns, or tries to.
     claimed: AtomicBool,
-    handle: watch::Sender<Option<LeaderHandle>>,
+    campaign: watch::Sender<Progress>,
+}
+
+/// What has become of the campaigns.
+#[derive(Clone, Debug, Default)]
+struct Progress {
+    /// Of the one that runs.
+    handle: Option<LeaderHandle>,
+    /// How many have ended, also those that never got so far as to have a handle.
+    ended: u64,
 }
 
 impl Leader {
@@ -97,7 +106,7 @@ impl Leader {
             grace_period: GRACE_PERIOD,
             running: Arc::new(Running {
                 claimed: AtomicBool::new(false),
-                handle: watch::Sender::new(None),
+                campaign: watch::Sender::default(),
             }),
         }
     }
@@ -133,9 +142,9 @@ impl Leader {
     /// Whether this node leads, at this instant. See [`LeaderHandle::is_leader`].
     #[must_use]
     pub fn is_leader(&self) -> bool {
-        self.running
+        let progress = self.running.campaign.borrow();
+        progress
             .handle
-            .borrow()
             .as_ref()
             .is_some_and(LeaderHandle::is_leader)
     }
@@ -143,7 +152,7 @@ impl Leader {
     /// The handle of the candidate, while it campaigns.
     #[must_use]
     pub fn handle(&self) -> Option<LeaderHandle> {
-        self.running.handle.borrow().clone()
+        self.running.campaign.borrow().handle.clone()
     }
 
     /// Campaigns until `cancellation_token` is cancelled, then releases the lease and returns.
@@ -158,8 +167,9 @@ impl Leader {
     /// [`RunError::Release`] if the lease could not be released. While the server cannot be reached, it
     /// tries again.
     pub async fn start(&self, cancellation_token: CancellationToken) -> Result<(), RunError> {
+        let claim = Claim::new(&self.running)?;
         let campaign = tokio::select! {
-            campaign = self.campaign() => campaign?,
+            campaign = self.campaign(claim) => campaign?,
             () = cancellation_token.cancelled() => return Ok(()),
         };
         let handle = campaign.handle.clone();
@@ -171,10 +181,14 @@ impl Leader {
 
     /// Campaigns, and runs `work` whenever this node leads, until `work` returns an error.
     ///
-    /// `work` gets a token that is cancelled the moment the term ends, or is about to be given back; its
-    /// future is dropped after the [grace period](Self::grace_period). If it returns `Ok` while this node
-    /// still leads, it is run again, once a second at the most. If the future is dropped, so is the
-    /// closure's, and the lease is released in the background.
+    /// `work` gets a token that is cancelled the moment the term ends, or is about to be given back; in a
+    /// process that was paused, before `work` is polled again. Its future is dropped after the
+    /// [grace period](Self::grace_period). If it returns `Ok` while this node still leads, it is run again,
+    /// once a second at the most. If the future is dropped, so is the closure's, and the lease is released in
+    /// the background.
+    ///
+    /// Code that goes on for long without an `await` asks [`is_leader`](Self::is_leader), and code that writes
+    /// to a storage sends the token of the [`handle`](Self::handle)'s [`term`](LeaderHandle::term) along.
     ///
     /// To stop it from outside and wait for the release, either shut the [`handle`](Self::handle) down, or
     /// run [`start`](Self::start) with a token of your own and [`do_while_leader`](Self::do_while_leader)
@@ -190,7 +204,7 @@ impl Leader {
         Fut: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<BoxError>,
     {
-        let campaign = self.campaign().await?;
+        let campaign = self.campaign(Claim::new(&self.running)?).await?;
         let result = self.run_while_leader(&campaign.handle, &work).await;
         // The error of the closure says more than one of the release.
         let released = campaign.shutdown().await;
@@ -201,31 +215,38 @@ impl Leader {
 
     /// Runs `work` whenever this node leads, until `work` returns an error, beside a
     /// [`start`](Self::start) that campaigns. It waits for that start if it has not come yet, and returns
-    /// `Ok` once it has ended.
+    /// `Ok` once it has ended, also where it ended before it reached the server.
     ///
     /// # Errors
     ///
     /// [`RunError::Work`] with the error of `work`. The campaign goes on.
-    pub async fn do_while_leader<F, Fut, E>(&self, work: F) -> Result<(), RunError>
+    pub fn do_while_leader<F, Fut, E>(
+        &self,
+        work: F,
+    ) -> impl Future<Output = Result<(), RunError>> + use<'_, F, Fut, E>
     where
         F: Fn(CancellationToken) -> Fut,
         Fut: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<BoxError>,
     {
-        let mut running = self.running.handle.subscribe();
-        let handle = match running.wait_for(Option::is_some).await {
-            Ok(running) => running.clone(),
-            Err(_) => None,
-        };
-        match handle {
-            Some(handle) => self.run_while_leader(&handle, &work).await,
-            None => Ok(()),
+        let mut campaign = self.running.campaign.subscribe();
+        // Before the first poll: the start beside it may end at once.
+        let ended = campaign.borrow().ended;
+        async move {
+            let begun_or_ended = |now: &Progress| now.handle.is_some() || now.ended > ended;
+            let handle = match campaign.wait_for(begun_or_ended).await {
+                Ok(progress) => progress.handle.clone(),
+                Err(_) => None,
+            };
+            match handle {
+                Some(handle) => self.run_while_leader(&handle, &work).await,
+                None => Ok(()),
+            }
         }
     }
 
     /// Starts the candidate, as soon as the server can be reached.
-    async fn campaign(&self) -> Result<Campaign, RunError> {
-        let claim = Claim::new(&self.running).ok_or(RunError::AlreadyRunning)?;
+    async fn campaign(&self, claim: Claim) -> Result<Campaign, RunError> {
         let mut pause = RETRY.0;
         loop {
             match self.builder.clone().start(self.client.clone()).await {
@@ -275,6 +296,13 @@ impl Leader {
         // Whatever the work has started and left behind ends with it.
         let _ended = token.clone().drop_guard();
         let mut working = pin!(work(token.clone()));
+        // In a process that was paused, the background task may not have noticed the end of the term yet.
+        let mut working = poll_fn(|cx| {
+            if !admission.term().is_current() {
+                token.cancel();
+            }
+            working.as_mut().poll(cx)
+        });
         let done = tokio::select! {
             done = &mut working => Some(done),
             () = token.cancelled() => {
@@ -293,7 +321,7 @@ impl fmt::Debug for Leader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Leader")
             .field("leader_id", &self.leader_id())
-            .field("handle", &*self.running.handle.borrow())
+            .field("handle", &self.running.campaign.borrow().handle)
             .finish_non_exhaustive()
     }
 }
@@ -302,28 +330,41 @@ impl fmt::Debug for Leader {
 struct Claim(Arc<Running>);
 
 impl Claim {
-    fn new(running: &Arc<Running>) -> Option<Self> {
-        let taken = running.claimed.swap(true, Ordering::AcqRel);
-        (!taken).then(|| Self(running.clone()))
+    fn new(running: &Arc<Running>) -> Result<Self, RunError> {
+        if running.claimed.swap(true, Ordering::AcqRel) {
+            return Err(RunError::AlreadyRunning);
+        }
+        Ok(Self(running.clone()))
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
         self.0.claimed.store(false, Ordering::Release);
+        self.0.campaign.send_modify(|progress| {
+            progress.handle = None;
+            progress.ended += 1;
+        });
     }
 }
 
 /// A candidate that campaigns for as long as this lives, whoever else has a handle.
 struct Campaign {
     handle: LeaderHandle,
-    claim: Claim,
+    _claim: Claim,
 }
 
 impl Campaign {
     fn new(claim: Claim, handle: LeaderHandle) -> Self {
-        claim.0.handle.send_replace(Some(handle.clone()));
-        Self { handle, claim }
+        let published = Some(handle.clone());
+        claim
+            .0
+            .campaign
+            .send_modify(|progress| progress.handle = published);
+        Self {
+            handle,
+            _claim: claim,
+        }
     }
 
     async fn shutdown(self) -> Result<(), ReleaseError> {
@@ -334,7 +375,6 @@ impl Campaign {
 impl Drop for Campaign {
     fn drop(&mut self) {
         self.handle.begin_shutdown();
-        self.claim.0.handle.send_replace(None);
     }
 }
 

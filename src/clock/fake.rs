@@ -1,14 +1,12 @@
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use tokio::sync::watch;
 
 use super::Moment;
+use crate::sync::AtomicU64;
 
 /// A clock that stands still until it is told to advance, for tests of your own.
 ///

@@ -2,12 +2,11 @@ use std::{future::pending, sync::Arc, time::Duration};
 
 use futures_core::Stream;
 use futures_util::stream;
-use tokio::sync::watch;
 use tonic::Status as GrpcStatus;
 use tonic_health::pb::{HealthCheckResponse, health_check_response::ServingStatus};
 
 use super::grpc::{response, serving};
-use crate::{Status, task::Shared};
+use crate::{Status, sync::watch, task::Shared};
 
 /// One client's watch of the health service.
 #[derive(Debug)]

@@ -112,6 +112,12 @@ impl Machine {
         self.state.leading().map(|l| l.deadline)
     }
 
+    /// The highest fencing token that this candidate knows of: its own next one is larger.
+    #[must_use]
+    pub fn floor(&self) -> u64 {
+        self.view.floor()
+    }
+
     /// The other candidate whose lease runs at `now`, as far as this one knows.
     #[must_use]
     pub fn holder(&self, now: Moment) -> Option<Holder> {

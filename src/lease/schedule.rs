@@ -114,7 +114,7 @@ impl Machine {
         let (at, step) = match self.view.vacancy() {
             // It grants nothing, so it need not wait for the end of a cool-down.
             Some((at, expected)) if !self.me.trust_absent_key => (at, Step::Vacate(expected)),
-            _ => (self.view.sighting()?.open_from.max(from), Step::Acquire),
+            _ => (self.view.open_from()?.max(from), Step::Acquire),
         };
         Some((at.max(self.retry_at), step))
     }

@@ -12,12 +12,15 @@ use crate::clock::Moment;
 ///
 /// Reads and watches are hints: late, repeated, out of order. So a sighting is replaced only by a newer
 /// revision. An older one is only *suspected* to be the truth (the server lost data, or removed the key
-/// without a trace) and replaces the sighting once it has stood alone for its own whole wait, or once a
-/// read that followed a refused write shows it.
+/// without a trace) and replaces the sighting once nothing but older ones was seen for a whole wait, or once
+/// a read that followed a refused write shows it.
 #[derive(Debug)]
 pub(super) struct View {
     sighting: Option<Sighting>,
     suspect: Option<Sighting>,
+    /// When the suspect is believed. A leader that renews after a loss is another suspect each time, so this
+    /// stays where it is; from when its record may be written over is counted anew for each.
+    believe_from: Moment,
     last_lease: Duration,
     /// The highest fencing token ever seen.
     floor: u64,
@@ -49,6 +52,7 @@ impl View {
         Self {
             sighting: None,
             suspect: None,
+            believe_from: Moment::default(),
             last_lease: Duration::ZERO,
             floor: 0,
         }
@@ -56,6 +60,17 @@ impl View {
 
     pub(super) fn sighting(&self) -> Option<&Sighting> {
         self.sighting.as_ref()
+    }
+
+    /// From when the key may be taken over. Not while its revision is suspected to hold another record now:
+    /// that was not seen unchanged for its lease.
+    pub(super) fn open_from(&self) -> Option<Moment> {
+        let sighting = self.sighting.as_ref()?;
+        let suspect = self.suspect.as_ref();
+        let same = suspect.filter(|suspect| suspect.revision == sighting.revision);
+        Some(same.map_or(sighting.open_from, |suspect| {
+            suspect.open_from.max(sighting.open_from)
+        }))
     }
 
     /// The revision that the next write must replace.
@@ -92,7 +107,7 @@ impl View {
         let suspect = self.suspect.as_ref()?;
         suspect
             .is_promoted(trust_absent_key)
-            .then_some(suspect.open_from)
+            .then_some(self.believe_from)
     }
 
     /// When to mark the key as vacant, and the revision to replace.
@@ -151,7 +166,16 @@ impl View {
             Some(suspect) if (suspect.revision, &suspect.content) == (seen.revision, &content) => {
                 suspect
             }
-            _ => rules.suspect(now, seen.revision, content, self.last_lease),
+            former => {
+                let suspect = rules.suspect(now, seen.revision, content, self.last_lease);
+                let stands = former.is_some_and(|former| !former.is_traceless());
+                self.believe_from = if stands {
+                    self.believe_from.min(suspect.open_from)
+                } else {
+                    suspect.open_from
+                };
+                suspect
+            }
         };
         if refused {
             self.give_in(suspect, rules);
@@ -161,10 +185,11 @@ impl View {
         Change::Suspect
     }
 
-    /// Believes the suspected state if it has stood alone for its whole wait.
+    /// Believes the suspected state if only such states were seen for a whole wait.
     pub(super) fn promote(&mut self, now: Moment, rules: &mut Rules<'_>) {
         let trust = rules.trust_absent_key;
-        let is_due = |s: &mut Sighting| s.is_promoted(trust) && now >= s.open_from;
+        let believe_from = self.believe_from;
+        let is_due = |s: &mut Sighting| s.is_promoted(trust) && now >= believe_from;
         if let Some(suspect) = self.suspect.take_if(is_due) {
             self.give_in(suspect, rules);
         }

@@ -7,7 +7,7 @@ use http::{
 };
 
 use super::forward::Failure;
-use crate::{NotLeader, TermLost};
+use crate::{NotLeader, Reason, TermLost};
 
 const REASON: HeaderName = HeaderName::from_static("noleader-reason");
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -22,6 +22,10 @@ const UNAVAILABLE: HeaderValue = HeaderValue::from_static("14");
 const ABORTED: HeaderValue = HeaderValue::from_static("10");
 /// gRPC's `DEADLINE_EXCEEDED`, which says as little of whether the request was executed.
 const DEADLINE_EXCEEDED: HeaderValue = HeaderValue::from_static("4");
+
+/// When a gRPC client may try again where another node leads. Its next attempt may well go there, so it is not
+/// told to wait for a change here.
+const ELSEWHERE: Duration = Duration::from_millis(100);
 
 /// How an answer is called in the two protocols.
 struct Code {
@@ -87,7 +91,11 @@ impl Rejection {
         let form = Form::of(request);
         let code = Code::UNAVAILABLE;
         let mut response = answer(form, &not_leader.to_string(), code, reason(not_leader));
-        insert_wait(response.headers_mut(), form, not_leader.retry_after());
+        let wait = match (form, not_leader.reason()) {
+            (Form::Grpc, Reason::NotLeader) => ELSEWHERE,
+            _ => not_leader.retry_after(),
+        };
+        insert_wait(response.headers_mut(), form, wait);
         Self(response)
     }
 

@@ -17,7 +17,7 @@ pub struct MissingTerm;
 impl fmt::Display for MissingTerm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "the request carries no term: add a LeaderOnlyLayer to its route, \
+            "the request carries no term: add a LeaderOnlyLayer to its route (with any action but `fail`), \
              or take an Option<Term> where the layer lets requests pass",
         )
     }

@@ -81,7 +81,7 @@ where
                 let lost = loss.as_mut().is_some_and(|loss| loss.poll(cx).is_ready());
                 if !lost {
                     let frame = ready!(body.poll_frame(cx));
-                    if !matches!(frame, Some(Ok(_))) {
+                    if !matches!(&frame, Some(Ok(frame)) if !frame.is_trailers()) {
                         // It is whole, or broken, whatever becomes of the term.
                         *loss = None;
                     }

@@ -6,6 +6,7 @@ use tower_layer::Layer;
 use super::{
     Cancellable, EveryRequest, Fail, Forward, Forwards, Immediate, LeaderOnly, NotReady, Redirect,
     Reject, RejectWith, Rejects, Undecided, WaitUpTo, When, WritesOnly, entrance::Entrance,
+    target::Target,
 };
 use crate::{LeaderHandle, NotLeader};
 
@@ -69,18 +70,25 @@ impl<A: Undecided, M> LeaderOnlyLayer<A, M> {
     /// The client is any tower service for the same requests, such as the one of hyper-util, and is cloned
     /// for each request. It has to call the host that the request's URI names, which tonic's `Channel` does
     /// not: for gRPC take hyper-util's client with `http2_only`, and see [`Forward`] for what to set. Limits
-    /// on connecting, pooling and keeping alive are its own settings.
+    /// on connecting, pooling and keeping alive are its own settings. Set one on connecting: a leader whose
+    /// host is gone refuses nothing.
     ///
     /// The error of the response body becomes a `Box<dyn Error + Send + Sync>`, into which the service's
     /// has to convert. A forwarded request has to be polled in a tokio runtime with its timer enabled.
     ///
     /// ```
+    /// use std::time::Duration;
     /// use axum::{Router, body::Body, routing::post};
-    /// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// use hyper_util::{
+    ///     client::legacy::{Client, connect::HttpConnector},
+    ///     rt::TokioExecutor,
+    /// };
     /// use noleader::{LeaderHandle, LeaderOnlyLayer};
     ///
     /// # fn example(leader: LeaderHandle) -> Router {
-    /// let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
+    /// let mut connector = HttpConnector::new();
+    /// connector.set_connect_timeout(Some(Duration::from_secs(2)));
+    /// let client = Client::builder(TokioExecutor::new()).build::<_, Body>(connector);
     /// Router::new()
     ///     .route("/orders", post(|| async { "created" }))
     ///     .layer(LeaderOnlyLayer::new(leader).forward(client))
@@ -279,7 +287,7 @@ impl<A: Rejects, M> LeaderOnlyLayer<A, M> {
     /// | header, or gRPC metadata | |
     /// |---|---|
     /// | `noleader-leader` | the leader's id; what is not visible ASCII or a blank is percent-encoded, and so is `%` |
-    /// | `noleader-leader-address` | its address, if it publishes one |
+    /// | `noleader-leader-address` | its address, if it publishes one that a [`Redirect`] could go to |
     ///
     /// It says nothing to [`reject_with`](Self::reject_with), whose closure is given the leader.
     ///
@@ -291,7 +299,8 @@ impl<A: Rejects, M> LeaderOnlyLayer<A, M> {
     /// # }
     /// ```
     pub fn reveal_leader(mut self, reveal: bool) -> Self {
-        self.action.reject_mut().reveal_leader = reveal;
+        let target = reveal.then(|| Target::new(self.entrance.handle()));
+        self.action.reject_mut().revealed = target;
         self
     }
 }

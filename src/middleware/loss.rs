@@ -5,9 +5,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio_util::sync::WaitForCancellationFutureOwned;
-
-use crate::Term;
+use crate::{Term, sync::WaitForCancellationFutureOwned};
 
 /// Waits for the end of the term that a request was admitted under.
 pub(super) struct Loss {
@@ -19,7 +17,7 @@ impl Loss {
     pub(super) fn of(term: &Term) -> Self {
         Self {
             term: term.clone(),
-            ended: Box::pin(term.cancellation().cancelled_owned()),
+            ended: Box::pin(term.ended()),
         }
     }
 

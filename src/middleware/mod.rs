@@ -39,6 +39,8 @@
 //!   [`Term::fence`](crate::Term::fence) or [`Term::token`](crate::Term::token).
 //! - An admitted HTTP request carries its [`Term`](crate::Term) in its extensions; one that the gate does
 //!   not apply to carries none.
+//! - [`Fail`] serves requests of any type, and so knows nothing of terms in extensions and of bodies: it
+//!   keeps neither of the last promise and the second.
 //! - The layer holds a [`LeaderHandle`](crate::LeaderHandle), so that the election goes on for as long as
 //!   the service lives. Call [`shutdown`](crate::LeaderHandle::shutdown) to leave it before.
 //!

@@ -5,7 +5,7 @@ use tower_service::Service;
 
 use super::{
     FollowerAction, Rejection, Rejects, ResponseBody, ResponseFuture, action::sealed::Sealed,
-    answer::Form, forward::Failure, reveal::insert_leader,
+    answer::Form, forward::Failure, reveal::insert_leader, target::Target,
 };
 use crate::{Admission, LeaderHandle, NotLeader};
 
@@ -25,24 +25,30 @@ use crate::{Admission, LeaderHandle, NotLeader};
 ///
 /// The response body is a [`ResponseBody`], which needs chunks that are made from [`Bytes`], as those of
 /// axum, tonic and hyper are.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Reject {
-    pub(super) reveal_leader: bool,
+    /// Names the leader, with an address that a client may be sent to.
+    pub(super) revealed: Option<Target>,
 }
 
 impl Reject {
-    pub(super) fn answer<B>(self, request: &Request<B>, not_leader: &NotLeader) -> Rejection {
+    pub(super) fn answer<B>(&self, request: &Request<B>, not_leader: &NotLeader) -> Rejection {
         self.revealing(not_leader, Rejection::new(request, not_leader))
     }
 
     /// Answers in the place of a leader that did not.
-    pub(super) fn failed(self, form: Form, failure: &Failure, not_leader: &NotLeader) -> Rejection {
+    pub(super) fn failed(
+        &self,
+        form: Form,
+        failure: &Failure,
+        not_leader: &NotLeader,
+    ) -> Rejection {
         self.revealing(not_leader, Rejection::failed(form, failure, not_leader))
     }
 
-    fn revealing(self, not_leader: &NotLeader, mut rejection: Rejection) -> Rejection {
-        if let Some(leader) = not_leader.leader().filter(|_| self.reveal_leader) {
-            insert_leader(rejection.headers_mut(), leader);
+    fn revealing(&self, not_leader: &NotLeader, mut rejection: Rejection) -> Rejection {
+        if let (Some(leader), Some(target)) = (not_leader.leader(), &self.revealed) {
+            insert_leader(rejection.headers_mut(), leader, target);
         }
         rejection
     }

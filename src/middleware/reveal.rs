@@ -1,7 +1,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Reject, action::sealed::Sealed, answer::percent_encode};
-use crate::{LeaderInfo, config::check_address};
+use super::{Reject, action::sealed::Sealed, answer::percent_encode, target::Target};
+use crate::LeaderInfo;
 
 const LEADER: HeaderName = HeaderName::from_static("noleader-leader");
 const LEADER_ADDRESS: HeaderName = HeaderName::from_static("noleader-leader-address");
@@ -16,12 +16,14 @@ pub trait Rejects: Sealed {
     fn reject_mut(&mut self) -> &mut Reject;
 }
 
-/// Names the leader, as far as what stands in the bucket can stand in a header.
-pub(super) fn insert_leader(headers: &mut HeaderMap, leader: &LeaderInfo) {
+/// Names the leader, as far as what stands in the bucket can stand in a header, and its address if a client
+/// could be redirected there.
+pub(super) fn insert_leader(headers: &mut HeaderMap, leader: &LeaderInfo, target: &Target) {
     if let Some(id) = id_value(leader.id()) {
         headers.insert(LEADER, id);
     }
-    if let Some(address) = leader.address().and_then(address_value) {
+    let address = leader.address().filter(|_| target.base(leader).is_some());
+    if let Some(address) = address.and_then(address_value) {
         headers.insert(LEADER_ADDRESS, address);
     }
 }
@@ -39,10 +41,8 @@ fn id_value(id: &str) -> Option<HeaderValue> {
 }
 
 fn address_value(address: &str) -> Option<HeaderValue> {
-    // Anybody with access to the bucket may have written it.
-    check_address(address).ok()?;
     let address = HeaderValue::from_str(address).ok()?;
-    // Not so with the bytes beyond ASCII that a path may have.
+    // A URI may have bytes beyond ASCII in its path.
     address.to_str().is_ok().then_some(address)
 }
 
@@ -57,7 +57,7 @@ mod tests {
             address: address.map(str::to_owned),
             token: 1,
         };
-        insert_leader(&mut headers, &leader);
+        insert_leader(&mut headers, &leader, &Target::default());
         let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
         headers
             .iter()
@@ -92,6 +92,7 @@ mod tests {
         for address in [
             "",
             "h:1",
+            "ftp://h",
             "http://user@h",
             "http://h\r\nx: y",
             "http://h/\u{f6}",

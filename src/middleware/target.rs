@@ -3,10 +3,10 @@ use std::{fmt::Write, iter, sync::Arc};
 use http::{Request, Uri};
 
 use super::{forward::is_marked, origin::Origin};
-use crate::{LeaderHandle, NotLeader, config::check_address};
+use crate::{LeaderHandle, LeaderInfo, NotLeader, config::check_address};
 
 /// Where a request can go that was not admitted here.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Target {
     /// This node's own, where nothing is sent.
     own: Option<Arc<Origin>>,
@@ -23,17 +23,19 @@ impl Target {
     /// The absolute URI at which the leader serves what was asked for here. None if it publishes no address
     /// that can be gone to, or if the request was sent here by another node already.
     pub(super) fn of<B>(&self, request: &Request<B>, not_leader: &NotLeader) -> Option<String> {
-        let address = not_leader.leader()?.address()?;
+        let base = self.base(not_leader.leader()?)?;
         if is_marked(request.headers()) {
             return None;
         }
-        // Anybody with access to the bucket may have written it.
-        let base = check_address(address).ok()?;
-        let origin = Origin::of(&base)?;
-        if self.own.as_deref() == Some(&origin) {
-            return None;
-        }
         join(&base, request.uri())
+    }
+
+    /// The address that the leader publishes, if a client or a request may be sent there.
+    pub(super) fn base(&self, leader: &LeaderInfo) -> Option<Uri> {
+        // Anybody with access to the bucket may have written it.
+        let base = check_address(leader.address()?).ok()?;
+        let origin = Origin::of(&base)?;
+        (self.own.as_deref() != Some(&origin)).then_some(base)
     }
 }
 

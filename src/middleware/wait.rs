@@ -1,9 +1,8 @@
 use std::task::{Context, Poll, ready};
 
-use tokio::sync::watch;
 use tokio_util::sync::ReusableBoxFuture;
 
-use crate::Status;
+use crate::{Status, sync::watch};
 
 type Receiver = watch::Receiver<Status>;
 

@@ -11,8 +11,9 @@ pub enum StoreError {
     Disconnected,
     /// The server is connected but did not answer a request.
     #[error(
-        "no answer on `{subject}` within {}: the user may lack permission to publish there (NATS drops \
-         such a request without an answer; the server's log names it), or the server is overloaded",
+        "no answer on `{subject}` within {}: the user may lack permission to publish there, or to \
+         subscribe to its inbox (NATS drops such a request without an answer; the server's log names \
+         it), or the server is overloaded",
         seconds(waited)
     )]
     NoAnswer {
@@ -83,7 +84,7 @@ impl StoreError {
 pub(super) type Source = Box<dyn Error + Send + Sync>;
 
 fn seconds(duration: &Duration) -> String {
-    format!("{} s", duration.as_secs_f64())
+    format!("{:.3} s", duration.as_secs_f64())
 }
 
 /// Why a write was not acknowledged. The three kinds allow different things.

@@ -21,7 +21,16 @@ pub use self::{
 };
 pub use crate::lease::Observation;
 
-/// What a watch yields: each change of the key, or an error, which is not the end of the watch.
+/// A request to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// [`LeaseStore::read`].
+    Read,
+    /// [`LeaseStore::write`].
+    Write,
+}
+
+/// What a watch yields: each change of the key, or an error, after which it may go on or end.
 pub type Watch = Pin<Box<dyn Stream<Item = Result<Observation, StoreError>> + Send>>;
 
 /// One key with a compare-and-set on its revision.
@@ -66,4 +75,14 @@ pub trait LeaseStore: Send + Sync + 'static {
     ///
     /// Any [`StoreError`]; the candidate tries again, for ever, and reads the key meanwhile.
     fn watch(&self) -> impl Future<Output = Result<Watch, StoreError>> + Send;
+
+    /// What the log says of a request whose future was dropped, as no answer had come after `waited`. By
+    /// default no more than that.
+    fn unanswered(&self, request: Request, waited: Duration) -> StoreError {
+        let request = match request {
+            Request::Read => "read",
+            Request::Write => "write",
+        };
+        StoreError::Request(format!("no answer to a {request} within {waited:?}").into())
+    }
 }

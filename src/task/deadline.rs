@@ -1,9 +1,9 @@
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
-use crate::clock::{Clock, Moment};
+use crate::{
+    clock::{Clock, Moment},
+    sync::AtomicU64,
+};
 
 /// What a deadline holds that has passed for good.
 const PASSED: u64 = 0;

@@ -1,8 +1,6 @@
 use std::{
-    error::Error,
     future::{Future, pending},
     mem,
-    pin::Pin,
     sync::{Arc, atomic::Ordering},
 };
 
@@ -12,13 +10,14 @@ use super::{
     LeaderInfo, Shared, Status, Term,
     gate::Drain,
     journal::Journal,
+    request::{Answer, Request},
     warm_up::{WarmUp, Warming},
     watcher::Watcher,
 };
 use crate::{
     clock::Moment,
-    lease::{Action, Ended, Input, Machine, Notice, Outcome, Role, Settled},
-    store::{LeaseStore, WriteError},
+    lease::{Action, Ended, Input, Machine, Notice, Role, Settled},
+    store::LeaseStore,
 };
 
 /// What a handle asks of its task.
@@ -40,23 +39,13 @@ pub(super) struct Driver<S> {
     pub(super) request: Option<Request>,
     pub(super) term: Option<Term>,
     pub(super) warming: Option<Warming>,
+    /// A warm-up that was cancelled, and has not yielded yet.
+    pub(super) cooling: Option<Warming>,
     pub(super) drain: Option<Drain>,
     pub(super) waiting: Vec<oneshot::Sender<Settled>>,
     /// The last handle was dropped.
     pub(super) abandoned: bool,
 }
-
-type Request = Pin<Box<dyn Future<Output = Answer> + Send>>;
-
-/// The end of a request to the store.
-pub(super) struct Answer {
-    input: Input,
-    /// A revision that the key is known to have had.
-    revision: u64,
-    error: Option<BoxError>,
-}
-
-type BoxError = Box<dyn Error + Send + Sync>;
 
 impl<S: LeaseStore> Driver<S> {
     pub(super) async fn run(mut self) {
@@ -85,11 +74,15 @@ impl<S: LeaseStore> Driver<S> {
                     Input::Shutdown
                 }
             },
-            answer = maybe(self.request.as_mut()) => self.answered(answer),
+            answer = maybe(self.request.as_mut().map(Request::answered)) => self.answered(answer),
             seen = self.watcher.next() => Input::Pushed(seen),
             (token, ready) = maybe(self.warming.as_mut().map(Warming::finished)) => {
                 self.warming = None;
                 Input::Warmed { token, ready }
+            }
+            token = maybe(self.cooling.as_mut().map(Warming::cancelled)) => {
+                self.cooling = None;
+                Input::Drained { token }
             }
             token = maybe(self.drain.as_ref().map(Drain::finished)) => {
                 self.drain = None;
@@ -108,7 +101,7 @@ impl<S: LeaseStore> Driver<S> {
         due.map_or(latest, |due| due.min(latest))
     }
 
-    fn answered(&mut self, answer: Answer) -> Input {
+    pub(super) fn answered(&mut self, answer: Answer) -> Input {
         self.request = None;
         self.watcher.compare(answer.revision);
         self.journal.answered(answer.error.as_deref());
@@ -116,7 +109,7 @@ impl<S: LeaseStore> Driver<S> {
     }
 
     /// Feeds one input, received now, and does what follows from it.
-    fn handle(&mut self, input: Input) {
+    pub(super) fn handle(&mut self, input: Input) {
         let mut input = Some(input);
         while let Some(next) = input.take() {
             self.machine.handle(self.shared.clock.now(), next);
@@ -132,16 +125,22 @@ impl<S: LeaseStore> Driver<S> {
     fn perform(&mut self, action: Action) -> Option<Input> {
         match action {
             Action::Read { attempt } => {
-                let request = self.read(attempt);
-                self.send(request);
+                let now = self.shared.clock.now();
+                self.send(Request::read(self.store.clone(), now, attempt));
             }
             Action::Write {
                 attempt,
                 expected,
                 record,
             } => {
-                let request = self.write(attempt, expected, record.encode());
-                self.send(request);
+                let (store, now) = (self.store.clone(), self.shared.clock.now());
+                self.send(Request::write(
+                    store,
+                    now,
+                    attempt,
+                    expected,
+                    record.encode(),
+                ));
             }
             Action::Begin { token, deadline } => {
                 let term = Term::new(token, deadline, self.shared.clock.clone());
@@ -185,24 +184,30 @@ impl<S: LeaseStore> Driver<S> {
     }
 
     fn send(&mut self, request: Request) {
-        if self.request.replace(request).is_some() {
+        if let Some(unanswered) = self.request.replace(request) {
             // The machine has waited for its answer long enough.
-            self.journal.unanswered();
+            let now = self.shared.clock.now();
+            self.journal.failed(&unanswered.give_up(&*self.store, now));
         }
     }
 
     fn close(&mut self) -> Option<Input> {
         let token = self.term.as_ref()?.token();
         self.journal.closed(token);
-        self.warming = None;
+        self.cooling = self.warming.take();
+        if let Some(warming) = &self.cooling {
+            warming.cancel();
+        }
         self.drain = self.shared.gate.shut();
         // A gate that was not open yet has nothing to drain.
-        self.drain.is_none().then_some(Input::Drained { token })
+        let is_done = self.drain.is_none() && self.cooling.is_none();
+        is_done.then_some(Input::Drained { token })
     }
 
     fn end(&mut self, why: Ended) {
         self.shared.gate.shut();
         self.warming = None;
+        self.cooling = None;
         self.drain = None;
         if let Some(term) = self.term.take() {
             term.end();
@@ -232,41 +237,6 @@ impl<S: LeaseStore> Driver<S> {
             Role::Stopped => Status::Stopped,
         });
     }
-
-    fn read(&self, attempt: u64) -> Request {
-        let store = self.store.clone();
-        Box::pin(async move {
-            let (seen, error) = match store.read().await {
-                Ok(seen) => (Some(seen), None),
-                Err(error) => (None, Some(BoxError::from(error))),
-            };
-            Answer {
-                revision: seen.as_ref().map_or(0, |seen| seen.revision),
-                input: Input::Read { attempt, seen },
-                error,
-            }
-        })
-    }
-
-    fn write(&self, attempt: u64, expected: u64, value: Vec<u8>) -> Request {
-        let store = self.store.clone();
-        Box::pin(async move {
-            let (outcome, error) = match store.write(expected, value).await {
-                Ok(revision) => (Outcome::Acknowledged(revision), None),
-                Err(WriteError::Conflict) => (Outcome::Conflict, None),
-                Err(error) => (outcome(&error), Some(BoxError::from(error))),
-            };
-            let revision = match outcome {
-                Outcome::Acknowledged(revision) => revision,
-                _ => 0,
-            };
-            Answer {
-                revision,
-                input: Input::Written { attempt, outcome },
-                error,
-            }
-        })
-    }
 }
 
 /// However the task ends, also by a panic or with its runtime: the gate shuts, and every waiter wakes.
@@ -281,14 +251,6 @@ impl<S> Drop for Driver<S> {
             self.journal.died();
         }
         self.shared.publish(Status::Stopped);
-    }
-}
-
-fn outcome(error: &WriteError) -> Outcome {
-    match error {
-        WriteError::Conflict => Outcome::Conflict,
-        WriteError::Failed(_) => Outcome::Failed,
-        WriteError::Unknown(_) => Outcome::Unknown,
     }
 }
 

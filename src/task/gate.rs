@@ -1,14 +1,13 @@
 use std::{
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, PoisonError, Weak},
     time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
-use tokio::sync::{Notify, futures::Notified};
-use tokio_util::sync::CancellationToken;
-
 use super::{Deadline, Term};
-use crate::clock::{Clock, Moment};
+use crate::{
+    clock::{Clock, Moment},
+    sync::{ArcSwapOption, CancellationToken, Mutex, MutexGuard, Notified, Notify},
+};
 
 /// The gate itself: open while it holds a term that is current.
 ///
@@ -82,9 +81,15 @@ impl Gate {
 
     /// Whoever asked [`is_open`](Self::is_open) may have found the gate shut before this term was renewed:
     /// then it is shut for everybody.
+    ///
+    /// The mark is read before the term. A gate that opens between the two is open under a later term, and
+    /// this one is over by then.
     #[inline]
     fn left(&self, opening: &Opening) -> Option<Duration> {
-        opening.term.left().filter(|_| !self.until.is_passed())
+        if self.until.is_passed() {
+            return None;
+        }
+        opening.term.left()
     }
 
     /// How many requests are still under way that the last opening admitted before it was shut.
@@ -92,7 +97,7 @@ impl Gate {
         self.closing().strong_count()
     }
 
-    fn closing(&self) -> std::sync::MutexGuard<'_, Weak<Opening>> {
+    fn closing(&self) -> MutexGuard<'_, Weak<Opening>> {
         self.closing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,19 +1,22 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use super::{Admission, LeaderInfo, Shared, Status, Term, driver::Command};
 use crate::{
     Builder,
     error::{NotLeader, Reason, ReleaseError, Stopped},
     lease::Settled,
+    sync::watch,
 };
 
 /// One node's part in an election.
 ///
 /// A background task keeps the lease; the handle tells whether this node leads. Clones share the task.
 /// When the last clone is dropped, the task shuts the gate, waits for the admitted requests, releases the
-/// lease and ends, all in the background; [`shutdown`](Self::shutdown) does the same and can be awaited.
+/// lease and ends, all in the background; [`shutdown`](Self::shutdown) does the same and can be awaited. A
+/// runtime that ends before releases nothing, and the next leader waits for the lease to run out. So await the
+/// shutdown, and do it before the server's: requests may be held until it is known who leads.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -130,7 +133,11 @@ impl LeaderHandle {
     pub fn leader(&self) -> Option<LeaderInfo> {
         match &*self.0.shared.status.borrow() {
             Status::Follower { leader } => leader.clone(),
-            Status::Warming | Status::Leader | Status::Draining => Some(self.0.shared.own_info()),
+            Status::Warming | Status::Leader | Status::Draining => {
+                // The task may not have noticed the end of the term yet.
+                let held = self.0.shared.held();
+                held.map(|_| self.0.shared.own_info())
+            }
             Status::Stopped => None,
         }
     }

@@ -79,7 +79,7 @@ impl Journal {
     /// A request to the store was answered. The first failure of a series is told, and its end.
     pub(super) fn answered(&mut self, error: Option<&(dyn Error + Send + Sync + 'static)>) {
         if let Some(error) = error {
-            return self.failed(&chain(error));
+            return self.failed(error);
         }
         if self.failures > 0 {
             tracing::info!(failures = self.failures, "the lease's store answers again");
@@ -87,12 +87,9 @@ impl Journal {
         self.failures = 0;
     }
 
-    /// A request to the store was given up without an answer.
-    pub(super) fn unanswered(&mut self) {
-        self.failed("no answer in time");
-    }
-
-    fn failed(&mut self, error: &str) {
+    /// A request to the store failed, or was given up without an answer.
+    pub(super) fn failed(&mut self, error: &(dyn Error + 'static)) {
+        let error = chain(error);
         self.failures = self.failures.saturating_add(1);
         self.meter.failed();
         if self.failures == 1 {

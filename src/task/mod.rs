@@ -11,9 +11,12 @@ mod deadline;
 mod driver;
 mod gate;
 mod handle;
+#[cfg(noleader_loom)]
+mod interleavings;
 mod journal;
 mod meter;
 mod pulse;
+mod request;
 mod shared;
 mod status;
 mod term;
@@ -21,12 +24,11 @@ mod warm_up;
 mod watcher;
 
 use std::{
-    sync::{Arc, OnceLock, atomic::AtomicU64},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use self::{deadline::Deadline, driver::Driver, journal::Journal, pulse::Pulse, watcher::Watcher};
@@ -42,6 +44,7 @@ use crate::{
     config::Config,
     lease::{Candidate, Machine, Timing},
     store::LeaseStore,
+    sync::{ArcSwapOption, AtomicU64, watch},
 };
 
 /// Spawns the task of a candidate whose settings and store have been checked.
@@ -108,6 +111,7 @@ fn candidate<S: LeaseStore>(
         request: None,
         term: None,
         warming: None,
+        cooling: None,
         drain: None,
         waiting: Vec::new(),
         abandoned: false,

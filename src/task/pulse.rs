@@ -1,9 +1,6 @@
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
-use crate::clock::Moment;
+use crate::{clock::Moment, sync::AtomicU64};
 
 const NEVER: u64 = 0;
 

@@ -1,16 +1,14 @@
 use std::{
-    sync::{
-        OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{OnceLock, atomic::Ordering},
     time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
-use tokio::sync::watch;
-
 use super::{Gate, LeaderInfo, Status, Term, pulse::Pulse};
-use crate::{clock::Clock, lease::Settled};
+use crate::{
+    clock::Clock,
+    lease::Settled,
+    sync::{ArcSwapOption, AtomicU64, watch},
+};
 
 /// What the background task publishes and every clone of the handle reads.
 #[derive(Debug)]

@@ -1,9 +1,10 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use tokio_util::sync::CancellationToken;
-
 use super::Deadline;
-use crate::clock::{Clock, Moment};
+use crate::{
+    clock::{Clock, Moment},
+    sync::{CancellationToken, WaitForCancellationFutureOwned},
+};
 
 /// One term of leadership. Clones are the same term.
 ///
@@ -58,10 +59,16 @@ impl Term {
     /// A token that is cancelled when the term ends: the lease was lost, or is about to be released.
     ///
     /// It is cancelled by the background task, so that a process that was paused sees
-    /// [`is_current`](Self::is_current) change first.
+    /// [`is_current`](Self::is_current) change first. Each call gives a token of its own: to cancel it ends
+    /// what waits for it, and not the term.
     #[must_use]
     pub fn cancellation(&self) -> CancellationToken {
-        self.0.ended.clone()
+        self.0.ended.child_token()
+    }
+
+    /// Resolves when the term ends.
+    pub(crate) fn ended(&self) -> WaitForCancellationFutureOwned {
+        self.0.ended.clone().cancelled_owned()
     }
 
     #[inline]
@@ -137,6 +144,14 @@ mod tests {
         let (term, clock) = term();
         assert!(term.extend(clock.now() + SECOND * 2));
         clock.advance(SECOND);
+        assert!(term.is_current());
+    }
+
+    #[test]
+    fn is_not_ended_by_who_cancels_a_token_of_it() {
+        let (term, _clock) = term();
+        drop(term.cancellation().drop_guard());
+        assert!(!term.cancellation().is_cancelled());
         assert!(term.is_current());
     }
 

@@ -62,6 +62,17 @@ impl Warming {
         };
         (self.token, ready)
     }
+
+    pub(super) fn cancel(&self) {
+        self.task.abort();
+    }
+
+    /// Waits until it has stopped after it was [cancelled](Self::cancel): at its next `await`. Cancel safe.
+    pub(super) async fn cancelled(&mut self) -> u64 {
+        // How it ended is of no interest any more.
+        let _ = (&mut self.task).await;
+        self.token
+    }
 }
 
 fn log_panic(error: &JoinError) {

@@ -16,6 +16,7 @@ mod matching;
 mod min_remaining;
 #[path = "../support/node.rs"]
 mod node;
+mod not_cut_off;
 mod readiness;
 mod redirect;
 mod reject_with;

@@ -4,10 +4,10 @@ use std::{convert::Infallible, future::ready};
 
 use axum::body::Body;
 use http::{Request, Response};
-use noleader::LeaderOnlyLayer;
+use noleader::{LeaderOnlyLayer, clock::FakeClock};
 use tower::{Layer, ServiceExt, service_fn};
 
-use crate::node::Node;
+use crate::node::{Fragile, Node};
 
 const ADDRESS: &str = "http://x.example:8080";
 
@@ -81,5 +81,21 @@ async fn goes_with_redirect_in_either_order() {
     for response in [before, after] {
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()["noleader-leader"], "x");
+    }
+}
+
+/// As the address is of no use to a client where it is of none to a redirect.
+#[tokio::test(start_paused = true)]
+async fn an_address_that_nobody_is_sent_to_is_not_named() {
+    const OWN: &str = "http://own.example:8080";
+    for address in ["ftp://x.example", "nats://x.example:4222", OWN] {
+        let node = Node::join("a", &Fragile::default(), &FakeClock::new(), |builder| {
+            builder.address(OWN)
+        })
+        .await;
+        node.sees_leader(Some(address)).await;
+        let response = answer!(node, "text/plain", reveal_leader(true));
+        assert_eq!(response.headers()["noleader-leader"], "x");
+        assert!(!response.headers().contains_key("noleader-leader-address"));
     }
 }

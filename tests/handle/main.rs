@@ -12,3 +12,4 @@ mod stop;
 mod stores;
 mod support;
 mod warm_up;
+mod work_loop;

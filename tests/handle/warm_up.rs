@@ -1,11 +1,17 @@
 //! What runs between winning and opening the gate.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use noleader::{Reason, Status, clock::FakeClock, store::Memory};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::{
+    sync::{Notify, mpsc, oneshot},
+    time::timeout,
+};
 
 use crate::support::{LEASE, advance_until, candidate, until};
+
+/// Of real time, for what is to happen soon.
+const BOUND: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn the_gate_opens_when_the_warm_up_is_done() {
@@ -71,4 +77,30 @@ async fn a_warm_up_is_dropped_when_its_term_ends() {
     until(&a, |status| *status == Status::Warming).await;
     a.shutdown().await.unwrap();
     assert!(dropped.await.is_err(), "the sender went with the future");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_down_waits_for_a_warm_up_that_blocks_its_thread() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let (go_on, blocked) = std::sync::mpsc::channel::<()>();
+    let blocked = std::sync::Mutex::new(blocked);
+    let a = candidate("a", &clock).warm_up(move |_| {
+        let _ = blocked.lock().unwrap().recv();
+        std::future::pending::<Result<(), std::io::Error>>()
+    });
+    let a = a.start_with(store.clone()).await.unwrap();
+    until(&a, |status| *status == Status::Warming).await;
+    let status = a.status();
+    let step_down = tokio::spawn({
+        let a = a.clone();
+        async move { a.step_down().await }
+    });
+    // No time passes on the candidate's clock, so that nothing but the warm-up can end the wait.
+    timeout(BOUND, until(&a, |status| *status == Status::Draining))
+        .await
+        .expect("it hands over beside its warm-up");
+    assert!(!step_down.is_finished());
+    go_on.send(()).unwrap();
+    step_down.await.unwrap().unwrap();
+    assert!(matches!(*status.borrow(), Status::Follower { .. }));
 }

@@ -6,19 +6,24 @@
     reason = "tests panic when they fail, and bound their waiting with a plain clock"
 )]
 
+mod addresses;
 mod bucket;
 mod candidates;
 mod cluster;
+mod credentials;
 mod domain;
 mod drain;
 mod election;
 mod fenced_store;
+mod lines;
 mod node;
 mod partition;
+mod permissions;
 mod process;
 mod refusals;
 mod restart;
 mod store;
 mod support;
+mod tls;
 mod versions;
 mod work_loop;

@@ -1,4 +1,4 @@
-//! Servers that cannot keep a lease, and users who may not.
+//! Servers and accounts that cannot keep a lease.
 
 use noleader::{StartError, store::StoreError};
 use noleader_fixture::Server;
@@ -7,7 +7,7 @@ use tokio::{
     net::TcpListener,
 };
 
-use crate::support::{candidate, elected};
+use crate::support::candidate;
 
 #[tokio::test]
 async fn a_server_without_jetstream_is_named_as_such() {
@@ -49,59 +49,6 @@ async fn an_account_without_jetstream_is_named_as_such() {
         matches!(error, StartError::Store(StoreError::JetStreamDisabled(_))),
         "{error:?}"
     );
-}
-
-#[tokio::test]
-async fn a_missing_permission_names_the_subject_and_the_smallest_set_is_enough() {
-    let users = r#"
-        authorization { users: [
-            { user: admin, password: a }
-            { user: stranger, password: s, permissions: {
-                publish: ["nothing"], subscribe: ["_INBOX.>"] } }
-            { user: candidate, password: c, permissions: {
-                publish: [
-                    "$JS.API.STREAM.INFO.KV_elections",
-                    "$JS.API.STREAM.MSG.GET.KV_elections",
-                    "$JS.API.CONSUMER.CREATE.KV_elections.>",
-                    "$JS.API.CONSUMER.DELETE.KV_elections.>",
-                    "$JS.FC.KV_elections.>",
-                    "$KV.elections.writer"
-                ],
-                subscribe: ["_INBOX.>"] } }
-        ] }
-    "#;
-    let server = Server::builder()
-        .config(users)
-        .credentials("admin", "a")
-        .start()
-        .await
-        .unwrap();
-    let connect = |user: &str, password: &str| {
-        async_nats::ConnectOptions::with_user_and_password(user.into(), password.into())
-            .connect(server.url())
-    };
-    let error = candidate("a")
-        .start(connect("stranger", "s").await.unwrap())
-        .await
-        .unwrap_err();
-    let StartError::Store(StoreError::NoAnswer { subject, .. }) = &error else {
-        panic!("{error:?}");
-    };
-    assert_eq!(subject, "$JS.API.STREAM.INFO.KV_elections");
-
-    // Somebody with more rights has created the bucket.
-    candidate("b")
-        .prepare(server.client().await.unwrap())
-        .await
-        .unwrap();
-    let client = connect("candidate", "c").await.unwrap();
-    let a = candidate("a")
-        .create_bucket(false)
-        .start(client)
-        .await
-        .unwrap();
-    elected(&a).await;
-    a.shutdown().await.unwrap();
 }
 
 #[tokio::test]

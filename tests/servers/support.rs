@@ -24,6 +24,12 @@ pub(crate) fn candidate(id: &str) -> Builder {
         .lease(LEASE)
 }
 
+/// A candidate that keeps its lease on a machine that is busy with many tests, and need not wait for it at
+/// first.
+pub(crate) fn steady(id: &str) -> Builder {
+    candidate(id).lease(LEASE * 3).trust_absent_key(true)
+}
+
 /// Starts a candidate on a connection of its own.
 pub(crate) async fn start(server: &Server, builder: Builder) -> LeaderHandle {
     builder.start(server.client().await.unwrap()).await.unwrap()
@@ -44,6 +50,25 @@ pub(crate) async fn elected(handle: &LeaderHandle) -> Term {
         .await
         .expect("an election in time")
         .unwrap()
+}
+
+/// Has two candidates elect a leader, renew and hand over, each on a connection of its own.
+pub(crate) async fn hands_over(connect: impl AsyncFn() -> async_nats::Client) {
+    let candidate = |id| steady(id).renew_every(Duration::from_millis(500));
+    let a = candidate("a").start(connect().await).await.unwrap();
+    let term = elected(&a).await;
+    let b = candidate("b").start(connect().await).await.unwrap();
+    follows(&b, "a").await;
+    // Less is left of the lease all the time, and only a renewal makes it more.
+    let mut left = term.remaining();
+    let more = async || {
+        let before = std::mem::replace(&mut left, term.remaining());
+        (left > before).then_some(())
+    };
+    eventually("a renewal", BOUND, more).await.unwrap();
+    a.shutdown().await.unwrap();
+    assert!(elected(&b).await.token() > term.token());
+    b.shutdown().await.unwrap();
 }
 
 /// Waits for a status, and says which.

@@ -103,14 +103,19 @@ impl Node {
     /// may.
     pub(crate) async fn follower_of(address: Option<&str>) -> Self {
         let node = Self::follower().await;
+        node.sees_leader(address).await;
+        node
+    }
+
+    /// Writes the record of a leader `x`.
+    pub(crate) async fn sees_leader(&self, address: Option<&str>) {
         let record = serde_json::json!({
             "v": 1, "holder": "x", "session": "y", "address": address,
             "lease_ms": LEASE.as_millis(), "token": 42, "floor": 41, "renewal": 3,
         });
-        node.store.memory.overwrite(record.to_string());
+        self.store.memory.overwrite(record.to_string());
         settle().await;
-        assert_eq!(node.handle.leader().unwrap().id(), "x");
-        node
+        assert_eq!(self.handle.leader().unwrap().id(), "x");
     }
 
     async fn start(describe: impl FnOnce(Builder) -> Builder) -> Self {

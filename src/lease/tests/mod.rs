@@ -9,7 +9,6 @@ mod leader;
 mod observer;
 mod random_walk;
 mod regress;
-mod simulation;
 mod stop;
 mod takeover;
 mod unknown;

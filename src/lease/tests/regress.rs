@@ -78,12 +78,34 @@ fn a_suspicion_that_is_refuted_starts_anew() {
 }
 
 #[test]
+fn another_older_revision_is_a_suspicion_of_its_own() {
+    let mut d = Driver::that_read(candidate(), holds(100, &theirs(4 * LEASE)));
+    d.at(1_000).push(restored());
+    let other = holds(6, &theirs(LEASE));
+    d.at(3_000).push(other.clone());
+    d.keep_reading(&other, 3_000 + LEASE);
+    assert_eq!(d.wake(), [data_lost(100, 6), d.write(6, mine(100))]);
+    assert_eq!(d.elapsed(), 3_000 + LEASE);
+}
+
+#[test]
 fn the_same_revision_with_another_content_is_suspected_too() {
     let mut d = Driver::that_read(candidate(), holds(100, &theirs(4 * LEASE)));
     let other = holds(100, &theirs(LEASE));
     assert_eq!(d.at(1_000).push(other.clone()), []);
     d.keep_reading(&other, 1_000 + LEASE);
     assert_eq!(d.wake(), [data_lost(100, 100), d.write(100, mine(100))]);
+}
+
+/// A bucket that was made anew counts from the start again, so that a revision may come twice.
+#[test]
+fn a_revision_that_was_seen_with_another_content_is_not_taken_over() {
+    let mut d = Driver::that_read(candidate(), holds(6, &theirs(LEASE)));
+    let other = holds(6, &theirs(LEASE).renewed(2_000, 2));
+    assert_eq!(d.at(14_000).push(other.clone()), []);
+    d.keep_reading(&other, 14_000 + LEASE);
+    assert_eq!(d.wake(), [data_lost(6, 6), d.write(6, mine(2_000))]);
+    assert_eq!(d.elapsed(), 14_000 + LEASE);
 }
 
 #[test]
@@ -197,4 +219,89 @@ fn a_cool_down_does_not_keep_it_from_telling_the_last_token() {
     );
     let mark = mine(BEFORE).vacant(ms(LEASE));
     assert_eq!(d.push(absent(0)), [absent_for(LEASE), write(2, 0, mark)]);
+}
+
+/// A server that lost its data, and a leader that renews there: each look shows another older revision. How
+/// long after the first one the leader is known.
+fn until_known(mut look: impl FnMut(&mut Driver, Observation)) -> u64 {
+    let observer = Candidate {
+        observer: true,
+        ..candidate()
+    };
+    let before = holds(1_000, &theirs(LEASE).renewed(900, 9));
+    let mut d = Driver::that_read(observer, before);
+    let mut first = None;
+    for renewal in 1..=30 {
+        let seen = holds(3 + renewal, &theirs(LEASE).renewed(2_000, renewal));
+        look(&mut d, seen);
+        let since = d.elapsed() - *first.get_or_insert(d.elapsed());
+        if d.machine.holder(d.now).is_some_and(|h| h.token == 2_000) {
+            return since;
+        }
+    }
+    panic!("it never knew the leader");
+}
+
+#[test]
+fn an_observer_knows_a_leader_that_renews_after_lost_data_within_a_lease() {
+    let pushed = until_known(|d, seen| {
+        d.at(d.elapsed() + 5_000).push(seen);
+    });
+    assert_eq!(pushed, LEASE);
+    let read = until_known(|d, seen| {
+        d.wake_until(is_read);
+        d.answer(seen);
+    });
+    assert!((LEASE..LEASE + 10_000).contains(&read), "{read}");
+}
+
+/// The leader is known sooner; its record is not written over before it stood unchanged for a lease.
+#[test]
+fn a_renewal_that_is_believed_as_part_of_a_suspicion_is_waited_out_from_its_own_first_sight() {
+    let mut d = Driver::that_read(candidate(), holds(1_000, &theirs(4 * LEASE)));
+    for (renewal, ms) in [(1, 1_000), (2, 6_000), (3, 11_000)] {
+        let seen = holds(3 + renewal, &theirs(LEASE).renewed(2_000, renewal));
+        assert_eq!(d.at(ms).push(seen), []);
+    }
+    let last = holds(6, &theirs(LEASE).renewed(2_000, 3));
+    d.keep_reading(&last, 1_000 + LEASE);
+    assert_eq!(d.wake(), [data_lost(1_000, 6)]);
+    assert_eq!(d.elapsed(), 1_000 + LEASE);
+    assert_eq!(d.campaign(&last), (11_000 + LEASE, 6, mine(2_000)));
+}
+
+/// Where nothing stood before, the wait begins with what came after.
+#[test]
+fn a_key_that_was_absent_in_between_makes_a_suspicion_begin_anew() {
+    let mut d = Driver::that_read(candidate(), holds(1_000, &theirs(4 * LEASE)));
+    d.at(1_000).push(restored());
+    assert!(d.at(6_000).push(absent(0)).iter().any(is_write));
+    assert_eq!(d.end_write(Outcome::Unknown), [d.read()]);
+    let seen = holds(6, &theirs(LEASE));
+    d.answer(seen.clone());
+    d.keep_reading(&seen, 6_000 + LEASE);
+    assert!(d.wake().contains(&data_lost(1_000, 6)));
+    assert_eq!(d.elapsed(), 6_000 + LEASE);
+}
+
+#[test]
+fn a_follower_whose_read_finds_no_message_still_knows_the_holder() {
+    let mut d = far_ahead();
+    d.wake_until(is_read);
+    assert!(d.answer(absent(0)).iter().any(is_write));
+    assert_eq!(d.machine.holder(d.now).map(|h| h.token), Some(BEFORE));
+}
+
+#[test]
+fn a_suspicion_is_dropped_if_the_write_that_relied_on_it_is_refused() {
+    let mut d = far_ahead();
+    let newcomer = Record::acquiring("new", "new", None, ms(LEASE), 0);
+    d.at(1_000).push(holds(1, &newcomer.vacant(ms(LEASE))));
+    assert_eq!(d.end_write(Outcome::Conflict), [d.read()]);
+    // Nothing more is heard until it would have stood alone for its lease.
+    while d.elapsed() <= 1_000 + LEASE {
+        d.fail_read();
+        let actions = d.wake();
+        assert!(actions.iter().all(is_read), "{actions:?}");
+    }
 }

@@ -171,6 +171,14 @@ fn shutdown_while_following_is_settled_at_once() {
 }
 
 #[test]
+fn shutdown_with_a_read_under_way_does_not_wait_for_its_answer() {
+    let mut d = Driver::new();
+    assert_eq!(d.tick(), [read(1)]);
+    assert_eq!(d.feed(Input::Shutdown), [RELEASED]);
+    assert_eq!(d.machine.role(), Role::Stopped);
+}
+
+#[test]
 fn shutdown_with_an_acquiring_write_under_way_gives_back_what_it_wins() {
     let mut d = Driver::acquiring(candidate());
     assert_eq!(d.feed(Input::Shutdown), []);

@@ -154,3 +154,28 @@ fn an_acknowledged_renewal_behind_the_news_of_a_deletion_does_not_bring_the_reco
     assert_eq!(d.at(deleted + 200).answer(absent(10)), []);
     assert_eq!(d.campaign(&absent(10)), (deleted + LEASE, 10, mine(TOKEN)));
 }
+
+#[test]
+fn a_stale_answer_to_the_read_of_a_leader_does_not_end_its_term() {
+    for seen in [holds(BEFORE, &released()), absent(3), garbage(4)] {
+        let mut d = Driver::renewing();
+        assert_eq!(d.end_write(Outcome::Unknown), [d.read()]);
+        d.answer(seen);
+        assert_eq!(d.machine.role(), Role::Leading);
+    }
+}
+
+/// Even its own record: whatever was written after it is lost.
+#[test]
+fn an_older_revision_that_is_read_after_a_refusal_ends_the_term() {
+    for record in [mine(1), theirs(LEASE)] {
+        let mut d = Driver::renewing();
+        d.end_write(Outcome::Unknown);
+        d.answer(holds(TOKEN, &mine(BEFORE)));
+        d.end_write(Outcome::Conflict);
+        d.wake();
+        let actions = d.answer(holds(3, &record));
+        let lost = [data_lost(TOKEN, 3), end(Ended::DataLost)];
+        assert!(actions.starts_with(&lost), "{actions:?}");
+    }
+}

@@ -38,6 +38,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 ///   the node that it reaches does not lead, it is rejected. So a request takes one hop at the most. It says
 ///   nothing to a gate that is open, so that a client gains nothing by it.
 ///
+/// `noleader-forwarded` reaches the handler. One that passes its headers on to another gated service leaves it
+/// out, or a follower there rejects what it would have forwarded.
+///
 /// Nothing tells the leader who the client is, or which host it asked for: a layer around this one may add
 /// `x-forwarded-for` and the like. Over HTTP/1.1 hyper sends those trailers that a `trailer` line names.
 ///
@@ -184,7 +187,7 @@ where
         let call = Call::new(self.client.clone(), request, self.time_limit.of(form));
         let otherwise = Otherwise {
             form,
-            reject: self.otherwise,
+            reject: self.otherwise.clone(),
             not_leader,
         };
         ForwardFuture::of_leader(call, otherwise)

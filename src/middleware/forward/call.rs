@@ -74,7 +74,12 @@ where
         let timeout = this
             .timeout
             .get_or_insert_with(|| Box::pin(sleep(time_limit)));
-        timeout.as_mut().poll(cx).map(|()| Err(Failure::TooSlow))
+        timeout.as_mut().poll(cx).map(|()| {
+            Err(match this.request {
+                Some(_) => Failure::Unreachable("the client was not ready in time".into()),
+                None => Failure::TooSlow,
+            })
+        })
     }
 }
 

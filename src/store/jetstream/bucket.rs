@@ -2,12 +2,12 @@ use std::{sync::OnceLock, time::Duration};
 
 use async_nats::jetstream::{
     Context,
-    context::GetStreamErrorKind,
+    context::{CreateKeyValueErrorKind, GetStreamErrorKind},
     kv,
     stream::{Config, StorageType},
 };
 
-use super::{START_TIMEOUT, error};
+use super::error;
 use crate::store::StoreError;
 
 /// The age at which a new bucket drops records that nobody renews: at least this.
@@ -83,7 +83,7 @@ impl Bucket {
         &self,
         context: &Context,
         lease: Duration,
-        info_subject: &str,
+        api_prefix: &str,
     ) -> Result<(), StoreError> {
         let error = match context.get_stream(self.stream()).await {
             Ok(stream) => return self.check(&stream.cached_info().config, lease),
@@ -95,7 +95,8 @@ impl Bucket {
                 return Err(StoreError::JetStreamDisabled(error.into()));
             }
             _ => {
-                return Err(error::of_request(error, info_subject, START_TIMEOUT));
+                let subject = format!("{api_prefix}.STREAM.INFO.{}", self.stream());
+                return Err(error::of_request(error, &subject));
             }
         }
         if !self.create {
@@ -103,10 +104,15 @@ impl Bucket {
                 bucket: self.name.clone(),
             });
         }
-        self.create(context, lease).await
+        self.create(context, lease, api_prefix).await
     }
 
-    async fn create(&self, context: &Context, lease: Duration) -> Result<(), StoreError> {
+    async fn create(
+        &self,
+        context: &Context,
+        lease: Duration,
+        api_prefix: &str,
+    ) -> Result<(), StoreError> {
         let (replicas, storage) = self.found.get().copied().unwrap_or((1, Storage::File));
         let config = kv::Config {
             bucket: self.name.clone(),
@@ -134,10 +140,22 @@ impl Bucket {
         // Another node may have been faster, with settings of its own.
         match context.get_stream(self.stream()).await {
             Ok(stream) => self.check(&stream.cached_info().config, lease),
-            Err(_) => Err(StoreError::BucketNotCreated {
-                bucket: self.name.clone(),
-                source: error.into(),
-            }),
+            Err(_) => {
+                // async-nats asks for the account's limits first.
+                let subject = match error.kind() {
+                    CreateKeyValueErrorKind::JetStream => format!("{api_prefix}.INFO"),
+                    _ => format!("{api_prefix}.STREAM.CREATE.{}", self.stream()),
+                };
+                Err(match error::of_request(error, &subject) {
+                    StoreError::Request(source) if !error::is_unavailable(&*source) => {
+                        StoreError::BucketNotCreated {
+                            bucket: self.name.clone(),
+                            source,
+                        }
+                    }
+                    named => named,
+                })
+            }
         }
     }
 

@@ -1,10 +1,11 @@
-use std::{error::Error, time::Duration};
+use std::error::Error;
 
 use async_nats::{
     RequestError, RequestErrorKind,
-    jetstream::{self, ErrorCode, context},
+    jetstream::{self, ErrorCode, context, stream},
 };
 
+use super::TIMEOUT;
 use crate::store::{StoreError, WriteError};
 
 /// Another revision than the expected one. The server has two codes for it; async-nats 0.51 maps only
@@ -19,35 +20,57 @@ pub(super) fn is_stream_missing(error: &jetstream::Error) -> bool {
 }
 
 /// Judges a request to the JetStream API by the cause at the bottom of async-nats's error.
-pub(super) fn of_request(
-    error: impl Error + Send + Sync + 'static,
-    subject: &str,
-    waited: Duration,
-) -> StoreError {
+pub(super) fn of_request(error: impl Error + Send + Sync + 'static, subject: &str) -> StoreError {
     if let Some(code) = cause::<jetstream::Error>(&error).map(jetstream::Error::error_code)
         && is_disabled(code)
     {
         return StoreError::JetStreamDisabled(Box::new(error));
     }
-    use context::RequestErrorKind::{NoResponders, TimedOut};
+    if is_timeout(&error) {
+        return no_answer(subject);
+    }
     match cause::<context::RequestError>(&error).map(context::RequestError::kind) {
-        Some(TimedOut) => StoreError::NoAnswer {
-            subject: subject.to_owned(),
-            waited,
-        },
-        Some(NoResponders) => StoreError::JetStreamDisabled(Box::new(error)),
+        Some(context::RequestErrorKind::NoResponders) => {
+            StoreError::JetStreamDisabled(Box::new(error))
+        }
         _ => StoreError::Request(Box::new(error)),
     }
+}
+
+/// Some of async-nats's errors have a kind of their own for it, and no cause.
+fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    use context::{AccountError, AccountErrorKind, CreateStreamError, CreateStreamErrorKind};
+    use stream::{ConsumerError, ConsumerErrorKind};
+    cause::<context::RequestError>(error)
+        .is_some_and(|error| error.kind() == context::RequestErrorKind::TimedOut)
+        || cause::<ConsumerError>(error)
+            .is_some_and(|error| error.kind() == ConsumerErrorKind::TimedOut)
+        || cause::<CreateStreamError>(error)
+            .is_some_and(|error| error.kind() == CreateStreamErrorKind::TimedOut)
+        || cause::<AccountError>(error)
+            .is_some_and(|error| error.kind() == AccountErrorKind::TimedOut)
 }
 
 pub(super) fn is_disabled(code: ErrorCode) -> bool {
     code == ErrorCode::JETSTREAM_NOT_ENABLED || code == ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
 }
 
+/// A cluster that has no leader yet says so, in HTTP's terms.
+pub(super) fn is_unavailable(error: &(dyn Error + 'static)) -> bool {
+    cause::<jetstream::Error>(error).is_some_and(|error| error.code() == 503)
+}
+
+fn no_answer(subject: &str) -> StoreError {
+    StoreError::NoAnswer {
+        subject: subject.to_owned(),
+        waited: TIMEOUT,
+    }
+}
+
 /// Judges a write that was not answered.
-pub(super) fn of_write(error: RequestError) -> WriteError {
+pub(super) fn of_write(error: RequestError, subject: &str) -> WriteError {
     match error.kind() {
-        RequestErrorKind::TimedOut => WriteError::Unknown(StoreError::Request(error.into())),
+        RequestErrorKind::TimedOut => WriteError::Unknown(no_answer(subject)),
         // Nobody listens: the stream has no leader, or is gone.
         RequestErrorKind::NoResponders
         | RequestErrorKind::InvalidSubject
@@ -99,6 +122,15 @@ mod tests {
                 r#"{{"code":400,"err_code":{code},"description":"wrong last sequence: 5"}}"#
             );
             assert!(matches!(refused(&text), WriteError::Conflict), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_cluster_that_is_forming_is_told_from_one_that_refuses() {
+        for (code, unavailable) in [(503, true), (400, false)] {
+            let text = format!(r#"{{"code":{code},"err_code":10008,"description":"d"}}"#);
+            let error: jetstream::Error = serde_json::from_str(&text).unwrap();
+            assert_eq!(is_unavailable(&error), unavailable, "{code}");
         }
     }
 

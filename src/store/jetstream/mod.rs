@@ -7,7 +7,7 @@ mod watch;
 use std::{sync::OnceLock, time::Duration};
 
 use async_nats::{
-    Client, HeaderMap, Request,
+    Client, HeaderMap,
     connection::State,
     header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
     jetstream::{self, publish::PublishAck, response::Response, stream::LastRawMessageErrorKind},
@@ -15,11 +15,11 @@ use async_nats::{
 
 use self::bucket::Bucket;
 pub use self::bucket::Storage;
-use super::{LeaseStore, Observation, StoreError, Watch, WriteError};
+use super::{LeaseStore, Observation, Request, StoreError, Watch, WriteError};
 use crate::config::{check_bucket, check_key};
 
-/// How long the requests at the start wait for an answer.
-const START_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a request waits for an answer, if its future is not dropped before.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A key in a NATS JetStream KeyValue bucket.
 ///
@@ -114,10 +114,16 @@ impl JetStream {
         }
     }
 
-    /// The subject of a request to the JetStream API, for error messages.
-    fn api_subject(&self, request: &str) -> String {
-        let prefix = self.api_prefix.as_deref().unwrap_or("$JS.API");
-        format!("{prefix}.{request}.{}", self.bucket.stream())
+    fn api(&self) -> &str {
+        self.api_prefix.as_deref().unwrap_or("$JS.API")
+    }
+
+    /// The subject that a request goes to.
+    fn asked(&self, request: Request) -> String {
+        match request {
+            Request::Read => format!("{}.STREAM.MSG.GET.{}", self.api(), self.bucket.stream()),
+            Request::Write => self.write_subject(),
+        }
     }
 
     fn connected(&self) -> Result<(), StoreError> {
@@ -150,7 +156,7 @@ impl JetStream {
 }
 
 fn context(mut context: jetstream::Context) -> jetstream::Context {
-    context.set_timeout(START_TIMEOUT);
+    context.set_timeout(TIMEOUT);
     context
 }
 
@@ -162,7 +168,7 @@ impl LeaseStore for JetStream {
         self.server_version()?;
         let _ = self.lease.set(lease);
         self.bucket
-            .check_or_create(&self.context, lease, &self.api_subject("STREAM.INFO"))
+            .check_or_create(&self.context, lease, self.api())
             .await
     }
 
@@ -193,12 +199,11 @@ impl LeaseStore for JetStream {
                 // The bucket is gone. Whoever makes it again waits as for any absent key.
                 let lease = self.lease.get().copied().unwrap_or_default();
                 self.bucket
-                    .check_or_create(&self.context, lease, &self.api_subject("STREAM.INFO"))
+                    .check_or_create(&self.context, lease, self.api())
                     .await?;
             }
             _ => {
-                let subject = self.api_subject("STREAM.MSG.GET");
-                return Err(error::of_request(error, &subject, START_TIMEOUT));
+                return Err(error::of_request(error, &self.asked(Request::Read)));
             }
         }
         Ok(Observation {
@@ -213,12 +218,16 @@ impl LeaseStore for JetStream {
         headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected.to_string());
         // A request of our own rather than `kv::Store::update`, which knows only one of the two codes
         // that mean a conflict.
-        let request = Request::new().headers(headers).payload(value.into());
+        let subject = self.asked(Request::Write);
+        let request = async_nats::Request::new()
+            .headers(headers)
+            .payload(value.into())
+            .timeout(Some(TIMEOUT));
         let answer = self
             .client
-            .send_request(self.write_subject(), request)
+            .send_request(subject.clone(), request)
             .await
-            .map_err(error::of_write)?;
+            .map_err(|error| error::of_write(error, &subject))?;
         match serde_json::from_slice(&answer.payload) {
             Ok(Response::Ok(ack)) => self.acknowledged(ack),
             Ok(Response::Err { error }) => Err(error::of_refused_write(error)),
@@ -228,13 +237,14 @@ impl LeaseStore for JetStream {
 
     async fn watch(&self) -> Result<Watch, StoreError> {
         self.connected()?;
-        let consumer = self.api_subject("CONSUMER.CREATE");
-        watch::open(
-            &self.context,
-            &self.bucket.stream(),
-            self.subject(),
-            &consumer,
-        )
-        .await
+        let stream = self.bucket.stream();
+        watch::open(&self.context, self.api(), &stream, self.subject()).await
+    }
+
+    fn unanswered(&self, request: Request, waited: Duration) -> StoreError {
+        StoreError::NoAnswer {
+            subject: self.asked(request),
+            waited,
+        }
     }
 }

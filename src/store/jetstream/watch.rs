@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use async_nats::{
     Client, HeaderMap,
@@ -6,14 +6,15 @@ use async_nats::{
     jetstream::{
         Context, Message,
         consumer::{
-            DeliverPolicy,
-            push::{Ordered, OrderedConfig},
+            AckPolicy, DeliverPolicy,
+            push::{Config, Messages},
         },
     },
 };
 use futures_util::{StreamExt, stream};
+use uuid::Uuid;
 
-use super::{START_TIMEOUT, error};
+use super::error;
 use crate::store::{Observation, StoreError, Watch};
 
 /// The headers that mark a deletion: by a client, and by the server itself.
@@ -22,61 +23,113 @@ const DELETIONS: [&str; 2] = ["KV-Operation", "Nats-Marker-Reason"];
 /// How often a watch looks whether it is still connected.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Opens a watch of one key: an ordered consumer, as `nats kv watch` has it.
+/// How often the server says that the watch is still there. Two that are missed end it.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// When the server removes the consumer of a watch that nobody listens to any more.
+const REMOVED_AFTER: Duration = Duration::from_secs(30);
+
+/// Opens a watch of one key.
 ///
-/// It ends when the connection is lost. async-nats would go on, and queue requests for a new consumer all
-/// the time, to be sent when the connection is back.
+/// It ends with its first error: after a lost connection, a lost message or missed heartbeats, and whoever
+/// watches opens another one. So it deletes no consumer and answers no flow control, for which a candidate
+/// would need permissions that are wider than its key. async-nats's ordered consumer does both, and queues
+/// requests for a new consumer while it is disconnected.
 pub(super) async fn open(
     context: &Context,
+    api_prefix: &str,
     stream: &str,
-    subject: String,
-    api_subject: &str,
+    key: String,
 ) -> Result<Watch, StoreError> {
     let client = context.client();
-    let consumer = context
-        .get_stream_no_info(stream)
+    let name = format!("noleader_{}", Uuid::new_v4().simple());
+    let subject = format!("{api_prefix}.CONSUMER.CREATE.{stream}.{name}.{key}");
+    let connects = connects(&client);
+    let messages = context
+        .create_consumer_on_stream(consumer(name, key, client.new_inbox()), stream)
         .await
-        .map_err(|error| StoreError::Request(error.into()))?
-        .create_consumer(OrderedConfig {
-            deliver_subject: client.new_inbox(),
-            description: Some("noleader watch".to_owned()),
-            filter_subject: subject,
-            deliver_policy: DeliverPolicy::LastPerSubject,
-            ..Default::default()
-        })
-        .await
-        .map_err(|error| error::of_request(error, api_subject, START_TIMEOUT))?;
-    let messages = consumer
+        .map_err(|error| error::of_request(error, &subject))?
         .messages()
         .await
         .map_err(|error| StoreError::Request(error.into()))?;
-    Ok(Box::pin(stream::unfold(
-        Some((messages, client)),
-        |watching| async move {
-            let (mut messages, client) = watching?;
-            match next(&mut messages, &client).await? {
-                Err(StoreError::Disconnected) => Some((Err(StoreError::Disconnected), None)),
-                item => Some((item, Some((messages, client)))),
-            }
-        },
-    )))
+    let pushes = Pushes {
+        messages,
+        client,
+        connects,
+        delivered: 0,
+    };
+    Ok(Box::pin(stream::unfold(Some(pushes), async |pushes| {
+        let mut pushes = pushes?;
+        let item = pushes.next().await?;
+        let goes_on = item.is_ok();
+        Some((item, goes_on.then_some(pushes)))
+    })))
 }
 
-async fn next(messages: &mut Ordered, client: &Client) -> Option<Result<Observation, StoreError>> {
-    loop {
-        match tokio::time::timeout(LOOK_EVERY, messages.next()).await {
-            Ok(message) => return message.map(|message| observed(message.map_err(Into::into))),
-            Err(_) if client.connection_state() == State::Connected => {}
-            Err(_) => return Some(Err(StoreError::Disconnected)),
-        }
+/// A consumer with a name: then the request for it has the key in its subject, so that the permission to
+/// watch can be one for this key alone.
+fn consumer(name: String, key: String, deliver_subject: String) -> Config {
+    Config {
+        name: Some(name),
+        description: Some("noleader watch".to_owned()),
+        deliver_subject,
+        filter_subject: key,
+        deliver_policy: DeliverPolicy::LastPerSubject,
+        ack_policy: AckPolicy::None,
+        idle_heartbeat: HEARTBEAT,
+        inactive_threshold: REMOVED_AFTER,
+        memory_storage: true,
+        num_replicas: 1,
+        ..Default::default()
     }
 }
 
-fn observed(message: Result<Message, async_nats::Error>) -> Result<Observation, StoreError> {
-    let message = message.map_err(StoreError::Request)?;
-    let revision = message.info().map_err(StoreError::Request)?.stream_sequence;
-    let headers = message.headers.clone().unwrap_or_default();
-    Ok(observation(revision, &headers, &message.payload))
+struct Pushes {
+    messages: Messages,
+    client: Client,
+    /// How many connections the client had had when the watch was opened.
+    connects: u64,
+    /// How many messages were delivered, by the server's count.
+    delivered: u64,
+}
+
+impl Pushes {
+    async fn next(&mut self) -> Option<Result<Observation, StoreError>> {
+        loop {
+            match tokio::time::timeout(LOOK_EVERY, self.messages.next()).await {
+                Ok(message) => {
+                    let message = message?.map_err(|error| StoreError::Request(error.into()));
+                    return Some(message.and_then(|message| self.observed(&message)));
+                }
+                Err(_) if self.is_connected() => {}
+                Err(_) => return Some(Err(StoreError::Disconnected)),
+            }
+        }
+    }
+
+    /// A connection that was lost and is back counts as lost: the server may have forgotten the consumer.
+    fn is_connected(&self) -> bool {
+        self.client.connection_state() == State::Connected
+            && connects(&self.client) == self.connects
+    }
+
+    fn observed(&mut self, message: &Message) -> Result<Observation, StoreError> {
+        let info = message.info().map_err(StoreError::Request)?;
+        if info.consumer_sequence != self.delivered + 1 {
+            return Err(StoreError::Request("the watch lost a message".into()));
+        }
+        self.delivered = info.consumer_sequence;
+        let headers = message.headers.clone().unwrap_or_default();
+        Ok(observation(
+            info.stream_sequence,
+            &headers,
+            &message.payload,
+        ))
+    }
+}
+
+fn connects(client: &Client) -> u64 {
+    client.statistics().connects.load(Ordering::Relaxed)
 }
 
 /// What a message in the stream says of the key.

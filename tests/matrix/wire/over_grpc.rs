@@ -22,12 +22,18 @@ pub(super) fn served(protocol: Protocol, by: &str) -> Answer {
 }
 
 pub(crate) fn unavailable(reason: &str) -> Answer {
-    let (message, wait) = (sentence(reason), format!("{}000", wait_s(reason)));
+    // Where another node leads, the next attempt may go there at once.
+    let wait = if reason == "not_leader" {
+        "100"
+    } else {
+        "1000"
+    };
+    let message = sentence(reason);
     let headers = [
         GRPC,
         ("grpc-status", "14"),
         ("grpc-message", &message),
-        ("grpc-retry-pushback-ms", &wait),
+        ("grpc-retry-pushback-ms", wait),
         ("noleader-reason", reason),
     ];
     head(14, &message, &headers)

@@ -1,0 +1,104 @@
+//! The leader's app, and what sends requests on to it.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{Request, State},
+    http::{
+        StatusCode, Uri,
+        uri::{Authority, Scheme},
+    },
+    response::Response,
+    routing::post,
+};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use noleader::{LeaderHandle, LeaderOnlyLayer, Status, store::Memory};
+
+use crate::Result;
+
+/// What the leader answers.
+pub(crate) const ANSWER: &str = "created";
+
+pub(crate) struct Election {
+    pub(crate) leader: LeaderHandle,
+    pub(crate) leader_listener: TcpListener,
+    pub(crate) follower: LeaderHandle,
+}
+
+/// A leader, and a follower that knows where it is.
+pub(crate) async fn elect() -> Result<Election> {
+    let leader_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let store = Memory::new();
+    // So long that an election does not get in the way, however busy this machine is.
+    let candidate = || LeaderHandle::builder("bench", "forward").lease(Duration::from_secs(600));
+    let leader = candidate()
+        .address(format!("http://{}", leader_listener.local_addr()?))
+        .trust_absent_key(true)
+        .start_with(store.clone())
+        .await?;
+    leader.elected().await?;
+    let follower = candidate().start_with(store).await?;
+    let follows = |status: &Status| matches!(status, Status::Follower { leader: Some(_) });
+    follower.status().wait_for(follows).await?;
+    Ok(Election {
+        leader,
+        leader_listener,
+        follower,
+    })
+}
+
+pub(crate) fn leader(leader: LeaderHandle) -> Router {
+    let create = async |order: Bytes| {
+        drop(order);
+        (StatusCode::CREATED, ANSWER)
+    };
+    Router::new()
+        .route("/orders", post(create))
+        .layer(LeaderOnlyLayer::new(leader))
+}
+
+pub(crate) fn follower(follower: LeaderHandle) -> Router {
+    // A status that the load does not take for an answer.
+    let never = async || StatusCode::INTERNAL_SERVER_ERROR;
+    Router::new()
+        .route("/orders", post(never))
+        .layer(LeaderOnlyLayer::new(follower).forward(client()))
+}
+
+/// The least that a proxy with this client does.
+pub(crate) fn by_hand(leader: SocketAddr) -> Router {
+    let authority = Authority::try_from(leader.to_string()).expect("an authority");
+    Router::new()
+        .fallback(pass_on)
+        .with_state((client(), authority))
+}
+
+async fn pass_on(
+    State((client, leader)): State<(HttpClient, Authority)>,
+    mut request: Request,
+) -> std::result::Result<Response, StatusCode> {
+    let mut uri = std::mem::take(request.uri_mut()).into_parts();
+    uri.scheme = Some(Scheme::HTTP);
+    uri.authority = Some(leader);
+    *request.uri_mut() = Uri::from_parts(uri).map_err(|_| StatusCode::BAD_REQUEST)?;
+    match client.request(request).await {
+        Ok(response) => Ok(response.map(Body::new)),
+        Err(_) => Err(StatusCode::BAD_GATEWAY),
+    }
+}
+
+type HttpClient = Client<HttpConnector, Body>;
+
+fn client() -> HttpClient {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    Client::builder(TokioExecutor::new()).build(connector)
+}

@@ -1,0 +1,69 @@
+//! What it costs to send a request on to the leader: noleader's `forward`, beside nginx as a reverse proxy, a
+//! handler that calls the same client by hand, and no proxy at all.
+//!
+//! `cargo bench --bench forward` prints the tables that the README shows, in about a minute and a half. nginx is
+//! measured where it is installed. Everything speaks HTTP/1.1 on loopback, over connections that are kept; each
+//! proxy has one thread, or one worker. The subjects have their turns in many rounds, so that what disturbs the
+//! machine disturbs all of them alike, and each ratio is one within a round.
+//!
+//! - `apps`: the leader's app, and the two proxies in Rust. `nginx`: the other one.
+//! - `server`: a thread that serves. `cpu`: what it has used.
+//! - `load`: the clients. `subject`: who is measured, and the rounds. `table`: what came of it.
+#![allow(
+    missing_docs,
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a program to run by hand, which measures with a plain clock"
+)]
+
+mod apps;
+mod cpu;
+mod load;
+mod nginx;
+mod server;
+mod subject;
+mod table;
+
+use crate::{nginx::Nginx, server::Server, subject::Subject};
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// The sizes of the requests' bodies, in bytes.
+const SIZES: [(&str, usize); 2] = [("16 bytes", 16), ("64 KiB", 64 * 1024)];
+
+/// In each of them every subject has a turn of 0.5 s, with each size.
+const ROUNDS: usize = 18;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let election = apps::elect().await?;
+    let leader = Server::start(election.leader_listener, apps::leader(election.leader))?;
+    let follower = Server::on_any_port(apps::follower(election.follower))?;
+    let by_hand = Server::on_any_port(apps::by_hand(leader.addr()))?;
+    let nginx = Nginx::start(leader.addr()).await?;
+
+    let mut subjects = vec![
+        Subject::new("directly to the leader", leader.addr(), leader.cpu()),
+        Subject::new("`forward` on a follower", follower.addr(), follower.cpu()),
+    ];
+    if let Some(nginx) = &nginx {
+        let worker = nginx.worker_cpu().await?;
+        subjects.push(Subject::new("nginx as a proxy", nginx.addr(), worker));
+    }
+    let label = "the same client in a bare handler";
+    subjects.push(Subject::new(label, by_hand.addr(), by_hand.cpu()));
+
+    println!("{} connections, {ROUNDS} rounds", load::CONNECTIONS);
+    for (name, size) in SIZES {
+        let rounds = subject::measure(&subjects, size, ROUNDS).await?;
+        println!();
+        table::print(name, &subjects, &rounds);
+        if nginx.is_none() {
+            println!(
+                "| nginx as a proxy | nginx is not installed: apt-get install nginx | | | | |"
+            );
+        }
+    }
+    Ok(())
+}

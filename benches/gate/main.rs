@@ -1,0 +1,70 @@
+//! What the gate costs a request, and what each option adds, beside one clock read and other ways to do the same.
+//!
+//! `cargo bench --bench gate` prints the tables that the README shows, in about ten seconds. All rows are measured
+//! in turns, in many rounds, so that what disturbs the machine disturbs all of them alike.
+//!
+//! - `rounds`: measures. `table`: prints.
+//! - `services`: what is called. `admitted`, `refused`: the rows.
+#![allow(
+    missing_docs,
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a program to run by hand, which measures with a plain clock"
+)]
+
+mod admitted;
+mod refused;
+mod rounds;
+mod services;
+mod table;
+
+use noleader::{LeaderHandle, Status, clock::Clock, store::Memory};
+
+use crate::rounds::Rounds;
+
+/// What admitting a request may add to the bare service, in clock reads.
+const BOUND: f64 = 1.25;
+
+fn main() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (leader, follower) = runtime.block_on(elect());
+    let _entered = runtime.enter();
+
+    let mut rounds = Rounds::default();
+    let clock = Clock::system();
+    let read = rounds.add("one clock read", None, move || clock.now());
+    let admitted = admitted::rows(&mut rounds, &leader);
+    let refused = refused::rows(&mut rounds, &follower);
+    let times = rounds.run();
+
+    println!("`CLOCK_BOOTTIME`, the median of {} rounds\n", rounds::COUNT);
+    table::print("a request that is admitted", &times, read, &admitted);
+    println!("\nThe bound that was set: {BOUND} x one clock read over the bare service.");
+    for (name, row) in [("any service", admitted.any), ("HTTP", admitted.http)] {
+        let ratio = times.ratio(row, read);
+        let verdict = if ratio > BOUND { "missed" } else { "kept" };
+        println!("`LeaderOnly`, {name}: {ratio:.2} x, {verdict}.");
+    }
+    println!();
+    table::print("a request to a follower", &times, read, &refused);
+}
+
+/// A leader, and a follower that knows where it is.
+async fn elect() -> (LeaderHandle, LeaderHandle) {
+    let store = Memory::new();
+    let candidate = |id: &str| {
+        LeaderHandle::builder("bench", "gate")
+            .id(id)
+            .address(format!("http://{id}:8080"))
+            .trust_absent_key(true)
+            .start_with(store.clone())
+    };
+    let leader = candidate("a").await.expect("a candidate");
+    leader.elected().await.expect("an election");
+    let follower = candidate("b").await.expect("a candidate");
+    let follows = |status: &Status| matches!(status, Status::Follower { leader: Some(_) });
+    let mut status = follower.status();
+    status.wait_for(follows).await.expect("a leader");
+    (leader, follower)
+}

@@ -1,0 +1,63 @@
+//! The gate of one process, and what must have come before each of its changes.
+
+use crate::{clock::Moment, lease::Record};
+
+/// A term, and whether its gate is open.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Term {
+    pub(crate) token: u64,
+    deadline: Moment,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Stage {
+    Begun,
+    Open,
+    Closed,
+}
+
+/// The acknowledgement that the machine is told of: of what, sent when, and at which revision it stands.
+pub(crate) struct Grant<'a> {
+    pub(crate) record: &'a Record,
+    pub(crate) revision: u64,
+    /// The end of what the write may claim, counted from when it was sent.
+    pub(crate) valid_until: Moment,
+}
+
+impl Term {
+    /// A term begins on the acknowledgement of an acquiring write.
+    pub(crate) fn begin(token: u64, deadline: Moment, now: Moment, grant: &Grant<'_>) -> Self {
+        let record = grant.record;
+        assert!(record.holder.is_some() && record.token == 0, "{record:?}");
+        assert_eq!(token, record.token_at(grant.revision));
+        assert!(now < deadline && deadline <= grant.valid_until);
+        Self {
+            token,
+            deadline,
+            stage: Stage::Begun,
+        }
+    }
+
+    /// It grows on the acknowledgement of a renewal of its own, and is never revived.
+    pub(crate) fn extend(&mut self, deadline: Moment, now: Moment, grant: &Grant<'_>) {
+        assert!(now < self.deadline, "revived");
+        assert_eq!(grant.record.token, self.token, "another term's renewal");
+        assert!(deadline <= self.deadline.max(grant.valid_until));
+        self.deadline = deadline;
+    }
+
+    pub(crate) fn open(&mut self) {
+        assert_eq!(self.stage, Stage::Begun);
+        self.stage = Stage::Open;
+    }
+
+    pub(crate) fn close(&mut self) {
+        assert_ne!(self.stage, Stage::Closed);
+        self.stage = Stage::Closed;
+    }
+
+    pub(crate) fn is_open(&self, now: Moment) -> bool {
+        self.stage == Stage::Open && now < self.deadline
+    }
+}

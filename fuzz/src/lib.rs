@@ -1,0 +1,26 @@
+//! What the fuzz targets check.
+//!
+//! - [`record`]: whatever bytes stand in the key, the decoder keeps its limits.
+//! - [`play`]: whatever a [`Run`] says, the promises of an election hold. Nothing happens by itself: the
+//!   fuzzer decides when time passes, which message arrives, and in what order.
+//!
+//! The protocol's sources are compiled in, rather than linked with the crate around them: they need no NATS
+//! client and no runtime, and so a build for the fuzzer takes seconds.
+#![forbid(unsafe_code)]
+
+#[path = "../../src/lease/mod.rs"]
+pub mod lease;
+
+pub mod clock;
+mod gate;
+mod node;
+pub mod record;
+mod register;
+mod run;
+mod script;
+mod world;
+
+pub use self::{
+    run::play,
+    script::{Foreign, Plan, Run, Setup, Step},
+};

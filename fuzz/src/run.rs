@@ -1,0 +1,191 @@
+//! Plays a script, step by step.
+
+use crate::{
+    lease::{Input, Outcome, Record, Role},
+    node::LEASE,
+    script::{Foreign, Plan, Run, Step},
+    world::{Ask, World},
+};
+
+/// The longest run, in steps. More teach nothing new.
+const STEPS: usize = 400;
+
+/// A hop of a message where everything runs smoothly, in microseconds.
+const HOP: u64 = 200;
+
+/// Plays the run to its end.
+///
+/// # Panics
+///
+/// Panics if something that is promised does not hold.
+pub fn play(run: Run) {
+    let mut world = World::new(&run);
+    for step in run.steps.into_iter().take(STEPS) {
+        world.step(step);
+    }
+}
+
+impl World {
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Pass(millis) => self.pass(u64::from(millis % 2000) * 1000),
+            Step::Wake(node) => self.wake(self.node(node)),
+            Step::Smooth(events) => (0..events).for_each(|_| self.smooth(|_| true)),
+            Step::Alone(node, events) => {
+                let node = self.node(node);
+                (0..events % 32).for_each(|_| self.smooth(|other| other == node));
+            }
+            Step::Serve {
+                request,
+                stale,
+                again,
+            } => self.serve(request.into(), stale.into(), again),
+            Step::LoseRequest(request) => drop(pick(&mut self.requests, request.into())),
+            Step::Deliver { letter, again } => self.open(letter.into(), again),
+            Step::LoseLetter(letter) => drop(pick(&mut self.letters, letter.into())),
+            Step::Fail(request, is_definite) => self.fail(request.into(), is_definite),
+            Step::FailWarmUp(node) => self.tell_term(node, |token| Input::Warmed {
+                token,
+                ready: false,
+            }),
+            Step::Expire(node) => self.tell_term(node, |token| Input::Expired { token }),
+            Step::StepDown(node) => self.deliver(self.node(node), Input::StepDown),
+            Step::Shutdown(node) => self.deliver(self.node(node), Input::Shutdown),
+            Step::Restart(node) => self.restart(self.node(node)),
+            Step::Rate(node, rate) => {
+                let node = self.node(node);
+                self.nodes[node].set_rate(rate);
+            }
+            Step::Interfere(foreign) => self.interfere(foreign),
+        }
+    }
+
+    fn node(&self, index: u8) -> usize {
+        usize::from(index) % self.nodes.len()
+    }
+
+    fn wake(&mut self, node: usize) {
+        if let Some(micros) = self.nodes[node].sleep() {
+            self.pass(micros);
+            self.deliver(node, Input::Tick);
+        }
+    }
+
+    /// The oldest request, or else the oldest letter, or else whoever wakes first.
+    fn smooth(&mut self, takes_part: impl Fn(usize) -> bool) {
+        if let Some(request) = self.requests.iter().position(|r| takes_part(r.node)) {
+            self.pass(HOP);
+            self.serve(request, 0, false);
+        } else if let Some(letter) = self.letters.iter().position(|l| takes_part(l.0)) {
+            self.pass(HOP);
+            self.open(letter, false);
+        } else if let Some((_, node)) = (0..self.nodes.len())
+            .filter(|node| takes_part(*node))
+            .filter_map(|node| Some((self.nodes[node].sleep()?, node)))
+            .min()
+        {
+            self.wake(node);
+        }
+    }
+
+    fn serve(&mut self, index: usize, stale: usize, again: bool) {
+        let Some(mut request) = pick(&mut self.requests, index) else {
+            return;
+        };
+        let answer = match &request.ask {
+            Ask::Read => Input::Read {
+                attempt: request.attempt,
+                seen: Some(self.register.read(stale)),
+            },
+            Ask::Write(expected, record) => {
+                let outcome = self.register.compare_and_set(*expected, record);
+                if matches!(outcome, Outcome::Acknowledged(_)) {
+                    self.push();
+                }
+                let attempt = request.attempt;
+                Input::Written { attempt, outcome }
+            }
+        };
+        self.post(request.node, request.session, answer);
+        if again {
+            request.is_copy = true;
+            self.requests.push(request);
+        }
+    }
+
+    fn open(&mut self, index: usize, again: bool) {
+        let Some((node, session, input)) = pick(&mut self.letters, index) else {
+            return;
+        };
+        if again {
+            self.letters.push((node, session, input.clone()));
+        }
+        if session == self.nodes[node].session {
+            self.deliver(node, input);
+        }
+    }
+
+    /// One with an unknown outcome stays on its way.
+    fn fail(&mut self, index: usize, is_definite: bool) {
+        let Some(request) = pick(&mut self.requests, index) else {
+            return;
+        };
+        let attempt = request.attempt;
+        let answer = match &request.ask {
+            Ask::Read => Input::Read {
+                attempt,
+                seen: None,
+            },
+            Ask::Write(..) if is_definite && !request.is_copy => Input::Written {
+                attempt,
+                outcome: Outcome::Failed,
+            },
+            Ask::Write(..) => Input::Written {
+                attempt,
+                outcome: Outcome::Unknown,
+            },
+        };
+        self.post(request.node, request.session, answer);
+        if !is_definite {
+            self.requests.push(request);
+        }
+    }
+
+    fn tell_term(&mut self, node: u8, input: impl FnOnce(u64) -> Input) {
+        let node = self.node(node);
+        if let Some(term) = self.nodes[node].term {
+            self.deliver(node, input(term.token));
+        }
+    }
+
+    fn interfere(&mut self, foreign: Foreign) {
+        let somebody = || Record::acquiring("somebody", "else", None, LEASE, 0);
+        let value = match (self.plan, foreign) {
+            (Plan::UnequalLeases, _) => return,
+            (_, Foreign::Garbage) => Some(b"garbage".to_vec()),
+            (_, Foreign::Delete) => None,
+            (_, Foreign::Held) => Some(somebody().encode()),
+            (_, Foreign::Remove) => return self.register.remove(),
+            (Plan::Lawless, Foreign::Bytes(bytes)) => Some(bytes),
+            (Plan::Lawless, Foreign::Release) => Some(somebody().released(0).encode()),
+            (Plan::Lawless, Foreign::LoseData) => return self.register.lose_data(),
+            (Plan::Removals, _) => return,
+        };
+        self.register.put(value);
+        self.push();
+    }
+
+    fn restart(&mut self, node: usize) {
+        let was_stopped = self.nodes[node].machine.role() == Role::Stopped;
+        assert!(!was_stopped || self.nodes[node].term.is_none());
+        self.sessions += 1;
+        let session = self.sessions;
+        self.nodes[node].restart(session);
+        self.deliver(node, Input::Tick);
+    }
+}
+
+fn pick<T>(items: &mut Vec<T>, index: usize) -> Option<T> {
+    let index = index.checked_rem(items.len())?;
+    Some(items.remove(index))
+}

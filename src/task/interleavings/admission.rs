@@ -1,0 +1,87 @@
+use std::sync::{Arc, atomic::Ordering};
+
+use loom::{sync::atomic::AtomicBool, thread};
+
+use super::{gated::Gated, in_every_order};
+use crate::Admission;
+
+#[test]
+fn an_admission_belongs_to_one_term_from_its_token_to_its_end() {
+    in_every_order(|| {
+        let gated = Gated::new();
+        let term = gated.open(7);
+        let requests = thread::spawn({
+            let gated = gated.clone();
+            move || {
+                let admitted = [gated.admit(), gated.admit()];
+                // Nobody shuts it again.
+                let is_in = admitted.iter().flatten().any(|a| a.term().token() == 8);
+                assert!(!is_in || gated.gate.is_open(), "let in before it opened");
+                admitted
+            }
+        });
+        gated.end(&term);
+        gated.open(8);
+
+        let admitted = requests.join().unwrap();
+        let tokens = admitted.iter().flatten().map(|a| a.term().token());
+        assert!(tokens.is_sorted(), "a request went back to an earlier term");
+        for admission in admitted.iter().flatten() {
+            let is_over = admission.term().token() == 7;
+            assert_eq!(admission.shut().is_cancelled(), is_over);
+            assert_eq!(admission.term().is_current(), !is_over);
+        }
+        let inside = |a: &&Admission| a.term().token() == 7;
+        let draining = admitted.iter().flatten().filter(inside).count();
+        assert_eq!(gated.gate.draining(), draining);
+    });
+}
+
+#[test]
+fn nothing_is_admitted_once_the_gate_has_shut() {
+    in_every_order(|| {
+        let gated = Gated::new();
+        let term = gated.open(7);
+        let shut = Arc::new(AtomicBool::new(false));
+        let request = thread::spawn({
+            let (gated, shut) = (gated.clone(), shut.clone());
+            move || {
+                let was_shut = shut.load(Ordering::Acquire);
+                let is_in = gated.admit().is_some() || gated.gate.term().is_some();
+                assert!(!was_shut || !is_in && !gated.gate.is_open());
+            }
+        });
+        gated.gate.shut();
+        shut.store(true, Ordering::Release);
+        assert!(term.is_current(), "the lease is held while requests finish");
+        request.join().unwrap();
+    });
+}
+
+#[test]
+fn who_was_told_that_the_gate_is_open_is_admitted() {
+    in_every_order(|| {
+        let gated = Gated::new();
+        let request = thread::spawn({
+            let gated = gated.clone();
+            move || assert!(!gated.gate.is_open() || gated.admit().is_some())
+        });
+        gated.open(7);
+        request.join().unwrap();
+    });
+}
+
+#[test]
+fn what_was_done_before_the_gate_opened_is_seen_by_who_finds_it_open() {
+    in_every_order(|| {
+        let gated = Gated::new();
+        let warm = Arc::new(AtomicBool::new(false));
+        let request = thread::spawn({
+            let (gated, warm) = (gated.clone(), warm.clone());
+            move || assert!(!gated.gate.is_open() || warm.load(Ordering::Relaxed))
+        });
+        warm.store(true, Ordering::Relaxed);
+        gated.open(7);
+        request.join().unwrap();
+    });
+}

@@ -1,0 +1,98 @@
+use std::sync::{Arc, atomic::Ordering};
+
+use loom::{
+    future::block_on,
+    sync::atomic::{AtomicBool, AtomicUsize},
+    thread,
+};
+
+use super::{gated::Gated, in_every_order, node::Node};
+
+#[test]
+fn ends_with_the_last_admission_and_not_before() {
+    in_every_order(|| {
+        let gated = Gated::new();
+        gated.open(7);
+        let inside = Arc::new(AtomicUsize::new(0));
+        let request = || {
+            let (gated, inside) = (gated.clone(), inside.clone());
+            move || {
+                let Some(admission) = gated.admit() else {
+                    return;
+                };
+                inside.fetch_add(1, Ordering::Relaxed);
+                inside.fetch_sub(1, Ordering::Relaxed);
+                drop(admission);
+            }
+        };
+        let requests = [thread::spawn(request()), thread::spawn(request())];
+
+        let drain = gated.gate.shut().unwrap();
+        assert_eq!(block_on(drain.finished()), 7);
+        // Read by an operation that writes, which finds the newest value. loom does not know that the drops
+        // of an `Arc` happen one after the other.
+        assert_eq!(inside.fetch_add(0, Ordering::Relaxed), 0);
+        assert_eq!(gated.gate.draining(), 0);
+        for request in requests {
+            request.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn counts_who_is_inside() {
+    in_every_order(|| {
+        let gated = Gated::new();
+        gated.open(7);
+        let [stays, goes] = [gated.admit().unwrap(), gated.admit().unwrap()];
+        let leaving = thread::spawn(move || {
+            let heard = goes.shut().is_cancelled();
+            drop(goes);
+            heard
+        });
+        gated.gate.shut();
+        assert!((1..=2).contains(&gated.gate.draining()));
+        leaving.join().unwrap();
+        assert_eq!(gated.gate.draining(), 1);
+        drop(stays);
+        assert_eq!(gated.gate.draining(), 0);
+    });
+}
+
+#[test]
+fn an_earlier_opening_is_drained_whoever_is_inside_the_next() {
+    in_every_order(|| {
+        let gated = Gated::new();
+        let term = gated.open(7);
+        let request = thread::spawn({
+            let gated = gated.clone();
+            move || gated.admit().filter(|a| a.term().token() == 8)
+        });
+        let drain = gated.end(&term).unwrap();
+        gated.open(8);
+        assert_eq!(block_on(drain.finished()), 7);
+        request.join().unwrap();
+    });
+}
+
+#[test]
+fn the_lease_is_held_until_the_last_request_has_finished() {
+    in_every_order(|| {
+        let (mut node, handle) = Node::new();
+        node.lead();
+        let released = Arc::new(AtomicBool::new(false));
+        let request = thread::spawn({
+            let (handle, released) = (handle.clone(), released.clone());
+            move || {
+                if let Ok(admission) = handle.admit() {
+                    assert!(admission.term().is_current());
+                    assert!(!released.load(Ordering::Relaxed));
+                }
+            }
+        });
+        node.stop();
+        released.store(true, Ordering::Relaxed);
+        assert!(!handle.is_leader());
+        request.join().unwrap();
+    });
+}

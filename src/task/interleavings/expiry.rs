@@ -1,0 +1,150 @@
+use std::sync::{Arc, atomic::Ordering};
+
+use loom::{sync::atomic::AtomicBool, thread};
+
+use super::{
+    gated::{Gated, SECOND},
+    in_every_order,
+};
+use crate::Term;
+
+/// A gate at its deadline, and its term. The renewal was acknowledged in time, and is still to be published.
+fn at_the_deadline() -> (Gated, Term) {
+    let gated = Gated::new();
+    let term = gated.open(7);
+    gated.clock.advance_silently(SECOND);
+    (gated, term)
+}
+
+/// Publishes the renewal.
+fn renew(gated: &Gated, term: &Term) -> bool {
+    gated.gate.extend(term, gated.clock.now() + SECOND)
+}
+
+/// Publishes the renewal, as the task does: the term ends where somebody saw it end, and another begins.
+fn renew_or_go_on(gated: &Gated, term: &Term) {
+    if !renew(gated, term) {
+        gated.end(term);
+        gated.open(8);
+    }
+}
+
+/// Somebody looks, and tells somebody else, who looks as well.
+fn shut_for_one_is_shut_for_all(
+    sees_shut: impl Fn(&Gated) -> bool + Send + Sync + Copy + 'static,
+    token: impl Fn(&Gated) -> Option<u64> + Send + Sync + Copy + 'static,
+) {
+    in_every_order(move || {
+        let (gated, term) = at_the_deadline();
+        let told = Arc::new(AtomicBool::new(false));
+        let first = thread::spawn({
+            let (gated, told) = (gated.clone(), told.clone());
+            move || {
+                if sees_shut(&gated) {
+                    told.store(true, Ordering::Release);
+                }
+            }
+        });
+        let second = thread::spawn({
+            let gated = gated.clone();
+            move || {
+                let was_told = told.load(Ordering::Acquire);
+                let token = token(&gated);
+                assert!(!was_told || token != Some(7), "a shut gate let somebody in");
+            }
+        });
+        renew_or_go_on(&gated, &term);
+        first.join().unwrap();
+        second.join().unwrap();
+    });
+}
+
+#[test]
+fn who_asks_whether_the_gate_is_open_shuts_it_for_requests() {
+    shut_for_one_is_shut_for_all(
+        |gated| !gated.gate.is_open(),
+        |gated| gated.admit().map(|a| a.term().token()),
+    );
+}
+
+#[test]
+fn who_asks_whether_the_gate_is_open_shuts_it_for_who_asks_for_the_term() {
+    shut_for_one_is_shut_for_all(
+        |gated| !gated.gate.is_open(),
+        |gated| gated.gate.term().map(|term| term.token()),
+    );
+}
+
+#[test]
+fn a_request_that_is_refused_shuts_the_gate_for_the_next() {
+    shut_for_one_is_shut_for_all(
+        |gated| gated.admit().is_none(),
+        |gated| gated.admit().map(|a| a.term().token()),
+    );
+}
+
+#[test]
+fn a_request_that_is_refused_shuts_the_gate_for_who_asks() {
+    in_every_order(|| {
+        let (gated, term) = at_the_deadline();
+        let looks = thread::spawn({
+            let gated = gated.clone();
+            move || gated.admit().is_some() || !gated.gate.is_open()
+        });
+        renew(&gated, &term);
+        assert!(looks.join().unwrap(), "open for one and shut for another");
+    });
+}
+
+#[test]
+fn a_term_is_renewed_unless_somebody_saw_it_end() {
+    in_every_order(|| {
+        let (gated, term) = at_the_deadline();
+        let look = thread::spawn({
+            let gated = gated.clone();
+            move || gated.gate.is_open()
+        });
+        let renewed = renew(&gated, &term);
+        assert_eq!(look.join().unwrap(), renewed);
+        assert_eq!(gated.gate.is_open(), renewed);
+        assert_eq!(gated.admit().is_some(), renewed);
+    });
+}
+
+#[test]
+fn a_term_is_renewed_unless_somebody_saw_it_end_while_time_goes_by() {
+    in_every_order(|| {
+        let gated = Gated::new();
+        let term = gated.open(7);
+        let later = gated.clock.now() + SECOND * 2;
+        let time = thread::spawn({
+            let clock = gated.clock.clone();
+            move || clock.advance_silently(SECOND)
+        });
+        let look = thread::spawn({
+            let term = term.clone();
+            move || term.is_current()
+        });
+        let renewed = gated.gate.extend(&term, later);
+        assert_eq!(look.join().unwrap(), renewed);
+        time.join().unwrap();
+        assert_eq!(term.is_current(), renewed);
+        assert_eq!(gated.gate.is_open(), renewed);
+    });
+}
+
+#[test]
+fn a_term_that_was_ended_is_over_whoever_renews_it() {
+    in_every_order(|| {
+        let (gated, term) = at_the_deadline();
+        let looks = thread::spawn({
+            let term = term.clone();
+            move || [term.is_current(), term.is_current(), term.is_current()]
+        });
+        renew(&gated, &term);
+        gated.end(&term);
+        let looks = looks.join().unwrap();
+        assert!(looks.is_sorted_by(|before, after| before >= after));
+        assert!(!term.is_current() && term.cancellation().is_cancelled());
+    });
+}

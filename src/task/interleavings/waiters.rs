@@ -1,0 +1,120 @@
+use std::{future::poll_fn, time::Duration};
+
+use loom::{future::block_on, thread};
+use tokio::runtime;
+use tower::{Layer, Service, ServiceExt, service_fn};
+
+use super::{in_every_order, node::Node};
+use crate::{LeaderHandle, LeaderOnlyLayer, NotLeader, Reason};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// What becomes of a node while somebody waits.
+#[derive(Clone, Copy)]
+enum Change {
+    Opens,
+    Stops,
+    /// Its task is gone, as after a panic.
+    Vanishes,
+}
+
+/// Lets `wait` run beside each change of a follower, and `check` what it came to.
+fn beside_each_change<T: 'static>(
+    wait: impl Fn(LeaderHandle) -> T + Send + Sync + Copy + 'static,
+    check: impl Fn(Change, T) + Send + Sync + Copy + 'static,
+) {
+    for change in [Change::Opens, Change::Stops, Change::Vanishes] {
+        in_every_order(move || {
+            let (mut node, handle) = Node::new();
+            let waiter = thread::spawn(move || wait(handle));
+            match change {
+                Change::Opens => {
+                    node.lead();
+                    check(change, waiter.join().unwrap());
+                }
+                Change::Stops => {
+                    node.stop();
+                    check(change, waiter.join().unwrap());
+                }
+                Change::Vanishes => {
+                    drop(node);
+                    check(change, waiter.join().unwrap());
+                }
+            }
+        });
+    }
+}
+
+/// Whoever waits to be admitted is, or hears that nobody will be.
+fn admitted_or_told(change: Change, result: Result<(), NotLeader>) {
+    match (change, result) {
+        (Change::Opens, Ok(())) => {}
+        (Change::Stops | Change::Vanishes, Err(refusal)) => {
+            assert_eq!(refusal.reason(), Reason::Stopped);
+        }
+        (_, result) => panic!("{result:?}"),
+    }
+}
+
+#[test]
+fn who_waits_to_be_elected_hears_of_each() {
+    beside_each_change(
+        |handle| block_on(handle.elected()).map(|term| term.token()),
+        |change, elected| match change {
+            Change::Opens => assert_eq!(elected.unwrap(), 1),
+            Change::Stops | Change::Vanishes => assert!(elected.is_err()),
+        },
+    );
+}
+
+#[test]
+fn a_service_that_is_not_ready_becomes_so() {
+    beside_each_change(
+        |handle| {
+            let inner = service_fn(|(): ()| async { Ok::<_, NotLeader>(()) });
+            let layer = LeaderOnlyLayer::new(handle).fail().not_ready();
+            let mut service = layer.layer(inner);
+            block_on(poll_fn(|cx| service.poll_ready(cx)))
+        },
+        admitted_or_told,
+    );
+}
+
+#[test]
+fn a_held_request_is_admitted_or_refused() {
+    let runtime = timers();
+    let _entered = runtime.enter();
+    beside_each_change(
+        |handle| hold(LeaderOnlyLayer::new(handle)),
+        admitted_or_told,
+    );
+}
+
+#[test]
+fn a_request_held_for_want_of_time_is_admitted_after_a_renewal() {
+    let runtime = timers();
+    let _entered = runtime.enter();
+    in_every_order(|| {
+        let (mut node, handle) = Node::new();
+        node.lead();
+        node.wait_to_renew();
+        let more_than_left = handle.always_left();
+        let waiter = thread::spawn(move || {
+            hold(LeaderOnlyLayer::new(handle).min_remaining(more_than_left)).unwrap();
+        });
+        node.renew();
+        waiter.join().unwrap();
+    });
+}
+
+/// A request that does not want to be refused.
+fn hold(layer: LeaderOnlyLayer) -> Result<(), NotLeader> {
+    let inner = service_fn(|(): ()| async { Ok::<_, NotLeader>(()) });
+    block_on(layer.fail().wait_up_to(HOUR).layer(inner).oneshot(()))
+}
+
+/// The time limit of a held request needs a runtime. It is not run, so that no time limit is reached.
+fn timers() -> runtime::Runtime {
+    let mut runtime = runtime::Builder::new_current_thread();
+    runtime.enable_time().build().unwrap()
+}

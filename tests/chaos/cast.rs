@@ -1,0 +1,179 @@
+//! Who takes part: three servers, five candidates behind a faulty network, and a storage.
+
+use std::{path::PathBuf, time::Duration};
+
+use async_nats::{Client, ConnectOptions};
+use noleader_fixture::{Cluster, Port, Process, Proxy};
+use tokio::sync::Mutex;
+
+use crate::{
+    candidate::{LEASE, Role},
+    clock::now,
+    history::Session,
+    http::Sender,
+    storage::Storage,
+};
+
+pub(crate) const CANDIDATES: usize = 5;
+pub(crate) const SERVERS: usize = 3;
+/// How long a candidate may take to start, on a very slow machine.
+const BOUND: Duration = Duration::from_secs(90);
+
+#[derive(Debug)]
+pub(crate) struct Cast {
+    pub(crate) candidates: Vec<Candidate>,
+    /// Talks to the servers past all proxies, as an operator would.
+    pub(crate) operator: Client,
+    pub(crate) cluster: Mutex<Cluster>,
+    /// Held by whoever does something to that server.
+    pub(crate) servers: [Mutex<()>; SERVERS],
+    pub(crate) storage: Storage,
+}
+
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    pub(crate) index: usize,
+    pub(crate) sender: Sender,
+    pub(crate) process: Mutex<Actor>,
+    pub(crate) proxies: Vec<Proxy>,
+    /// Held by whoever does something to its network.
+    pub(crate) network: Mutex<()>,
+    /// Stays ours while the candidate is down.
+    _port: Port,
+}
+
+/// One process after the other.
+#[derive(Debug)]
+pub(crate) struct Actor {
+    pub(crate) process: Process,
+    pub(crate) sessions: Vec<Session>,
+    role: Role,
+    folder: PathBuf,
+}
+
+impl Cast {
+    pub(crate) async fn start(folder: PathBuf) -> Self {
+        let cluster = Cluster::start().await.unwrap();
+        let storage = Storage::start().await;
+        let mut candidates = Vec::new();
+        for index in 0..CANDIDATES {
+            let started = Candidate::start(index, &cluster, &storage, folder.clone());
+            candidates.push(started.await);
+        }
+        for candidate in &candidates {
+            let mut actor = candidate.process.lock().await;
+            let serves = actor.process.wait_for_line(|line| line == "serves", BOUND);
+            serves.await.unwrap();
+        }
+        // A server that is paused is left within two pings.
+        let operator = ConnectOptions::new()
+            .connection_timeout(LEASE / 2)
+            .ping_interval(LEASE / 4)
+            .request_timeout(Some(LEASE))
+            .reconnect_delay_callback(|_| Duration::from_millis(50))
+            .connect(cluster.urls())
+            .await
+            .unwrap();
+        Self {
+            candidates,
+            operator,
+            cluster: Mutex::new(cluster),
+            servers: Default::default(),
+            storage,
+        }
+    }
+
+    /// Ends all candidates, and answers with what they were.
+    pub(crate) async fn end(&self) -> Vec<Session> {
+        let mut sessions = Vec::new();
+        for candidate in &self.candidates {
+            let mut actor = candidate.process.lock().await;
+            actor.kill();
+            sessions.append(&mut actor.sessions);
+        }
+        sessions
+    }
+}
+
+impl Candidate {
+    async fn start(index: usize, cluster: &Cluster, storage: &Storage, folder: PathBuf) -> Self {
+        let mut proxies = Vec::new();
+        for server in cluster.servers() {
+            proxies.push(Proxy::start(server.addr()).await.unwrap());
+        }
+        let port = Port::reserve().unwrap();
+        let role = Role {
+            id: format!("c{index}"),
+            listen: port.addr(),
+            nats: proxies.iter().map(Proxy::url).collect(),
+            storage: storage.url.clone(),
+            log: PathBuf::new(),
+        };
+        Self {
+            index,
+            sender: Sender::new(format!("http://{}", port.addr())),
+            process: Mutex::new(Actor::start(index, role, folder)),
+            proxies,
+            network: Mutex::default(),
+            _port: port,
+        }
+    }
+}
+
+impl Actor {
+    fn start(candidate: usize, mut role: Role, folder: PathBuf) -> Self {
+        let (process, session) = launch(&mut role, &folder, candidate, 0);
+        Self {
+            process,
+            sessions: vec![session],
+            role,
+            folder,
+        }
+    }
+
+    /// Ends the process with SIGKILL, if it has not ended.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+        self.session().ended.get_or_insert_with(now);
+    }
+
+    /// Starts the next process, and does not wait for it: it may have no server to connect to.
+    pub(crate) fn restart(&mut self) {
+        self.kill();
+        let (candidate, number) = (self.session().candidate, self.sessions.len());
+        let (process, session) = launch(&mut self.role, &self.folder, candidate, number);
+        self.process = process;
+        self.sessions.push(session);
+    }
+
+    fn session(&mut self) -> &mut Session {
+        self.sessions.last_mut().unwrap()
+    }
+
+    /// No candidate ends unless it is killed or told to leave.
+    pub(crate) fn check(&self) {
+        assert!(
+            self.process.is_running(),
+            "{} ended by itself: {}",
+            self.role.id,
+            self.process.stderr()
+        );
+    }
+}
+
+fn launch(
+    role: &mut Role,
+    folder: &std::path::Path,
+    candidate: usize,
+    number: usize,
+) -> (Process, Session) {
+    role.log = folder.join(format!("{}-{number}.log", role.id));
+    let process = Process::spawn_with_stdout(role.command()).unwrap();
+    let session = Session {
+        candidate,
+        number,
+        log: role.log.clone(),
+        ended: None,
+    };
+    (process, session)
+}

@@ -1,0 +1,186 @@
+//! What the logs of all candidates come to: a line for each term, so that a long run fits into memory.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    time::Duration,
+};
+
+use crate::{
+    candidate::DRAIN_TIMEOUT,
+    log::{self, Entry},
+};
+
+/// One process of a candidate.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) candidate: usize,
+    pub(crate) number: usize,
+    pub(crate) log: PathBuf,
+    /// When it was killed, or found to have ended.
+    pub(crate) ended: Option<u64>,
+}
+
+/// Who held a term: a candidate, and which of its processes.
+pub(crate) type Holder = (usize, usize);
+
+/// What a process did under one token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tenure {
+    pub(crate) token: u64,
+    pub(crate) holder: Holder,
+    /// How often, and when for the first time, it was told to have won.
+    pub(crate) wins: u64,
+    pub(crate) won: Option<u64>,
+    pub(crate) admissions: u64,
+    /// One request at least was admitted at this time or before.
+    pub(crate) first_inside: u64,
+    /// One request at least was admitted at this time or after.
+    pub(crate) last_outside: u64,
+    /// When the last request was done.
+    pub(crate) last_done: u64,
+    pub(crate) shut: Option<u64>,
+    pub(crate) released: Option<u64>,
+    /// How many requests were under way when the lease was about to be released, or came in later.
+    pub(crate) undrained: u64,
+}
+
+impl Tenure {
+    pub(crate) fn new(token: u64, holder: Holder) -> Self {
+        Self {
+            token,
+            holder,
+            wins: 0,
+            won: None,
+            admissions: 0,
+            first_inside: u64::MAX,
+            last_outside: 0,
+            last_done: 0,
+            shut: None,
+            released: None,
+            undrained: 0,
+        }
+    }
+
+    /// When it was handed over with all its requests done: not if the drain timeout may have passed. The
+    /// process may have been stopped between the begin of the drain and the time that is noted for it.
+    pub(crate) fn handed_over(&self) -> Option<u64> {
+        let (shut, released) = (self.shut?, self.released?);
+        (Duration::from_nanos(released - shut) < DRAIN_TIMEOUT / 2).then_some(released)
+    }
+
+    /// A time at which the term had begun for certain.
+    pub(crate) fn begun(&self) -> u64 {
+        self.first_inside.min(self.won.unwrap_or(u64::MAX))
+    }
+}
+
+/// A time in which a candidate was stopped or heard nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Silence {
+    pub(crate) candidate: usize,
+    pub(crate) from: u64,
+    pub(crate) until: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct History {
+    /// Sorted by token.
+    pub(crate) tenures: Vec<Tenure>,
+    pub(crate) silences: Vec<Silence>,
+}
+
+impl History {
+    pub(crate) fn read(sessions: &[Session], silences: Vec<Silence>) -> Result<Self, String> {
+        let mut tenures = Vec::new();
+        for session in sessions {
+            // A process that was killed right after its start has none.
+            if !session.log.exists() {
+                continue;
+            }
+            let mut reader = Reader::new((session.candidate, session.number));
+            log::read(&session.log, |entry| reader.add(entry))?;
+            tenures.extend(reader.finish(session.ended));
+        }
+        tenures.sort_by_key(|tenure| tenure.token);
+        Ok(Self { tenures, silences })
+    }
+
+    pub(crate) fn admissions(&self) -> u64 {
+        self.tenures.iter().map(|tenure| tenure.admissions).sum()
+    }
+
+    pub(crate) fn hand_overs(&self) -> usize {
+        let handed_over = |tenure: &&Tenure| tenure.handed_over().is_some();
+        self.tenures.iter().filter(handed_over).count()
+    }
+}
+
+/// Sums up one log.
+pub(crate) struct Reader {
+    holder: Holder,
+    tenures: BTreeMap<u64, Tenure>,
+    /// The tokens of the requests under way.
+    under_way: HashMap<u64, u64>,
+}
+
+impl Reader {
+    pub(crate) fn new(holder: Holder) -> Self {
+        Self {
+            holder,
+            tenures: BTreeMap::new(),
+            under_way: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, entry: Entry) {
+        match entry {
+            Entry::Won { token, at } => {
+                let tenure = self.tenure(token);
+                tenure.wins += 1;
+                tenure.won.get_or_insert(at);
+            }
+            Entry::Admitted {
+                id,
+                token,
+                outside,
+                inside,
+            } => {
+                self.under_way.insert(id, token);
+                let tenure = self.tenure(token);
+                tenure.admissions += 1;
+                tenure.undrained += u64::from(tenure.released.is_some());
+                tenure.first_inside = tenure.first_inside.min(inside);
+                tenure.last_outside = tenure.last_outside.max(outside);
+            }
+            Entry::Done { id, at } => {
+                if let Some(token) = self.under_way.remove(&id) {
+                    let tenure = self.tenure(token);
+                    tenure.last_done = tenure.last_done.max(at);
+                }
+            }
+            Entry::Shut { token, at } => self.tenure(token).shut = Some(at),
+            Entry::Released { token, at } => {
+                let left = self.under_way.values().filter(|&&of| of == token).count();
+                let tenure = self.tenure(token);
+                tenure.released = Some(at);
+                tenure.undrained += left as u64;
+            }
+        }
+    }
+
+    /// What is under way when the process is killed ends then.
+    pub(crate) fn finish(mut self, ended: Option<u64>) -> impl Iterator<Item = Tenure> {
+        for token in std::mem::take(&mut self.under_way).into_values() {
+            let tenure = self.tenure(token);
+            tenure.last_done = tenure.last_done.max(ended.unwrap_or(0));
+        }
+        self.tenures.into_values()
+    }
+
+    fn tenure(&mut self, token: u64) -> &mut Tenure {
+        let holder = self.holder;
+        let new = || Tenure::new(token, holder);
+        self.tenures.entry(token).or_insert_with(new)
+    }
+}

@@ -1,0 +1,199 @@
+//! What a candidate writes down, line by line, so that a SIGKILL loses nothing that was written.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, BufRead, BufReader, Write},
+    path::Path,
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use crate::clock::now;
+
+/// One line. Times are those of [`now`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// A term was won.
+    Won { token: u64, at: u64 },
+    /// A request was admitted at some instant from `outside`, read before the gate, to `inside`, read in the
+    /// handler: the process may have been stopped in between.
+    Admitted {
+        id: u64,
+        token: u64,
+        outside: u64,
+        inside: u64,
+    },
+    /// That request is done; the admission is given back right after.
+    Done { id: u64, at: u64 },
+    /// A hand-over begins: the gate is about to shut.
+    Shut { token: u64, at: u64 },
+    /// The term is over by a hand-over, and the lease is about to be released.
+    Released { token: u64, at: u64 },
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Won { token, at } => write!(f, "W {token} {at}"),
+            Self::Admitted {
+                id,
+                token,
+                outside,
+                inside,
+            } => write!(f, "A {id} {token} {outside} {inside}"),
+            Self::Done { id, at } => write!(f, "D {id} {at}"),
+            Self::Shut { token, at } => write!(f, "S {token} {at}"),
+            Self::Released { token, at } => write!(f, "R {token} {at}"),
+        }
+    }
+}
+
+impl FromStr for Entry {
+    type Err = String;
+
+    fn from_str(line: &str) -> Result<Self, String> {
+        let bad = || format!("no entry of a candidate's log: {line:?}");
+        let (kind, numbers) = line.split_once(' ').ok_or_else(bad)?;
+        let numbers: Result<Vec<u64>, _> = numbers.split(' ').map(str::parse).collect();
+        let numbers = numbers.map_err(|_| bad())?;
+        match (kind, &numbers[..]) {
+            ("W", &[token, at]) => Ok(Self::Won { token, at }),
+            ("A", &[id, token, outside, inside]) => Ok(Self::Admitted {
+                id,
+                token,
+                outside,
+                inside,
+            }),
+            ("D", &[id, at]) => Ok(Self::Done { id, at }),
+            ("S", &[token, at]) => Ok(Self::Shut { token, at }),
+            ("R", &[token, at]) => Ok(Self::Released { token, at }),
+            _ => Err(bad()),
+        }
+    }
+}
+
+/// Appends lines, each with one `write(2)`. Clones share the file.
+#[derive(Clone, Debug)]
+pub(crate) struct Writer(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    file: File,
+    ids: AtomicU64,
+}
+
+impl Writer {
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
+        let file = File::options().append(true).create_new(true).open(path)?;
+        let ids = AtomicU64::new(0);
+        Ok(Self(Arc::new(Inner { file, ids })))
+    }
+
+    pub(crate) fn write(&self, entry: Entry) {
+        let line = format!("{entry}\n");
+        let written = (&self.0.file).write(line.as_bytes()).unwrap();
+        assert_eq!(written, line.len(), "the disk is full");
+    }
+
+    /// Notes an admission, whose end is noted when the answer is dropped or told to end.
+    pub(crate) fn admitted(&self, token: u64, outside: u64) -> Admitted {
+        let inside = now();
+        let id = self.0.ids.fetch_add(1, Ordering::Relaxed);
+        self.write(Entry::Admitted {
+            id,
+            token,
+            outside,
+            inside,
+        });
+        Admitted {
+            log: self.clone(),
+            id,
+        }
+    }
+}
+
+/// A request that is under way.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    log: Writer,
+    id: u64,
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.log.write(Entry::Done {
+            id: self.id,
+            at: now(),
+        });
+    }
+}
+
+/// Reads a log line by line. A last line without an end was being written when the process was killed.
+pub(crate) fn read(path: &Path, mut each: impl FnMut(Entry)) -> Result<(), String> {
+    let told = |error: &dyn fmt::Display| format!("{}: {error}", path.display());
+    let mut file = BufReader::new(File::open(path).map_err(|error| told(&error))?);
+    let mut line = String::new();
+    loop {
+        line.clear();
+        file.read_line(&mut line).map_err(|error| told(&error))?;
+        let Some(whole) = line.strip_suffix('\n') else {
+            return Ok(());
+        };
+        each(whole.parse().map_err(|error: String| told(&error))?);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(path: &Path) -> Result<Vec<Entry>, String> {
+        let mut entries = Vec::new();
+        read(path, |entry| entries.push(entry)).map(|()| entries)
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let log = Writer::create(&path).unwrap();
+        log.write(Entry::Won { token: 7, at: 1 });
+        let before = now();
+        drop(log.admitted(7, before));
+        log.write(Entry::Shut { token: 7, at: 8 });
+        log.write(Entry::Released { token: 7, at: 9 });
+        let entries = all(&path).unwrap();
+        let [
+            Entry::Won { token: 7, at: 1 },
+            Entry::Admitted {
+                id: 0,
+                token: 7,
+                outside,
+                inside,
+            },
+            Entry::Done { id: 0, at },
+            Entry::Shut { token: 7, at: 8 },
+            Entry::Released { token: 7, at: 9 },
+        ] = entries[..]
+        else {
+            panic!("{entries:?}");
+        };
+        assert!(outside == before && before <= inside && inside <= at);
+    }
+
+    #[test]
+    fn a_line_that_a_kill_cut_short_is_left_out_and_garbage_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        std::fs::write(&path, "W 7 1\nD 0 1").unwrap();
+        assert_eq!(all(&path), Ok(vec![Entry::Won { token: 7, at: 1 }]));
+        for garbage in ["W 7\n", "X 7 1\n", "W 7 x\n", "\n"] {
+            std::fs::write(&path, garbage).unwrap();
+            assert!(all(&path).is_err(), "{garbage:?}");
+        }
+    }
+}

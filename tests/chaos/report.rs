@@ -1,0 +1,76 @@
+//! A run in figures.
+
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use crate::{clock::seconds, run::Run};
+
+/// A table for people.
+pub(crate) fn report(run: &Run) -> String {
+    let mut text = String::new();
+    table(&mut text, run).unwrap();
+    text
+}
+
+fn table(text: &mut String, run: &Run) -> fmt::Result {
+    let took = run.until - run.from;
+    let available = run.available.as_secs_f64() / seconds(took) * 1e2;
+    let (count, history) = (
+        |count: &AtomicU64| count.load(Ordering::Relaxed),
+        &run.history,
+    );
+    writeln!(text, "faults on real servers, seed {}", run.seed)?;
+    writeln!(text, "  {:<38}{:>9.1} s", "length", seconds(took))?;
+    let rows = [
+        ("terms", history.tenures.len() as u64),
+        (
+            "  handed over, with a complete drain",
+            history.hand_overs() as u64,
+        ),
+        ("admissions", history.admissions()),
+        ("writes taken by a leader", count(&run.tally.taken)),
+        ("writes refused by a gate", count(&run.tally.refused)),
+        ("writes without an answer", count(&run.tally.unanswered)),
+        ("writes that failed behind a gate", count(&run.tally.failed)),
+        ("writes that the storage took", run.stored),
+        ("stale writes that the storage refused", run.stale),
+        ("faults survived", run.faults.len() as u64),
+    ];
+    for (name, value) in rows {
+        writeln!(text, "  {name:<38}{value:>9}")?;
+    }
+    for (name, times) in kinds(run) {
+        writeln!(text, "    {name:<36}{times:>9}")?;
+    }
+    writeln!(
+        text,
+        "  {:<38}{available:>9.1} %",
+        "available (time with a write taken)"
+    )?;
+    let gap = seconds(run.tally.gap());
+    writeln!(text, "  {:<38}{gap:>9.1} s", "longest time without a write")?;
+    let recovery = seconds(run.recovered - run.quiet);
+    writeln!(
+        text,
+        "  {:<38}{recovery:>9.1} s",
+        "recovery after the last fault"
+    )?;
+    writeln!(text, "  {:<38}{:>9}", "violations", run.violations.len())?;
+    for violation in &run.violations {
+        writeln!(text, "{violation}")?;
+    }
+    Ok(())
+}
+
+/// How often each kind of fault was.
+fn kinds(run: &Run) -> BTreeMap<String, u64> {
+    let mut kinds = BTreeMap::new();
+    for fault in &run.faults {
+        let name = format!("{} {}", fault.lane.kind(), fault.name);
+        *kinds.entry(name).or_default() += 1;
+    }
+    kinds
+}

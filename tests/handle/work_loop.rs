@@ -1,0 +1,55 @@
+//! The work loop, where no server answers.
+
+use std::{io, time::Duration};
+
+use async_nats::ConnectOptions;
+use noleader::Leader;
+use tokio::{join, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+const BOUND: Duration = Duration::from_secs(20);
+
+async fn leader_without_a_server() -> Leader {
+    let options = ConnectOptions::new().retry_on_initial_connect();
+    let client = options.connect("127.0.0.1:1").await.unwrap();
+    Leader::new("orders", "writer", client)
+}
+
+async fn work(_: CancellationToken) -> io::Result<()> {
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_loop_ends_with_a_start_that_never_reached_the_server() {
+    let leader = leader_without_a_server().await;
+    let stop = CancellationToken::new();
+    let stopper = async {
+        // By now both have been polled, and wait.
+        tokio::task::yield_now().await;
+        stop.cancel();
+    };
+    let all = async {
+        join!(
+            leader.start(stop.clone()),
+            leader.do_while_leader(work),
+            stopper
+        )
+    };
+    let (started, worked, ()) = timeout(BOUND, all).await.expect("the loop goes on");
+    started.unwrap();
+    worked.unwrap();
+}
+
+#[tokio::test]
+async fn a_loop_ends_with_a_start_that_was_stopped_before_it_began() {
+    let leader = leader_without_a_server().await;
+    let stopped = CancellationToken::new();
+    stopped.cancel();
+    // Whichever branch such a start takes.
+    for _ in 0..20 {
+        let both = async { join!(leader.start(stopped.clone()), leader.do_while_leader(work)) };
+        let (started, worked) = timeout(BOUND, both).await.expect("the loop goes on");
+        started.unwrap();
+        worked.unwrap();
+    }
+}

@@ -1,0 +1,64 @@
+//! The lists of docs/nats.md.
+
+use std::fs;
+
+use async_nats::{Client, ConnectOptions};
+use noleader_fixture::Server;
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/nats.md");
+
+/// The permissions of one role, as they stand on the page.
+#[derive(Clone)]
+pub(super) struct Permissions(String);
+
+impl Permissions {
+    pub(super) fn of(role: &str) -> Self {
+        let page = fs::read_to_string(PAGE).unwrap();
+        let (_, block) = page.split_once(&format!("```nats {role}\n")).unwrap();
+        Self(block.split_once("```").unwrap().0.to_owned())
+    }
+
+    /// The same for another bucket.
+    pub(super) fn in_bucket(&self, bucket: &str) -> Self {
+        Self(self.0.replace("orders", bucket))
+    }
+
+    /// The same with an inbox of its own.
+    pub(super) fn with_inbox(&self, prefix: &str) -> Self {
+        assert!(self.0.contains("_INBOX."));
+        Self(self.0.replace("_INBOX", prefix))
+    }
+
+    pub(super) fn subjects(&self) -> Vec<String> {
+        let quoted = self.0.split('"').skip(1).step_by(2);
+        quoted.map(str::to_owned).collect()
+    }
+
+    /// The same without one subject. Another takes its place, as an empty list would allow everything.
+    pub(super) fn without(&self, subject: &str) -> Self {
+        let line = format!("\"{subject}\"\n");
+        assert_eq!(self.0.matches(&line).count(), 1);
+        Self(self.0.replace(&line, "\"nothing\"\n"))
+    }
+}
+
+/// The settings of a server with these users, and an administrator. The name of a user is the password as
+/// well.
+pub(super) fn config(users: &[(String, Permissions)]) -> String {
+    let users = users.iter().map(|(user, permissions)| {
+        let Permissions(permissions) = permissions;
+        format!("{{ user: {user:?}, password: {user:?}, {permissions} }}\n")
+    });
+    let users = users.collect::<String>();
+    format!("authorization {{ users: [\n{{ user: admin, password: admin }}\n{users}] }}")
+}
+
+pub(super) async fn server(users: &[(String, Permissions)]) -> Server {
+    let server = Server::builder().config(config(users));
+    server.credentials("admin", "admin").start().await.unwrap()
+}
+
+pub(super) async fn connect(server: &Server, user: &str) -> Client {
+    let options = ConnectOptions::with_user_and_password(user.to_owned(), user.to_owned());
+    options.connect(server.url()).await.unwrap()
+}

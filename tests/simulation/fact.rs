@@ -1,0 +1,105 @@
+//! What happens in a run, as the invariants see it. `now` is what the node's own clock shows.
+
+use std::time::Duration;
+
+use noleader::{
+    clock::Moment,
+    lease::{Candidate, Ended, Holder, Observation, Outcome, Record},
+};
+
+use crate::node::Status;
+
+pub(crate) enum Fact<'a> {
+    /// A process starts on the node, in the place of another that has died or stopped.
+    Started {
+        settings: &'a Candidate,
+        session: u64,
+    },
+    /// The background task is shown a state of the key.
+    Saw {
+        seen: &'a Observation,
+        now: Moment,
+    },
+    /// A write leaves, which was decided on at `sent_at`.
+    Sent {
+        attempt: u64,
+        expected: u64,
+        record: &'a Record,
+        sent_at: Moment,
+        now: Moment,
+    },
+    /// The background task is told how its write ended.
+    Answered {
+        attempt: u64,
+        outcome: Outcome,
+        now: Moment,
+    },
+    Began {
+        token: u64,
+        deadline: Moment,
+        epoch: u64,
+    },
+    /// The gate opens, up to the real time `until` if nothing else happens.
+    Opened {
+        deadline: Moment,
+        until: u64,
+    },
+    /// The same for an open gate whose deadline moves on.
+    Extended {
+        deadline: Moment,
+        until: u64,
+    },
+    /// The gate is to shut for good, and the admitted requests are to finish.
+    Closing {
+        token: u64,
+        now: Moment,
+    },
+    /// The gate has shut, or its process has died.
+    Shut,
+    /// The term is over. `justified`: somebody else did change the key, or the server lost it.
+    Ended {
+        why: Ended,
+        justified: bool,
+        now: Moment,
+    },
+    Admitted {
+        token: u64,
+        now: Moment,
+    },
+    Left {
+        token: u64,
+    },
+    /// The task, or its whole process, stands still for so long on its own clock, at most.
+    HeldUp {
+        span: Duration,
+    },
+    /// A step-down or a shutdown is asked for.
+    Asked {
+        now: Moment,
+    },
+    Settled,
+    /// The background task has gone round, beginning at `handled_at`, and has published.
+    Turned {
+        status: &'a Status,
+        has_opening: bool,
+        timeout: Option<Moment>,
+        handled_at: Moment,
+    },
+    /// Somebody looks at what is published, at any time, and at what it would be if it were published now.
+    Looked {
+        published: &'a Status,
+        is: &'a Status,
+    },
+    /// From now on nothing goes wrong: a gate must open, or be renewed, by the real time `by`.
+    Expect {
+        by: u64,
+        why: &'a str,
+    },
+    /// Where the node stands after a long calm, and who leads.
+    Standing {
+        status: &'a Status,
+        leader: Option<&'a Holder>,
+    },
+    /// The run ends.
+    End,
+}

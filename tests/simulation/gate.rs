@@ -1,0 +1,103 @@
+//! The gate, by the rules of `src/task/gate.rs`, `term.rs` and `deadline.rs`: a comparison of a deadline with
+//! the node's own clock, at the instant of asking.
+
+use noleader::clock::Moment;
+
+/// A deadline that can be moved on, as long as nobody has found it passed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Deadline(Option<Moment>);
+
+impl Deadline {
+    /// Whoever looks after its time marks it as passed.
+    fn is_left(&mut self, now: Moment) -> bool {
+        self.0 = self.0.filter(|deadline| now < *deadline);
+        self.0.is_some()
+    }
+
+    fn extend(&mut self, to: Moment) -> bool {
+        if self.0.is_some() {
+            self.0 = Some(to);
+        }
+        self.0.is_some()
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    /// The term that is held, if one is.
+    pub(crate) token: Option<u64>,
+    term: Deadline,
+    until: Deadline,
+    opening: Option<Opening>,
+    closing: Option<Opening>,
+}
+
+/// One opening, and how many requests are inside that it admitted.
+#[derive(Debug)]
+struct Opening {
+    token: u64,
+    inside: usize,
+}
+
+impl Gate {
+    pub(crate) fn begin(&mut self, token: u64, deadline: Moment) {
+        self.token = Some(token);
+        self.term = Deadline(Some(deadline));
+    }
+
+    pub(crate) fn open(&mut self, deadline: Moment) {
+        if let Some(token) = self.token {
+            self.opening = Some(Opening { token, inside: 0 });
+            self.until = Deadline(Some(deadline));
+        }
+    }
+
+    /// False if somebody had found the term, or the gate, to be past its deadline.
+    pub(crate) fn extend(&mut self, deadline: Moment) -> bool {
+        self.term.extend(deadline) && (self.opening.is_none() || self.until.extend(deadline))
+    }
+
+    /// Shuts it, and answers with the token of the opening, if it was one, and how many are still inside.
+    pub(crate) fn shut(&mut self) -> Option<(u64, usize)> {
+        self.until = Deadline(None);
+        let opening = self.opening.take()?;
+        let drain = (opening.token, opening.inside);
+        self.closing = Some(opening);
+        Some(drain)
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.term = Deadline(None);
+        self.token = None;
+    }
+
+    pub(crate) fn has_opening(&self) -> bool {
+        self.opening.is_some()
+    }
+
+    pub(crate) fn is_open(&mut self, now: Moment) -> bool {
+        self.until.is_left(now)
+    }
+
+    /// Lets a request in, and answers with the token that it carries.
+    pub(crate) fn admit(&mut self, now: Moment) -> Option<u64> {
+        let opening = self.opening.as_mut()?;
+        let open = self.term.is_left(now) && self.until.0.is_some();
+        open.then(|| {
+            opening.inside += 1;
+            opening.token
+        })
+    }
+
+    /// A request that came in under `token` has finished. True if it was the last one behind a shut gate.
+    pub(crate) fn leave(&mut self, token: u64) -> bool {
+        for opening in [&mut self.opening, &mut self.closing] {
+            if let Some(opening) = opening.as_mut().filter(|o| o.token == token) {
+                opening.inside -= 1;
+            }
+        }
+        self.closing
+            .take_if(|o| o.token == token && o.inside == 0)
+            .is_some()
+    }
+}

@@ -1,0 +1,89 @@
+//! No candidate is stuck, and none spins: it always wants to be woken later, until it has stopped; no term is
+//! lost for nothing; and after a long calm each one leads, knows the leader, or has stopped.
+
+use noleader::{clock::Moment, lease::Ended};
+
+use super::Invariant;
+use crate::{fact::Fact, node::Status};
+
+/// How often in a row a machine may ask to be woken at once.
+const MOST_TURNS_AT_ONCE: u32 = 8;
+
+pub(super) struct Liveness {
+    /// How often in a row each node has asked to be woken at once.
+    at_once: Vec<u32>,
+}
+
+impl Liveness {
+    pub(super) fn new(nodes: usize) -> Self {
+        Self {
+            at_once: vec![0; nodes],
+        }
+    }
+
+    fn turned(
+        &mut self,
+        node: usize,
+        status: &Status,
+        (timeout, now): (Option<Moment>, Moment),
+    ) -> Result<(), String> {
+        let is_stopped = *status == Status::Stopped;
+        if timeout.is_none() != is_stopped {
+            return Err(format!(
+                "{status:?}, and it wants to be woken at {timeout:?}"
+            ));
+        }
+        let at_once = &mut self.at_once[node];
+        *at_once = match timeout {
+            Some(timeout) if timeout <= now => *at_once + 1,
+            _ => 0,
+        };
+        if *at_once > MOST_TURNS_AT_ONCE {
+            return Err("it asks to be woken at once, again and again".to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn stands(status: &Status, leader: Option<&noleader::lease::Holder>) -> Result<(), String> {
+    let knows = match status {
+        Status::Follower(known) => known.as_ref() == leader && leader.is_some(),
+        Status::Leader | Status::Stopped => true,
+        Status::Warming | Status::Draining => false,
+    };
+    match (knows, leader) {
+        (true, _) => Ok(()),
+        (false, Some(leader)) => Err(format!("{status:?}, while {leader:?} leads")),
+        (false, None) => Err(format!("{status:?}, and nobody leads")),
+    }
+}
+
+impl Invariant for Liveness {
+    fn name(&self) -> &'static str {
+        "liveness"
+    }
+
+    fn see(&mut self, _at: u64, node: usize, fact: &Fact<'_>) -> Result<(), String> {
+        match fact {
+            Fact::Started { .. } => self.at_once[node] = 0,
+            Fact::Turned {
+                status,
+                timeout,
+                handled_at,
+                ..
+            } => self.turned(node, status, (*timeout, *handled_at))?,
+            Fact::Ended {
+                why: why @ (Ended::Overwritten | Ended::Deleted | Ended::DataLost),
+                justified: false,
+                ..
+            } => {
+                return Err(format!(
+                    "a term ends as {why:?}, and nobody has touched the key"
+                ));
+            }
+            Fact::Standing { status, leader } => stands(status, *leader)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}

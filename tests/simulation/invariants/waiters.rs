@@ -1,0 +1,85 @@
+//! Every waiter wakes: what is published is, at any instant at which the task is not held up, what a fresh
+//! look would find, so that each change has woken those who wait for it, after the gate had moved; and
+//! whoever asked for a step-down or a shutdown is answered in time.
+
+use std::time::Duration;
+
+use noleader::clock::Moment;
+
+use super::Invariant;
+use crate::{fact::Fact, node::Status};
+
+pub(super) struct Waiters {
+    nodes: Vec<Node>,
+}
+
+#[derive(Default)]
+struct Node {
+    /// How long a step-down may take: the drain, and twice as long as a release is tried.
+    longest: Duration,
+    /// When those who asked must have been answered.
+    answers_due: Vec<Moment>,
+}
+
+impl Waiters {
+    pub(super) fn new(nodes: usize) -> Self {
+        let nodes = (0..nodes).map(|_| Node::default()).collect();
+        Self { nodes }
+    }
+}
+
+impl Node {
+    fn turned(&self, status: &Status, has_opening: bool, now: Moment) -> Result<(), String> {
+        if (*status == Status::Leader) != has_opening {
+            return Err(format!(
+                "{status:?} is published while the gate is {}",
+                if has_opening { "open" } else { "shut" }
+            ));
+        }
+        if self.answers_due.iter().any(|due| *due < now) {
+            return Err("a step-down is not answered in time".to_owned());
+        }
+        if *status == Status::Stopped && !self.answers_due.is_empty() {
+            return Err("the task stops without an answer to those who asked".to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl Invariant for Waiters {
+    fn name(&self) -> &'static str {
+        "waiters"
+    }
+
+    fn see(&mut self, _at: u64, node: usize, fact: &Fact<'_>) -> Result<(), String> {
+        let node = &mut self.nodes[node];
+        match fact {
+            Fact::Started { settings, .. } => {
+                let timing = &settings.timing;
+                *node = Node {
+                    longest: timing.drain_timeout + timing.request_timeout * 3,
+                    answers_due: Vec::new(),
+                };
+            }
+            Fact::Asked { now } => node.answers_due.push(*now + node.longest),
+            Fact::HeldUp { span } => node
+                .answers_due
+                .iter_mut()
+                .for_each(|due| *due = *due + *span),
+            Fact::Settled => node.answers_due.clear(),
+            Fact::Turned {
+                status,
+                has_opening,
+                handled_at,
+                ..
+            } => node.turned(status, *has_opening, *handled_at)?,
+            Fact::Looked { published, is } if published != is => {
+                return Err(format!(
+                    "nobody was woken: published {published:?}, it is {is:?}"
+                ));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}

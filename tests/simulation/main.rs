@@ -1,0 +1,63 @@
+//! The protocol under a deterministic scheduler: the real code of `src/lease`, a gate and a background task
+//! by the rules of `src/task`, a store and a network that do everything they may do, and clocks that differ.
+//!
+//! - `world`, `queue`, `clock`: the scheduler; `plan`, `settings`: what a run is made of.
+//! - `node`, `turn`, `gate`, `term`: a process, by the rules of `src/task`.
+//! - `server`, `network`, `trouble`: what goes wrong; `finale`: what must be so once nothing does.
+//! - `fact`, `invariants`: what must hold, one file for each; `outside`: what need not.
+//! - `runner`, `replay`, `seeds`, `trace`, `show`: many runs, and one again.
+//!
+//! Everything in a run follows from its seed. `NOLEADER_SEEDS=n` says how many are run, and
+//! `NOLEADER_FIRST_SEED=n` from where on; without it, from anywhere. `.ci/simulate` runs 20,000.
+
+mod clock;
+mod fact;
+mod finale;
+mod gate;
+mod invariants;
+mod network;
+mod node;
+mod outside;
+mod plan;
+mod queue;
+mod replay;
+mod runner;
+mod seeds;
+mod server;
+mod settings;
+mod show;
+mod term;
+mod trace;
+mod trouble;
+mod turn;
+mod world;
+
+use std::hash::{BuildHasher, RandomState};
+
+use self::plan::Plan;
+
+/// As many as take some seconds; without optimization these are fewer.
+const SEEDS: u64 = if cfg!(debug_assertions) {
+    2_000
+} else {
+    20_000
+};
+
+#[test]
+fn fresh_seeds_hold() {
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .map(|n| n.parse().expect("a number"))
+    };
+    let count = number("NOLEADER_SEEDS").unwrap_or(SEEDS);
+    // Its keys come from the operating system.
+    let fresh = || RandomState::new().hash_one(0) >> 16;
+    let first = number("NOLEADER_FIRST_SEED").unwrap_or_else(fresh);
+    eprintln!("simulation: {count} seeds from {first}");
+    let terms = runner::run_all(first, count, Plan::of);
+    assert!(
+        terms > 3 * count,
+        "the runs hardly elect: {terms} terms in {count} runs"
+    );
+}

@@ -1,0 +1,229 @@
+//! The messages on their way to the server and back.
+
+use noleader::lease::{Input, Observation, Outcome, Record};
+
+use crate::{
+    clock::{MICROSECOND, MILLISECOND},
+    fact::Fact,
+    plan::Plan,
+    world::{Apply, Event, World},
+};
+
+/// The longest way of a message while nothing goes wrong.
+pub(crate) const LONGEST_WAY: u64 = 2 * MILLISECOND;
+
+impl World {
+    /// The network, the store and the processes run smoothly.
+    pub(crate) fn is_smooth(&self) -> bool {
+        self.is_calm || self.settings.plan == Plan::LostStream && self.server.epoch > 0
+    }
+
+    /// Mostly a loopback, at times a very slow network.
+    fn delay(&mut self) -> u64 {
+        let base = self.settings.base();
+        match self.rng.u8(0..100) {
+            0..90 => self.rng.u64(50 * MICROSECOND..LONGEST_WAY),
+            _ if self.is_smooth() => self.rng.u64(50 * MICROSECOND..LONGEST_WAY),
+            90..97 => self.rng.u64(LONGEST_WAY..base / 3),
+            97 | 98 => self.rng.u64(base / 3..base),
+            _ => self.rng.u64(base..4 * base),
+        }
+    }
+
+    /// What a request writes elsewhere may arrive very late.
+    pub(crate) fn storage_delay(&mut self) -> u64 {
+        self.delay()
+    }
+
+    fn is_lost(&mut self, node: usize) -> bool {
+        let is_cut = self.now < self.nodes[node].cut_until;
+        !self.is_smooth() && (is_cut || self.rng.u8(0..100) < 4)
+    }
+
+    fn is_repeated(&mut self) -> bool {
+        !self.is_smooth() && self.rng.u8(0..100) < 3
+    }
+
+    pub(crate) fn send_read(&mut self, node: usize, attempt: u64) {
+        if !self.is_lost(node) {
+            let session = self.nodes[node].process.session;
+            let delay = self.delay();
+            self.after(
+                delay,
+                Event::Read {
+                    node,
+                    session,
+                    attempt,
+                },
+            );
+        }
+    }
+
+    pub(crate) fn send_write(&mut self, node: usize, attempt: u64, expected: u64, record: Record) {
+        let n = &mut self.nodes[node];
+        n.process.is_refused = false;
+        let sent = Fact::Sent {
+            attempt,
+            expected,
+            record: &record,
+            sent_at: n.process.handled_at,
+            now: n.clock.local(self.now),
+        };
+        self.fact(node, &sent);
+        if self.is_lost(node) {
+            return;
+        }
+        let apply = Box::new(Apply {
+            node,
+            session: self.nodes[node].process.session,
+            epoch: self.server.epoch,
+            attempt,
+            expected,
+            record,
+        });
+        let delay = self.delay();
+        self.after(delay, Event::Apply(apply));
+    }
+
+    /// One read in five shows one of the last states instead of the last; some fail.
+    pub(crate) fn serve_read(&mut self, node: usize, attempt: u64) {
+        if self.is_down() {
+            return;
+        }
+        let back = match self.is_smooth() {
+            true => 0,
+            false => self.rng.usize(0..4) * usize::from(self.rng.u8(0..5) == 0),
+        };
+        let fails = !self.is_smooth() && self.rng.u8(0..40) == 0;
+        let seen = (!fails).then(|| self.server.earlier(back).seen.clone());
+        self.reply(node, Input::Read { attempt, seen });
+    }
+
+    fn is_down(&self) -> bool {
+        self.now < self.server.down_until
+    }
+
+    pub(crate) fn apply(&mut self, write: &Apply) {
+        if self.is_down() {
+            return;
+        }
+        if write.epoch != self.server.epoch && self.settings.plan != Plan::RolledBack {
+            return;
+        }
+        let outcome = match self.rng.u8(0..100) {
+            0 if !self.is_smooth() => Outcome::Failed,
+            1 if !self.is_smooth() => {
+                self.compare_and_set(write);
+                Outcome::Unknown
+            }
+            _ => self.compare_and_set(write),
+        };
+        if self.nodes[write.node].process.session == write.session {
+            let attempt = write.attempt;
+            self.reply(write.node, Input::Written { attempt, outcome });
+        }
+    }
+
+    fn compare_and_set(&mut self, write: &Apply) -> Outcome {
+        if self.server.last().seen.revision != write.expected {
+            return Outcome::Conflict;
+        }
+        let (node, expected) = (write.node, write.expected);
+        let revision = self.put(Some(write.record.encode()), Some(write.session));
+        self.say_of_all(|| format!("the store puts {revision} over {expected} for node {node}"));
+        Outcome::Acknowledged(revision)
+    }
+
+    /// Writes, whatever stands there, and pushes it to all.
+    pub(crate) fn put(&mut self, value: Option<Vec<u8>>, by: Option<u64>) -> u64 {
+        let gap = self.rng.u64(1..=2);
+        let revision = self.server.put(self.now, gap, value, by);
+        for node in 0..self.nodes.len() {
+            let process = &self.nodes[node].process;
+            if process.session != 0 && !process.watch.is_deaf {
+                self.push(node);
+            }
+        }
+        revision
+    }
+
+    fn push(&mut self, node: usize) {
+        let seen = self.server.last().seen.clone();
+        if seen.revision == 0 || self.is_down() {
+            return;
+        }
+        let copies = 1 + usize::from(self.is_repeated());
+        for _ in 0..copies {
+            if !self.is_lost(node) {
+                let process = &self.nodes[node].process;
+                let push = Event::Push {
+                    node,
+                    session: process.session,
+                    opened: process.watch.opened,
+                    seen: seen.clone(),
+                };
+                let delay = self.delay();
+                self.after(delay, push);
+            }
+        }
+    }
+
+    fn reply(&mut self, node: usize, input: Input) {
+        let copies = 1 + usize::from(self.is_repeated());
+        for _ in 0..copies {
+            if !self.is_lost(node) {
+                let session = self.nodes[node].process.session;
+                let delay = self.delay();
+                let input = input.clone();
+                self.after(
+                    delay,
+                    Event::Receive {
+                        node,
+                        session,
+                        input,
+                    },
+                );
+            }
+        }
+    }
+
+    pub(crate) fn receive_push(&mut self, node: usize, opened: u64, seen: Observation) {
+        let watch = &mut self.nodes[node].process.watch;
+        if watch.opened == opened {
+            watch.pushed(seen.revision);
+            self.receive(node, Input::Pushed(seen));
+        }
+    }
+
+    /// What reads and acknowledgements show, a watch that works shows as well.
+    pub(crate) fn compare_watch(&mut self, node: usize, answer: &Input) {
+        let revision = match answer {
+            Input::Read {
+                seen: Some(seen), ..
+            } => seen.revision,
+            Input::Written {
+                outcome: Outcome::Acknowledged(revision),
+                ..
+            } => *revision,
+            Input::Read { .. } | Input::Written { .. } => 0,
+            _ => return,
+        };
+        if self.nodes[node].process.watch.compare(revision) {
+            self.watch(node);
+        }
+    }
+
+    /// Opens the watch, again if need be.
+    pub(crate) fn watch(&mut self, node: usize) {
+        let process = &mut self.nodes[node].process;
+        process.watch.reopen();
+        let session = process.session;
+        let delay = self.delay();
+        self.after(delay, Event::Watch { node, session });
+    }
+
+    /// A watch begins with what the key holds.
+    pub(crate) fn serve_watch(&mut self, node: usize) {
+        self.push(node);
+    }
+}

@@ -1,0 +1,23 @@
+//! Seeds that once failed, each with what it found. They are run each time.
+
+use crate::{
+    plan::Plan,
+    runner::{report, run},
+    trace::{TAIL, Trace},
+};
+
+const FOUND: &[(u64, &str)] = &[(
+    5_000_063,
+    "an observer that never believed the leader after the server had lost its data",
+)];
+
+#[test]
+fn seeds_that_once_failed_hold() {
+    for (seed, found) in FOUND {
+        let plan = Plan::of(*seed);
+        if let Some(violation) = run(*seed, plan, Trace::default()).violation {
+            let report = report(*seed, plan, 0, &violation, TAIL);
+            panic!("{found}, again: {report}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The settings of a run and of its candidates.
+
+use std::time::Duration;
+
+use noleader::lease::{Candidate, MIN_GUARD, MIN_LEASE, Timing};
+
+use crate::{
+    clock::{Clock, MILLISECOND},
+    plan::Plan,
+};
+
+/// What all nodes of a run share.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) plan: Plan,
+    /// The lease around which the others lie, in ms.
+    base_ms: u64,
+    /// The bound on the difference of two clocks' rates, in millionths, which the guard covers.
+    drift_ppm: u64,
+    trust_absent_key: bool,
+    /// How long faults go on.
+    pub(crate) trouble_until: u64,
+}
+
+impl Settings {
+    pub(crate) fn new(plan: Plan, rng: &mut fastrand::Rng) -> Self {
+        let base_ms = rng.u64(200..=600);
+        Self {
+            plan,
+            base_ms,
+            drift_ppm: [10_000, 50_000, 200_000][rng.usize(0..3)],
+            trust_absent_key: plan == Plan::UnequalLeases && rng.u8(0..8) == 0,
+            trouble_until: base_ms * MILLISECOND * rng.u64(6..=18),
+        }
+    }
+
+    /// The lease around which the others lie.
+    pub(crate) fn base(&self) -> u64 {
+        self.base_ms * MILLISECOND
+    }
+
+    pub(crate) fn trusts_absent_key(&self) -> bool {
+        self.trust_absent_key
+    }
+
+    /// The longest lease that a candidate, or somebody else's record, may have.
+    pub(crate) fn longest_lease(&self) -> u64 {
+        let longest = Duration::from_nanos(self.base() * 3 / 2);
+        u64::try_from(longest.max(MIN_LEASE).as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn clock(&self, rng: &mut fastrand::Rng) -> Clock {
+        let most = match self.plan {
+            Plan::WildClocks => self.drift_ppm * 8,
+            _ => self.drift_ppm,
+        };
+        let ppm = match rng.u8(0..4) {
+            0 => 0,
+            1 => most,
+            _ => rng.u64(0..=most),
+        };
+        Clock::new(rng.u64(0..1_000_000_000_000_000), ppm)
+    }
+
+    pub(crate) fn candidate(&self, name: usize, rng: &mut fastrand::Rng) -> Candidate {
+        Candidate {
+            id: format!("node-{name}"),
+            session: String::new(),
+            address: rng.bool().then(|| format!("http://node-{name}")),
+            timing: self.timing(rng),
+            observer: false,
+            warm_up: rng.u8(0..3) == 0,
+            trust_absent_key: self.trust_absent_key,
+        }
+    }
+
+    pub(crate) fn observer(&self, name: usize, rng: &mut fastrand::Rng) -> Candidate {
+        Candidate {
+            observer: true,
+            warm_up: false,
+            ..self.candidate(name, rng)
+        }
+    }
+
+    /// As `Config` derives it from a builder's settings.
+    fn timing(&self, rng: &mut fastrand::Rng) -> Timing {
+        let lease_ms = match self.plan.has_equal_leases() {
+            true => self.base_ms,
+            false => (self.base_ms * rng.u64(50..=150) / 100).max(200),
+        };
+        let lease = Duration::from_millis(lease_ms);
+        let guard = lease.mul_f64(self.drift_ppm as f64 / 1e6).max(MIN_GUARD);
+        let request_timeout = lease / 6;
+        let left = lease.saturating_sub(guard + request_timeout);
+        let most = left.mul_f64(1.0 / 1.1).min(lease / 2);
+        let renew_every = match rng.u8(0..3) {
+            0 => (lease / 8).min(most) + most.saturating_sub(lease / 8).mul_f64(rng.f64()),
+            _ => (lease / 3).min(most),
+        };
+        Timing {
+            lease,
+            guard,
+            renew_every,
+            request_timeout,
+            drain_timeout: lease.mul_f64([0.0, 0.25, 1.0, 2.0][rng.usize(0..4)]),
+            campaign_delay: Duration::from_millis(rng.u64(0..=20)),
+        }
+    }
+}

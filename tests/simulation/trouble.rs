@@ -1,0 +1,214 @@
+//! What goes wrong, at random times.
+
+use std::time::Duration;
+
+use noleader::lease::{Input, Record};
+
+use crate::{
+    clock::MILLISECOND,
+    fact::Fact,
+    plan::Plan,
+    world::{Event, World},
+};
+
+impl World {
+    pub(crate) fn trouble(&mut self) {
+        if self.is_calm {
+            return;
+        }
+        let base = self.settings.base();
+        let node = self.rng.usize(0..self.nodes.len());
+        let span = self.rng.u64(base / 10..3 * base);
+        match self.rng.u8(0..24) {
+            0..4 => self.pause(node, span),
+            4 => self.stall(node, span),
+            5..7 => self.cut(node, span),
+            7 | 8 => self.kill(node),
+            9..11 => self.step_down(node),
+            11 => self.shut_down(node),
+            12..14 => self.revive(),
+            14 => self.outage(span / 2),
+            15 => self.deafen(node),
+            16..20 => self.interfere(base),
+            _ => self.lose(),
+        }
+        for _ in 0..4 {
+            let node = self.rng.usize(0..self.nodes.len());
+            let delay = self.rng.u64(0..base / 2);
+            self.after(delay, Event::Request { node });
+        }
+        let delay = self.rng.u64(base / 50..base);
+        self.after(delay, Event::Trouble);
+    }
+
+    fn pause(&mut self, node: usize, span: u64) {
+        if !self.is_smooth() {
+            self.say(node, || format!("is paused for {} ms", span / MILLISECOND));
+            let paused_until = &mut self.nodes[node].paused_until;
+            *paused_until = (*paused_until).max(self.now + span);
+            self.held_up(node, span);
+            // A request may be the first thing to run when it wakes.
+            self.after(span, Event::Request { node });
+        }
+    }
+
+    fn stall(&mut self, node: usize, span: u64) {
+        if !self.is_smooth() {
+            self.say(node, || {
+                format!("its task is starved for {} ms", span / MILLISECOND)
+            });
+            let stalled_until = &mut self.nodes[node].stalled_until;
+            *stalled_until = (*stalled_until).max(self.now + span);
+            self.held_up(node, span);
+        }
+    }
+
+    pub(crate) fn held_up(&mut self, node: usize, span: u64) {
+        // The fastest clock that is inside the bound.
+        let span = Duration::from_nanos(span * 5 / 4);
+        self.fact(node, &Fact::HeldUp { span });
+    }
+
+    fn cut(&mut self, node: usize, span: u64) {
+        self.say(node, || format!("is cut off for {} ms", span / MILLISECOND));
+        self.nodes[node].cut_until = self.now + span;
+    }
+
+    fn kill(&mut self, node: usize) {
+        if !self.nodes[node].is_up() || !self.may_die(node) {
+            return;
+        }
+        match self.rng.bool() {
+            true => self.restart(node),
+            false => self.die(node),
+        }
+    }
+
+    fn step_down(&mut self, node: usize) {
+        if self.nodes[node].is_up() {
+            self.receive(node, Input::StepDown);
+        }
+    }
+
+    fn shut_down(&mut self, node: usize) {
+        if self.nodes[node].is_up() && self.may_die(node) {
+            self.nodes[node].is_leaving = true;
+            self.receive(node, Input::Shutdown);
+        }
+    }
+
+    /// What has died or stopped comes back as a new process.
+    fn revive(&mut self) {
+        let gone = (0..self.nodes.len()).find(|node| !self.nodes[*node].is_up());
+        if let Some(node) = gone {
+            self.restart(node);
+        }
+    }
+
+    /// Where the stream may get lost, the last token has to be known to a process that lives on.
+    fn may_die(&self, node: usize) -> bool {
+        let knows = |other: usize| other != node && self.nodes[other].knows(self.top_token);
+        self.settings.plan != Plan::LostStream || (0..self.nodes.len()).any(knows)
+    }
+
+    fn outage(&mut self, span: u64) {
+        if !self.is_smooth() {
+            self.say_of_all(|| format!("the store is down for {} ms", span / MILLISECOND));
+            self.server.down_until = self.now + span;
+        }
+    }
+
+    fn deafen(&mut self, node: usize) {
+        if !self.is_smooth() {
+            self.say(node, || "its watch goes deaf".to_owned());
+            self.nodes[node].process.watch.is_deaf = true;
+        }
+    }
+
+    /// Somebody else writes to the key, or removes it.
+    fn interfere(&mut self, base: u64) {
+        if !self.settings.plan.has_removals() {
+            self.expire(base);
+            return;
+        }
+        match self.rng.u8(0..8) {
+            0 => self.overwrite("garbage", Some(b"garbage".to_vec())),
+            // After a loss it would hide what a candidate that saw the last token has to tell.
+            1 if self.settings.plan != Plan::LostStream => {
+                let record = self.foreign(base);
+                self.overwrite("a foreign record", Some(record.encode()));
+            }
+            1..4 => self.overwrite("a delete marker", None),
+            _ => self.remove(),
+        }
+    }
+
+    fn overwrite(&mut self, what: &str, value: Option<Vec<u8>>) {
+        let revision = self.put(value, None);
+        self.say_of_all(|| format!("somebody puts {what} at {revision}"));
+    }
+
+    /// A record of somebody who is none of the candidates, with their lease. Not a release, by which nobody but
+    /// the holder may say that nobody holds the lease.
+    fn foreign(&mut self, lease: u64) -> Record {
+        let lease = Duration::from_nanos(lease);
+        let record = Record::acquiring("stranger", "stranger", None, lease, 0);
+        match self.rng.bool() {
+            true => record.vacant(lease),
+            false => record,
+        }
+    }
+
+    fn remove(&mut self) {
+        self.say_of_all(|| "the key vanishes without a trace".to_owned());
+        self.server.remove(self.now);
+    }
+
+    /// The server's own expiry comes late: to a record whose holder cannot be valid any more.
+    fn expire(&mut self, base: u64) {
+        let age = self.now - self.server.last().at;
+        if age > 2 * base && !self.settings.trusts_absent_key() && self.server.epoch == 0 {
+            match self.rng.bool() {
+                true => self.remove(),
+                false => self.overwrite("an expiry's marker", None),
+            }
+        }
+    }
+
+    fn lose(&mut self) {
+        match self.settings.plan {
+            Plan::NewBucket | Plan::LostStream if self.server.epoch == 0 => self.lose_stream(),
+            Plan::RolledBack => self.roll_back(),
+            _ => {}
+        }
+    }
+
+    fn lose_stream(&mut self) {
+        self.say_of_all(|| "the bucket is lost, and made anew".to_owned());
+        self.server.lose_stream(self.now);
+        let smooth = self.is_smooth();
+        for node in &mut self.nodes {
+            node.process.watch.is_deaf = true;
+            if smooth {
+                node.paused_until = node.paused_until.min(self.now);
+                node.stalled_until = node.stalled_until.min(self.now);
+                node.cut_until = self.now;
+            }
+        }
+        if smooth {
+            self.hurry();
+            self.server.down_until = self.now;
+        }
+    }
+
+    /// The store forgets what it acknowledged. Processes that know nothing come up just then.
+    fn roll_back(&mut self) {
+        let changes = self.rng.usize(1..20);
+        self.server.roll_back(changes);
+        let revision = self.server.last().seen.revision;
+        self.say_of_all(|| format!("the store is back at {revision}"));
+        let node = self.rng.usize(0..self.nodes.len());
+        self.kill(node);
+        self.revive();
+    }
+}
