@@ -16,6 +16,7 @@
     clippy::expect_used,
     reason = "tests panic when they fail, and bound their waiting with a plain clock"
 )]
+#![allow(clippy::print_stdout, reason = "the figures are what it is run for")]
 
 mod churn;
 mod crowd;
@@ -43,7 +44,7 @@ use crate::{
 };
 
 /// How long what is left over may take to go. The server keeps the consumer of a watch that has ended for 30 s,
-/// which async-nats asks of it.
+/// as the store asks of it.
 const BOUND: Duration = Duration::from_secs(180);
 
 const SAMPLE_EVERY: Duration = Duration::from_millis(500);
