@@ -12,7 +12,8 @@ mod deadline;
 mod driver;
 mod gate;
 mod handle;
-#[cfg(all(test, noleader_loom))]
+#[cfg(test)]
+#[cfg(noleader_loom)]
 mod interleavings;
 mod journal;
 mod meter;
