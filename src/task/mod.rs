@@ -6,11 +6,13 @@
 //! - `handle`: what a service holds.
 //! - `watcher`: the watch that is never given up; `warm_up`: what runs before the gate opens.
 //! - `journal`, `meter`: log lines and metrics.
+//! - `interleavings`: tests of what threads do to the gate at the same time.
 
 mod deadline;
 mod driver;
 mod gate;
 mod handle;
+#[cfg(test)]
 #[cfg(noleader_loom)]
 mod interleavings;
 mod journal;

@@ -90,9 +90,9 @@ fn the_status_tells_of_the_end() {
                 }
             });
             if vanishes {
-                drop(node)
+                drop(node);
             } else {
-                node.stop()
+                node.stop();
             }
             follower.join().unwrap();
         });
@@ -115,9 +115,9 @@ fn the_terms_token_tells_of_its_end() {
                 }
             });
             if vanishes {
-                drop(node)
+                drop(node);
             } else {
-                node.stop()
+                node.stop();
             }
             follower.join().unwrap();
         });
