@@ -35,10 +35,6 @@ impl World {
         let delay = self.rng.u64(0..longest);
         let process = &mut self.nodes[node].process;
         process.warming = token;
-        process.failed_warm_ups = match ready {
-            true => 0,
-            false => process.failed_warm_ups + 1,
-        };
         let session = process.session;
         if let Some(token) = token {
             let input = Input::Warmed { token, ready };
@@ -59,6 +55,7 @@ impl World {
             return;
         };
         n.process.warming = None;
+        n.process.failed_warm_ups = 0;
         n.process.gate.open(deadline);
         let until = n.clock.real(deadline);
         self.fact(node, &Fact::Opened { deadline, until });

@@ -240,7 +240,10 @@ impl World {
         };
         process.gate.shut();
         process.gate.end();
-        process.warming = None;
+        // Whoever is asked to leave closes first, also while it warms up.
+        if process.warming.take().is_some() && why == Ended::Released {
+            process.failed_warm_ups += 1;
+        }
         process.draining = None;
         self.fact(node, &Fact::Shut);
         let now = self.nodes[node].clock.local(self.now);

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 /// In each election.
 const CANDIDATES: usize = 10;
-/// A watch is a consumer, which the server keeps for 30 s after the watch has ended. nats-server 2.15 allows a
+/// A watch is a consumer, which the server keeps for 5 s after the watch has ended. nats-server 2.15 allows a
 /// stream a thousand of them by default, so that one bucket would be too small for the churn.
 const BUCKETS: usize = 5;
 /// Few, as in a process that holds many elections.

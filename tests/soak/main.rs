@@ -43,7 +43,7 @@ use crate::{
     verdict::Memory,
 };
 
-/// How long what is left over may take to go. The server keeps the consumer of a watch that has ended for 30 s,
+/// How long what is left over may take to go. The server keeps the consumer of a watch that has ended for 5 s,
 /// as the store asks of it.
 const BOUND: Duration = Duration::from_secs(180);
 

@@ -27,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// When the server removes the consumer of a watch that nobody listens to any more.
-const REMOVED_AFTER: Duration = Duration::from_secs(30);
+const REMOVED_AFTER: Duration = Duration::from_secs(5);
 
 /// Opens a watch of one key.
 ///

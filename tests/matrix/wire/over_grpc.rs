@@ -1,6 +1,6 @@
 use ::http::Version;
 
-use super::{LOST, failure, owned, sentence, wait_s};
+use super::{LOST, failure, owned, sentence};
 use crate::{
     answer::{Answer, End, Fields, Told},
     cell::Protocol,
