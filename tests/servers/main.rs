@@ -18,6 +18,7 @@ mod fenced_store;
 mod lines;
 mod node;
 mod partition;
+mod paused_work;
 mod permissions;
 mod process;
 mod refusals;

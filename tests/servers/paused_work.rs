@@ -1,0 +1,45 @@
+//! The work loop of a process that was paused.
+
+use std::{io, sync::Arc};
+
+use noleader::{Leader, clock::FakeClock};
+use noleader_fixture::Server;
+use tokio::{
+    sync::{Notify, mpsc},
+    time::timeout,
+};
+
+use crate::support::{BOUND, LEASE, candidate};
+
+#[tokio::test]
+async fn work_finds_its_token_cancelled_before_the_task_has_noticed_the_end() {
+    let server = Server::start().await.unwrap();
+    let clock = FakeClock::new();
+    let builder = candidate("a").trust_absent_key(true).clock(clock.clone());
+    let leader = Leader::with_builder(builder, server.client().await.unwrap());
+    let woken = Arc::new(Notify::new());
+    let (seen, mut sees) = mpsc::unbounded_channel();
+    let run = leader.acquire_and_run({
+        let woken = woken.clone();
+        move |token| {
+            let (woken, seen) = (woken.clone(), seen.clone());
+            async move {
+                seen.send(token.is_cancelled()).unwrap();
+                woken.notified().await;
+                seen.send(token.is_cancelled()).unwrap();
+                Err::<(), _>(io::Error::other("enough"))
+            }
+        }
+    });
+    let pause = async {
+        assert_eq!(sees.recv().await, Some(false));
+        // Nothing that waits for the clock is woken, as in a process that has just been.
+        clock.advance_silently(LEASE * 2);
+        woken.notify_one();
+        assert_eq!(sees.recv().await, Some(true), "it goes on as if it led");
+        clock.advance(LEASE);
+    };
+    let both = async { tokio::join!(run, pause) };
+    let (ran, ()) = timeout(BOUND, both).await.unwrap();
+    assert!(ran.is_err());
+}
