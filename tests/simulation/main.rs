@@ -8,7 +8,8 @@
 //! - `runner`, `replay`, `seeds`, `trace`, `show`: many runs, and one again.
 //!
 //! Everything in a run follows from its seed. `NOLEADER_SEEDS=n` says how many are run, and
-//! `NOLEADER_FIRST_SEED=n` from where on; without it, from anywhere. `.ci/simulate` runs 20,000.
+//! `NOLEADER_FIRST_SEED=n` from where on; without it, from anywhere. `.ci/simulate` runs 20,000; with `--release`
+//! a core does 70,000 a minute or more.
 
 mod clock;
 mod fact;
