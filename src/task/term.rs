@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn is_not_ended_by_who_cancels_a_token_of_it() {
         let (term, _clock) = term();
-        drop(term.cancellation().drop_guard());
+        term.cancellation().cancel();
         assert!(!term.cancellation().is_cancelled());
         assert!(term.is_current());
     }

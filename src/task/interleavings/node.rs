@@ -70,7 +70,7 @@ impl Node {
     /// The store answers the request that is under way.
     fn answer(&mut self) {
         let request = self.driver.request.as_mut().unwrap();
-        let answer = request.now_or_never().unwrap();
+        let answer = request.answered().now_or_never().unwrap();
         let input = self.driver.answered(answer);
         self.driver.handle(input);
     }
