@@ -215,7 +215,8 @@ impl Leader {
 
     /// Runs `work` whenever this node leads, until `work` returns an error, beside a
     /// [`start`](Self::start) that campaigns. It waits for that start if it has not come yet, and returns
-    /// `Ok` once it has ended, also where it ended before it reached the server.
+    /// `Ok` once it has ended, also where it ended before it reached the server. One that ended before this
+    /// call is not seen, so call this first, or run both by `join!`.
     ///
     /// # Errors
     ///
@@ -340,10 +341,12 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.0.claimed.store(false, Ordering::Release);
         self.0.campaign.send_modify(|progress| {
             progress.handle = None;
             progress.ended += 1;
+            // Under the lock: the next campaign publishes its handle after this, and whoever hears of the end
+            // may begin one.
+            self.0.claimed.store(false, Ordering::Release);
         });
     }
 }

@@ -157,7 +157,12 @@ impl View {
             }
         };
         if seen.revision == sighting.revision && content == sighting.content {
+            // A late look at what the revision held before does not make the other record go away.
+            let open_from = self.open_from();
             self.suspect = None;
+            if let (Some(sighting), Some(open_from)) = (&mut self.sighting, open_from) {
+                sighting.open_from = open_from;
+            }
             return Change::Same;
         }
         // An older revision, or the same one with another content: a stale answer, a key that vanished

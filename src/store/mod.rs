@@ -69,7 +69,8 @@ pub trait LeaseStore: Send + Sync + 'static {
         value: Vec<u8>,
     ) -> impl Future<Output = Result<u64, WriteError>> + Send;
 
-    /// Watches the key, beginning with its present content if it has one.
+    /// Watches the key, beginning with its present content if it has one. It opens or fails in bounded time:
+    /// until then no other one is tried.
     ///
     /// # Errors
     ///

@@ -9,18 +9,24 @@ use crate::{
     store::{LeaseStore, Observation, StoreError, Watch},
 };
 
+/// How long to do without a watch after one through which nothing came. Each is a consumer, of which the
+/// server has a limited number and which it keeps for a while.
+const UNHEARD: Duration = Duration::from_secs(5);
+
 /// A watch of the key that never ends: it is opened again after every error, and when it has gone deaf.
 ///
 /// A watch can be silent for longer than the server (10 s, where writes failed for 6 s), or for ever after
 /// its bucket was made again. What reads and acknowledgements show, a working watch shows as well, so
 /// that one that misses two of them in a row is replaced.
 pub(super) struct Watcher {
-    open: Box<dyn Fn() -> Happenings + Send>,
+    open: Box<dyn Fn(Duration) -> Happenings + Send>,
     happenings: Happenings,
     is_open: bool,
+    /// Something has come through the watch that is open.
+    is_heard: bool,
     last_pushed: u64,
     missed: bool,
-    /// Why no watch can be opened has been told.
+    /// What is wrong with the watches has been told.
     told: bool,
 }
 
@@ -36,11 +42,12 @@ type Happenings = Pin<Box<dyn Stream<Item = Happening> + Send>>;
 
 impl Watcher {
     pub(super) fn new(store: Arc<impl LeaseStore>, clock: Clock, pause: Duration) -> Self {
-        let open = Box::new(move || happenings(store.clone(), clock.clone(), pause));
+        let open = Box::new(move |wait| happenings(store.clone(), clock.clone(), pause, wait));
         Self {
-            happenings: open(),
+            happenings: open(Duration::ZERO),
             open,
             is_open: false,
+            is_heard: false,
             last_pushed: 0,
             missed: false,
             told: false,
@@ -53,10 +60,15 @@ impl Watcher {
             match self.happenings.next().await {
                 Some(Happening::Opened) => {
                     self.is_open = true;
-                    self.told = false;
+                    self.is_heard = false;
                 }
-                Some(Happening::NotOpened(error)) => self.tell(&error),
+                Some(Happening::NotOpened(StoreError::Disconnected)) => {
+                    // The requests of the candidate meet the same, and tell it.
+                }
+                Some(Happening::NotOpened(error)) => self.tell(&chain(&error)),
                 Some(Happening::Pushed(seen)) => {
+                    self.is_heard = true;
+                    self.told = false;
                     self.last_pushed = seen.revision;
                     self.missed = false;
                     return seen;
@@ -80,37 +92,49 @@ impl Watcher {
                 self.last_pushed,
                 "the watch is behind; opening it again"
             );
-            self.reopen();
+            if self.is_heard {
+                self.reopen();
+            } else {
+                self.tell("it was opened, and nothing came through it");
+                self.reopen_after(UNHEARD);
+            }
         }
     }
 
     pub(super) fn reopen(&mut self) {
-        self.is_open = false;
-        self.missed = false;
-        self.happenings = (self.open)();
+        self.reopen_after(Duration::ZERO);
     }
 
-    /// Tells once in a series why no watch can be opened: the election goes on without one, so that nothing
-    /// else would show it.
-    fn tell(&mut self, error: &StoreError) {
-        // The requests of the candidate meet the same, and tell it.
-        if self.told || matches!(error, StoreError::Disconnected) {
-            return;
+    fn reopen_after(&mut self, wait: Duration) {
+        self.is_open = false;
+        self.missed = false;
+        self.happenings = (self.open)(wait);
+    }
+
+    /// Tells once in a series what is wrong: the election goes on without a watch, so that nothing else would
+    /// show it.
+    fn tell(&mut self, error: &str) {
+        if !std::mem::replace(&mut self.told, true) {
+            tracing::warn!(
+                error,
+                "the key cannot be watched: its changes are found by reading, which takes longer"
+            );
         }
-        self.told = true;
-        tracing::warn!(
-            error = chain(error),
-            "the key cannot be watched: its changes are found by reading, which takes longer"
-        );
     }
 }
 
-fn happenings(store: Arc<impl LeaseStore>, clock: Clock, pause: Duration) -> Happenings {
+/// The first watch is opened after `wait`, another one after about `pause`.
+fn happenings(
+    store: Arc<impl LeaseStore>,
+    clock: Clock,
+    pause: Duration,
+    wait: Duration,
+) -> Happenings {
     Box::pin(stream::unfold(
-        (store, clock, None::<Watch>, false),
-        move |(store, clock, mut watch, failed)| async move {
-            if failed {
-                let again = clock.now() + pause.mul_f64(0.5 + fastrand::f64());
+        (store, clock, None::<Watch>, wait),
+        move |(store, clock, mut watch, wait)| async move {
+            if !wait.is_zero() {
+                let again = clock.now() + wait.mul_f64(0.5 + fastrand::f64());
                 clock.sleep_until(again).await;
             }
             let happening = match &mut watch {
@@ -130,8 +154,11 @@ fn happenings(store: Arc<impl LeaseStore>, clock: Clock, pause: Duration) -> Hap
                     }
                 },
             };
-            let failed = watch.is_none();
-            Some((happening, (store, clock, watch, failed)))
+            let wait = match watch {
+                Some(_) => Duration::ZERO,
+                None => pause,
+            };
+            Some((happening, (store, clock, watch, wait)))
         },
     ))
 }

@@ -109,6 +109,16 @@ fn a_revision_that_was_seen_with_another_content_is_not_taken_over() {
 }
 
 #[test]
+fn a_late_look_at_what_a_revision_held_before_does_not_free_it() {
+    let before = holds(6, &theirs(LEASE));
+    let mut d = Driver::that_read(candidate(), before.clone());
+    d.at(14_000)
+        .push(holds(6, &theirs(LEASE).renewed(2_000, 2)));
+    assert_eq!(d.push(before.clone()), []);
+    assert_eq!(d.campaign(&before), (14_000 + LEASE, 6, mine(7)));
+}
+
+#[test]
 fn a_read_that_follows_a_refused_write_is_believed() {
     let mut d = far_ahead();
     d.keep_reading(&holds(100, &theirs(LEASE).renewed(BEFORE, 9)), LEASE);

@@ -53,7 +53,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 ///
 /// | | HTTP | gRPC | `noleader-reason` | was the request executed? |
 /// |---|---|---|---|---|
-/// | connection refused, or no route | 502 | 14 `UNAVAILABLE` | `unreachable` | no; it may be repeated |
+/// | connection refused, or no route; or the client not ready in time | 502 | 14 `UNAVAILABLE` | `unreachable` | no; it may be repeated |
 /// | any other error | 502 | 10 `ABORTED` | `lost` | maybe |
 /// | no answer in time | 504 | 4 `DEADLINE_EXCEEDED` | `timeout` | maybe |
 ///

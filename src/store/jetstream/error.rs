@@ -55,9 +55,10 @@ pub(super) fn is_disabled(code: ErrorCode) -> bool {
     code == ErrorCode::JETSTREAM_NOT_ENABLED || code == ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
 }
 
-/// A cluster that has no leader yet says so, in HTTP's terms.
+/// What a cluster says that has no leader yet.
 pub(super) fn is_unavailable(error: &(dyn Error + 'static)) -> bool {
-    cause::<jetstream::Error>(error).is_some_and(|error| error.code() == 503)
+    cause::<jetstream::Error>(error)
+        .is_some_and(|error| error.error_code() == ErrorCode::CLUSTER_NOT_AVAILABLE)
 }
 
 fn no_answer(subject: &str) -> StoreError {
@@ -127,8 +128,8 @@ mod tests {
 
     #[test]
     fn a_cluster_that_is_forming_is_told_from_one_that_refuses() {
-        for (code, unavailable) in [(503, true), (400, false)] {
-            let text = format!(r#"{{"code":{code},"err_code":10008,"description":"d"}}"#);
+        for (code, unavailable) in [(10008, true), (10023, false)] {
+            let text = format!(r#"{{"code":503,"err_code":{code},"description":"d"}}"#);
             let error: jetstream::Error = serde_json::from_str(&text).unwrap();
             assert_eq!(is_unavailable(&error), unavailable, "{code}");
         }
