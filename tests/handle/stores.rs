@@ -1,6 +1,13 @@
 //! Stores that panic or whose watch is deaf, and runtimes that go away.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use noleader::{
     Reason, ReleaseError, Status, Stopped,
@@ -11,7 +18,7 @@ use noleader::{
 use crate::support::{LEASE, advance_until, candidate, is_follower_of, leader, until};
 
 /// A store whose writes panic once told to.
-struct Panicking(Memory, Arc<std::sync::atomic::AtomicBool>);
+struct Panicking(Memory, Arc<AtomicBool>);
 
 impl LeaseStore for Panicking {
     async fn prepare(&self, lease: Duration) -> Result<(), StoreError> {
@@ -27,10 +34,7 @@ impl LeaseStore for Panicking {
         expected: u64,
         value: Vec<u8>,
     ) -> impl Future<Output = Result<u64, WriteError>> + Send {
-        assert!(
-            !self.1.load(std::sync::atomic::Ordering::Relaxed),
-            "a panic on purpose"
-        );
+        assert!(!self.1.load(Ordering::Relaxed), "a panic on purpose");
         self.0.write(expected, value)
     }
 
@@ -47,7 +51,7 @@ async fn a_panic_in_the_task_shuts_the_gate_and_wakes_every_waiter() {
     let a = candidate("a", &clock).start_with(panicking).await.unwrap();
     let term = a.elected().await.unwrap();
     let (mut flag, status) = (a.subscribe(), a.status());
-    bomb.store(true, std::sync::atomic::Ordering::Relaxed);
+    bomb.store(true, Ordering::Relaxed);
     advance_until(&clock, || !a.is_leader()).await;
     flag.wait_for(|leading| !leading).await.unwrap();
     term.cancellation().cancelled().await;
@@ -57,23 +61,38 @@ async fn a_panic_in_the_task_shuts_the_gate_and_wakes_every_waiter() {
 }
 
 /// A store whose watches never say anything, or cannot even be opened.
-struct Deaf(Memory, bool);
+struct Deaf {
+    memory: Memory,
+    fails: bool,
+    opened: Arc<AtomicUsize>,
+}
+
+impl Deaf {
+    fn new(memory: &Memory, fails: bool) -> Self {
+        Self {
+            memory: memory.clone(),
+            fails,
+            opened: Arc::default(),
+        }
+    }
+}
 
 impl LeaseStore for Deaf {
     async fn prepare(&self, lease: Duration) -> Result<(), StoreError> {
-        self.0.prepare(lease).await
+        self.memory.prepare(lease).await
     }
 
     async fn read(&self) -> Result<Observation, StoreError> {
-        self.0.read().await
+        self.memory.read().await
     }
 
     async fn write(&self, expected: u64, value: Vec<u8>) -> Result<u64, WriteError> {
-        self.0.write(expected, value).await
+        self.memory.write(expected, value).await
     }
 
     async fn watch(&self) -> Result<Watch, StoreError> {
-        if self.1 {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        if self.fails {
             return Err(StoreError::Disconnected);
         }
         Ok(Box::pin(futures_util::stream::pending()))
@@ -86,7 +105,7 @@ async fn a_follower_whose_watch_is_silent_or_fails_reads_the_key() {
         let (store, clock) = (Memory::new(), FakeClock::new());
         let a = leader(&store, &clock).await;
         let deaf = candidate("b", &clock)
-            .start_with(Deaf(store.clone(), fails))
+            .start_with(Deaf::new(&store, fails))
             .await
             .unwrap();
         until(&deaf, is_follower_of("a")).await;
@@ -101,6 +120,22 @@ async fn a_follower_whose_watch_is_silent_or_fails_reads_the_key() {
             "and the release"
         );
     }
+}
+
+/// Each is a consumer on the server, which has a limit.
+#[tokio::test]
+async fn a_watch_through_which_nothing_comes_is_not_opened_time_and_again() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let deaf = Deaf::new(&store, false);
+    let opened = deaf.opened.clone();
+    let a = candidate("a", &clock).lease(Duration::from_millis(200));
+    let a = a.start_with(deaf).await.unwrap();
+    a.elected().await.unwrap();
+    let end = clock.now() + Duration::from_secs(20);
+    advance_until(&clock, || clock.now() >= end).await;
+    assert!(a.is_leader());
+    let opened = opened.load(Ordering::Relaxed);
+    assert!((2..10).contains(&opened), "{opened} in 20 s");
 }
 
 #[test]
