@@ -84,23 +84,24 @@ async fn a_step_down_waits_for_a_warm_up_that_blocks_its_thread() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let (go_on, blocked) = std::sync::mpsc::channel::<()>();
     let blocked = std::sync::Mutex::new(blocked);
-    let a = candidate("a", &clock).warm_up(move |_| {
+    let (seen, mut sees) = mpsc::unbounded_channel();
+    let a = candidate("a", &clock).warm_up(move |term| {
         let _ = blocked.lock().unwrap().recv();
+        seen.send(term.is_current()).unwrap();
         std::future::pending::<Result<(), std::io::Error>>()
     });
     let a = a.start_with(store.clone()).await.unwrap();
     until(&a, |status| *status == Status::Warming).await;
-    let status = a.status();
     let step_down = tokio::spawn({
         let a = a.clone();
         async move { a.step_down().await }
     });
-    // No time passes on the candidate's clock, so that nothing but the warm-up can end the wait.
+    // Published once the gate has shut and, if nothing were waited for, the term has ended.
     timeout(BOUND, until(&a, |status| *status == Status::Draining))
         .await
-        .expect("it hands over beside its warm-up");
-    assert!(!step_down.is_finished());
+        .unwrap();
     go_on.send(()).unwrap();
+    assert_eq!(sees.recv().await, Some(true), "its lease was given back");
     step_down.await.unwrap().unwrap();
-    assert!(matches!(*status.borrow(), Status::Follower { .. }));
+    assert!(matches!(*a.status().borrow(), Status::Follower { .. }));
 }
