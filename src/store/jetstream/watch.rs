@@ -115,16 +115,22 @@ impl Pushes {
 
     fn observed(&mut self, message: &Message) -> Result<Observation, StoreError> {
         let info = message.info().map_err(StoreError::Request)?;
-        if info.consumer_sequence != self.delivered + 1 {
-            return Err(StoreError::Request("the watch lost a message".into()));
-        }
-        self.delivered = info.consumer_sequence;
+        self.delivered = follows(self.delivered, info.consumer_sequence)?;
         let headers = message.headers.clone().unwrap_or_default();
         Ok(observation(
             info.stream_sequence,
             &headers,
             &message.payload,
         ))
+    }
+}
+
+/// The number of a message, if none is missing since the last one.
+fn follows(last: u64, sequence: u64) -> Result<u64, StoreError> {
+    if sequence == last + 1 {
+        Ok(sequence)
+    } else {
+        Err(StoreError::Request("the watch lost a message".into()))
     }
 }
 
@@ -148,6 +154,15 @@ pub(super) fn observation(revision: u64, headers: &HeaderMap, payload: &[u8]) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_that_is_missing_is_an_error_also_the_first() {
+        assert_eq!(follows(0, 1).unwrap(), 1);
+        assert_eq!(follows(1, 2).unwrap(), 2);
+        for (last, sequence) in [(0, 2), (1, 3), (2, 2), (2, 1)] {
+            assert!(follows(last, sequence).is_err(), "{sequence} after {last}");
+        }
+    }
 
     #[test]
     fn deletions_of_clients_and_of_the_server_are_absence() {
