@@ -15,7 +15,7 @@ pub enum RunError {
     /// The closure failed.
     #[error("the leader's work failed")]
     Work(#[source] BoxError),
-    /// A clone of this [`Leader`] campaigns already.
+    /// A clone of this [`Leader`](crate::Leader) campaigns already.
     #[error("this leader campaigns already; run one `start` or `acquire_and_run` at a time")]
     AlreadyRunning,
     /// The election could not start.

@@ -12,6 +12,8 @@ mod extractor;
 mod forged_token;
 mod forward;
 mod grpc;
+#[path = "../support/lines.rs"]
+mod lines;
 mod matching;
 mod min_remaining;
 #[path = "../support/node.rs"]

@@ -7,7 +7,10 @@ use noleader::{LeaderOnlyLayer, NotLeader, Reason, Status, Term};
 use tokio_test::{assert_pending, assert_ready, assert_ready_ok};
 use tower_test::mock;
 
-use crate::node::{LEASE, Node, soon};
+use crate::{
+    lines::Lines,
+    node::{LEASE, Node, soon},
+};
 
 type Body = http_body_util::Full<bytes::Bytes>;
 
@@ -72,4 +75,16 @@ async fn the_last_nanosecond_counts_where_it_is_not_set() {
     assert_ready_ok!(service.poll_ready::<u32>());
     let _admitted = service.call(1);
     assert_ready!(inner.poll_request()).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_a_renewal_leaves_is_warned_of() {
+    let (lines, _guard) = Lines::collect();
+    let node = Node::leader().await;
+    // The lease is renewed in every third of it.
+    let layer = LeaderOnlyLayer::new(node.handle.clone()).min_remaining(LEASE - LEASE / 3);
+    let warning = ["WARN", "`min_remaining` is more than is left"];
+    assert_eq!(lines.with(&warning), [""; 0]);
+    let _ = layer.min_remaining(LEASE - LEASE / 3 + NANO);
+    lines.until(&warning).await;
 }

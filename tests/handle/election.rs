@@ -151,3 +151,19 @@ async fn settings_that_contradict_each_other_are_refused_at_the_start() {
             .starts_with("`address`")
     );
 }
+
+#[tokio::test]
+async fn the_flag_tells_each_change_and_nothing_else() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let a = leader(&store, &clock).await;
+    let mut flag = a.subscribe();
+    assert!(*flag.borrow_and_update());
+    let end = clock.now() + LEASE * 2;
+    advance_until(&clock, || clock.now() >= end).await;
+    assert!(!flag.has_changed().unwrap(), "a renewal is no news");
+    store.set_outage(true);
+    advance_until(&clock, || !a.is_leader()).await;
+    until(&a, |status| *status != Status::Leader).await;
+    assert!(flag.has_changed().unwrap());
+    assert!(!*flag.borrow_and_update());
+}
