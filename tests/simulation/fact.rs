@@ -49,10 +49,9 @@ pub(crate) enum Fact<'a> {
         deadline: Moment,
         until: u64,
     },
-    /// The gate is to shut for good, and the admitted requests are to finish.
+    /// The gate shuts, and the admitted requests are to finish, as was asked for at `asked_at`.
     Closing {
-        token: u64,
-        now: Moment,
+        asked_at: Moment,
     },
     /// The gate has shut, or its process has died.
     Shut,

@@ -70,6 +70,10 @@ impl World {
             now: n.clock.local(self.now),
         };
         self.fact(node, &sent);
+        let n = &self.nodes[node];
+        let over = n.settings.timing.valid_until(n.process.handled_at);
+        let is_late = record.holder.is_some() && n.clock.local(self.now) >= over;
+        self.tally.late_sends += u64::from(is_late);
         if self.is_lost(node) {
             return;
         }

@@ -6,13 +6,14 @@ use crate::{
     clock::MICROSECOND,
     fact::Fact,
     network::LONGEST_WAY,
+    storage::StoredBy,
     world::{Event, World},
 };
 
 impl World {
     pub(crate) fn begin_term(&mut self, node: usize, token: u64, deadline: Moment) {
         self.top_token = self.top_token.max(token);
-        self.terms += 1;
+        self.tally.terms += 1;
         let process = &mut self.nodes[node].process;
         process.gate.begin(token, deadline);
         process.began_at = process.acknowledged;
@@ -58,6 +59,7 @@ impl World {
         n.process.failed_warm_ups = 0;
         n.process.gate.open(deadline);
         let until = n.clock.real(deadline);
+        self.tally.late_openings += u64::from(until <= self.now);
         self.fact(node, &Fact::Opened { deadline, until });
         self.ask_around(node, until);
     }
@@ -66,6 +68,7 @@ impl World {
         let n = &mut self.nodes[node];
         let token = n.process.gate.token?;
         if !n.process.gate.extend(deadline) {
+            self.tally.late_extensions += 1;
             return Some(Input::Expired { token });
         }
         let until = n.clock.real(deadline);
@@ -76,25 +79,23 @@ impl World {
         None
     }
 
+    /// Without a term, too: a stop waits for the requests of earlier ones.
     pub(crate) fn close(&mut self, node: usize) -> Option<Input> {
-        let n = &mut self.nodes[node];
-        let now = n.clock.local(self.now);
-        let token = n.process.gate.token?;
-        n.process.warming = None;
-        let drain = n.process.gate.shut();
-        n.process.draining = drain.map(|(token, _)| token);
+        let process = &mut self.nodes[node].process;
+        let token = process.gate.token.unwrap_or(0);
+        process.warming = None;
+        // What the machine counts the drain timeout from.
+        let asked_at = process.handled_at;
+        self.tally.old_requests += u64::from(process.gate.has_old_requests());
+        let has_requests = process.gate.shut();
+        process.draining = has_requests.then_some(token);
         self.fact(node, &Fact::Shut);
-        self.fact(node, &Fact::Closing { token, now });
-        match drain {
-            None => return Some(Input::Drained { token }),
-            Some((token, 0)) => self.drained(node, token),
-            Some(_) => {}
-        }
-        None
+        self.fact(node, &Fact::Closing { asked_at });
+        (!has_requests).then_some(Input::Drained { token })
     }
 
-    fn drained(&mut self, node: usize, token: u64) {
-        if self.nodes[node].process.draining.take() == Some(token) {
+    fn drained(&mut self, node: usize) {
+        if let Some(token) = self.nodes[node].process.draining.take() {
             let session = self.nodes[node].process.session;
             let delay = self.shuffle();
             let input = Input::Drained { token };
@@ -148,7 +149,12 @@ impl World {
             },
         );
         let writes = stays + self.storage_delay();
-        self.after(writes, Event::Store { token });
+        let by = StoredBy {
+            token,
+            node,
+            session,
+        };
+        self.after(writes, Event::Store(by));
     }
 
     fn admit(&mut self, node: usize) -> Option<u64> {
@@ -167,7 +173,7 @@ impl World {
         let is_last = self.nodes[node].process.gate.leave(token);
         self.fact(node, &Fact::Left { token });
         if is_last {
-            self.drained(node, token);
+            self.drained(node);
         }
     }
 
@@ -201,14 +207,6 @@ impl World {
             is: &is,
         };
         self.fact(node, &looked);
-    }
-
-    /// A storage takes no token that is smaller than one before.
-    pub(crate) fn store(&mut self, token: u64) {
-        match self.storage.write(token) {
-            Ok(writes) => writes.push(token),
-            Err(_) => self.refused += 1,
-        }
     }
 
     pub(crate) fn lease(&self, node: usize) -> u64 {

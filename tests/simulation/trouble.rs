@@ -6,7 +6,6 @@ use noleader::lease::{Input, Record};
 
 use crate::{
     clock::MILLISECOND,
-    fact::Fact,
     plan::Plan,
     world::{Event, World},
 };
@@ -39,34 +38,6 @@ impl World {
         }
         let delay = self.rng.u64(base / 50..base);
         self.after(delay, Event::Trouble);
-    }
-
-    fn pause(&mut self, node: usize, span: u64) {
-        if !self.is_smooth() {
-            self.say(node, || format!("is paused for {} ms", span / MILLISECOND));
-            let paused_until = &mut self.nodes[node].paused_until;
-            *paused_until = (*paused_until).max(self.now + span);
-            self.held_up(node, span);
-            // A request may be the first thing to run when it wakes.
-            self.after(span, Event::Request { node });
-        }
-    }
-
-    fn stall(&mut self, node: usize, span: u64) {
-        if !self.is_smooth() {
-            self.say(node, || {
-                format!("its task is starved for {} ms", span / MILLISECOND)
-            });
-            let stalled_until = &mut self.nodes[node].stalled_until;
-            *stalled_until = (*stalled_until).max(self.now + span);
-            self.held_up(node, span);
-        }
-    }
-
-    pub(crate) fn held_up(&mut self, node: usize, span: u64) {
-        // The fastest clock that is inside the bound.
-        let span = Duration::from_nanos(span * 5 / 4);
-        self.fact(node, &Fact::HeldUp { span });
     }
 
     fn cut(&mut self, node: usize, span: u64) {

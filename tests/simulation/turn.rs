@@ -1,10 +1,9 @@
 //! What the background task does, by the rules of `src/task/driver.rs`: it feeds the machine, does what that
-//! says, and publishes. It can be held up between any two actions.
+//! says, and publishes. It can be held up before and after any action.
 
 use noleader::lease::{Action, Ended, Input, Notice, Outcome};
 
 use crate::{
-    clock::MICROSECOND,
     fact::Fact,
     node::Status,
     world::{Event, World},
@@ -108,15 +107,18 @@ impl World {
     }
 
     /// Does what the machine says, up to the end of the turn or to where the task is held up.
-    fn go_on(&mut self, node: usize) {
+    pub(crate) fn go_on(&mut self, node: usize) {
         loop {
-            while let Some(action) = self.nodes[node].process.machine.poll_action() {
-                let follow = self.perform(node, action);
-                let process = &mut self.nodes[node].process;
-                process.follow = follow.or(process.follow.take());
+            loop {
                 if self.is_held_up(node) {
                     return;
                 }
+                let Some(action) = self.nodes[node].process.machine.poll_action() else {
+                    break;
+                };
+                let follow = self.perform(node, action);
+                let process = &mut self.nodes[node].process;
+                process.follow = follow.or(process.follow.take());
             }
             match self.nodes[node].process.follow.take() {
                 Some(input) => self.take_in(node, input),
@@ -128,43 +130,6 @@ impl World {
         if self.rng.u8(0..8) == 0 {
             self.look(node);
         }
-    }
-
-    pub(crate) fn resume(&mut self, node: usize) {
-        let from = self.nodes[node].task_runs_from();
-        if from > self.now {
-            let session = self.nodes[node].process.session;
-            self.after(from - self.now, Event::GoOn { node, session });
-            return;
-        }
-        self.nodes[node].process.is_mid_turn = false;
-        self.go_on(node);
-    }
-
-    /// At times the task, or its whole process, is held up right here.
-    fn is_held_up(&mut self, node: usize) -> bool {
-        if self.is_smooth() || self.rng.u8(0..60) != 0 {
-            return false;
-        }
-        let base = self.settings.base();
-        let span = match self.rng.u8(0..3) {
-            0 => self.rng.u64(0..base / 10),
-            _ => self.rng.u64(0..2 * base),
-        };
-        let until = self.now + span;
-        let held_up = &mut self.nodes[node];
-        match self.rng.bool() {
-            true => held_up.stalled_until = held_up.stalled_until.max(until),
-            false => held_up.paused_until = held_up.paused_until.max(until),
-        }
-        held_up.process.is_mid_turn = true;
-        let session = held_up.process.session;
-        self.say(node, || {
-            format!("is held up in its turn for {} us", span / MICROSECOND)
-        });
-        self.held_up(node, span);
-        self.after(span, Event::GoOn { node, session });
-        true
     }
 
     fn publish(&mut self, node: usize) {
@@ -223,7 +188,7 @@ impl World {
     fn settled(&mut self, node: usize) {
         let n = &mut self.nodes[node];
         let failed = n.process.failed_warm_ups;
-        let campaigns = n.clock.local(self.now) + n.settings.timing.cool_down(failed);
+        let campaigns = n.process.handled_at + n.settings.timing.cool_down(failed);
         n.cool_until = n.clock.real(campaigns);
         self.fact(node, &Fact::Settled);
     }

@@ -15,6 +15,8 @@ use crate::{
     queue::Queue,
     server::Server,
     settings::Settings,
+    storage::StoredBy,
+    tally::Tally,
     trace::Trace,
 };
 
@@ -29,7 +31,7 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     pub(crate) server: Server,
     /// What the leader's requests write to, with their tokens.
-    pub(crate) storage: Fenced<Vec<u64>>,
+    pub(crate) storage: Fenced<Vec<StoredBy>>,
     pub(crate) refused: u64,
     invariants: Invariants,
     pub(crate) violation: Option<Violation>,
@@ -38,7 +40,7 @@ pub(crate) struct World {
     pub(crate) is_calm: bool,
     /// The token of the latest term.
     pub(crate) top_token: u64,
-    pub(crate) terms: u64,
+    pub(crate) tally: Tally,
 }
 
 pub(crate) enum Event {
@@ -86,9 +88,7 @@ pub(crate) enum Event {
         token: u64,
     },
     /// What an admitted request writes arrives at the storage.
-    Store {
-        token: u64,
-    },
+    Store(StoredBy),
     Trouble,
     Finale(Step),
 }
@@ -131,7 +131,7 @@ impl World {
             trace,
             is_calm: false,
             top_token: 0,
-            terms: 0,
+            tally: Tally::default(),
         };
         world.begin(seed);
         world
@@ -190,7 +190,7 @@ impl World {
             } if self.lives(node, session) => self.leave(node, token),
             Event::Apply(apply) => self.apply(&apply),
             Event::Request { node } => self.request(node),
-            Event::Store { token } => self.store(token),
+            Event::Store(by) => self.store(by),
             Event::Trouble => self.trouble(),
             Event::Finale(step) => self.finale(step),
             // The process that it was for has died.
