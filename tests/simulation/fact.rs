@@ -26,7 +26,6 @@ pub(crate) enum Fact<'a> {
         expected: u64,
         record: &'a Record,
         sent_at: Moment,
-        now: Moment,
     },
     /// The background task is told how its write ended.
     Answered {
@@ -34,10 +33,14 @@ pub(crate) enum Fact<'a> {
         outcome: Outcome,
         now: Moment,
     },
-    Began {
+    /// The machine holds a new term.
+    Granted {
         token: u64,
-        deadline: Moment,
         epoch: u64,
+    },
+    /// The term is published, perhaps only after its end.
+    Began {
+        deadline: Moment,
     },
     /// The gate opens, up to the real time `until` if nothing else happens.
     Opened {
@@ -59,15 +62,13 @@ pub(crate) enum Fact<'a> {
     Ended {
         why: Ended,
         justified: bool,
-        now: Moment,
     },
     Admitted {
-        token: u64,
         now: Moment,
     },
-    Left {
-        token: u64,
-    },
+    /// Somebody finds a gate shut that nobody has shut: its deadline has passed.
+    FoundShut,
+    Left,
     /// The task, or its whole process, stands still for so long on its own clock, at most.
     HeldUp {
         span: Duration,

@@ -67,7 +67,6 @@ impl World {
             expected,
             record: &record,
             sent_at: n.process.handled_at,
-            now: n.clock.local(self.now),
         };
         self.fact(node, &sent);
         let n = &self.nodes[node];

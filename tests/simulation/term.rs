@@ -11,19 +11,18 @@ use crate::{
 };
 
 impl World {
-    pub(crate) fn begin_term(&mut self, node: usize, token: u64, deadline: Moment) {
+    pub(crate) fn granted(&mut self, node: usize, token: u64) {
         self.top_token = self.top_token.max(token);
         self.tally.terms += 1;
+        let epoch = self.server.epoch;
+        self.fact(node, &Fact::Granted { token, epoch });
+    }
+
+    pub(crate) fn begin_term(&mut self, node: usize, token: u64, deadline: Moment) {
         let process = &mut self.nodes[node].process;
         process.gate.begin(token, deadline);
         process.began_at = process.acknowledged;
-        let epoch = self.server.epoch;
-        let began = Fact::Began {
-            token,
-            deadline,
-            epoch,
-        };
-        self.fact(node, &began);
+        self.fact(node, &Fact::Began { deadline });
     }
 
     pub(crate) fn warm_up(&mut self, node: usize) {
@@ -163,15 +162,24 @@ impl World {
             return None;
         }
         let now = n.clock.local(self.now);
-        let token = n.process.gate.admit(now)?;
+        let Some(token) = n.process.gate.admit(now) else {
+            self.found_shut(node);
+            return None;
+        };
         self.say(node, || format!("admits a request under {token}"));
-        self.fact(node, &Fact::Admitted { token, now });
+        self.fact(node, &Fact::Admitted { now });
         Some(token)
+    }
+
+    fn found_shut(&mut self, node: usize) {
+        if self.nodes[node].process.gate.has_opening() {
+            self.fact(node, &Fact::FoundShut);
+        }
     }
 
     pub(crate) fn leave(&mut self, node: usize, token: u64) {
         let is_last = self.nodes[node].process.gate.leave(token);
-        self.fact(node, &Fact::Left { token });
+        self.fact(node, &Fact::Left);
         if is_last {
             self.drained(node);
         }
@@ -185,14 +193,12 @@ impl World {
             return;
         }
         let now = n.clock.local(self.now);
-        let open = process
-            .gate
-            .is_open(now)
-            .then_some(process.gate.token)
-            .flatten();
-        if let Some(token) = open {
-            self.fact(node, &Fact::Admitted { token, now });
-            self.fact(node, &Fact::Left { token });
+        let open = process.gate.is_open(now);
+        if open {
+            self.fact(node, &Fact::Admitted { now });
+            self.fact(node, &Fact::Left);
+        } else {
+            self.found_shut(node);
         }
         let n = &self.nodes[node];
         let is_due = n.process.wake_at.is_some_and(|at| at <= self.now);

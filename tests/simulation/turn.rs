@@ -103,7 +103,12 @@ impl World {
         self.compare_watch(node, &input);
         let process = &mut self.nodes[node].process;
         process.handled_at = now;
+        let before = process.machine.token();
         process.machine.handle(now, input);
+        let token = process.machine.token().filter(|_| before.is_none());
+        if let Some(token) = token {
+            self.granted(node, token);
+        }
     }
 
     /// Does what the machine says, up to the end of the turn or to where the task is held up.
@@ -211,13 +216,11 @@ impl World {
         }
         process.draining = None;
         self.fact(node, &Fact::Shut);
-        let now = self.nodes[node].clock.local(self.now);
         let ended = Fact::Ended {
             why,
             justified: gives_in
                 || self.server.epoch > 0
                 || self.server.changed_by_others(session, began_at),
-            now,
         };
         self.fact(node, &ended);
     }

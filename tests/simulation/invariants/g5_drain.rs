@@ -85,7 +85,7 @@ impl Invariant for Drain {
                 return Err("a request is admitted after the gate has shut for a stop".to_owned());
             }
             Fact::Admitted { .. } => node.inside += 1,
-            Fact::Left { .. } => node.inside = node.inside.saturating_sub(1),
+            Fact::Left => node.inside = node.inside.saturating_sub(1),
             Fact::Sent {
                 record, sent_at, ..
             } if record.holder.is_none() && !record.vacant => node.releases(*sent_at)?,

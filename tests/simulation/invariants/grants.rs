@@ -39,6 +39,10 @@ impl Grants {
     }
 }
 
+fn decode(seen: &Observation) -> Option<Record> {
+    Record::decode(seen.revision, seen.value.as_deref()?).ok()
+}
+
 impl Node {
     fn saw(&mut self, seen: &Observation, now: Moment) {
         if !self.seen.iter().rev().any(|(known, _)| known == seen) {
@@ -46,25 +50,34 @@ impl Node {
         }
     }
 
-    /// How long a key like this must have stood before this process may take it over.
-    fn wait(&self, seen: &Observation) -> Duration {
+    /// How long the key must have stood like the state `index` that this process was shown, before it may take
+    /// it over. An unknown holder is granted the longer lease of the process's own and of the last record that
+    /// it saw, which may be a mark.
+    fn wait(&self, index: usize) -> Duration {
         let Some(settings) = &self.settings else {
             return Duration::ZERO;
         };
-        let unknown = match settings.trust_absent_key {
-            true => Duration::ZERO,
-            false => settings.timing.lease,
-        };
-        let bytes = seen.value.as_deref().unwrap_or_default();
-        match Record::decode(seen.revision, bytes) {
-            Ok(record) if record.vacant => unknown.min(record.lease()),
-            Ok(record) if record.holder.is_none() || record.session == self.session => {
+        let own = settings.timing.lease;
+        let seen = &self.seen[index].0;
+        match decode(seen) {
+            Some(record) if record.vacant && settings.trust_absent_key => Duration::ZERO,
+            Some(record) if record.vacant => own.max(record.lease()),
+            Some(record) if record.holder.is_none() || record.session == self.session => {
                 Duration::ZERO
             }
-            Ok(record) => record.lease(),
-            Err(_) if seen.value.is_some() => settings.timing.lease,
-            Err(_) => unknown,
+            Some(record) => record.lease(),
+            None if seen.value.is_none() && settings.trust_absent_key => Duration::ZERO,
+            None => own.max(self.last_lease(index)),
         }
+    }
+
+    /// The lease of the last record before the state `index`, of those that were seen by then.
+    fn last_lease(&self, index: usize) -> Duration {
+        let revision = self.seen[index].0.revision;
+        let before = self.seen[..index].iter().map(|(seen, _)| seen);
+        let before = before.filter(|seen| seen.revision < revision);
+        let records = before.filter_map(|seen| Some((seen.revision, decode(seen)?.lease())));
+        { records }.max().map_or(Duration::ZERO, |(_, lease)| lease)
     }
 
     fn takes_over(&self, expected: u64, now: Moment) -> Result<(), String> {
@@ -72,11 +85,10 @@ impl Node {
         if expected == 0 && !trusts {
             return Err("an absent key is taken over without a mark".to_owned());
         }
-        let waited = |(seen, since): &(Observation, Moment)| now >= *since + self.wait(seen);
-        let mut shown = self
-            .seen
-            .iter()
-            .filter(|(seen, _)| seen.revision == expected);
+        let mut shown = self.seen.iter().enumerate();
+        let waited = |(index, (seen, since)): (usize, &(Observation, Moment))| {
+            seen.revision == expected && now >= *since + self.wait(index)
+        };
         if shown.any(waited) {
             return Ok(());
         }
@@ -129,7 +141,7 @@ impl Invariant for Grants {
                 outcome,
                 now,
             } => node.answered(*attempt, *outcome, *now),
-            Fact::Began { epoch, .. } => {
+            Fact::Granted { epoch, .. } => {
                 let Some((_, expected)) = node.acquiring.take() else {
                     return Err("a term begins without an acquiring write".to_owned());
                 };
