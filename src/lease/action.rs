@@ -39,8 +39,8 @@ pub enum Action {
         /// Its new deadline.
         deadline: Moment,
     },
-    /// Shut the gate, and answer with [`Input::Drained`](super::Input::Drained) once every admitted
-    /// request has finished. A warm-up that still runs is dropped.
+    /// Shut the gate, and answer with [`Input::Drained`](super::Input::Drained) once every request has
+    /// finished that it ever admitted. A warm-up that still runs is dropped.
     Close,
     /// The term is over: shut the gate if it is open, and tell those who act under it to stop.
     End {

@@ -35,9 +35,9 @@ pub enum Input {
         /// Whether the gate may open.
         ready: bool,
     },
-    /// Every request admitted in the term `token` has finished.
+    /// Every request that was ever admitted has finished, after [`Action::Close`](super::Action::Close).
     Drained {
-        /// The term's fencing token.
+        /// The fencing token of the term that was held then; 0 if none was.
         token: u64,
     },
     /// A reader of the gate found the term `token` past its deadline before its renewal was published.

@@ -28,7 +28,7 @@ impl Machine {
                 Phase::Draining { until, .. } => Some(until.min(leading.deadline)),
                 Phase::Warming | Phase::Open => Some(leading.deadline),
             },
-            State::Releasing { until, .. } => Some(*until),
+            State::Clearing { until, .. } | State::Releasing { until, .. } => Some(*until),
             // The holder's lease runs out: `holder` changes, once.
             State::Following { .. } => self
                 .foreign_record()
@@ -61,13 +61,14 @@ impl Machine {
                     self.release(now, then);
                 }
             }
+            State::Clearing { until, then } if now >= until => self.give_back(now, then),
             State::Releasing { until, .. } if now >= until => {
                 self.settle(now, Settled::LeftToExpire);
             }
             State::Following { .. } => {
                 self.with_rules(|view, rules| view.promote(now, rules));
             }
-            State::Releasing { .. } | State::Stopped => {}
+            State::Clearing { .. } | State::Releasing { .. } | State::Stopped => {}
         }
         match self.next_step() {
             Some((at, step)) if at <= now => match step {
@@ -103,7 +104,7 @@ impl Machine {
                 let campaign = self.campaign_step(*from);
                 Some(campaign.filter(|(at, _)| *at <= read.0).unwrap_or(read))
             }
-            State::Stopped => None,
+            State::Clearing { .. } | State::Stopped => None,
         }
     }
 

@@ -7,7 +7,10 @@ use crate::clock::Moment;
 ///   Following ────────────────────────────────────────▶ Leading ─┐ warming ─▶ open ─▶ draining
 ///    ▲  ▲  │                                              │  │   │
 ///    │  │  │ step down, shut down                         │  │   │ renewal acknowledged in time
-///    │  │  │ with a write of unknown outcome              │  └───┘
+///    │  │  │ with a record of its own about               │  └───┘
+///    │  │  ▼                                              │
+///    │  │ Clearing                                        │
+///    │  │  │ drained, or drain timeout                    │
 ///    │  │  ▼                    drained, or drain timeout │
 ///    │  └─ Releasing ◀────────────────────────────────────┤
 ///    │      │                                             │ deadline passed, key overwritten or
@@ -17,7 +20,7 @@ use crate::clock::Moment;
 ///    └────────────────────────────────────────────────────┘
 /// ```
 ///
-/// There is no way from `Following` or `Releasing` back to the same term: a term that was lost stays lost.
+/// There is no way from `Following`, `Clearing` or `Releasing` back to the same term: a term that was lost stays lost.
 #[derive(Debug)]
 pub(super) enum State {
     /// Somebody else leads, or nobody. No campaign before `from`.
@@ -26,6 +29,12 @@ pub(super) enum State {
     },
     /// The lease is held.
     Leading(Leading),
+    /// The term is over, but its record may be in the key still, or one may be on its way there: requests of
+    /// terms that were lost finish until `until` at the latest, before anybody else is let in early.
+    Clearing {
+        until: Moment,
+        then: Then,
+    },
     /// The gate is shut, the requests have finished, and the lease is given back.
     Releasing {
         until: Moment,
@@ -102,7 +111,7 @@ impl State {
                 Phase::Open => Role::Leading,
                 Phase::Draining { .. } => Role::Draining,
             },
-            Self::Releasing { .. } => Role::Draining,
+            Self::Clearing { .. } | Self::Releasing { .. } => Role::Draining,
             Self::Stopped => Role::Stopped,
         }
     }

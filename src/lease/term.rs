@@ -23,16 +23,19 @@ impl Machine {
             self.actions.push_back(Action::Open);
         } else {
             self.failed_warm_ups = self.failed_warm_ups.saturating_add(1);
-            self.release(now, Then::CoolDown);
+            self.close(now, Then::CoolDown);
         }
     }
 
     pub(super) fn handle_drained(&mut self, now: Moment, token: u64) {
-        if let Some(leading) = self.state.leading()
-            && leading.token == token
-            && let Phase::Draining { then, .. } = leading.phase
-        {
-            self.release(now, then);
+        match self.state {
+            State::Leading(Leading {
+                token: held,
+                phase: Phase::Draining { then, .. },
+                ..
+            }) if token == held => self.release(now, then),
+            State::Clearing { then, .. } if token == 0 => self.give_back(now, then),
+            _ => {}
         }
     }
 
@@ -40,30 +43,27 @@ impl Machine {
         let may_hold = self.request.as_ref().is_some_and(Request::is_acquiring)
             || self.uncertain.is_some()
             || self.view.held_by(&self.me.session).is_some();
-        let drain_until = now + self.me.timing.drain_timeout;
         match &mut self.state {
-            State::Following { .. } if may_hold => {
-                let until = now + self.me.timing.release_for();
-                self.state = State::Releasing {
-                    until,
-                    then,
-                    checked: false,
-                };
-            }
-            State::Following { .. } => self.finish(now, then, Settled::Released),
-            State::Leading(leading) => match &mut leading.phase {
-                Phase::Draining { then: old, .. } => *old = strongest(*old, then),
-                phase => {
-                    *phase = Phase::Draining {
-                        until: drain_until,
-                        then,
-                    };
-                    self.actions.push_back(Action::Close);
-                }
-            },
-            State::Releasing { then: old, .. } => *old = strongest(*old, then),
+            State::Following { .. } if !may_hold => self.finish(now, then, Settled::Released),
+            State::Clearing { then: old, .. }
+            | State::Releasing { then: old, .. }
+            | State::Leading(Leading {
+                phase: Phase::Draining { then: old, .. },
+                ..
+            }) => *old = strongest(*old, then),
+            State::Following { .. } | State::Leading(_) => self.close(now, then),
             State::Stopped => self.actions.push_back(Action::Settled(Settled::Released)),
         }
+    }
+
+    /// Shuts the gate for good, and has the requests finish before anything is given back.
+    fn close(&mut self, now: Moment, then: Then) {
+        let until = now + self.me.timing.drain_timeout;
+        match self.state.leading_mut() {
+            Some(leading) => leading.phase = Phase::Draining { until, then },
+            None => self.state = State::Clearing { until, then },
+        }
+        self.actions.push_back(Action::Close);
     }
 
     pub(super) fn lead(&mut self, token: u64, sent_at: Moment, deadline: Moment) {
@@ -108,9 +108,12 @@ impl Machine {
         self.actions.push_back(Action::End {
             why: Ended::Released,
         });
-        let until = now + self.me.timing.release_for();
+        self.give_back(now, then);
+    }
+
+    pub(super) fn give_back(&mut self, now: Moment, then: Then) {
         self.state = State::Releasing {
-            until,
+            until: now + self.me.timing.release_for(),
             then,
             checked: false,
         };

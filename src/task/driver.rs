@@ -8,8 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     LeaderInfo, Shared, Status, Term,
-    gate::Drain,
     journal::Journal,
+    leaving::Leaving,
     request::{Answer, Request},
     warm_up::{WarmUp, Warming},
     watcher::Watcher,
@@ -39,9 +39,7 @@ pub(super) struct Driver<S> {
     pub(super) request: Option<Request>,
     pub(super) term: Option<Term>,
     pub(super) warming: Option<Warming>,
-    /// A warm-up that was cancelled, and has not yielded yet.
-    pub(super) cooling: Option<Warming>,
-    pub(super) drain: Option<Drain>,
+    pub(super) leaving: Option<Leaving>,
     pub(super) waiting: Vec<oneshot::Sender<Settled>>,
     /// The last handle was dropped.
     pub(super) abandoned: bool,
@@ -80,12 +78,8 @@ impl<S: LeaseStore> Driver<S> {
                 self.warming = None;
                 Input::Warmed { token, ready }
             }
-            token = maybe(self.cooling.as_mut().map(Warming::cancelled)) => {
-                self.cooling = None;
-                Input::Drained { token }
-            }
-            token = maybe(self.drain.as_ref().map(Drain::finished)) => {
-                self.drain = None;
+            token = maybe(self.leaving.as_mut().map(Leaving::finished)) => {
+                self.leaving = None;
                 Input::Drained { token }
             }
             () = clock.sleep_until(wake) => Input::Tick,
@@ -192,23 +186,21 @@ impl<S: LeaseStore> Driver<S> {
     }
 
     fn close(&mut self) -> Option<Input> {
-        let token = self.term.as_ref()?.token();
+        let token = self.term.as_ref().map(Term::token);
+        let leaving = Leaving::new(token, self.warming.take(), self.shared.gate.shut());
         self.journal.closed(token);
-        self.cooling = self.warming.take();
-        if let Some(warming) = &self.cooling {
-            warming.cancel();
+        if leaving.is_finished() {
+            let token = leaving.token();
+            return Some(Input::Drained { token });
         }
-        self.drain = self.shared.gate.shut();
-        // A gate that was not open yet has nothing to drain.
-        let is_done = self.drain.is_none() && self.cooling.is_none();
-        is_done.then_some(Input::Drained { token })
+        self.leaving = Some(leaving);
+        None
     }
 
     fn end(&mut self, why: Ended) {
         self.shared.gate.shut();
         self.warming = None;
-        self.cooling = None;
-        self.drain = None;
+        self.leaving = None;
         if let Some(term) = self.term.take() {
             term.end();
             self.journal.ended(term.token(), why);

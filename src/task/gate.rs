@@ -19,8 +19,8 @@ pub(crate) struct Gate {
     open: ArcSwapOption<Opening>,
     /// The deadline of the term that the gate is open under, for those who only ask whether it is.
     until: Deadline,
-    /// The last opening, once it has been shut.
-    closing: Mutex<Weak<Opening>>,
+    /// The openings that have been shut, and still have somebody inside.
+    closing: Mutex<Vec<Weak<Opening>>>,
     /// Told that the deadline has moved on.
     renewed: Notify,
     clock: Clock,
@@ -92,12 +92,12 @@ impl Gate {
         opening.term.left()
     }
 
-    /// How many requests are still under way that the last opening admitted before it was shut.
+    /// How many requests are still under way that were admitted before the gate was shut last.
     pub(crate) fn draining(&self) -> usize {
-        self.closing().strong_count()
+        self.closing().iter().map(Weak::strong_count).sum()
     }
 
-    fn closing(&self) -> MutexGuard<'_, Weak<Opening>> {
+    fn closing(&self) -> MutexGuard<'_, Vec<Weak<Opening>>> {
         self.closing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -124,31 +124,36 @@ impl Gate {
         self.renewed.notified()
     }
 
-    /// Shuts the gate, and answers with what is still going on behind it.
-    pub(super) fn shut(&self) -> Option<Drain> {
+    /// Shuts the gate, and answers with what is still going on behind it, from whatever opening.
+    pub(super) fn shut(&self) -> Drain {
         self.until.end();
-        let opening = self.open.swap(None)?;
-        opening.shut.cancel();
-        *self.closing() = Arc::downgrade(&opening);
-        Some(Drain {
-            token: opening.term.token(),
-            drained: opening.drained.clone(),
-        })
+        let opening = self.open.swap(None);
+        let mut closing = self.closing();
+        if let Some(opening) = &opening {
+            opening.shut.cancel();
+            closing.push(Arc::downgrade(opening));
+        }
+        drop(opening);
+        let inside: Vec<_> = closing.iter().filter_map(Weak::upgrade).collect();
+        *closing = inside.iter().map(Arc::downgrade).collect();
+        Drain(inside.iter().map(|o| o.drained.clone()).collect())
     }
 }
 
 /// What goes on behind a gate that has shut.
 #[derive(Debug)]
-pub(super) struct Drain {
-    token: u64,
-    drained: CancellationToken,
-}
+pub(super) struct Drain(Vec<CancellationToken>);
 
 impl Drain {
-    /// Waits until every admitted request has finished, and answers with the term's fencing token.
-    pub(super) async fn finished(&self) -> u64 {
-        self.drained.cancelled().await;
-        self.token
+    pub(super) fn is_finished(&self) -> bool {
+        self.0.iter().all(CancellationToken::is_cancelled)
+    }
+
+    /// Waits until every admitted request has finished. Cancel safe.
+    pub(super) async fn finished(&self) {
+        for drained in &self.0 {
+            drained.cancelled().await;
+        }
     }
 }
 
@@ -263,13 +268,13 @@ mod tests {
             gate.admit(Duration::ZERO).unwrap(),
             gate.admit(Duration::ZERO).unwrap(),
         );
-        let drain = gate.shut().unwrap();
+        let drain = gate.shut();
         assert!(gate.admit(Duration::ZERO).is_none());
         assert_eq!(gate.draining(), 2);
         drop(a);
-        assert!(!drain.drained.is_cancelled());
+        assert!(!drain.is_finished());
         drop(b);
-        assert!(drain.drained.is_cancelled());
+        assert!(drain.is_finished());
         assert_eq!(gate.draining(), 0);
     }
 
@@ -277,8 +282,8 @@ mod tests {
     fn a_term_kept_by_a_handler_does_not_hold_up_the_drain() {
         let (gate, _clock) = open(7);
         let term = gate.admit(Duration::ZERO).unwrap().term().clone();
-        let drain = gate.shut().unwrap();
-        assert!(drain.drained.is_cancelled());
+        let drain = gate.shut();
+        assert!(drain.is_finished());
         assert!(term.is_current(), "the lease is held until it is released");
     }
 
@@ -286,11 +291,29 @@ mod tests {
     fn admissions_of_two_openings_do_not_mix() {
         let (gate, clock) = open(7);
         let old = gate.admit(Duration::ZERO).unwrap();
-        let drain = gate.shut().unwrap();
+        let drain = gate.shut();
         open_again(&gate, &clock, 8);
         let new = gate.admit(Duration::ZERO).unwrap();
         assert_eq!((old.term().token(), new.term().token()), (7, 8));
         drop(old);
-        assert!(drain.drained.is_cancelled());
+        assert!(drain.is_finished());
+    }
+
+    #[test]
+    fn those_of_an_earlier_opening_are_drained_with_the_last() {
+        let (gate, clock) = open(7);
+        let old = gate.admit(Duration::ZERO).unwrap();
+        gate.shut();
+        open_again(&gate, &clock, 8);
+        let new = gate.admit(Duration::ZERO).unwrap();
+        let drain = gate.shut();
+        assert_eq!(gate.draining(), 2);
+        drop(new);
+        assert!(!drain.is_finished());
+        drop(old);
+        assert!(drain.is_finished());
+        assert_eq!(gate.draining(), 0);
+        gate.shut();
+        assert!(gate.closing().is_empty(), "nobody is remembered for ever");
     }
 }

@@ -154,15 +154,15 @@ impl LeaderHandle {
         self.0.shared.address.as_deref()
     }
 
-    /// How many requests are still under way, at this instant, that were admitted before the gate shut
-    /// last. While the status is [`Draining`](Status::Draining), these are what it waits for.
+    /// How many requests are still under way, at this instant, that were admitted before the gate was shut
+    /// last, under whatever term. While the status is [`Draining`](Status::Draining), these are what it waits for.
     #[must_use]
     pub fn draining(&self) -> usize {
         self.0.shared.gate.draining()
     }
 
     /// Hands the lease to somebody else: shuts the gate, waits up to the drain timeout for the admitted
-    /// requests, releases the lease, and does not campaign for half a lease.
+    /// requests, also for those of an earlier term, releases the lease, and does not campaign for half a lease.
     ///
     /// Returns once the lease is released. On a follower it only begins the cool-down. If the future is
     /// dropped, the hand-over goes on in the background.

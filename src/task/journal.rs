@@ -36,11 +36,15 @@ impl Journal {
         self.meter.renewed();
     }
 
-    pub(super) fn closed(&self, token: u64) {
-        tracing::info!(
-            token,
-            "handing over: the gate is shut, admitted requests finish"
-        );
+    /// Shut for good, under the term `token` or after the last one was lost.
+    pub(super) fn closed(&self, token: Option<u64>) {
+        match token {
+            Some(token) => tracing::info!(
+                token,
+                "handing over: the gate is shut, admitted requests finish"
+            ),
+            None => tracing::debug!("requests of an earlier term finish before the release"),
+        }
         self.meter.shut();
     }
 

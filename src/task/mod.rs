@@ -4,7 +4,8 @@
 //! - `gate`, `term`, `deadline`: what a request is checked against; `shared`: everything that is published.
 //! - `pulse`: when the task last came round.
 //! - `handle`: what a service holds.
-//! - `watcher`: the watch that is never given up; `warm_up`: what runs before the gate opens.
+//! - `watcher`: the watch that is never given up; `warm_up`: what runs before the gate opens; `leaving`: what
+//!   ends before the lease is given back.
 //! - `journal`, `meter`: log lines and metrics.
 //! - `interleavings`: tests of what threads do to the gate at the same time.
 
@@ -16,6 +17,7 @@ mod handle;
 #[cfg(noleader_loom)]
 mod interleavings;
 mod journal;
+mod leaving;
 mod meter;
 mod pulse;
 mod request;
@@ -113,8 +115,7 @@ fn candidate<S: LeaseStore>(
         request: None,
         term: None,
         warming: None,
-        cooling: None,
-        drain: None,
+        leaving: None,
         waiting: Vec::new(),
         abandoned: false,
     };

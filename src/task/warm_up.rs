@@ -68,10 +68,9 @@ impl Warming {
     }
 
     /// Waits until it has stopped after it was [cancelled](Self::cancel): at its next `await`. Cancel safe.
-    pub(super) async fn cancelled(&mut self) -> u64 {
+    pub(super) async fn cancelled(&mut self) {
         // How it ended is of no interest any more.
         let _ = (&mut self.task).await;
-        self.token
     }
 }
 

@@ -45,7 +45,10 @@ struct Walk {
     revision: u64,
     gate: Gate,
     unsettled: bool,
-    returned: bool,
+    /// Whether it has begun to give back what it holds.
+    closed: bool,
+    /// Until when it may wait with the release.
+    drain_until: Moment,
     token: u64,
 }
 
@@ -55,6 +58,8 @@ enum Gate {
     Begun,
     Open,
     Closed,
+    /// Shut for good, with no term held.
+    Clearing,
 }
 
 impl Walk {
@@ -72,7 +77,8 @@ impl Walk {
             revision: 7,
             gate: Gate::None,
             unsettled: false,
-            returned: false,
+            closed: false,
+            drain_until: at(0),
             token: 0,
         }
     }
@@ -110,6 +116,7 @@ impl Walk {
                 token,
                 ready: self.rng.bool(),
             },
+            17 if self.gate == Gate::Clearing => Input::Drained { token: 0 },
             17 => Input::Drained { token },
             18 => Input::Expired { token },
             _ => Input::Tick,
@@ -147,7 +154,11 @@ impl Walk {
     }
 
     fn feed(&mut self, input: Input) -> Vec<Action> {
+        let cleared = input == Input::Drained { token: 0 };
         let actions = self.d.feed(input);
+        if self.gate == Gate::Clearing && (cleared || self.d.now >= self.drain_until) {
+            self.gate = Gate::None;
+        }
         for action in &actions {
             self.follow(action);
         }
@@ -164,19 +175,26 @@ impl Walk {
             }
             (Gate::Begun, Action::WarmUp) => Gate::Begun,
             (Gate::Begun, Action::Open) => Gate::Open,
-            (Gate::Begun | Gate::Open, Action::Close) => Gate::Closed,
-            (gate, Action::Extend { deadline }) if gate != Gate::None => {
+            (Gate::Begun | Gate::Open | Gate::None, Action::Close) => {
+                self.closed = true;
+                self.drain_until = self.d.now + ms(DRAIN_TIMEOUT);
+                match self.gate {
+                    Gate::None => Gate::Clearing,
+                    _ => Gate::Closed,
+                }
+            }
+            (gate @ (Gate::Begun | Gate::Open | Gate::Closed), Action::Extend { deadline }) => {
                 assert!(*deadline > self.d.now);
                 gate
             }
-            (gate, Action::End { why }) if gate != Gate::None => {
-                self.returned = *why == Ended::Released;
+            (gate @ (Gate::Begun | Gate::Open | Gate::Closed), Action::End { why }) => {
+                assert!(*why != Ended::Released || gate == Gate::Closed);
                 Gate::None
             }
             (Gate::None, Action::Settled(_)) => {
-                assert!(self.unsettled || self.returned, "settled twice");
+                assert!(self.unsettled || self.closed, "settled twice");
                 self.unsettled = false;
-                self.returned = false;
+                self.closed = false;
                 Gate::None
             }
             (gate, Action::Write { record, .. }) => {

@@ -5,6 +5,9 @@ use super::{super::*, harness::*};
 const RELEASED: Action = Action::Settled(Settled::Released);
 const LEFT: Action = Action::Settled(Settled::LeftToExpire);
 
+/// Nobody is inside, and no term is held.
+const CLEARED: Input = Input::Drained { token: 0 };
+
 /// A leader that has been told to stop, and whose requests have finished.
 fn releasing(input: Input) -> Driver {
     let mut d = Driver::leading();
@@ -170,6 +173,62 @@ fn shutdown_while_following_is_settled_at_once() {
     assert_eq!(d.machine.role(), Role::Following);
 }
 
+/// A leader whose term ran out, whose record is still in the key, and who is told to stop.
+fn left_behind(input: Input) -> Driver {
+    let mut d = Driver::leading();
+    assert_eq!(d.tick_at(LEASE - GUARD), [end(Ended::Expired), d.read()]);
+    assert_eq!(d.feed(input), [Action::Close]);
+    assert_eq!(d.answer(holds(TOKEN, &mine(BEFORE))), []);
+    assert_eq!(d.machine.role(), Role::Draining);
+    d
+}
+
+#[test]
+fn a_record_left_behind_is_given_back_once_nobody_is_inside_any_more() {
+    for input in [Input::StepDown, Input::Shutdown] {
+        let mut d = left_behind(input);
+        // Of a term that was lost, and has nothing to do with it.
+        assert_eq!(d.feed(Input::Drained { token: TOKEN }), []);
+        let half = d.elapsed() + DRAIN_TIMEOUT / 2;
+        assert_eq!(d.tick_at(half), []);
+        assert_eq!(d.feed(CLEARED), [d.write(TOKEN, given_back(TOKEN))]);
+        assert_eq!(d.acknowledge(9), [RELEASED]);
+    }
+}
+
+#[test]
+fn a_record_left_behind_is_given_back_after_the_drain_timeout() {
+    let mut d = left_behind(Input::Shutdown);
+    let since = d.elapsed();
+    assert_eq!(d.wake(), [d.write(TOKEN, given_back(TOKEN))]);
+    assert_eq!(d.elapsed() - since, DRAIN_TIMEOUT);
+}
+
+#[test]
+fn a_record_left_behind_that_is_taken_over_is_not_given_back() {
+    let mut d = left_behind(Input::Shutdown);
+    assert_eq!(d.push(holds(9, &theirs(LEASE))), []);
+    assert_eq!(d.feed(CLEARED), [RELEASED]);
+}
+
+#[test]
+fn a_shutdown_while_a_record_left_behind_is_kept_stops_for_good() {
+    let mut d = left_behind(Input::StepDown);
+    assert_eq!(d.feed(Input::Shutdown), []);
+    d.feed(CLEARED);
+    assert_eq!(d.acknowledge(9), [RELEASED]);
+    assert_eq!(d.machine.role(), Role::Stopped);
+}
+
+#[test]
+fn what_is_won_while_requests_of_an_earlier_term_finish_never_opens() {
+    let mut d = Driver::acquiring(candidate());
+    d.feed(Input::StepDown);
+    assert_eq!(d.acknowledge(TOKEN), []);
+    assert_eq!(d.machine.role(), Role::Draining);
+    assert_eq!(d.feed(CLEARED), [d.write(TOKEN, given_back(TOKEN))]);
+}
+
 #[test]
 fn shutdown_with_a_read_under_way_does_not_wait_for_its_answer() {
     let mut d = Driver::new();
@@ -181,7 +240,8 @@ fn shutdown_with_a_read_under_way_does_not_wait_for_its_answer() {
 #[test]
 fn shutdown_with_an_acquiring_write_under_way_gives_back_what_it_wins() {
     let mut d = Driver::acquiring(candidate());
-    assert_eq!(d.feed(Input::Shutdown), []);
+    assert_eq!(d.feed(Input::Shutdown), [Action::Close]);
+    assert_eq!(d.feed(CLEARED), []);
     assert_eq!(d.acknowledge(8), [write(3, 8, given_back(8))]);
     assert_eq!(d.acknowledge(9), [RELEASED]);
 }
@@ -190,6 +250,7 @@ fn shutdown_with_an_acquiring_write_under_way_gives_back_what_it_wins() {
 fn shutdown_with_an_acquiring_write_that_is_refused_holds_nothing() {
     let mut d = Driver::acquiring(candidate());
     d.feed(Input::Shutdown);
+    d.feed(CLEARED);
     assert_eq!(d.end_write(Outcome::Conflict), [read(3)]);
     assert_eq!(d.answer(holds(8, &theirs(LEASE))), [RELEASED]);
 }
@@ -198,7 +259,8 @@ fn shutdown_with_an_acquiring_write_that_is_refused_holds_nothing() {
 fn shutdown_after_a_write_of_unknown_outcome_looks_whether_it_was_applied() {
     let mut d = Driver::acquiring(candidate());
     d.end_write(Outcome::Unknown);
-    assert_eq!(d.feed(Input::Shutdown), []);
+    assert_eq!(d.feed(Input::Shutdown), [Action::Close]);
+    assert_eq!(d.feed(CLEARED), []);
     assert_eq!(
         d.answer(holds(8, &mine(BEFORE))),
         [write(4, 8, given_back(8))]
@@ -207,6 +269,7 @@ fn shutdown_after_a_write_of_unknown_outcome_looks_whether_it_was_applied() {
     let mut d = Driver::acquiring(candidate());
     d.end_write(Outcome::Unknown);
     d.feed(Input::Shutdown);
+    d.feed(CLEARED);
     assert_eq!(d.answer(holds(8, &theirs(LEASE))), [RELEASED]);
 }
 
@@ -216,6 +279,7 @@ fn a_write_that_may_still_be_applied_is_not_called_released() {
     let before = d.machine.view.sighting().map(|seen| seen.revision);
     d.end_write(Outcome::Unknown);
     d.feed(Input::Shutdown);
+    d.feed(CLEARED);
     // The key is as it was, so that the write may be on its way yet.
     assert_eq!(before, Some(BEFORE));
     assert_eq!(d.answer(holds(BEFORE, &released())), [LEFT]);

@@ -43,11 +43,13 @@ fn the_lease_is_renewed_during_a_warm_up() {
 #[test]
 fn a_failed_warm_up_gives_the_lease_back() {
     let mut d = Driver::leading_as(warming());
+    assert_eq!(d.at(1_000).warmed(TOKEN, false), [Action::Close]);
+    assert_eq!(d.machine.role(), Role::Draining);
+    // A request of a term that was lost may still be inside.
     assert_eq!(
-        d.at(1_000).warmed(TOKEN, false),
+        d.at(2_000).feed(Input::Drained { token: TOKEN }),
         [end(Ended::Released), d.write(TOKEN, given_back(TOKEN))]
     );
-    assert_eq!(d.machine.role(), Role::Draining);
     assert_eq!(d.acknowledge(9), [Action::Settled(Settled::Released)]);
     assert_eq!(d.machine.role(), Role::Following);
 }
@@ -60,6 +62,7 @@ fn each_failed_warm_up_doubles_the_cool_down() {
     for leases in [1, 2, 4, 8, 8] {
         let token = d.machine.token().unwrap();
         d.warmed(token, false);
+        d.feed(Input::Drained { token });
         revision += 1;
         d.acknowledge(revision);
         let settled = d.elapsed();

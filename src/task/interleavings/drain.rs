@@ -27,8 +27,7 @@ fn ends_with_the_last_admission_and_not_before() {
         };
         let requests = [thread::spawn(request()), thread::spawn(request())];
 
-        let drain = gated.gate.shut().unwrap();
-        assert_eq!(block_on(drain.finished()), 7);
+        block_on(gated.gate.shut().finished());
         // Read by an operation that writes, which finds the newest value. loom does not know that the drops
         // of an `Arc` happen one after the other.
         assert_eq!(inside.fetch_add(0, Ordering::Relaxed), 0);
@@ -68,10 +67,33 @@ fn an_earlier_opening_is_drained_whoever_is_inside_the_next() {
             let gated = gated.clone();
             move || gated.admit().filter(|a| a.term().token() == 8)
         });
-        let drain = gated.end(&term).unwrap();
+        let drain = gated.end(&term);
         gated.open(8);
-        assert_eq!(block_on(drain.finished()), 7);
+        block_on(drain.finished());
         request.join().unwrap();
+    });
+}
+
+#[test]
+fn those_of_an_earlier_opening_are_waited_for_with_the_last() {
+    in_every_order(|| {
+        let gated = Gated::new();
+        let term = gated.open(7);
+        let left = Arc::new(AtomicBool::new(false));
+        let old = gated.admit().unwrap();
+        let leaving = thread::spawn({
+            let left = left.clone();
+            move || {
+                left.store(true, Ordering::Relaxed);
+                drop(old);
+            }
+        });
+        gated.end(&term);
+        gated.open(8);
+        block_on(gated.gate.shut().finished());
+        // Read by an operation that writes, which finds the newest value.
+        assert!(left.fetch_or(false, Ordering::Relaxed));
+        leaving.join().unwrap();
     });
 }
 

@@ -33,7 +33,7 @@ impl Gated {
     }
 
     /// The term's end, as the task brings it about.
-    pub(super) fn end(&self, term: &Term) -> Option<Drain> {
+    pub(super) fn end(&self, term: &Term) -> Drain {
         let drain = self.gate.shut();
         term.end();
         drain

@@ -57,9 +57,9 @@ impl Node {
     pub(super) fn stop(mut self) {
         self.driver.handle(Input::Shutdown);
         while self.driver.machine.role() != Role::Stopped {
-            match self.driver.drain.take() {
-                Some(drain) => {
-                    let token = block_on(drain.finished());
+            match self.driver.leaving.take() {
+                Some(mut leaving) => {
+                    let token = block_on(leaving.finished());
                     self.driver.handle(Input::Drained { token });
                 }
                 None => self.answer(),
