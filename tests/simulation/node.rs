@@ -34,6 +34,8 @@ pub(crate) struct Process {
     pub(crate) follow: Option<Input>,
     /// The background task stands in the middle of a turn.
     pub(crate) is_mid_turn: bool,
+    /// The request that left last.
+    pub(crate) asked: u64,
     /// The revision that it was shown last.
     pub(crate) shown: u64,
     /// A write was refused since the last one left.
@@ -105,6 +107,7 @@ impl Process {
             handled_at: Moment::default(),
             follow: None,
             is_mid_turn: false,
+            asked: 0,
             shown: 0,
             is_refused: false,
             acknowledged: 0,

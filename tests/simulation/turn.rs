@@ -76,6 +76,8 @@ impl World {
             input => self.say(node, || format!("<- {}", crate::show::input(input))),
         }
         match &input {
+            // The answer to a request that was given up never reaches the machine.
+            Input::Read { attempt, .. } if self.nodes[node].process.asked != *attempt => {}
             Input::Pushed(seen)
             | Input::Read {
                 seen: Some(seen), ..
@@ -96,6 +98,14 @@ impl World {
                 if let Outcome::Acknowledged(revision) = outcome {
                     process.acknowledged = revision;
                 }
+            }
+            Input::Warmed {
+                token,
+                ready: false,
+            } => {
+                let process = &mut self.nodes[node].process;
+                let failed = process.warming.take_if(|warming| warming == token);
+                process.failed_warm_ups += u32::from(failed.is_some());
             }
             Input::StepDown | Input::Shutdown => self.fact(node, &Fact::Asked { now }),
             _ => {}
@@ -210,10 +220,7 @@ impl World {
         };
         process.gate.shut();
         process.gate.end();
-        // Whoever is asked to leave closes first, also while it warms up.
-        if process.warming.take().is_some() && why == Ended::Released {
-            process.failed_warm_ups += 1;
-        }
+        process.warming = None;
         process.draining = None;
         self.fact(node, &Fact::Shut);
         let ended = Fact::Ended {

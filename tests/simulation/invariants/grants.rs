@@ -21,12 +21,21 @@ pub(super) struct Grants {
 struct Node {
     settings: Option<Candidate>,
     session: String,
-    /// What this process was shown, and when first.
-    seen: Vec<(Observation, Moment)>,
+    seen: Vec<Seen>,
+    /// The lease of the record that was seen last.
+    last_lease: Duration,
     /// The acquiring write under way: which, and what it replaces.
     acquiring: Option<(u64, u64)>,
     /// The last write: which, and what.
     written: Option<(u64, Record)>,
+}
+
+/// What a process was shown, and from when it may take that over, counted from the first time.
+struct Seen {
+    state: Observation,
+    /// Of the record, if it is one.
+    lease: Option<Duration>,
+    open_from: Moment,
 }
 
 impl Grants {
@@ -39,45 +48,51 @@ impl Grants {
     }
 }
 
-fn decode(seen: &Observation) -> Option<Record> {
-    Record::decode(seen.revision, seen.value.as_deref()?).ok()
-}
-
 impl Node {
-    fn saw(&mut self, seen: &Observation, now: Moment) {
-        if !self.seen.iter().rev().any(|(known, _)| known == seen) {
-            self.seen.push((seen.clone(), now));
+    fn saw(&mut self, state: &Observation, now: Moment) {
+        let known = self.seen.iter().rev().find(|seen| seen.state == *state);
+        if let Some(known) = known {
+            self.last_lease = known.lease.unwrap_or(self.last_lease);
+            return;
         }
+        let bytes = state.value.as_deref().unwrap_or_default();
+        let record = Record::decode(state.revision, bytes).ok();
+        let lease = record.as_ref().map(Record::lease);
+        self.seen.push(Seen {
+            open_from: now + self.wait(state, record),
+            state: state.clone(),
+            lease,
+        });
+        self.last_lease = lease.unwrap_or(self.last_lease);
     }
 
-    /// How long the key must have stood like the state `index` that this process was shown, before it may take
-    /// it over. An unknown holder is granted the longer lease of the process's own and of the last record that
-    /// it saw, which may be a mark.
-    fn wait(&self, index: usize) -> Duration {
+    /// How long the key must have stood like this before this process may take it over. An unknown holder is
+    /// granted the longer lease of the process's own and of the last record that it saw, which may be a mark.
+    fn wait(&self, state: &Observation, record: Option<Record>) -> Duration {
         let Some(settings) = &self.settings else {
             return Duration::ZERO;
         };
         let own = settings.timing.lease;
-        let seen = &self.seen[index].0;
-        match decode(seen) {
-            Some(record) if record.vacant && settings.trust_absent_key => Duration::ZERO,
+        let trusts = settings.trust_absent_key;
+        match record {
+            Some(record) if record.vacant && trusts => Duration::ZERO,
             Some(record) if record.vacant => own.max(record.lease()),
             Some(record) if record.holder.is_none() || record.session == self.session => {
                 Duration::ZERO
             }
             Some(record) => record.lease(),
-            None if seen.value.is_none() && settings.trust_absent_key => Duration::ZERO,
-            None => own.max(self.last_lease(index)),
+            None if state.value.is_none() && trusts => Duration::ZERO,
+            None => own.max(self.last_before(state.revision)),
         }
     }
 
-    /// The lease of the last record before the state `index`, of those that were seen by then.
-    fn last_lease(&self, index: usize) -> Duration {
-        let revision = self.seen[index].0.revision;
-        let before = self.seen[..index].iter().map(|(seen, _)| seen);
-        let before = before.filter(|seen| seen.revision < revision);
-        let records = before.filter_map(|seen| Some((seen.revision, decode(seen)?.lease())));
-        { records }.max().map_or(Duration::ZERO, |(_, lease)| lease)
+    /// The lease of the last record before `revision`: the one that was seen last, or the newest that was seen,
+    /// since a stale look may have been the last one, and a store may have lost the newest.
+    fn last_before(&self, revision: u64) -> Duration {
+        let before = self.seen.iter().filter(|s| s.state.revision < revision);
+        let records = before.filter_map(|s| Some((s.state.revision, s.lease?)));
+        let newest = records.max().map_or(Duration::ZERO, |(_, lease)| lease);
+        newest.min(self.last_lease)
     }
 
     fn takes_over(&self, expected: u64, now: Moment) -> Result<(), String> {
@@ -85,11 +100,8 @@ impl Node {
         if expected == 0 && !trusts {
             return Err("an absent key is taken over without a mark".to_owned());
         }
-        let mut shown = self.seen.iter().enumerate();
-        let waited = |(index, (seen, since)): (usize, &(Observation, Moment))| {
-            seen.revision == expected && now >= *since + self.wait(index)
-        };
-        if shown.any(waited) {
+        let waited = |seen: &Seen| seen.state.revision == expected && now >= seen.open_from;
+        if self.seen.iter().any(waited) {
             return Ok(());
         }
         Err(format!(
