@@ -94,6 +94,8 @@ pub(crate) enum Fact<'a> {
     Expect {
         by: u64,
         why: &'a str,
+        /// The lease is handed over: that is one release, and one acquiring write.
+        is_hand_over: bool,
     },
     /// Where the node stands after a long calm, and who leads.
     Standing {

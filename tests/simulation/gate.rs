@@ -104,8 +104,13 @@ impl Gate {
         self.opening.is_none() && self.past.is_empty()
     }
 
-    /// When it shuts by itself, if it is open.
+    /// When it shuts by itself, if it is open and nobody has found that it did.
     pub(crate) fn deadline(&self) -> Option<Moment> {
-        self.until.0
+        self.until.0.filter(|_| self.term.0.is_some())
+    }
+
+    /// Whether a request is inside, of whatever opening.
+    pub(crate) fn has_requests(&self) -> bool {
+        self.has_old_requests() || self.opening.as_ref().is_some_and(|o| o.inside > 0)
     }
 }

@@ -152,9 +152,12 @@ impl World {
         let process = &mut self.nodes[node].process;
         let status = process.status(now);
         process.published = status.clone();
+        // Somebody has found it shut, which the machine should have been told by now.
+        let valid = process.machine.deadline().is_some_and(|until| now < until);
+        let is_dead = valid && process.gate.deadline().is_none();
         let turned = Fact::Turned {
             status: &status,
-            has_opening: process.gate.has_opening(),
+            has_opening: process.gate.has_opening() && !is_dead,
             timeout: process.machine.poll_timeout(),
             handled_at: process.handled_at,
         };
