@@ -76,6 +76,8 @@ pub(crate) enum Fact<'a> {
     /// A step-down or a shutdown is asked for.
     Asked {
         now: Moment,
+        /// A request is inside.
+        has_requests: bool,
     },
     Settled,
     /// The background task has gone round, beginning at `handled_at`, and has published.

@@ -79,11 +79,11 @@ impl World {
     }
 
     /// Whatever was on its way arrives soon.
-    pub(crate) fn hurry(&mut self) {
+    fn hurry(&mut self) {
         let (now, is_calm) = (self.now, self.is_calm);
         let rng = &mut self.rng;
         self.queue.hurry(|at, event| match event {
-            Event::Trouble if is_calm => None,
+            Event::Trouble | Event::Expire { .. } if is_calm => None,
             Event::GoOn { .. } => Some(now),
             Event::Receive { .. }
             | Event::Push { .. }

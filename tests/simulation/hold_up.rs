@@ -11,7 +11,7 @@ use crate::{
 
 impl World {
     pub(crate) fn pause(&mut self, node: usize, span: u64) {
-        if !self.is_smooth() {
+        if !self.is_smooth(node) {
             self.say(node, || format!("is paused for {} ms", span / MILLISECOND));
             let paused_until = &mut self.nodes[node].paused_until;
             *paused_until = (*paused_until).max(self.now + span);
@@ -22,7 +22,7 @@ impl World {
     }
 
     pub(crate) fn stall(&mut self, node: usize, span: u64) {
-        if !self.is_smooth() {
+        if !self.is_smooth(node) {
             self.say(node, || {
                 format!("its task is starved for {} ms", span / MILLISECOND)
             });
@@ -41,7 +41,7 @@ impl World {
     /// At times the task, or its whole process, is held up right here: also between what the machine has
     /// decided and the first that is done about it.
     pub(crate) fn is_held_up(&mut self, node: usize) -> bool {
-        if self.is_smooth() || self.rng.u8(0..80) != 0 {
+        if self.is_smooth(node) || self.rng.u8(0..80) != 0 {
             return false;
         }
         let base = self.settings.base();

@@ -3,7 +3,7 @@
 //!
 //! - `world`, `queue`, `clock`: the scheduler; `plan`, `settings`: what a run is made of.
 //! - `node`, `turn`, `gate`, `term`: a process, by the rules of `src/task`.
-//! - `server`, `network`, `trouble`, `hold_up`: what goes wrong; `finale`: what must be so once nothing does.
+//! - `server`, `network`, `trouble`, `hold_up`, `expiry`, `loss`: what goes wrong; `finale`: what must be so once nothing does.
 //! - `fact`, `invariants`: what must hold, one file for each; `outside`, `storage`: what need not.
 //! - `runner`, `replay`, `seeds`, `tally`, `trace`, `show`: many runs, and one again.
 //!
@@ -12,11 +12,13 @@
 //! a core does 70,000 a minute or more.
 
 mod clock;
+mod expiry;
 mod fact;
 mod finale;
 mod gate;
 mod hold_up;
 mod invariants;
+mod loss;
 mod network;
 mod node;
 mod outside;

@@ -11,6 +11,12 @@ pub(crate) struct Tally {
     pub(crate) late_sends: u64,
     /// Stops that had to wait for requests of an earlier term.
     pub(crate) old_requests: u64,
+    /// Streams that were lost, where the last token has to be told.
+    pub(crate) lost_streams: u64,
+    /// Records that it removed once the holder could not be valid any more, with unequal leases.
+    pub(crate) late_expiries: u64,
+    /// Records that the server removed while their holder was valid.
+    pub(crate) early_expiries: u64,
 }
 
 impl Tally {
@@ -21,12 +27,18 @@ impl Tally {
             late_openings,
             late_sends,
             old_requests,
+            late_expiries,
+            lost_streams,
+            early_expiries,
         } = other;
         self.terms += terms;
         self.late_extensions += late_extensions;
         self.late_openings += late_openings;
         self.late_sends += late_sends;
         self.old_requests += old_requests;
+        self.lost_streams += lost_streams;
+        self.late_expiries += late_expiries;
+        self.early_expiries += early_expiries;
     }
 
     /// Panics if one of them did not, or hardly, in `runs` runs.
@@ -37,6 +49,9 @@ impl Tally {
             (self.late_openings, "late openings"),
             (self.late_sends, "late sends"),
             (self.old_requests, "old requests"),
+            (self.lost_streams, "lost streams"),
+            (self.late_expiries, "late expiries"),
+            (self.early_expiries, "early expiries"),
         ] {
             assert!(count > 0, "no {what} in {runs} runs: {self:?}");
         }

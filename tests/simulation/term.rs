@@ -12,7 +12,6 @@ use crate::{
 
 impl World {
     pub(crate) fn granted(&mut self, node: usize, token: u64) {
-        self.top_token = self.top_token.max(token);
         self.tally.terms += 1;
         let epoch = self.server.epoch;
         self.fact(node, &Fact::Granted { token, epoch });
@@ -147,7 +146,7 @@ impl World {
                 token,
             },
         );
-        let writes = stays + self.storage_delay();
+        let writes = stays + self.storage_delay(node);
         let by = StoredBy {
             token,
             node,

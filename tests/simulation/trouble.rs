@@ -41,8 +41,10 @@ impl World {
     }
 
     fn cut(&mut self, node: usize, span: u64) {
-        self.say(node, || format!("is cut off for {} ms", span / MILLISECOND));
-        self.nodes[node].cut_until = self.now + span;
+        if !self.is_smooth(node) {
+            self.say(node, || format!("is cut off for {} ms", span / MILLISECOND));
+            self.nodes[node].cut_until = self.now + span;
+        }
     }
 
     fn kill(&mut self, node: usize) {
@@ -76,21 +78,15 @@ impl World {
         }
     }
 
-    /// Where the stream may get lost, the last token has to be known to a process that lives on.
-    fn may_die(&self, node: usize) -> bool {
-        let knows = |other: usize| other != node && self.nodes[other].knows(self.top_token);
-        self.settings.plan != Plan::LostStream || (0..self.nodes.len()).any(knows)
-    }
-
     fn outage(&mut self, span: u64) {
-        if !self.is_smooth() {
+        if self.is_told() {
             self.say_of_all(|| format!("the store is down for {} ms", span / MILLISECOND));
             self.server.down_until = self.now + span;
         }
     }
 
     fn deafen(&mut self, node: usize) {
-        if !self.is_smooth() {
+        if !self.is_smooth(node) {
             self.say(node, || "its watch goes deaf".to_owned());
             self.nodes[node].process.watch.is_deaf = true;
         }
@@ -98,8 +94,7 @@ impl World {
 
     /// Somebody else writes to the key, or removes it.
     fn interfere(&mut self, base: u64) {
-        if !self.settings.plan.has_removals() {
-            self.expire(base);
+        if !self.settings.plan.has_removals() || !self.may_be_forgotten() {
             return;
         }
         match self.rng.u8(0..8) {
@@ -114,7 +109,7 @@ impl World {
         }
     }
 
-    fn overwrite(&mut self, what: &str, value: Option<Vec<u8>>) {
+    pub(crate) fn overwrite(&mut self, what: &str, value: Option<Vec<u8>>) {
         let revision = self.put(value, None);
         self.say_of_all(|| format!("somebody puts {what} at {revision}"));
     }
@@ -130,45 +125,17 @@ impl World {
         }
     }
 
-    fn remove(&mut self) {
+    pub(crate) fn remove(&mut self) {
         self.say_of_all(|| "the key vanishes without a trace".to_owned());
         self.server.remove(self.now);
     }
 
-    /// The server's own expiry comes late: to a record whose holder cannot be valid any more.
-    fn expire(&mut self, base: u64) {
-        let age = self.now - self.server.last().at;
-        if age > 2 * base && !self.settings.trusts_absent_key() && self.server.epoch == 0 {
-            match self.rng.bool() {
-                true => self.remove(),
-                false => self.overwrite("an expiry's marker", None),
-            }
-        }
-    }
-
     fn lose(&mut self) {
         match self.settings.plan {
-            Plan::NewBucket | Plan::LostStream if self.server.epoch == 0 => self.lose_stream(),
+            Plan::NewBucket if self.server.epoch == 0 => self.lose_stream(),
+            Plan::LostStream if self.server.epoch == 0 => self.lose_all_but_a_witness(),
             Plan::RolledBack => self.roll_back(),
             _ => {}
-        }
-    }
-
-    fn lose_stream(&mut self) {
-        self.say_of_all(|| "the bucket is lost, and made anew".to_owned());
-        self.server.lose_stream(self.now);
-        let smooth = self.is_smooth();
-        for node in &mut self.nodes {
-            node.process.watch.is_deaf = true;
-            if smooth {
-                node.paused_until = node.paused_until.min(self.now);
-                node.stalled_until = node.stalled_until.min(self.now);
-                node.cut_until = self.now;
-            }
-        }
-        if smooth {
-            self.hurry();
-            self.server.down_until = self.now;
         }
     }
 

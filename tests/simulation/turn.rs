@@ -107,7 +107,10 @@ impl World {
                 let failed = process.warming.take_if(|warming| warming == token);
                 process.failed_warm_ups += u32::from(failed.is_some());
             }
-            Input::StepDown | Input::Shutdown => self.fact(node, &Fact::Asked { now }),
+            Input::StepDown | Input::Shutdown => {
+                let has_requests = self.nodes[node].process.gate.has_requests();
+                self.fact(node, &Fact::Asked { now, has_requests });
+            }
             _ => {}
         }
         self.compare_watch(node, &input);

@@ -38,8 +38,10 @@ pub(crate) struct World {
     pub(crate) trace: Trace,
     /// Nothing goes wrong any more.
     pub(crate) is_calm: bool,
-    /// The token of the latest term.
+    /// The largest token that was ever granted by the store.
     pub(crate) top_token: u64,
+    /// The candidate that saw the last token, and reaches the store, after a loss of the stream.
+    pub(crate) witness: Option<usize>,
     pub(crate) tally: Tally,
 }
 
@@ -89,6 +91,10 @@ pub(crate) enum Event {
     },
     /// What an admitted request writes arrives at the storage.
     Store(StoredBy),
+    /// The server removes the record, if it is still this one.
+    Expire {
+        revision: u64,
+    },
     Trouble,
     Finale(Step),
 }
@@ -131,6 +137,7 @@ impl World {
             trace,
             is_calm: false,
             top_token: 0,
+            witness: None,
             tally: Tally::default(),
         };
         world.begin(seed);
@@ -191,6 +198,7 @@ impl World {
             Event::Apply(apply) => self.apply(&apply),
             Event::Request { node } => self.request(node),
             Event::Store(by) => self.store(by),
+            Event::Expire { revision } => self.expire(revision),
             Event::Trouble => self.trouble(),
             Event::Finale(step) => self.finale(step),
             // The process that it was for has died.

@@ -15,8 +15,10 @@ pub(super) struct Waiters {
 
 #[derive(Default)]
 struct Node {
-    /// How long a step-down may take: the drain, and twice as long as a release is tried.
-    longest: Duration,
+    /// How long a step-down may take: the drain, if somebody is inside,
+    drain: Duration,
+    /// and twice as long as a release is tried.
+    release: Duration,
     /// When those who asked must have been answered.
     answers_due: Vec<Moment>,
 }
@@ -57,11 +59,19 @@ impl Invariant for Waiters {
             Fact::Started { settings, .. } => {
                 let timing = &settings.timing;
                 *node = Node {
-                    longest: timing.drain_timeout + timing.request_timeout * 3,
+                    drain: timing.drain_timeout,
+                    release: timing.request_timeout * 3,
                     answers_due: Vec::new(),
                 };
             }
-            Fact::Asked { now } => node.answers_due.push(*now + node.longest),
+            Fact::Asked { now, has_requests } => {
+                let drain = if *has_requests {
+                    node.drain
+                } else {
+                    Duration::ZERO
+                };
+                node.answers_due.push(*now + drain + node.release);
+            }
             Fact::HeldUp { span } => node
                 .answers_due
                 .iter_mut()
