@@ -55,6 +55,8 @@ pub(crate) enum Fact<'a> {
     /// The gate shuts, and the admitted requests are to finish, as was asked for at `asked_at`.
     Closing {
         asked_at: Moment,
+        /// A request is inside.
+        has_requests: bool,
     },
     /// The gate has shut, or its process has died.
     Shut,

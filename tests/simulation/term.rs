@@ -88,7 +88,13 @@ impl World {
         let has_requests = process.gate.shut();
         process.draining = has_requests.then_some(token);
         self.fact(node, &Fact::Shut);
-        self.fact(node, &Fact::Closing { asked_at });
+        self.fact(
+            node,
+            &Fact::Closing {
+                asked_at,
+                has_requests,
+            },
+        );
         (!has_requests).then_some(Input::Drained { token })
     }
 

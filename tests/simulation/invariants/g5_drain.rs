@@ -75,7 +75,7 @@ impl Invariant for Drain {
                 };
             }
             Fact::Opened { .. } => (node.is_open, node.was_opened) = (true, true),
-            Fact::Closing { asked_at } => {
+            Fact::Closing { asked_at, .. } => {
                 node.closing_until = Some(*asked_at + node.drain_timeout);
             }
             Fact::Settled => node.closing_until = None,

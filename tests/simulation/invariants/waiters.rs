@@ -31,6 +31,12 @@ impl Waiters {
 }
 
 impl Node {
+    fn postpone(&mut self, span: Duration) {
+        for due in &mut self.answers_due {
+            *due = *due + span;
+        }
+    }
+
     fn turned(&self, status: &Status, has_opening: bool, now: Moment) -> Result<(), String> {
         if (*status == Status::Leader) != has_opening {
             return Err(format!(
@@ -72,10 +78,11 @@ impl Invariant for Waiters {
                 };
                 node.answers_due.push(*now + drain + node.release);
             }
-            Fact::HeldUp { span } => node
-                .answers_due
-                .iter_mut()
-                .for_each(|due| *due = *due + *span),
+            // Some may have come in since it was asked for.
+            Fact::Closing {
+                has_requests: true, ..
+            } => node.postpone(node.drain),
+            Fact::HeldUp { span } => node.postpone(*span),
             Fact::Settled => node.answers_due.clear(),
             Fact::Turned {
                 status,
