@@ -8,6 +8,10 @@
 
 mod election;
 mod hand_over;
+#[path = "../support/lines.rs"]
+mod lines;
+mod logged;
+mod metrics;
 mod stop;
 mod stores;
 mod support;

@@ -1,6 +1,9 @@
 //! Shutdowns, and the drop of the last handle.
 
-use noleader::{Reason, ReleaseError, Status, Stopped, clock::FakeClock, store::Memory};
+use noleader::{
+    Admission, LeaderHandle, Reason, ReleaseError, Status, Stopped, clock::FakeClock, store::Memory,
+};
+use tokio::task::JoinHandle;
 
 use crate::support::{LEASE, advance_until, candidate, is_follower_of, leader, until};
 
@@ -67,4 +70,63 @@ async fn dropping_the_last_clone_releases_in_the_background() {
             .unwrap(),
         Status::Stopped
     );
+}
+
+/// It lost its first term with a request inside, and is told to leave while it holds the second.
+#[tokio::test]
+async fn a_shutdown_waits_for_the_requests_of_an_earlier_term() {
+    let (store, clock, a, admission) = lost().await;
+    store.set_outage(false);
+    advance_until(&clock, || a.is_leader()).await;
+    assert!(a.term().unwrap().token() > admission.term().token());
+    let stopping = shutdown_held_up(&a).await;
+    drop(admission);
+    stopping.await.unwrap().unwrap();
+    assert!(is_released(&store));
+}
+
+/// The same, but it holds nothing: what is given back is the record that its lost term has left behind.
+#[tokio::test]
+async fn a_shutdown_without_a_term_waits_for_the_requests_of_the_last() {
+    let (store, clock, a, admission) = lost().await;
+    let stopping = shutdown_held_up(&a).await;
+    store.set_outage(false);
+    drop(admission);
+    advance_until(&clock, || stopping.is_finished()).await;
+    stopping.await.unwrap().unwrap();
+    assert!(is_released(&store));
+}
+
+/// A node that lost its term with a request inside, and cannot reach the store.
+async fn lost() -> (Memory, FakeClock, LeaderHandle, Admission) {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let a = leader(&store, &clock).await;
+    let admission = a.admit().unwrap();
+    store.set_outage(true);
+    advance_until(&clock, || {
+        matches!(*a.status().borrow(), Status::Follower { .. })
+    })
+    .await;
+    (store, clock, a, admission)
+}
+
+async fn shutdown_held_up(a: &LeaderHandle) -> JoinHandle<Result<(), ReleaseError>> {
+    let handle = a.clone();
+    let stopping = tokio::spawn(async move { handle.shutdown().await });
+    let asked = until(a, |status| {
+        !matches!(status, Status::Follower { .. } | Status::Leader)
+    })
+    .await;
+    assert_eq!(asked, Status::Draining);
+    assert_eq!(a.draining(), 1);
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!stopping.is_finished(), "a request is inside");
+    stopping
+}
+
+fn is_released(store: &Memory) -> bool {
+    let record = String::from_utf8(store.get().value.unwrap()).unwrap();
+    record.contains(r#""holder":null"#)
 }

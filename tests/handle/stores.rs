@@ -15,7 +15,10 @@ use noleader::{
     store::{LeaseStore, Memory, Observation, StoreError, Watch, WriteError},
 };
 
-use crate::support::{LEASE, advance_until, candidate, is_follower_of, leader, until};
+use crate::{
+    lines::Lines,
+    support::{LEASE, advance_until, candidate, is_follower_of, leader, until},
+};
 
 /// A store whose writes panic once told to.
 struct Panicking(Memory, Arc<AtomicBool>);
@@ -45,6 +48,7 @@ impl LeaseStore for Panicking {
 
 #[tokio::test]
 async fn a_panic_in_the_task_shuts_the_gate_and_wakes_every_waiter() {
+    let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     let bomb = Arc::default();
     let panicking = Panicking(store.clone(), Arc::clone(&bomb));
@@ -58,6 +62,8 @@ async fn a_panic_in_the_task_shuts_the_gate_and_wakes_every_waiter() {
     assert_eq!(*status.borrow(), Status::Stopped);
     assert_eq!(a.elected().await, Err(Stopped));
     assert_eq!(a.shutdown().await, Err(ReleaseError::LeftToExpire(LEASE)));
+    assert_eq!(a.step_down().await, Err(ReleaseError::Stopped));
+    lines.until(&["ERROR", "start a new handle"]).await;
 }
 
 /// A store whose watches never say anything, or cannot even be opened.
@@ -136,6 +142,18 @@ async fn a_watch_through_which_nothing_comes_is_not_opened_time_and_again() {
     assert!(a.is_leader());
     let opened = opened.load(Ordering::Relaxed);
     assert!((2..10).contains(&opened), "{opened} in 20 s");
+}
+
+#[tokio::test]
+async fn a_watch_that_cannot_be_opened_is_tried_again_and_again_but_not_in_haste() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let deaf = Deaf::new(&store, true);
+    let opened = deaf.opened.clone();
+    let _a = candidate("a", &clock).start_with(deaf).await.unwrap();
+    let end = clock.now() + LEASE;
+    advance_until(&clock, || clock.now() >= end).await;
+    let opened = opened.load(Ordering::Relaxed);
+    assert!((10..30).contains(&opened), "{opened} in a lease");
 }
 
 #[test]

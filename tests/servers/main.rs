@@ -15,6 +15,7 @@ mod domain;
 mod drain;
 mod election;
 mod fenced_store;
+#[path = "../support/lines.rs"]
 mod lines;
 mod node;
 mod partition;

@@ -1,27 +1,27 @@
 //! The work loop: [`Leader`] runs a closure while this node leads.
 
+mod campaign;
+mod error;
+
 use std::{
-    error::Error,
     fmt,
     future::{Future, poll_fn},
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
-use thiserror::Error;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+pub use self::error::RunError;
+use self::{
+    campaign::{Campaign, Claim, Progress, Running},
+    error::BoxError,
+};
 use crate::{
     Admission, Builder, LeaderHandle, StartError, Status,
-    error::{ReleaseError, Stopped, chain},
+    error::{Stopped, chain},
 };
-
-type BoxError = Box<dyn Error + Send + Sync>;
 
 /// How long a closure may go on after its token was cancelled, by default.
 const GRACE_PERIOD: Duration = Duration::from_secs(5);
@@ -63,23 +63,6 @@ pub struct Leader {
     running: Arc<Running>,
 }
 
-/// What the clones share.
-#[derive(Debug)]
-struct Running {
-    /// Whether one of them campaigns, or tries to.
-    claimed: AtomicBool,
-    campaign: watch::Sender<Progress>,
-}
-
-/// What has become of the campaigns.
-#[derive(Clone, Debug, Default)]
-struct Progress {
-    /// Of the one that runs.
-    handle: Option<LeaderHandle>,
-    /// How many have ended, also those that never got so far as to have a handle.
-    ended: u64,
-}
-
 impl Leader {
     /// A candidate for the election `key` in the KeyValue bucket `bucket`, with the default settings.
     #[must_use]
@@ -104,10 +87,7 @@ impl Leader {
             builder,
             client,
             grace_period: GRACE_PERIOD,
-            running: Arc::new(Running {
-                claimed: AtomicBool::new(false),
-                campaign: watch::Sender::default(),
-            }),
+            running: Arc::default(),
         }
     }
 
@@ -327,84 +307,10 @@ impl fmt::Debug for Leader {
     }
 }
 
-/// The right to campaign: one at a time among the clones.
-struct Claim(Arc<Running>);
-
-impl Claim {
-    fn new(running: &Arc<Running>) -> Result<Self, RunError> {
-        if running.claimed.swap(true, Ordering::AcqRel) {
-            return Err(RunError::AlreadyRunning);
-        }
-        Ok(Self(running.clone()))
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        self.0.campaign.send_modify(|progress| {
-            progress.handle = None;
-            progress.ended += 1;
-            // Under the lock: the next campaign publishes its handle after this, and whoever hears of the end
-            // may begin one.
-            self.0.claimed.store(false, Ordering::Release);
-        });
-    }
-}
-
-/// A candidate that campaigns for as long as this lives, whoever else has a handle.
-struct Campaign {
-    handle: LeaderHandle,
-    _claim: Claim,
-}
-
-impl Campaign {
-    fn new(claim: Claim, handle: LeaderHandle) -> Self {
-        let published = Some(handle.clone());
-        claim
-            .0
-            .campaign
-            .send_modify(|progress| progress.handle = published);
-        Self {
-            handle,
-            _claim: claim,
-        }
-    }
-
-    async fn shutdown(self) -> Result<(), ReleaseError> {
-        self.handle.shutdown().await
-    }
-}
-
-impl Drop for Campaign {
-    fn drop(&mut self) {
-        self.handle.begin_shutdown();
-    }
-}
-
 async fn stopped(handle: &LeaderHandle) {
     // An error means the same.
     let _ = handle
         .status()
         .wait_for(|status| *status == Status::Stopped)
         .await;
-}
-
-/// Why a work loop returned.
-#[derive(Debug, Error)]
-pub enum RunError {
-    /// The closure failed.
-    #[error("the leader's work failed")]
-    Work(#[source] BoxError),
-    /// A clone of this [`Leader`] campaigns already.
-    #[error("this leader campaigns already; run one `start` or `acquire_and_run` at a time")]
-    AlreadyRunning,
-    /// The election could not start.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// The lease could not be released.
-    #[error(transparent)]
-    Release(#[from] ReleaseError),
-    /// The election ended by itself.
-    #[error(transparent)]
-    Stopped(#[from] Stopped),
 }

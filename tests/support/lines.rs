@@ -4,11 +4,18 @@ use std::{
     cell::RefCell,
     io::{self, Write},
     sync::{Arc, Mutex, Once},
+    time::Duration,
 };
 
 use noleader_fixture::eventually;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt::layer,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
-use crate::support::BOUND;
+const BOUND: Duration = Duration::from_secs(60);
 
 thread_local! {
     static HERE: RefCell<Option<Lines>> = const { RefCell::new(None) };
@@ -32,9 +39,12 @@ impl Lines {
     /// Collects them for as long as the guard lives.
     pub(crate) fn collect() -> (Self, Collecting) {
         SUBSCRIBER.call_once(|| {
-            tracing_subscriber::fmt()
-                .with_ansi(false)
-                .with_writer(|| Here)
+            let levels = Targets::new()
+                .with_default(LevelFilter::INFO)
+                .with_target("noleader", LevelFilter::TRACE);
+            tracing_subscriber::registry()
+                .with(layer().with_ansi(false).with_writer(|| Here))
+                .with(levels)
                 .init();
         });
         let lines = Self::default();
@@ -42,17 +52,20 @@ impl Lines {
         (lines, Collecting)
     }
 
-    fn with(&self, parts: &[&str]) -> Option<String> {
+    /// Those with all of these parts, so far.
+    pub(crate) fn with(&self, parts: &[&str]) -> Vec<String> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let mut lines = text.lines();
-        let found = lines.find(|line| parts.iter().all(|part| line.contains(part)));
-        found.map(str::to_owned)
+        let lines = text.lines();
+        lines
+            .filter(|line| parts.iter().all(|part| line.contains(part)))
+            .map(str::to_owned)
+            .collect()
     }
 
     /// Waits for a line with all of these parts.
     pub(crate) async fn until(&self, parts: &[&str]) -> String {
         let found = eventually(format!("a line with {parts:?}"), BOUND, async || {
-            self.with(parts)
+            self.with(parts).into_iter().next()
         });
         found
             .await

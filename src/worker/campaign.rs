@@ -1,0 +1,125 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use tokio::sync::watch;
+
+use super::RunError;
+use crate::{LeaderHandle, error::ReleaseError};
+
+/// What the clones share.
+#[derive(Debug, Default)]
+pub(super) struct Running {
+    /// Whether one of them campaigns, or tries to.
+    claimed: AtomicBool,
+    pub(super) campaign: watch::Sender<Progress>,
+}
+
+/// What has become of the campaigns.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Progress {
+    /// Of the one that runs.
+    pub(super) handle: Option<LeaderHandle>,
+    /// How many have ended, also those that never got so far as to have a handle.
+    pub(super) ended: u64,
+}
+
+/// The right to campaign: one at a time among the clones.
+pub(super) struct Claim(Arc<Running>);
+
+impl Claim {
+    pub(super) fn new(running: &Arc<Running>) -> Result<Self, RunError> {
+        if running.claimed.swap(true, Ordering::AcqRel) {
+            return Err(RunError::AlreadyRunning);
+        }
+        Ok(Self(running.clone()))
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.0.campaign.send_modify(|progress| {
+            progress.handle = None;
+            progress.ended += 1;
+            // Under the lock: the next campaign publishes its handle after this, and whoever hears of the end
+            // may begin one.
+            self.0.claimed.store(false, Ordering::Release);
+        });
+    }
+}
+
+/// A candidate that campaigns for as long as this lives, whoever else has a handle.
+pub(super) struct Campaign {
+    pub(super) handle: LeaderHandle,
+    _claim: Claim,
+}
+
+impl Campaign {
+    pub(super) fn new(claim: Claim, handle: LeaderHandle) -> Self {
+        let published = Some(handle.clone());
+        claim
+            .0
+            .campaign
+            .send_modify(|progress| progress.handle = published);
+        Self {
+            handle,
+            _claim: claim,
+        }
+    }
+
+    pub(super) async fn shutdown(self) -> Result<(), ReleaseError> {
+        self.handle.shutdown().await
+    }
+}
+
+impl Drop for Campaign {
+    fn drop(&mut self) {
+        self.handle.begin_shutdown();
+    }
+}
+
+#[cfg(all(test, feature = "test-util"))]
+mod tests {
+    use super::*;
+    use crate::{Status, store::Memory};
+
+    async fn campaign(running: &Arc<Running>, store: &Memory) -> Result<Campaign, RunError> {
+        let claim = Claim::new(running)?;
+        let builder = LeaderHandle::builder("orders", "writer").trust_absent_key(true);
+        Ok(Campaign::new(
+            claim,
+            builder.start_with(store.clone()).await?,
+        ))
+    }
+
+    #[tokio::test]
+    async fn one_that_is_dropped_gives_the_lease_back_whoever_else_has_a_handle() {
+        let (running, store) = (Arc::default(), Memory::new());
+        let campaign = campaign(&running, &store).await.unwrap();
+        let handle = campaign.handle.clone();
+        handle.elected().await.unwrap();
+        drop(campaign);
+        let mut status = handle.status();
+        status.wait_for(|s| *s == Status::Stopped).await.unwrap();
+        let record = String::from_utf8(store.get().value.unwrap()).unwrap();
+        assert!(record.contains(r#""holder":null"#), "{record}");
+    }
+
+    #[tokio::test]
+    async fn is_one_at_a_time_and_takes_its_handle_back_at_its_end() {
+        let (running, store) = (Arc::default(), Memory::new());
+        let first = campaign(&running, &store).await.unwrap();
+        assert!(matches!(
+            Claim::new(&running),
+            Err(RunError::AlreadyRunning)
+        ));
+        first.shutdown().await.unwrap();
+        assert!(running.campaign.borrow().handle.is_none());
+        assert_eq!(running.campaign.borrow().ended, 1);
+        let second = campaign(&running, &store).await.unwrap();
+        assert!(running.campaign.borrow().handle.is_some());
+        second.shutdown().await.unwrap();
+        assert_eq!(running.campaign.borrow().ended, 2);
+    }
+}

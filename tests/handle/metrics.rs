@@ -1,0 +1,112 @@
+//! The gauges and counters of an election.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use metrics::{
+    Counter, Gauge, Histogram, Key, KeyName, Label, Metadata, Recorder, SharedString, Unit,
+};
+use metrics_util::registry::{AtomicStorage, Registry};
+use noleader::{Status, clock::FakeClock, store::Memory};
+
+use crate::support::{LEASE, advance_until, leader};
+
+/// What is measured on this thread, which is all of it in a test with one thread.
+struct Measured(Registry<Key, AtomicStorage>);
+
+impl Recorder for Measured {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        self.0
+            .get_or_create_counter(key, |c| Counter::from_arc(Arc::clone(c)))
+    }
+
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        self.0
+            .get_or_create_gauge(key, |g| Gauge::from_arc(Arc::clone(g)))
+    }
+
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        self.0
+            .get_or_create_histogram(key, |h| Histogram::from_arc(Arc::clone(h)))
+    }
+}
+
+impl Measured {
+    fn new() -> Self {
+        Self(Registry::new(AtomicStorage))
+    }
+
+    fn gauge(&self, name: &'static str) -> Option<f64> {
+        let gauge = self.0.get_gauge(&key(name))?;
+        Some(f64::from_bits(gauge.load(Ordering::Relaxed)))
+    }
+
+    fn counter(&self, name: &'static str) -> Option<u64> {
+        let counter = self.0.get_counter(&key(name))?;
+        Some(counter.load(Ordering::Relaxed))
+    }
+}
+
+fn key(name: &'static str) -> Key {
+    let labels = vec![Label::new("bucket", "orders"), Label::new("key", "writer")];
+    Key::from_parts(name, labels)
+}
+
+#[tokio::test]
+async fn a_term_that_is_given_back_is_measured() {
+    let measured = Measured::new();
+    let _here = metrics::set_default_local_recorder(&measured);
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let a = leader(&store, &clock).await;
+    let token = a.term().unwrap().token();
+    assert_eq!(measured.gauge("noleader_is_leader"), Some(1.0));
+    assert_eq!(
+        measured.gauge("noleader_token"),
+        Some(f64::from(u32::try_from(token).unwrap()))
+    );
+    assert_eq!(measured.counter("noleader_terms_total"), Some(1));
+
+    let end = clock.now() + LEASE;
+    advance_until(&clock, || clock.now() >= end).await;
+    let renewals = measured.counter("noleader_renewals_total").unwrap();
+    assert!((2..=5).contains(&renewals), "{renewals} in a lease");
+
+    let admission = a.admit().unwrap();
+    let stopping = tokio::spawn(async move { a.shutdown().await });
+    while measured.gauge("noleader_is_leader") != Some(0.0) {
+        tokio::task::yield_now().await;
+    }
+    assert!(!stopping.is_finished(), "shut as soon as the drain begins");
+    drop(admission);
+    stopping.await.unwrap().unwrap();
+    assert_eq!(measured.gauge("noleader_is_leader"), Some(0.0));
+    assert_eq!(measured.counter("noleader_terms_lost_total"), None);
+    assert_eq!(measured.counter("noleader_store_failures_total"), None);
+}
+
+#[tokio::test]
+async fn a_term_that_is_lost_is_measured() {
+    let measured = Measured::new();
+    let _here = metrics::set_default_local_recorder(&measured);
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let a = leader(&store, &clock).await;
+    store.set_outage(true);
+    advance_until(&clock, || {
+        matches!(*a.status().borrow(), Status::Follower { .. })
+    })
+    .await;
+    assert_eq!(measured.gauge("noleader_is_leader"), Some(0.0));
+    assert_eq!(measured.counter("noleader_terms_lost_total"), Some(1));
+    let failures = measured.counter("noleader_store_failures_total").unwrap();
+    assert!(failures >= 2, "{failures} in a lease");
+
+    store.set_outage(false);
+    advance_until(&clock, || a.is_leader()).await;
+    assert_eq!(measured.gauge("noleader_is_leader"), Some(1.0));
+    assert_eq!(measured.counter("noleader_terms_total"), Some(2));
+}
