@@ -52,6 +52,10 @@ pub(crate) enum Fact<'a> {
         deadline: Moment,
         until: u64,
     },
+    /// The open gate's deadline comes at another real time, since the node's clock runs differently.
+    Retimed {
+        until: u64,
+    },
     /// The gate shuts, and the admitted requests are to finish, as was asked for at `asked_at`.
     Closing {
         asked_at: Moment,

@@ -106,7 +106,10 @@ impl World {
         let others = self.nodes.iter().enumerate().filter(|(node, n)| {
             Some(*node) != leader && n.is_candidate() && n.is_up() && !n.is_leaving
         });
-        others.map(|(_, n)| n.cool_until).min().unwrap_or(u64::MAX)
+        others
+            .map(|(_, n)| n.clock.real(n.cool_until))
+            .min()
+            .unwrap_or(u64::MAX)
     }
 
     /// How long it can take to a leader, whatever went before.

@@ -1,8 +1,10 @@
-//! The protocol under a deterministic scheduler: the real code of `src/lease`, a gate and a background task
-//! by the rules of `src/task`, a store and a network that do everything they may do, and clocks that differ.
+//! The protocol under a deterministic scheduler. Real is the code of `src/lease` and `fencing::Fenced`. The gate,
+//! the deadlines and the background task are written anew here, after the rules of `src/task`, so that nothing
+//! is shown of that code: its own tests are in `src/task/interleavings`. The store and the network do all that
+//! they may do, and the clocks differ.
 //!
 //! - `world`, `queue`, `clock`: the scheduler; `plan`, `settings`: what a run is made of.
-//! - `node`, `turn`, `gate`, `term`: a process, by the rules of `src/task`.
+//! - `node`, `turn`, `gate`, `term`: a process, rewritten by the rules of `src/task`.
 //! - `server`, `network`, `trouble`, `hold_up`, `expiry`, `loss`: what goes wrong; `finale`: what must be so once nothing does.
 //! - `fact`, `invariants`: what must hold, one file for each; `outside`, `storage`: what need not.
 //! - `runner`, `replay`, `seeds`, `tally`, `trace`, `show`: many runs, and one again.

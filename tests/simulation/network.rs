@@ -80,6 +80,7 @@ impl World {
             attempt,
             expected,
             record,
+            is_answered: false,
         });
         let delay = self.delay(node);
         self.after(delay, Event::Apply(apply));
@@ -92,7 +93,9 @@ impl World {
         }
         let back = match self.is_smooth(node) {
             true => 0,
-            false => self.rng.usize(0..4) * usize::from(self.rng.u8(0..5) == 0),
+            false if self.rng.u8(0..5) > 0 => 0,
+            false if self.rng.u8(0..4) > 0 => self.rng.usize(0..4),
+            false => self.rng.usize(0..40),
         };
         let fails = !self.is_smooth(node) && self.rng.u8(0..40) == 0;
         let seen = (!fails).then(|| self.server.earlier(back).seen.clone());
@@ -110,10 +113,14 @@ impl World {
         if write.epoch != self.server.epoch && self.settings.plan != Plan::RolledBack {
             return;
         }
+        if write.is_answered {
+            self.compare_and_set(write);
+            return;
+        }
         let outcome = match self.rng.u8(0..100) {
             0 if !self.is_smooth(write.node) => Outcome::Failed,
             1 if !self.is_smooth(write.node) => {
-                self.compare_and_set(write);
+                self.apply_unanswered(write);
                 Outcome::Unknown
             }
             _ => self.compare_and_set(write),
@@ -122,6 +129,21 @@ impl World {
             let attempt = write.attempt;
             self.reply(write.node, Input::Written { attempt, outcome });
         }
+    }
+
+    /// Now, or some time after the answer that does not tell.
+    fn apply_unanswered(&mut self, write: &Apply) {
+        if self.rng.bool() {
+            self.compare_and_set(write);
+            return;
+        }
+        self.tally.late_applications += 1;
+        let delay = self.delay(write.node) + self.delay(write.node);
+        let later = Apply {
+            is_answered: true,
+            ..write.clone()
+        };
+        self.after(delay, Event::Apply(Box::new(later)));
     }
 
     fn compare_and_set(&mut self, write: &Apply) -> Outcome {

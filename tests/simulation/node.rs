@@ -18,7 +18,7 @@ pub(crate) struct Node {
     /// it can neither send nor receive.
     pub(crate) cut_until: u64,
     /// it does not campaign.
-    pub(crate) cool_until: u64,
+    pub(crate) cool_until: Moment,
     pub(crate) is_leaving: bool,
 }
 
@@ -145,7 +145,7 @@ impl Node {
             paused_until: 0,
             stalled_until: 0,
             cut_until: 0,
-            cool_until: 0,
+            cool_until: Moment::default(),
             is_leaving: false,
         }
     }
@@ -155,7 +155,7 @@ impl Node {
         self.process = Process::new(&self.settings, session);
         self.is_leaving = false;
         self.stalled_until = 0;
-        self.cool_until = 0;
+        self.cool_until = Moment::default();
     }
 
     pub(crate) fn is_candidate(&self) -> bool {

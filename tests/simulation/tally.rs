@@ -11,6 +11,8 @@ pub(crate) struct Tally {
     pub(crate) late_sends: u64,
     /// Stops that had to wait for requests of an earlier term.
     pub(crate) old_requests: u64,
+    /// Writes that were applied only after their outcome was said to be unknown.
+    pub(crate) late_applications: u64,
     /// Streams that were lost, where the last token has to be told.
     pub(crate) lost_streams: u64,
     /// Records that it removed once the holder could not be valid any more, with unequal leases.
@@ -27,6 +29,7 @@ impl Tally {
             late_openings,
             late_sends,
             old_requests,
+            late_applications,
             late_expiries,
             lost_streams,
             early_expiries,
@@ -36,6 +39,7 @@ impl Tally {
         self.late_openings += late_openings;
         self.late_sends += late_sends;
         self.old_requests += old_requests;
+        self.late_applications += late_applications;
         self.lost_streams += lost_streams;
         self.late_expiries += late_expiries;
         self.early_expiries += early_expiries;
@@ -49,6 +53,7 @@ impl Tally {
             (self.late_openings, "late openings"),
             (self.late_sends, "late sends"),
             (self.old_requests, "old requests"),
+            (self.late_applications, "late applications"),
             (self.lost_streams, "lost streams"),
             (self.late_expiries, "late expiries"),
             (self.early_expiries, "early expiries"),

@@ -6,6 +6,7 @@ use noleader::lease::{Input, Record};
 
 use crate::{
     clock::MILLISECOND,
+    fact::Fact,
     plan::Plan,
     world::{Event, World},
 };
@@ -18,7 +19,7 @@ impl World {
         let base = self.settings.base();
         let node = self.rng.usize(0..self.nodes.len());
         let span = self.rng.u64(base / 10..3 * base);
-        match self.rng.u8(0..24) {
+        match self.rng.u8(0..26) {
             0..4 => self.pause(node, span),
             4 => self.stall(node, span),
             5..7 => self.cut(node, span),
@@ -29,6 +30,7 @@ impl World {
             14 => self.outage(span / 2),
             15 => self.deafen(node),
             16..20 => self.interfere(base),
+            24 | 25 => self.change_rate(node),
             _ => self.lose(),
         }
         for _ in 0..4 {
@@ -44,6 +46,21 @@ impl World {
         if !self.is_smooth(node) {
             self.say(node, || format!("is cut off for {} ms", span / MILLISECOND));
             self.nodes[node].cut_until = self.now + span;
+        }
+    }
+
+    /// The clock runs at another rate from now on, inside the bound, and whatever waits for it comes round then.
+    fn change_rate(&mut self, node: usize) {
+        let ppm = self.settings.clock_rate(&mut self.rng);
+        self.say(node, || format!("its clock runs {ppm} ppm fast"));
+        let n = &mut self.nodes[node];
+        n.clock.change_rate(self.now, ppm);
+        let open_until = n.process.gate.deadline().map(|at| n.clock.real(at));
+        if let Some(until) = open_until.filter(|_| n.process.session != 0) {
+            self.fact(node, &Fact::Retimed { until });
+        }
+        if self.nodes[node].is_up() {
+            self.plan_wake(node);
         }
     }
 

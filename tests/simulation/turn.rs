@@ -171,7 +171,7 @@ impl World {
     }
 
     /// As the machine asks, and once in a lease.
-    fn plan_wake(&mut self, node: usize) {
+    pub(crate) fn plan_wake(&mut self, node: usize) {
         let n = &mut self.nodes[node];
         let latest = n.clock.local(self.now) + n.settings.timing.lease;
         let Some(due) = n.process.machine.poll_timeout() else {
@@ -210,7 +210,7 @@ impl World {
         let n = &mut self.nodes[node];
         let failed = n.process.failed_warm_ups;
         let campaigns = n.process.handled_at + n.settings.timing.cool_down(failed);
-        n.cool_until = n.clock.real(campaigns);
+        n.cool_until = campaigns;
         self.fact(node, &Fact::Settled);
     }
 

@@ -99,6 +99,7 @@ pub(crate) enum Event {
     Finale(Step),
 }
 
+#[derive(Clone)]
 pub(crate) struct Apply {
     pub(crate) node: usize,
     pub(crate) session: u64,
@@ -106,6 +107,8 @@ pub(crate) struct Apply {
     pub(crate) attempt: u64,
     pub(crate) expected: u64,
     pub(crate) record: Record,
+    /// Its outcome was said to be unknown.
+    pub(crate) is_answered: bool,
 }
 
 impl World {
