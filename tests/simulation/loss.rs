@@ -63,6 +63,21 @@ impl World {
             self.lose_stream();
             self.witness = Some(witness);
             self.hurry_for(witness);
+            self.leave_alone(witness);
+        }
+    }
+
+    /// At times the others forget what they saw, just then, or are not there to tell it.
+    fn leave_alone(&mut self, witness: usize) {
+        if self.rng.bool() {
+            return;
+        }
+        let base = self.settings.base();
+        for node in (0..self.nodes.len()).filter(|node| *node != witness) {
+            match self.rng.bool() {
+                true => self.restart(node),
+                false => self.pause(node, 2 * base),
+            }
         }
     }
 

@@ -40,7 +40,7 @@ impl World {
     }
 
     pub(crate) fn send_read(&mut self, node: usize, attempt: u64) {
-        self.nodes[node].process.asked = attempt;
+        self.nodes[node].process.ask(attempt);
         if !self.is_lost(node) {
             let session = self.nodes[node].process.session;
             let delay = self.delay(node);
@@ -58,7 +58,7 @@ impl World {
     pub(crate) fn send_write(&mut self, node: usize, attempt: u64, expected: u64, record: Record) {
         let n = &mut self.nodes[node];
         n.process.is_refused = false;
-        n.process.asked = attempt;
+        n.process.ask(attempt);
         let sent = Fact::Sent {
             attempt,
             expected,

@@ -34,8 +34,8 @@ pub(crate) struct Process {
     pub(crate) follow: Option<Input>,
     /// The background task stands in the middle of a turn.
     pub(crate) is_mid_turn: bool,
-    /// The request that left last.
-    pub(crate) asked: u64,
+    /// The request under way, and when it was decided on.
+    pub(crate) asked: Option<(u64, Moment)>,
     /// The revision that it was shown last.
     pub(crate) shown: u64,
     /// A write was refused since the last one left.
@@ -107,7 +107,7 @@ impl Process {
             handled_at: Moment::default(),
             follow: None,
             is_mid_turn: false,
-            asked: 0,
+            asked: None,
             shown: 0,
             is_refused: false,
             acknowledged: 0,
@@ -119,6 +119,15 @@ impl Process {
             published: Status::Follower(None),
             watch: Watch::default(),
         }
+    }
+
+    pub(crate) fn ask(&mut self, attempt: u64) {
+        self.asked = Some((attempt, self.handled_at));
+    }
+
+    /// Whether the machine still waits for this answer.
+    pub(crate) fn asks(&self, attempt: u64) -> bool {
+        self.asked.is_some_and(|(asked, _)| asked == attempt)
     }
 
     pub(crate) fn status(&self, now: Moment) -> Status {

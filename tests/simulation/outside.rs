@@ -42,7 +42,7 @@ fn run_outside(plan: Plan, seeds: u64) -> Outside {
             );
         }
     }
-    println!("{plan:?}, {seeds} runs: {outside:?}");
+    eprintln!("{plan:?}, {seeds} runs: {outside:?}");
     outside
 }
 

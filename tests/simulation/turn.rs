@@ -77,7 +77,7 @@ impl World {
         }
         match &input {
             // The answer to a request that was given up never reaches the machine.
-            Input::Read { attempt, .. } if self.nodes[node].process.asked != *attempt => {}
+            Input::Read { attempt, .. } if !self.nodes[node].process.asks(*attempt) => {}
             Input::Pushed(seen)
             | Input::Read {
                 seen: Some(seen), ..
@@ -114,8 +114,11 @@ impl World {
             _ => {}
         }
         self.compare_watch(node, &input);
+        let timeout = self.nodes[node].settings.timing.request_timeout;
         let process = &mut self.nodes[node].process;
         process.handled_at = now;
+        // By now it has given up waiting for the answer.
+        process.asked.take_if(|(_, at)| now >= *at + timeout);
         let before = process.machine.token();
         process.machine.handle(now, input);
         let token = process.machine.token().filter(|_| before.is_none());
