@@ -49,6 +49,13 @@ impl Content {
             None => Self::Released(record),
         }
     }
+
+    pub(super) fn record(&self) -> Option<&Record> {
+        match self {
+            Self::Held(record) | Self::Released(record) | Self::Vacant(record) => Some(record),
+            Self::Absent | Self::Garbage(..) => None,
+        }
+    }
 }
 
 /// What a sighting is judged by.

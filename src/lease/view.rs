@@ -146,6 +146,10 @@ impl View {
         rules: &mut Rules<'_>,
     ) -> Change {
         let content = rules.parse(seen.revision, seen.value);
+        if let Some(record) = content.record() {
+            // Believed or not, it may be the last one that stood in the key.
+            self.last_lease = self.last_lease.max(record.lease());
+        }
         let believed = self.revision();
         let refused = source == Source::AfterConflict(believed);
         let sighting = match &self.sighting {
@@ -240,13 +244,10 @@ impl View {
     }
 
     fn believe(&mut self, sighting: Sighting) {
-        match &sighting.content {
-            Content::Held(record) | Content::Released(record) | Content::Vacant(record) => {
-                self.last_lease = record.lease();
-                let token = record.token_at(sighting.revision);
-                self.raise_floor(token.max(record.floor));
-            }
-            Content::Absent | Content::Garbage(..) => {}
+        if let Some(record) = sighting.content.record() {
+            self.last_lease = record.lease();
+            let token = record.token_at(sighting.revision);
+            self.raise_floor(token.max(record.floor));
         }
         self.suspect = None;
         self.sighting = Some(sighting);

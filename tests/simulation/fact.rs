@@ -26,7 +26,6 @@ pub(crate) enum Fact<'a> {
         expected: u64,
         record: &'a Record,
         sent_at: Moment,
-        now: Moment,
     },
     /// The background task is told how its write ended.
     Answered {
@@ -34,10 +33,14 @@ pub(crate) enum Fact<'a> {
         outcome: Outcome,
         now: Moment,
     },
-    Began {
+    /// The machine holds a new term.
+    Granted {
         token: u64,
-        deadline: Moment,
         epoch: u64,
+    },
+    /// The term is published, perhaps only after its end.
+    Began {
+        deadline: Moment,
     },
     /// The gate opens, up to the real time `until` if nothing else happens.
     Opened {
@@ -49,10 +52,15 @@ pub(crate) enum Fact<'a> {
         deadline: Moment,
         until: u64,
     },
-    /// The gate is to shut for good, and the admitted requests are to finish.
+    /// The open gate's deadline comes at another real time, since the node's clock runs differently.
+    Retimed {
+        until: u64,
+    },
+    /// The gate shuts, and the admitted requests are to finish, as was asked for at `asked_at`.
     Closing {
-        token: u64,
-        now: Moment,
+        asked_at: Moment,
+        /// A request is inside.
+        has_requests: bool,
     },
     /// The gate has shut, or its process has died.
     Shut,
@@ -60,15 +68,13 @@ pub(crate) enum Fact<'a> {
     Ended {
         why: Ended,
         justified: bool,
-        now: Moment,
     },
     Admitted {
-        token: u64,
         now: Moment,
     },
-    Left {
-        token: u64,
-    },
+    /// Somebody finds a gate shut that nobody has shut: its deadline has passed.
+    FoundShut,
+    Left,
     /// The task, or its whole process, stands still for so long on its own clock, at most.
     HeldUp {
         span: Duration,
@@ -76,6 +82,8 @@ pub(crate) enum Fact<'a> {
     /// A step-down or a shutdown is asked for.
     Asked {
         now: Moment,
+        /// A request is inside.
+        has_requests: bool,
     },
     Settled,
     /// The background task has gone round, beginning at `handled_at`, and has published.
@@ -94,6 +102,8 @@ pub(crate) enum Fact<'a> {
     Expect {
         by: u64,
         why: &'a str,
+        /// The lease is handed over: that is one release, and one acquiring write.
+        is_hand_over: bool,
     },
     /// Where the node stands after a long calm, and who leads.
     Standing {

@@ -1,7 +1,9 @@
 //! The end of every run: nothing goes wrong any more. A leader must appear, everybody must come to know it,
 //! and its crash or its hand-over must be over within the bounds that `docs/architecture.md` names.
 
-use noleader::lease::{Holder, Input, Role};
+use std::time::Duration;
+
+use noleader::lease::{Holder, Input, Record, Role};
 
 use crate::{
     clock::MILLISECOND,
@@ -23,6 +25,10 @@ pub(crate) enum Step {
     },
     /// The leader goes, in one way or another.
     Part,
+    /// It has crashed, and nobody else may campaign before `next`.
+    Crashed {
+        next: u64,
+    },
     End,
 }
 
@@ -33,6 +39,7 @@ impl World {
             Step::Calm | Step::End => self.finish(),
             Step::Settle { until } => self.settle(until),
             Step::Part => self.part(),
+            Step::Crashed { next } => self.crashed(next),
         }
     }
 
@@ -64,6 +71,7 @@ impl World {
             &Fact::Expect {
                 by,
                 why: "the calm",
+                is_hand_over: false,
             },
         );
         let until = by + 2 * self.settings.longest_lease();
@@ -71,11 +79,11 @@ impl World {
     }
 
     /// Whatever was on its way arrives soon.
-    pub(crate) fn hurry(&mut self) {
+    fn hurry(&mut self) {
         let (now, is_calm) = (self.now, self.is_calm);
         let rng = &mut self.rng;
         self.queue.hurry(|at, event| match event {
-            Event::Trouble if is_calm => None,
+            Event::Trouble | Event::Expire { .. } if is_calm => None,
             Event::GoOn { .. } => Some(now),
             Event::Receive { .. }
             | Event::Push { .. }
@@ -98,7 +106,10 @@ impl World {
         let others = self.nodes.iter().enumerate().filter(|(node, n)| {
             Some(*node) != leader && n.is_candidate() && n.is_up() && !n.is_leaving
         });
-        others.map(|(_, n)| n.cool_until).min().unwrap_or(u64::MAX)
+        others
+            .map(|(_, n)| n.clock.real(n.cool_until))
+            .min()
+            .unwrap_or(u64::MAX)
     }
 
     /// How long it can take to a leader, whatever went before.
@@ -117,13 +128,27 @@ impl World {
             .max();
         let drain = drain.map_or(0, |drain| drain.as_nanos() as u64);
         let cool = self.first_campaign(None).saturating_sub(self.now);
-        cool.min(12 * lease) + sees + waits + drain + self.campaign()
+        cool.min(12 * lease) + sees + waits + drain + self.campaign(usize::MAX)
     }
 
-    /// From when a campaign is due to the open gate: the random delay, a read that is under way, the write,
-    /// the warm-up.
-    fn campaign(&self) -> u64 {
-        20 * MILLISECOND + 3 * ROUND_TRIP + self.settings.longest_lease() / 4
+    /// From when a campaign is due to the open gate, if it is not `former`'s: the random delay, a read that is
+    /// under way, the write, and the warm-up of those who have one.
+    fn campaign(&self, former: usize) -> u64 {
+        let nodes = self.nodes.iter().enumerate();
+        let others = nodes.filter(|(node, n)| *node != former && n.is_candidate() && n.is_up());
+        let takes = others.map(|(_, n)| {
+            let lease = n.settings.timing.lease;
+            let warm_up = if n.settings.warm_up {
+                lease / 4
+            } else {
+                Duration::ZERO
+            };
+            (n.settings.timing.campaign_delay, warm_up)
+        });
+        let (delay, warm_up) = takes.fold((Duration::ZERO, Duration::ZERO), |most, one| {
+            (most.0.max(one.0), most.1.max(one.1))
+        });
+        (delay + warm_up).as_nanos() as u64 + 2 * ROUND_TRIP + MILLISECOND
     }
 
     fn leader(&self) -> Option<usize> {
@@ -185,25 +210,51 @@ impl World {
             self.finish();
             return;
         }
-        let (why, takes) = match self.rng.u8(0..3) {
+        let input = match self.rng.u8(0..3) {
             0 => {
+                self.say(leader, || "a crash".to_owned());
                 self.die(leader);
-                let lease = self.lease(leader);
-                ("a crash", LONGEST_WAY + lease)
+                // A renewal that is under way counts.
+                self.after(LONGEST_WAY, Event::Finale(Step::Crashed { next }));
+                return;
             }
-            1 => ("a step-down", self.hand_over(leader, Input::StepDown)),
-            _ => ("a shutdown", self.hand_over(leader, Input::Shutdown)),
+            1 => Input::StepDown,
+            _ => Input::Shutdown,
         };
-        let by = (self.now + takes + LONGEST_WAY).max(next) + self.campaign();
-        self.say(leader, || why.to_owned());
-        self.fact(leader, &Fact::Expect { by, why });
+        let by = (self.now + self.hand_over(leader)).max(next) + self.campaign(leader);
+        self.expect(by, "a hand-over", true);
+        self.receive(leader, input);
+    }
+
+    /// A lease after the last renewal that was applied: whoever is left has seen it pushed.
+    fn crashed(&mut self, next: u64) {
+        let last = self.server.last();
+        let lease = last.seen.value.as_deref().and_then(|bytes| {
+            let record = Record::decode(last.seen.revision, bytes).ok()?;
+            u64::try_from(record.lease().as_nanos()).ok()
+        });
+        let runs_out = last.at + LONGEST_WAY + lease.unwrap_or(0);
+        let by = runs_out.max(next) + self.campaign(usize::MAX);
+        self.expect(by, "a crash", false);
+    }
+
+    fn expect(&mut self, by: u64, why: &'static str, is_hand_over: bool) {
+        let expect = Fact::Expect {
+            by,
+            why,
+            is_hand_over,
+        };
+        self.fact(0, &expect);
         self.queue.push(by + 1, Event::Finale(Step::End));
     }
 
-    /// A renewal that is under way, the drain, the release.
-    fn hand_over(&mut self, leader: usize, input: Input) -> u64 {
-        self.receive(leader, input);
-        let drain = self.nodes[leader].settings.timing.drain_timeout;
+    /// A renewal that is under way, the drain, the release, its push.
+    fn hand_over(&mut self, leader: usize) -> u64 {
+        let n = &self.nodes[leader];
+        let drain = match n.process.gate.has_requests() {
+            true => n.settings.timing.drain_timeout,
+            false => Duration::ZERO,
+        };
         2 * ROUND_TRIP + drain.as_nanos() as u64
     }
 }

@@ -29,7 +29,8 @@ pub(crate) struct Gate {
     term: Deadline,
     until: Deadline,
     opening: Option<Opening>,
-    closing: Option<Opening>,
+    /// Openings that are over, with requests inside.
+    past: Vec<Opening>,
 }
 
 /// One opening, and how many requests are inside that it admitted.
@@ -57,13 +58,17 @@ impl Gate {
         self.term.extend(deadline) && (self.opening.is_none() || self.until.extend(deadline))
     }
 
-    /// Shuts it, and answers with the token of the opening, if it was one, and how many are still inside.
-    pub(crate) fn shut(&mut self) -> Option<(u64, usize)> {
+    /// Shuts it. True if a request is still inside, of this opening or of an earlier one.
+    pub(crate) fn shut(&mut self) -> bool {
         self.until = Deadline(None);
-        let opening = self.opening.take()?;
-        let drain = (opening.token, opening.inside);
-        self.closing = Some(opening);
-        Some(drain)
+        let shut = self.opening.take();
+        self.past.extend(shut.filter(|opening| opening.inside > 0));
+        !self.past.is_empty()
+    }
+
+    /// Whether a request is inside that came in under another term than the one which is open.
+    pub(crate) fn has_old_requests(&self) -> bool {
+        !self.past.is_empty()
     }
 
     pub(crate) fn end(&mut self) {
@@ -91,13 +96,21 @@ impl Gate {
 
     /// A request that came in under `token` has finished. True if it was the last one behind a shut gate.
     pub(crate) fn leave(&mut self, token: u64) -> bool {
-        for opening in [&mut self.opening, &mut self.closing] {
-            if let Some(opening) = opening.as_mut().filter(|o| o.token == token) {
-                opening.inside -= 1;
-            }
+        let all = self.past.iter_mut().chain(&mut self.opening);
+        if let Some(opening) = { all }.find(|o| o.token == token && o.inside > 0) {
+            opening.inside -= 1;
         }
-        self.closing
-            .take_if(|o| o.token == token && o.inside == 0)
-            .is_some()
+        self.past.retain(|opening| opening.inside > 0);
+        self.opening.is_none() && self.past.is_empty()
+    }
+
+    /// When it shuts by itself, if it is open and nobody has found that it did.
+    pub(crate) fn deadline(&self) -> Option<Moment> {
+        self.until.0.filter(|_| self.term.0.is_some())
+    }
+
+    /// Whether a request is inside, of whatever opening.
+    pub(crate) fn has_requests(&self) -> bool {
+        self.has_old_requests() || self.opening.as_ref().is_some_and(|o| o.inside > 0)
     }
 }

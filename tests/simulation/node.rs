@@ -18,7 +18,7 @@ pub(crate) struct Node {
     /// it can neither send nor receive.
     pub(crate) cut_until: u64,
     /// it does not campaign.
-    pub(crate) cool_until: u64,
+    pub(crate) cool_until: Moment,
     pub(crate) is_leaving: bool,
 }
 
@@ -34,6 +34,8 @@ pub(crate) struct Process {
     pub(crate) follow: Option<Input>,
     /// The background task stands in the middle of a turn.
     pub(crate) is_mid_turn: bool,
+    /// The request under way, and when it was decided on.
+    pub(crate) asked: Option<(u64, Moment)>,
     /// The revision that it was shown last.
     pub(crate) shown: u64,
     /// A write was refused since the last one left.
@@ -105,6 +107,7 @@ impl Process {
             handled_at: Moment::default(),
             follow: None,
             is_mid_turn: false,
+            asked: None,
             shown: 0,
             is_refused: false,
             acknowledged: 0,
@@ -116,6 +119,15 @@ impl Process {
             published: Status::Follower(None),
             watch: Watch::default(),
         }
+    }
+
+    pub(crate) fn ask(&mut self, attempt: u64) {
+        self.asked = Some((attempt, self.handled_at));
+    }
+
+    /// Whether the machine still waits for this answer.
+    pub(crate) fn asks(&self, attempt: u64) -> bool {
+        self.asked.is_some_and(|(asked, _)| asked == attempt)
     }
 
     pub(crate) fn status(&self, now: Moment) -> Status {
@@ -142,7 +154,7 @@ impl Node {
             paused_until: 0,
             stalled_until: 0,
             cut_until: 0,
-            cool_until: 0,
+            cool_until: Moment::default(),
             is_leaving: false,
         }
     }
@@ -152,7 +164,7 @@ impl Node {
         self.process = Process::new(&self.settings, session);
         self.is_leaving = false;
         self.stalled_until = 0;
-        self.cool_until = 0;
+        self.cool_until = Moment::default();
     }
 
     pub(crate) fn is_candidate(&self) -> bool {

@@ -4,15 +4,15 @@
 pub(crate) enum Plan {
     /// Others remove and overwrite the record, with a trace and without; all leases are equal.
     Removals,
-    /// Every candidate has its own lease. Nobody else touches the record of a live leader; the server may
-    /// remove that of a dead one.
+    /// Every candidate has its own lease. Nobody else touches the record of a live leader; the server's expiry
+    /// removes those of dead ones.
     UnequalLeases,
     /// The bucket is deleted and made anew, with every other fault around it; all leases are equal. What was
     /// on its way to the old bucket never arrives, and no revision comes twice: `docs/architecture.md` says
     /// what is not covered.
     NewBucket,
-    /// Once, the server loses the stream. From then on nothing else goes wrong, so that a candidate that saw
-    /// the last token, and lives, can tell it to the others.
+    /// Once, the server loses the stream, with every other fault around it. One candidate that saw the last
+    /// token can reach the server before another takes the key: `loss` says how far that goes.
     LostStream,
     /// Outside the promise: the clocks differ by more than the bound.
     WildClocks,

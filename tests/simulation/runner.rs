@@ -3,7 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        OnceLock,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -11,6 +11,7 @@ use std::{
 use crate::{
     invariants::Violation,
     plan::Plan,
+    tally::Tally,
     trace::{TAIL, Trace},
     world::World,
 };
@@ -35,28 +36,33 @@ pub(crate) fn run(seed: u64, plan: Plan, trace: Trace) -> Run {
     Run { violation, world }
 }
 
-/// Runs `count` seeds from `first` on, and panics with the trace of one that fails. Answers with how many terms
-/// there were.
-pub(crate) fn run_all(first: u64, count: u64, plan: impl Fn(u64) -> Plan + Sync) -> u64 {
+/// Runs `count` seeds from `first` on, and panics with the trace of one that fails. Answers with
+/// what happened how often.
+pub(crate) fn run_all(first: u64, count: u64, plan: impl Fn(u64) -> Plan + Sync) -> Tally {
     let next = AtomicU64::new(0);
-    let terms = AtomicU64::new(0);
+    let tally = Mutex::new(Tally::default());
     let failed = OnceLock::new();
     let work = || {
+        let mut mine = Tally::default();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             if index >= count {
-                return;
+                break;
             }
             let seed = first.wrapping_add(index);
             let run = run(seed, plan(seed), Trace::default());
-            terms.fetch_add(run.world.terms, Ordering::Relaxed);
+            mine.add(&run.world.tally);
             if let Some(violation) = run.violation {
                 next.store(count, Ordering::Relaxed);
                 // Another core may have been first.
                 let _ = failed.set((seed, index, violation));
-                return;
+                break;
             }
         }
+        tally
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(&mine);
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -67,7 +73,7 @@ pub(crate) fn run_all(first: u64, count: u64, plan: impl Fn(u64) -> Plan + Sync)
     if let Some((seed, index, violation)) = failed.into_inner() {
         panic!("{}", report(seed, plan(seed), index, &violation, TAIL));
     }
-    terms.into_inner()
+    tally.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs the seed again, with a trace.

@@ -50,16 +50,21 @@ impl Settings {
     }
 
     pub(crate) fn clock(&self, rng: &mut fastrand::Rng) -> Clock {
+        let ppm = self.clock_rate(rng);
+        Clock::new(rng.u64(0..1_000_000_000_000_000), ppm)
+    }
+
+    /// By how much a clock is ahead.
+    pub(crate) fn clock_rate(&self, rng: &mut fastrand::Rng) -> u64 {
         let most = match self.plan {
             Plan::WildClocks => self.drift_ppm * 8,
             _ => self.drift_ppm,
         };
-        let ppm = match rng.u8(0..4) {
+        match rng.u8(0..4) {
             0 => 0,
             1 => most,
             _ => rng.u64(0..=most),
-        };
-        Clock::new(rng.u64(0..1_000_000_000_000_000), ppm)
+        }
     }
 
     pub(crate) fn candidate(&self, name: usize, rng: &mut fastrand::Rng) -> Candidate {

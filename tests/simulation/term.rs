@@ -6,23 +6,22 @@ use crate::{
     clock::MICROSECOND,
     fact::Fact,
     network::LONGEST_WAY,
+    storage::StoredBy,
     world::{Event, World},
 };
 
 impl World {
+    pub(crate) fn granted(&mut self, node: usize, token: u64) {
+        self.tally.terms += 1;
+        let epoch = self.server.epoch;
+        self.fact(node, &Fact::Granted { token, epoch });
+    }
+
     pub(crate) fn begin_term(&mut self, node: usize, token: u64, deadline: Moment) {
-        self.top_token = self.top_token.max(token);
-        self.terms += 1;
         let process = &mut self.nodes[node].process;
         process.gate.begin(token, deadline);
         process.began_at = process.acknowledged;
-        let epoch = self.server.epoch;
-        let began = Fact::Began {
-            token,
-            deadline,
-            epoch,
-        };
-        self.fact(node, &began);
+        self.fact(node, &Fact::Began { deadline });
     }
 
     pub(crate) fn warm_up(&mut self, node: usize) {
@@ -58,6 +57,7 @@ impl World {
         n.process.failed_warm_ups = 0;
         n.process.gate.open(deadline);
         let until = n.clock.real(deadline);
+        self.tally.late_openings += u64::from(until <= self.now);
         self.fact(node, &Fact::Opened { deadline, until });
         self.ask_around(node, until);
     }
@@ -66,6 +66,7 @@ impl World {
         let n = &mut self.nodes[node];
         let token = n.process.gate.token?;
         if !n.process.gate.extend(deadline) {
+            self.tally.late_extensions += 1;
             return Some(Input::Expired { token });
         }
         let until = n.clock.real(deadline);
@@ -76,25 +77,29 @@ impl World {
         None
     }
 
+    /// Without a term, too: a stop waits for the requests of earlier ones.
     pub(crate) fn close(&mut self, node: usize) -> Option<Input> {
-        let n = &mut self.nodes[node];
-        let now = n.clock.local(self.now);
-        let token = n.process.gate.token?;
-        n.process.warming = None;
-        let drain = n.process.gate.shut();
-        n.process.draining = drain.map(|(token, _)| token);
+        let process = &mut self.nodes[node].process;
+        let token = process.gate.token.unwrap_or(0);
+        process.warming = None;
+        // What the machine counts the drain timeout from.
+        let asked_at = process.handled_at;
+        self.tally.old_requests += u64::from(process.gate.has_old_requests());
+        let has_requests = process.gate.shut();
+        process.draining = has_requests.then_some(token);
         self.fact(node, &Fact::Shut);
-        self.fact(node, &Fact::Closing { token, now });
-        match drain {
-            None => return Some(Input::Drained { token }),
-            Some((token, 0)) => self.drained(node, token),
-            Some(_) => {}
-        }
-        None
+        self.fact(
+            node,
+            &Fact::Closing {
+                asked_at,
+                has_requests,
+            },
+        );
+        (!has_requests).then_some(Input::Drained { token })
     }
 
-    fn drained(&mut self, node: usize, token: u64) {
-        if self.nodes[node].process.draining.take() == Some(token) {
+    fn drained(&mut self, node: usize) {
+        if let Some(token) = self.nodes[node].process.draining.take() {
             let session = self.nodes[node].process.session;
             let delay = self.shuffle();
             let input = Input::Drained { token };
@@ -147,8 +152,13 @@ impl World {
                 token,
             },
         );
-        let writes = stays + self.storage_delay();
-        self.after(writes, Event::Store { token });
+        let writes = stays + self.storage_delay(node);
+        let by = StoredBy {
+            token,
+            node,
+            session,
+        };
+        self.after(writes, Event::Store(by));
     }
 
     fn admit(&mut self, node: usize) -> Option<u64> {
@@ -157,17 +167,26 @@ impl World {
             return None;
         }
         let now = n.clock.local(self.now);
-        let token = n.process.gate.admit(now)?;
+        let Some(token) = n.process.gate.admit(now) else {
+            self.found_shut(node);
+            return None;
+        };
         self.say(node, || format!("admits a request under {token}"));
-        self.fact(node, &Fact::Admitted { token, now });
+        self.fact(node, &Fact::Admitted { now });
         Some(token)
+    }
+
+    fn found_shut(&mut self, node: usize) {
+        if self.nodes[node].process.gate.has_opening() {
+            self.fact(node, &Fact::FoundShut);
+        }
     }
 
     pub(crate) fn leave(&mut self, node: usize, token: u64) {
         let is_last = self.nodes[node].process.gate.leave(token);
-        self.fact(node, &Fact::Left { token });
+        self.fact(node, &Fact::Left);
         if is_last {
-            self.drained(node, token);
+            self.drained(node);
         }
     }
 
@@ -179,14 +198,12 @@ impl World {
             return;
         }
         let now = n.clock.local(self.now);
-        let open = process
-            .gate
-            .is_open(now)
-            .then_some(process.gate.token)
-            .flatten();
-        if let Some(token) = open {
-            self.fact(node, &Fact::Admitted { token, now });
-            self.fact(node, &Fact::Left { token });
+        let open = process.gate.is_open(now);
+        if open {
+            self.fact(node, &Fact::Admitted { now });
+            self.fact(node, &Fact::Left);
+        } else {
+            self.found_shut(node);
         }
         let n = &self.nodes[node];
         let is_due = n.process.wake_at.is_some_and(|at| at <= self.now);
@@ -201,14 +218,6 @@ impl World {
             is: &is,
         };
         self.fact(node, &looked);
-    }
-
-    /// A storage takes no token that is smaller than one before.
-    pub(crate) fn store(&mut self, token: u64) {
-        match self.storage.write(token) {
-            Ok(writes) => writes.push(token),
-            Err(_) => self.refused += 1,
-        }
     }
 
     pub(crate) fn lease(&self, node: usize) -> u64 {

@@ -19,7 +19,7 @@ impl World {
         let base = self.settings.base();
         let node = self.rng.usize(0..self.nodes.len());
         let span = self.rng.u64(base / 10..3 * base);
-        match self.rng.u8(0..24) {
+        match self.rng.u8(0..26) {
             0..4 => self.pause(node, span),
             4 => self.stall(node, span),
             5..7 => self.cut(node, span),
@@ -30,6 +30,7 @@ impl World {
             14 => self.outage(span / 2),
             15 => self.deafen(node),
             16..20 => self.interfere(base),
+            24 | 25 => self.change_rate(node),
             _ => self.lose(),
         }
         for _ in 0..4 {
@@ -41,37 +42,26 @@ impl World {
         self.after(delay, Event::Trouble);
     }
 
-    fn pause(&mut self, node: usize, span: u64) {
-        if !self.is_smooth() {
-            self.say(node, || format!("is paused for {} ms", span / MILLISECOND));
-            let paused_until = &mut self.nodes[node].paused_until;
-            *paused_until = (*paused_until).max(self.now + span);
-            self.held_up(node, span);
-            // A request may be the first thing to run when it wakes.
-            self.after(span, Event::Request { node });
-        }
-    }
-
-    fn stall(&mut self, node: usize, span: u64) {
-        if !self.is_smooth() {
-            self.say(node, || {
-                format!("its task is starved for {} ms", span / MILLISECOND)
-            });
-            let stalled_until = &mut self.nodes[node].stalled_until;
-            *stalled_until = (*stalled_until).max(self.now + span);
-            self.held_up(node, span);
-        }
-    }
-
-    pub(crate) fn held_up(&mut self, node: usize, span: u64) {
-        // The fastest clock that is inside the bound.
-        let span = Duration::from_nanos(span * 5 / 4);
-        self.fact(node, &Fact::HeldUp { span });
-    }
-
     fn cut(&mut self, node: usize, span: u64) {
-        self.say(node, || format!("is cut off for {} ms", span / MILLISECOND));
-        self.nodes[node].cut_until = self.now + span;
+        if !self.is_smooth(node) {
+            self.say(node, || format!("is cut off for {} ms", span / MILLISECOND));
+            self.nodes[node].cut_until = self.now + span;
+        }
+    }
+
+    /// The clock runs at another rate from now on, inside the bound, and whatever waits for it comes round then.
+    fn change_rate(&mut self, node: usize) {
+        let ppm = self.settings.clock_rate(&mut self.rng);
+        self.say(node, || format!("its clock runs {ppm} ppm fast"));
+        let n = &mut self.nodes[node];
+        n.clock.change_rate(self.now, ppm);
+        let open_until = n.process.gate.deadline().map(|at| n.clock.real(at));
+        if let Some(until) = open_until.filter(|_| n.process.session != 0) {
+            self.fact(node, &Fact::Retimed { until });
+        }
+        if self.nodes[node].is_up() {
+            self.plan_wake(node);
+        }
     }
 
     fn kill(&mut self, node: usize) {
@@ -105,21 +95,15 @@ impl World {
         }
     }
 
-    /// Where the stream may get lost, the last token has to be known to a process that lives on.
-    fn may_die(&self, node: usize) -> bool {
-        let knows = |other: usize| other != node && self.nodes[other].knows(self.top_token);
-        self.settings.plan != Plan::LostStream || (0..self.nodes.len()).any(knows)
-    }
-
     fn outage(&mut self, span: u64) {
-        if !self.is_smooth() {
+        if self.is_told() {
             self.say_of_all(|| format!("the store is down for {} ms", span / MILLISECOND));
             self.server.down_until = self.now + span;
         }
     }
 
     fn deafen(&mut self, node: usize) {
-        if !self.is_smooth() {
+        if !self.is_smooth(node) {
             self.say(node, || "its watch goes deaf".to_owned());
             self.nodes[node].process.watch.is_deaf = true;
         }
@@ -127,8 +111,7 @@ impl World {
 
     /// Somebody else writes to the key, or removes it.
     fn interfere(&mut self, base: u64) {
-        if !self.settings.plan.has_removals() {
-            self.expire(base);
+        if !self.settings.plan.has_removals() || !self.may_be_forgotten() {
             return;
         }
         match self.rng.u8(0..8) {
@@ -143,7 +126,7 @@ impl World {
         }
     }
 
-    fn overwrite(&mut self, what: &str, value: Option<Vec<u8>>) {
+    pub(crate) fn overwrite(&mut self, what: &str, value: Option<Vec<u8>>) {
         let revision = self.put(value, None);
         self.say_of_all(|| format!("somebody puts {what} at {revision}"));
     }
@@ -159,45 +142,17 @@ impl World {
         }
     }
 
-    fn remove(&mut self) {
+    pub(crate) fn remove(&mut self) {
         self.say_of_all(|| "the key vanishes without a trace".to_owned());
         self.server.remove(self.now);
     }
 
-    /// The server's own expiry comes late: to a record whose holder cannot be valid any more.
-    fn expire(&mut self, base: u64) {
-        let age = self.now - self.server.last().at;
-        if age > 2 * base && !self.settings.trusts_absent_key() && self.server.epoch == 0 {
-            match self.rng.bool() {
-                true => self.remove(),
-                false => self.overwrite("an expiry's marker", None),
-            }
-        }
-    }
-
     fn lose(&mut self) {
         match self.settings.plan {
-            Plan::NewBucket | Plan::LostStream if self.server.epoch == 0 => self.lose_stream(),
+            Plan::NewBucket if self.server.epoch == 0 => self.lose_stream(),
+            Plan::LostStream if self.server.epoch == 0 => self.lose_all_but_a_witness(),
             Plan::RolledBack => self.roll_back(),
             _ => {}
-        }
-    }
-
-    fn lose_stream(&mut self) {
-        self.say_of_all(|| "the bucket is lost, and made anew".to_owned());
-        self.server.lose_stream(self.now);
-        let smooth = self.is_smooth();
-        for node in &mut self.nodes {
-            node.process.watch.is_deaf = true;
-            if smooth {
-                node.paused_until = node.paused_until.min(self.now);
-                node.stalled_until = node.stalled_until.min(self.now);
-                node.cut_until = self.now;
-            }
-        }
-        if smooth {
-            self.hurry();
-            self.server.down_until = self.now;
         }
     }
 

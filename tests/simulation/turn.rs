@@ -1,10 +1,9 @@
 //! What the background task does, by the rules of `src/task/driver.rs`: it feeds the machine, does what that
-//! says, and publishes. It can be held up between any two actions.
+//! says, and publishes. It can be held up before and after any action.
 
 use noleader::lease::{Action, Ended, Input, Notice, Outcome};
 
 use crate::{
-    clock::MICROSECOND,
     fact::Fact,
     node::Status,
     world::{Event, World},
@@ -77,6 +76,8 @@ impl World {
             input => self.say(node, || format!("<- {}", crate::show::input(input))),
         }
         match &input {
+            // The answer to a request that was given up never reaches the machine.
+            Input::Read { attempt, .. } if !self.nodes[node].process.asks(*attempt) => {}
             Input::Pushed(seen)
             | Input::Read {
                 seen: Some(seen), ..
@@ -98,25 +99,47 @@ impl World {
                     process.acknowledged = revision;
                 }
             }
-            Input::StepDown | Input::Shutdown => self.fact(node, &Fact::Asked { now }),
+            Input::Warmed {
+                token,
+                ready: false,
+            } => {
+                let process = &mut self.nodes[node].process;
+                let failed = process.warming.take_if(|warming| warming == token);
+                process.failed_warm_ups += u32::from(failed.is_some());
+            }
+            Input::StepDown | Input::Shutdown => {
+                let has_requests = self.nodes[node].process.gate.has_requests();
+                self.fact(node, &Fact::Asked { now, has_requests });
+            }
             _ => {}
         }
         self.compare_watch(node, &input);
+        let timeout = self.nodes[node].settings.timing.request_timeout;
         let process = &mut self.nodes[node].process;
         process.handled_at = now;
+        // By now it has given up waiting for the answer.
+        process.asked.take_if(|(_, at)| now >= *at + timeout);
+        let before = process.machine.token();
         process.machine.handle(now, input);
+        let token = process.machine.token().filter(|_| before.is_none());
+        if let Some(token) = token {
+            self.granted(node, token);
+        }
     }
 
     /// Does what the machine says, up to the end of the turn or to where the task is held up.
-    fn go_on(&mut self, node: usize) {
+    pub(crate) fn go_on(&mut self, node: usize) {
         loop {
-            while let Some(action) = self.nodes[node].process.machine.poll_action() {
-                let follow = self.perform(node, action);
-                let process = &mut self.nodes[node].process;
-                process.follow = follow.or(process.follow.take());
+            loop {
                 if self.is_held_up(node) {
                     return;
                 }
+                let Some(action) = self.nodes[node].process.machine.poll_action() else {
+                    break;
+                };
+                let follow = self.perform(node, action);
+                let process = &mut self.nodes[node].process;
+                process.follow = follow.or(process.follow.take());
             }
             match self.nodes[node].process.follow.take() {
                 Some(input) => self.take_in(node, input),
@@ -130,51 +153,17 @@ impl World {
         }
     }
 
-    pub(crate) fn resume(&mut self, node: usize) {
-        let from = self.nodes[node].task_runs_from();
-        if from > self.now {
-            let session = self.nodes[node].process.session;
-            self.after(from - self.now, Event::GoOn { node, session });
-            return;
-        }
-        self.nodes[node].process.is_mid_turn = false;
-        self.go_on(node);
-    }
-
-    /// At times the task, or its whole process, is held up right here.
-    fn is_held_up(&mut self, node: usize) -> bool {
-        if self.is_smooth() || self.rng.u8(0..60) != 0 {
-            return false;
-        }
-        let base = self.settings.base();
-        let span = match self.rng.u8(0..3) {
-            0 => self.rng.u64(0..base / 10),
-            _ => self.rng.u64(0..2 * base),
-        };
-        let until = self.now + span;
-        let held_up = &mut self.nodes[node];
-        match self.rng.bool() {
-            true => held_up.stalled_until = held_up.stalled_until.max(until),
-            false => held_up.paused_until = held_up.paused_until.max(until),
-        }
-        held_up.process.is_mid_turn = true;
-        let session = held_up.process.session;
-        self.say(node, || {
-            format!("is held up in its turn for {} us", span / MICROSECOND)
-        });
-        self.held_up(node, span);
-        self.after(span, Event::GoOn { node, session });
-        true
-    }
-
     fn publish(&mut self, node: usize) {
         let now = self.nodes[node].clock.local(self.now);
         let process = &mut self.nodes[node].process;
         let status = process.status(now);
         process.published = status.clone();
+        // Somebody has found it shut, which the machine should have been told by now.
+        let valid = process.machine.deadline().is_some_and(|until| now < until);
+        let is_dead = valid && process.gate.deadline().is_none();
         let turned = Fact::Turned {
             status: &status,
-            has_opening: process.gate.has_opening(),
+            has_opening: process.gate.has_opening() && !is_dead,
             timeout: process.machine.poll_timeout(),
             handled_at: process.handled_at,
         };
@@ -185,7 +174,7 @@ impl World {
     }
 
     /// As the machine asks, and once in a lease.
-    fn plan_wake(&mut self, node: usize) {
+    pub(crate) fn plan_wake(&mut self, node: usize) {
         let n = &mut self.nodes[node];
         let latest = n.clock.local(self.now) + n.settings.timing.lease;
         let Some(due) = n.process.machine.poll_timeout() else {
@@ -223,8 +212,8 @@ impl World {
     fn settled(&mut self, node: usize) {
         let n = &mut self.nodes[node];
         let failed = n.process.failed_warm_ups;
-        let campaigns = n.clock.local(self.now) + n.settings.timing.cool_down(failed);
-        n.cool_until = n.clock.real(campaigns);
+        let campaigns = n.process.handled_at + n.settings.timing.cool_down(failed);
+        n.cool_until = campaigns;
         self.fact(node, &Fact::Settled);
     }
 
@@ -240,19 +229,14 @@ impl World {
         };
         process.gate.shut();
         process.gate.end();
-        // Whoever is asked to leave closes first, also while it warms up.
-        if process.warming.take().is_some() && why == Ended::Released {
-            process.failed_warm_ups += 1;
-        }
+        process.warming = None;
         process.draining = None;
         self.fact(node, &Fact::Shut);
-        let now = self.nodes[node].clock.local(self.now);
         let ended = Fact::Ended {
             why,
             justified: gives_in
                 || self.server.epoch > 0
                 || self.server.changed_by_others(session, began_at),
-            now,
         };
         self.fact(node, &ended);
     }

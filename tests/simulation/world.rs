@@ -15,6 +15,8 @@ use crate::{
     queue::Queue,
     server::Server,
     settings::Settings,
+    storage::StoredBy,
+    tally::Tally,
     trace::Trace,
 };
 
@@ -29,16 +31,18 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     pub(crate) server: Server,
     /// What the leader's requests write to, with their tokens.
-    pub(crate) storage: Fenced<Vec<u64>>,
+    pub(crate) storage: Fenced<Vec<StoredBy>>,
     pub(crate) refused: u64,
     invariants: Invariants,
     pub(crate) violation: Option<Violation>,
     pub(crate) trace: Trace,
     /// Nothing goes wrong any more.
     pub(crate) is_calm: bool,
-    /// The token of the latest term.
+    /// The largest token that was ever granted by the store.
     pub(crate) top_token: u64,
-    pub(crate) terms: u64,
+    /// The candidate that saw the last token, and reaches the store, after a loss of the stream.
+    pub(crate) witness: Option<usize>,
+    pub(crate) tally: Tally,
 }
 
 pub(crate) enum Event {
@@ -86,13 +90,16 @@ pub(crate) enum Event {
         token: u64,
     },
     /// What an admitted request writes arrives at the storage.
-    Store {
-        token: u64,
+    Store(StoredBy),
+    /// The server removes the record, if it is still this one.
+    Expire {
+        revision: u64,
     },
     Trouble,
     Finale(Step),
 }
 
+#[derive(Clone)]
 pub(crate) struct Apply {
     pub(crate) node: usize,
     pub(crate) session: u64,
@@ -100,6 +107,8 @@ pub(crate) struct Apply {
     pub(crate) attempt: u64,
     pub(crate) expected: u64,
     pub(crate) record: Record,
+    /// Its outcome was said to be unknown.
+    pub(crate) is_answered: bool,
 }
 
 impl World {
@@ -131,7 +140,8 @@ impl World {
             trace,
             is_calm: false,
             top_token: 0,
-            terms: 0,
+            witness: None,
+            tally: Tally::default(),
         };
         world.begin(seed);
         world
@@ -190,7 +200,8 @@ impl World {
             } if self.lives(node, session) => self.leave(node, token),
             Event::Apply(apply) => self.apply(&apply),
             Event::Request { node } => self.request(node),
-            Event::Store { token } => self.store(token),
+            Event::Store(by) => self.store(by),
+            Event::Expire { revision } => self.expire(revision),
             Event::Trouble => self.trouble(),
             Event::Finale(step) => self.finale(step),
             // The process that it was for has died.

@@ -42,6 +42,17 @@ fn an_absent_key_is_given_the_longer_of_its_own_lease_and_the_last() {
 }
 
 #[test]
+fn a_record_that_was_seen_too_late_to_be_believed_counts_all_the_same() {
+    let mut d = Driver::new();
+    d.tick();
+    d.answer(absent(9));
+    // A stale look at what stood there before.
+    d.push(holds(8, &theirs(60_000)));
+    assert_eq!(d.at(1_000).push(absent(10)), [absent_for(60_000)]);
+    assert_eq!(d.campaign(&absent(10)), (61_000, 10, mine(0)));
+}
+
+#[test]
 fn the_former_leader_waits_for_an_absent_key_too() {
     let mut d = Driver::leading();
     assert_eq!(

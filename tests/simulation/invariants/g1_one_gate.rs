@@ -43,7 +43,7 @@ impl Invariant for OneGate {
 
     fn see(&mut self, at: u64, node: usize, fact: &Fact<'_>) -> Result<(), String> {
         match fact {
-            Fact::Opened { until, .. } | Fact::Extended { until, .. } => {
+            Fact::Opened { until, .. } | Fact::Extended { until, .. } | Fact::Retimed { until } => {
                 self.open(at, node, *until)
             }
             Fact::Shut => {

@@ -14,7 +14,7 @@ impl Invariant for LargerTokens {
     }
 
     fn see(&mut self, _at: u64, node: usize, fact: &Fact<'_>) -> Result<(), String> {
-        let Fact::Began { token, .. } = fact else {
+        let Fact::Granted { token, .. } = fact else {
             return Ok(());
         };
         let before = std::mem::replace(&mut self.largest, *token);

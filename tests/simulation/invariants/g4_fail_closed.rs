@@ -1,6 +1,7 @@
 //! G4: a gate is never open, on its node's own clock, for longer than acknowledged writes allow: a lease less
 //! the guard, from before the write was sent, and only if the acknowledgement came before the last such
-//! deadline. So also just after a pause, and whatever was acknowledged meanwhile.
+//! deadline. So also just after a pause, and whatever was acknowledged meanwhile. And once anybody has found it
+//! shut, it stays so.
 
 use noleader::{
     clock::Moment,
@@ -21,6 +22,8 @@ struct Node {
     sent: Option<(u64, Moment, bool)>,
     /// Until when acknowledged writes allow the gate to be open.
     proven_until: Moment,
+    /// Somebody has found the gate past its deadline.
+    was_found_shut: bool,
 }
 
 impl FailClosed {
@@ -88,11 +91,18 @@ impl Invariant for FailClosed {
                 node.acknowledged(*attempt, *now);
             }
             Fact::Began { deadline, .. } => node.allows(*deadline, "a term ends")?,
-            Fact::Opened { deadline, .. } => node.allows(*deadline, "the gate opens up to")?,
+            Fact::Opened { deadline, .. } => {
+                node.was_found_shut = false;
+                node.allows(*deadline, "the gate opens up to")?;
+            }
             Fact::Extended { deadline, .. } => {
                 node.allows(*deadline, "the gate is renewed up to")?;
             }
-            Fact::Admitted { now, .. } if *now >= node.proven_until => {
+            Fact::FoundShut => node.was_found_shut = true,
+            Fact::Admitted { .. } if node.was_found_shut => {
+                return Err("a gate is open again that somebody has seen shut".to_owned());
+            }
+            Fact::Admitted { now } if *now >= node.proven_until => {
                 node.allows(*now, "a request is admitted")?;
                 return Err("a request is admitted at the deadline".to_owned());
             }

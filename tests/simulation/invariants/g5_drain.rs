@@ -1,5 +1,5 @@
-//! G5: a lease is released only after the gate has shut, and the admitted requests have finished or the drain
-//! timeout has passed. A term that was lost meanwhile is over, whatever goes on: its lease is nobody's to keep.
+//! G5: a lease is released only after the gate has shut, and every request that the process has admitted, under
+//! whatever term, has finished, or the drain timeout has passed since the stop was asked for.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ struct Node {
     drain_timeout: Duration,
     is_open: bool,
     was_opened: bool,
-    /// The term whose gate has shut for good, and until when its requests may take.
-    closing: Option<(u64, Moment)>,
-    /// The terms of the requests that are inside.
-    inside: Vec<u64>,
+    /// The gate has shut for a stop, and until when the requests may take.
+    closing_until: Option<Moment>,
+    /// The requests that are inside, of all terms.
+    inside: usize,
 }
 
 impl Drain {
@@ -31,36 +31,28 @@ impl Drain {
 }
 
 impl Node {
-    fn is_drained(&self, now: Moment) -> Result<(), String> {
+    /// `decided_at`: when the release was decided on. The machine may not have waited for anything else.
+    fn releases(&self, decided_at: Moment) -> Result<(), String> {
         if self.is_open {
             return Err("the lease is released while the gate is open".to_owned());
         }
-        let Some((token, until)) = self.closing else {
-            return Ok(());
-        };
-        let inside = self
-            .inside
-            .iter()
-            .filter(|inside| **inside == token)
-            .count();
-        if inside == 0 || now >= until {
-            return Ok(());
+        let inside = self.inside;
+        match self.closing_until {
+            _ if inside == 0 => Ok(()),
+            None => Err(format!(
+                "the lease is released with {inside} requests inside, which nobody waited for"
+            )),
+            Some(until) if decided_at < until => Err(format!(
+                "the lease is released with {inside} requests inside, {} ns before the drain timeout",
+                until.as_nanos() - decided_at.as_nanos()
+            )),
+            Some(_) => Ok(()),
         }
-        Err(format!(
-            "the lease is released with {inside} requests inside, {} ns before the drain timeout",
-            until.as_nanos() - now.as_nanos()
-        ))
     }
 
-    fn ended(&mut self, why: Ended, now: Moment) -> Result<(), String> {
-        if why == Ended::Released {
-            if self.was_opened && self.closing.is_none() {
-                return Err("a term is given back whose gate was not shut before".to_owned());
-            }
-            self.is_open = false;
-            self.is_drained(now)?;
-        } else {
-            self.closing = None;
+    fn ended(&mut self, why: Ended) -> Result<(), String> {
+        if why == Ended::Released && self.was_opened && self.closing_until.is_none() {
+            return Err("a term is given back whose gate was not shut before".to_owned());
         }
         self.is_open = false;
         self.was_opened = false;
@@ -82,27 +74,21 @@ impl Invariant for Drain {
                     ..Node::default()
                 };
             }
-            Fact::Began { .. } => node.closing = None,
             Fact::Opened { .. } => (node.is_open, node.was_opened) = (true, true),
-            Fact::Closing { token, now } => {
-                node.closing = Some((*token, *now + node.drain_timeout));
+            Fact::Closing { asked_at, .. } => {
+                node.closing_until = Some(*asked_at + node.drain_timeout);
             }
+            Fact::Settled => node.closing_until = None,
             Fact::Shut => node.is_open = false,
-            Fact::Ended { why, now, .. } => node.ended(*why, *now)?,
-            Fact::Admitted { token, .. } => {
-                if node.closing.is_some_and(|(closing, _)| closing == *token) {
-                    return Err("a request is admitted after the gate has shut for good".to_owned());
-                }
-                node.inside.push(*token);
+            Fact::Ended { why, .. } => node.ended(*why)?,
+            Fact::Admitted { .. } if node.closing_until.is_some() => {
+                return Err("a request is admitted after the gate has shut for a stop".to_owned());
             }
-            Fact::Left { token } => {
-                if let Some(index) = node.inside.iter().position(|inside| inside == token) {
-                    node.inside.swap_remove(index);
-                }
-            }
-            Fact::Sent { record, now, .. } if record.holder.is_none() && !record.vacant => {
-                node.is_drained(*now)?;
-            }
+            Fact::Admitted { .. } => node.inside += 1,
+            Fact::Left => node.inside = node.inside.saturating_sub(1),
+            Fact::Sent {
+                record, sent_at, ..
+            } if record.holder.is_none() && !record.vacant => node.releases(*sent_at)?,
             _ => {}
         }
         Ok(())

@@ -21,12 +21,21 @@ pub(super) struct Grants {
 struct Node {
     settings: Option<Candidate>,
     session: String,
-    /// What this process was shown, and when first.
-    seen: Vec<(Observation, Moment)>,
+    seen: Vec<Seen>,
+    /// The lease of the record that was seen last.
+    last_lease: Duration,
     /// The acquiring write under way: which, and what it replaces.
     acquiring: Option<(u64, u64)>,
     /// The last write: which, and what.
     written: Option<(u64, Record)>,
+}
+
+/// What a process was shown, and from when it may take that over, counted from the first time.
+struct Seen {
+    state: Observation,
+    /// Of the record, if it is one.
+    lease: Option<Duration>,
+    open_from: Moment,
 }
 
 impl Grants {
@@ -40,31 +49,50 @@ impl Grants {
 }
 
 impl Node {
-    fn saw(&mut self, seen: &Observation, now: Moment) {
-        if !self.seen.iter().rev().any(|(known, _)| known == seen) {
-            self.seen.push((seen.clone(), now));
+    fn saw(&mut self, state: &Observation, now: Moment) {
+        let known = self.seen.iter().rev().find(|seen| seen.state == *state);
+        if let Some(known) = known {
+            self.last_lease = known.lease.unwrap_or(self.last_lease);
+            return;
         }
+        let bytes = state.value.as_deref().unwrap_or_default();
+        let record = Record::decode(state.revision, bytes).ok();
+        let lease = record.as_ref().map(Record::lease);
+        self.seen.push(Seen {
+            open_from: now + self.wait(state, record),
+            state: state.clone(),
+            lease,
+        });
+        self.last_lease = lease.unwrap_or(self.last_lease);
     }
 
-    /// How long a key like this must have stood before this process may take it over.
-    fn wait(&self, seen: &Observation) -> Duration {
+    /// How long the key must have stood like this before this process may take it over. An unknown holder is
+    /// granted the longer lease of the process's own and of the last record that it saw, which may be a mark.
+    fn wait(&self, state: &Observation, record: Option<Record>) -> Duration {
         let Some(settings) = &self.settings else {
             return Duration::ZERO;
         };
-        let unknown = match settings.trust_absent_key {
-            true => Duration::ZERO,
-            false => settings.timing.lease,
-        };
-        let bytes = seen.value.as_deref().unwrap_or_default();
-        match Record::decode(seen.revision, bytes) {
-            Ok(record) if record.vacant => unknown.min(record.lease()),
-            Ok(record) if record.holder.is_none() || record.session == self.session => {
+        let own = settings.timing.lease;
+        let trusts = settings.trust_absent_key;
+        match record {
+            Some(record) if record.vacant && trusts => Duration::ZERO,
+            Some(record) if record.vacant => own.max(record.lease()),
+            Some(record) if record.holder.is_none() || record.session == self.session => {
                 Duration::ZERO
             }
-            Ok(record) => record.lease(),
-            Err(_) if seen.value.is_some() => settings.timing.lease,
-            Err(_) => unknown,
+            Some(record) => record.lease(),
+            None if state.value.is_none() && trusts => Duration::ZERO,
+            None => own.max(self.last_before(state.revision)),
         }
+    }
+
+    /// The lease of the last record before `revision`: the one that was seen last, or the newest that was seen,
+    /// since a stale look may have been the last one, and a store may have lost the newest.
+    fn last_before(&self, revision: u64) -> Duration {
+        let before = self.seen.iter().filter(|s| s.state.revision < revision);
+        let records = before.filter_map(|s| Some((s.state.revision, s.lease?)));
+        let newest = records.max().map_or(Duration::ZERO, |(_, lease)| lease);
+        newest.min(self.last_lease)
     }
 
     fn takes_over(&self, expected: u64, now: Moment) -> Result<(), String> {
@@ -72,12 +100,8 @@ impl Node {
         if expected == 0 && !trusts {
             return Err("an absent key is taken over without a mark".to_owned());
         }
-        let waited = |(seen, since): &(Observation, Moment)| now >= *since + self.wait(seen);
-        let mut shown = self
-            .seen
-            .iter()
-            .filter(|(seen, _)| seen.revision == expected);
-        if shown.any(waited) {
+        let waited = |seen: &Seen| seen.state.revision == expected && now >= seen.open_from;
+        if self.seen.iter().any(waited) {
             return Ok(());
         }
         Err(format!(
@@ -129,7 +153,7 @@ impl Invariant for Grants {
                 outcome,
                 now,
             } => node.answered(*attempt, *outcome, *now),
-            Fact::Began { epoch, .. } => {
+            Fact::Granted { epoch, .. } => {
                 let Some((_, expected)) = node.acquiring.take() else {
                     return Err("a term begins without an acquiring write".to_owned());
                 };

@@ -15,8 +15,10 @@ pub(super) struct Waiters {
 
 #[derive(Default)]
 struct Node {
-    /// How long a step-down may take: the drain, and twice as long as a release is tried.
-    longest: Duration,
+    /// How long a step-down may take: the drain, if somebody is inside,
+    drain: Duration,
+    /// and twice as long as a release is tried.
+    release: Duration,
     /// When those who asked must have been answered.
     answers_due: Vec<Moment>,
 }
@@ -29,6 +31,12 @@ impl Waiters {
 }
 
 impl Node {
+    fn postpone(&mut self, span: Duration) {
+        for due in &mut self.answers_due {
+            *due = *due + span;
+        }
+    }
+
     fn turned(&self, status: &Status, has_opening: bool, now: Moment) -> Result<(), String> {
         if (*status == Status::Leader) != has_opening {
             return Err(format!(
@@ -57,15 +65,24 @@ impl Invariant for Waiters {
             Fact::Started { settings, .. } => {
                 let timing = &settings.timing;
                 *node = Node {
-                    longest: timing.drain_timeout + timing.request_timeout * 3,
+                    drain: timing.drain_timeout,
+                    release: timing.request_timeout * 3,
                     answers_due: Vec::new(),
                 };
             }
-            Fact::Asked { now } => node.answers_due.push(*now + node.longest),
-            Fact::HeldUp { span } => node
-                .answers_due
-                .iter_mut()
-                .for_each(|due| *due = *due + *span),
+            Fact::Asked { now, has_requests } => {
+                let drain = if *has_requests {
+                    node.drain
+                } else {
+                    Duration::ZERO
+                };
+                node.answers_due.push(*now + drain + node.release);
+            }
+            // Some may have come in since it was asked for.
+            Fact::Closing {
+                has_requests: true, ..
+            } => node.postpone(node.drain),
+            Fact::HeldUp { span } => node.postpone(*span),
             Fact::Settled => node.answers_due.clear(),
             Fact::Turned {
                 status,

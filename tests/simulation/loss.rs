@@ -1,0 +1,100 @@
+//! The stream is lost, with all that it held. What may go on around that, where the last token has to be told.
+//!
+//! G2 holds after a loss as long as a candidate that saw the last token can reach the server before another
+//! takes the key. So one that saw it, the witness, lives on, runs, and has its messages arrive soon. For all
+//! the others everything goes on to go wrong. Why the witness is spared at all: a candidate that has not seen
+//! the last token may find the key absent, and mark it, just after the loss, and takes it over a lease later
+//! by a clock that may be the fastest. The witness reads the key after up to 0.675 leases of silence; what
+//! would keep it from the server for the rest of that lease is what the promise excludes.
+
+use noleader::lease::Record;
+
+use crate::{
+    network::LONGEST_WAY,
+    plan::Plan,
+    world::{Event, World},
+};
+
+impl World {
+    /// The network, the store and the process run smoothly, as far as this node sees.
+    pub(crate) fn is_smooth(&self, node: usize) -> bool {
+        self.is_calm || self.witness == Some(node)
+    }
+
+    /// Whether the key itself tells the last token: whoever takes it over has seen that.
+    pub(crate) fn is_told(&self) -> bool {
+        let last = &self.server.last().seen;
+        let bytes = last.value.as_deref().unwrap_or_default();
+        let record = Record::decode(last.revision, bytes).ok();
+        let tells = |record: Record| record.token_at(last.revision).max(record.floor);
+        self.witness.is_none() || record.map_or(0, tells) >= self.top_token
+    }
+
+    /// Whether somebody else may remove what the key tells: the witness knows it, and can tell it again.
+    pub(crate) fn may_be_forgotten(&self) -> bool {
+        let knows = |witness: usize| self.nodes[witness].knows(self.top_token);
+        self.witness.is_none_or(knows) && (self.witness.is_none() || !self.is_down())
+    }
+
+    /// The witness lives on.
+    pub(crate) fn may_die(&self, node: usize) -> bool {
+        self.witness != Some(node)
+    }
+
+    pub(crate) fn lose_stream(&mut self) {
+        self.say_of_all(|| "the bucket is lost, and made anew".to_owned());
+        self.server.lose_stream(self.now);
+        for node in &mut self.nodes {
+            node.process.watch.is_deaf = true;
+        }
+    }
+
+    /// Only while there is one.
+    pub(crate) fn lose_all_but_a_witness(&mut self) {
+        let (now, top) = (self.now, self.top_token);
+        let witness = self.nodes.iter().position(|n| {
+            let runs = n.task_runs_from().max(n.cut_until) <= now && !n.process.is_mid_turn;
+            runs && n.knows(top)
+        });
+        if let Some(witness) = witness.filter(|_| !self.is_down()) {
+            debug_assert_eq!(self.settings.plan, Plan::LostStream);
+            self.say(witness, || "is the witness of what gets lost".to_owned());
+            self.tally.lost_streams += 1;
+            self.lose_stream();
+            self.witness = Some(witness);
+            self.hurry_for(witness);
+            self.leave_alone(witness);
+        }
+    }
+
+    /// At times the others forget what they saw, just then, or are not there to tell it.
+    fn leave_alone(&mut self, witness: usize) {
+        if self.rng.bool() {
+            return;
+        }
+        let base = self.settings.base();
+        for node in (0..self.nodes.len()).filter(|node| *node != witness) {
+            match self.rng.bool() {
+                true => self.restart(node),
+                false => self.pause(node, 2 * base),
+            }
+        }
+    }
+
+    /// What is on its way to or from the witness arrives soon.
+    fn hurry_for(&mut self, witness: usize) {
+        let now = self.now;
+        let rng = &mut self.rng;
+        self.queue.hurry(|at, event| match event {
+            Event::Receive { node, .. }
+            | Event::Push { node, .. }
+            | Event::Read { node, .. }
+            | Event::Watch { node, .. }
+                if *node == witness =>
+            {
+                Some(now + rng.u64(0..LONGEST_WAY))
+            }
+            _ => Some(at),
+        });
+    }
+}
