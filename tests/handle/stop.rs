@@ -113,7 +113,11 @@ async fn lost() -> (Memory, FakeClock, LeaderHandle, Admission) {
 async fn shutdown_held_up(a: &LeaderHandle) -> JoinHandle<Result<(), ReleaseError>> {
     let handle = a.clone();
     let stopping = tokio::spawn(async move { handle.shutdown().await });
-    until(a, |status| *status == Status::Draining).await;
+    let asked = until(a, |status| {
+        !matches!(status, Status::Follower { .. } | Status::Leader)
+    })
+    .await;
+    assert_eq!(asked, Status::Draining);
     assert_eq!(a.draining(), 1);
     for _ in 0..100 {
         tokio::task::yield_now().await;
