@@ -25,6 +25,8 @@ impl World {
             self.warm(node);
         }
         self.flush();
+        // By then, whatever was lost before is given up.
+        let given_up = self.now + self.longest_lease() / 6 + ROUND_TRIP;
         self.answer();
         // Others may have forged a record that keeps the key for a day.
         if self.plan == Plan::Lawless {
@@ -33,7 +35,7 @@ impl World {
         self.revive();
         let by = self.now + self.longest_election();
         self.elect(by, "the calm", None);
-        let leader = self.spread(by + 2 * self.longest_lease());
+        let leader = self.spread(given_up, by + 2 * self.longest_lease());
         self.part(leader, how);
     }
 
@@ -81,8 +83,8 @@ impl World {
         (0..self.nodes.len()).find(|node| Some(*node) != gone && self.nodes[*node].is_open())
     }
 
-    fn spread(&mut self, by: u64) -> usize {
-        let is_done = self.run_until(by, |_| true, |world| world.is_known());
+    fn spread(&mut self, from: u64, by: u64) -> usize {
+        let is_done = self.run_until(by, |_| true, |world| world.now >= from && world.is_known());
         assert!(is_done, "somebody does not know the leader");
         self.leader(None).expect("a leader")
     }

@@ -4,7 +4,7 @@ use crate::{
     lease::Record,
     node::LEASE,
     script::{Foreign, Plan},
-    world::{Ask, World},
+    world::World,
 };
 
 /// By then, in real microseconds, no holder is valid any more that has not written since: twice the longest
@@ -45,8 +45,7 @@ impl World {
             return;
         }
         self.register.lose_data(self.now);
-        self.requests
-            .retain(|request| matches!(request.ask, Ask::Read));
+        self.lose_writes();
         self.nodes.iter_mut().for_each(|node| node.is_deaf = true);
         if self.is_smooth() {
             self.flush();

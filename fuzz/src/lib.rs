@@ -20,6 +20,7 @@ mod finale;
 mod gate;
 mod grants;
 mod interfere;
+mod late;
 mod node;
 pub mod record;
 mod register;

@@ -49,6 +49,12 @@ impl World {
             Step::LoseRequest(request) => drop(pick(&mut self.requests, request.into())),
             Step::Deliver { letter, again } => self.open(letter.into(), again),
             Step::LoseLetter(letter) => drop(pick(&mut self.letters, letter.into())),
+            Step::HoldUpRequest(request, millis) => self.hold_up_request(request.into(), millis),
+            Step::HoldUpLetter {
+                letter,
+                millis,
+                again,
+            } => self.hold_up_letter(letter.into(), millis, again),
             Step::Fail(request, is_definite) => self.fail(request.into(), is_definite),
             Step::FailWarmUp(node) => self.tell_term(node, |token| Input::Warmed {
                 token,
@@ -89,6 +95,8 @@ impl World {
             | Step::LoseRequest(_)
             | Step::Deliver { .. }
             | Step::LoseLetter(_)
+            | Step::HoldUpRequest(..)
+            | Step::HoldUpLetter { .. }
             | Step::Fail(..) => 1,
             other => return self.step(other),
         };
@@ -108,6 +116,7 @@ impl World {
 
     /// The oldest request, or else the oldest letter, or else whoever wakes first.
     pub(crate) fn smooth(&mut self, takes_part: impl Fn(usize) -> bool) {
+        self.let_go(self.now);
         if let Some(request) = self.requests.iter().position(|r| takes_part(r.node)) {
             self.pass(HOP);
             self.serve(request, 0, false);
@@ -125,6 +134,7 @@ impl World {
 
     /// Whatever is on its way arrives at once.
     pub(crate) fn flush(&mut self) {
+        self.let_go(u64::MAX);
         for _ in 0..FLUSH {
             if !self.requests.is_empty() {
                 self.serve(0, 0, false);

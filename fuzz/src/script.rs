@@ -109,6 +109,17 @@ pub enum Step {
     },
     /// A message never reaches its node.
     LoseLetter(u8),
+    /// A request arrives late, by so many milliseconds.
+    HoldUpRequest(u8, u16),
+    /// So does a message to a node.
+    HoldUpLetter {
+        /// Which message.
+        letter: u8,
+        /// By how many.
+        millis: u16,
+        /// It arrives at once as well.
+        again: bool,
+    },
     /// A request of the node fails where it is; if it is a write, with a definite or an unknown outcome.
     Fail(u8, bool),
     /// The warm-up of the node fails.

@@ -3,6 +3,7 @@
 use crate::{
     gate,
     grants::Grants,
+    late::Late,
     lease::{Input, Outcome, Record},
     node::Node,
     register::Register,
@@ -19,6 +20,8 @@ pub(crate) struct World {
     pub(crate) requests: Vec<Request>,
     /// On their way to a process of a node.
     pub(crate) letters: Vec<(usize, u64, Input)>,
+    /// Held up on their way, and until when.
+    pub(crate) late: Vec<(u64, Late)>,
     pub(crate) sessions: u64,
     pub(crate) grants: Grants,
     /// How often a gate was opened, or its term renewed.
@@ -64,6 +67,7 @@ impl World {
             register: Register::new(),
             requests: Vec::new(),
             letters: Vec::new(),
+            late: Vec::new(),
             grants: Grants::default(),
             progress: 0,
         };
