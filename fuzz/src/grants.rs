@@ -15,7 +15,9 @@ use crate::{
 
 /// What one process was shown at each revision, and when first.
 #[derive(Default)]
-pub(crate) struct Sightings(BTreeMap<u64, Vec<(Option<Vec<u8>>, Moment)>>);
+pub(crate) struct Sightings(BTreeMap<u64, Vec<Shown>>);
+
+type Shown = (Option<Vec<u8>>, Moment);
 
 impl Sightings {
     pub(crate) fn saw(&mut self, seen: &Observation, now: Moment) {
@@ -32,9 +34,7 @@ impl Sightings {
             "an absent key is taken over"
         );
         let shown = self.0.get(&expected).into_iter().flatten();
-        let waited = |(value, since): &(Option<Vec<u8>>, Moment)| {
-            now >= *since + wait(expected, value.as_deref(), me)
-        };
+        let waited = |(value, since): &Shown| now >= *since + wait(expected, value.as_deref(), me);
         assert!(
             { shown }.any(waited),
             "{expected} is taken over before its lease has run out"
