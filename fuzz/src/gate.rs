@@ -1,6 +1,10 @@
-//! The gate of one process, and what must have come before each of its changes.
+//! G4: the gate of one process, what must have come before each of its changes, and that it shuts by its
+//! deadline, on its own clock, for good.
 
-use crate::{clock::Moment, lease::Record};
+use crate::{
+    clock::Moment,
+    lease::{Machine, Record, Role},
+};
 
 /// A term, and whether its gate is open.
 #[derive(Clone, Copy, Debug)]
@@ -60,4 +64,38 @@ impl Term {
     pub(crate) fn is_open(&self, now: Moment) -> bool {
         self.stage == Stage::Open && now < self.deadline
     }
+
+    pub(crate) fn is_over(&self, now: Moment) -> bool {
+        now >= self.deadline
+    }
+
+    pub(crate) fn warms_up(&self) -> bool {
+        self.stage == Stage::Begun
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.stage == Stage::Closed
+    }
+}
+
+/// What a machine holds after an input is what it said, and has not passed; and it wants to be woken in time.
+pub(crate) fn check(term: Option<&Term>, machine: &Machine, now: Moment) {
+    let told = term.map(|term| (term.token, term.deadline));
+    assert_eq!(told, machine.token().zip(machine.deadline()));
+    let Some(term) = term else {
+        assert!(!matches!(machine.role(), Role::Leading | Role::Warming));
+        return;
+    };
+    assert!(now < term.deadline, "held past its deadline");
+    let wakes = machine.poll_timeout();
+    assert!(
+        wakes.is_some_and(|at| at <= term.deadline),
+        "it sleeps past its deadline"
+    );
+    let role = match term.stage {
+        Stage::Begun => Role::Warming,
+        Stage::Open => Role::Leading,
+        Stage::Closed => Role::Draining,
+    };
+    assert_eq!(machine.role(), role);
 }

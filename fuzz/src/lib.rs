@@ -11,8 +11,16 @@
 #[path = "../../src/lease/mod.rs"]
 pub mod lease;
 
+mod act;
+mod answers;
 pub mod clock;
+mod drain;
+mod ends;
+mod finale;
 mod gate;
+mod grants;
+mod interfere;
+mod late;
 mod node;
 pub mod record;
 mod register;

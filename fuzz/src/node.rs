@@ -1,14 +1,15 @@
-//! One process: a machine, its clock and its term.
+//! One process: a machine, its clock and its term, and what is checked of it alone.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
+    answers::Answers,
     clock::Moment,
-    lease::{Candidate, Machine, Record, Timing},
-};
-
-use crate::{
+    drain::Drain,
+    ends::Evidence,
     gate::{Grant, Term},
+    grants::Sightings,
+    lease::{Candidate, Machine, Observation, Record, Role, Timing},
     script::{Plan, Setup},
 };
 
@@ -19,8 +20,8 @@ pub(crate) const LEASE: Duration = Duration::from_millis(500);
 const MAX_RATE: u64 = 50;
 
 pub(crate) struct Node {
-    setup: Setup,
-    timing: Timing,
+    pub(crate) me: Candidate,
+    seed: u8,
     pub(crate) machine: Machine,
     /// Tells one process of this node from the next.
     pub(crate) session: u64,
@@ -29,31 +30,54 @@ pub(crate) struct Node {
     pub(crate) term: Option<Term>,
     /// The writes of this process: when each was sent, over which revision, and what.
     writes: BTreeMap<u64, (Moment, u64, Record)>,
+    pub(crate) drain: Drain,
+    pub(crate) answers: Answers,
+    pub(crate) evidence: Evidence,
+    pub(crate) sightings: Sightings,
+    /// The token of its latest term.
+    pub(crate) top_token: u64,
+    pub(crate) is_leaving: bool,
+    /// Its watch shows nothing any more.
+    pub(crate) is_deaf: bool,
+    pub(crate) failed_warm_ups: u32,
+    /// It does not campaign before.
+    pub(crate) cool_until: Moment,
 }
 
 impl Node {
     pub(crate) fn new(setup: Setup, plan: Plan, session: u64) -> Self {
-        let timing = timing(match plan {
-            Plan::UnequalLeases => LEASE / 2 * (1 + u32::from(setup.lease % 3)),
-            Plan::Removals | Plan::Lawless => LEASE,
-        });
+        let me = candidate(setup, plan, session);
+        let clock = Moment::from_nanos(u64::from(setup.offset));
+        let rate = u64::from(setup.rate) % (MAX_RATE + 1);
+        Self::start(me, setup.seed, (clock, rate), session)
+    }
+
+    fn start(me: Candidate, seed: u8, (clock, rate): (Moment, u64), session: u64) -> Self {
         Self {
-            setup,
-            machine: machine(setup, timing.clone(), session),
-            timing,
+            machine: Machine::new(me.clone(), u64::from(seed) << 32 | session),
+            me,
+            seed,
             session,
-            clock: Moment::from_nanos(u64::from(setup.offset)),
-            rate: u64::from(setup.rate) % (MAX_RATE + 1),
+            clock,
+            rate,
             term: None,
             writes: BTreeMap::new(),
+            drain: Drain::default(),
+            answers: Answers::default(),
+            evidence: Evidence::default(),
+            sightings: Sightings::default(),
+            top_token: 0,
+            is_leaving: false,
+            is_deaf: false,
+            failed_warm_ups: 0,
+            cool_until: clock,
         }
     }
 
     pub(crate) fn restart(&mut self, session: u64) {
-        self.machine = machine(self.setup, self.timing.clone(), session);
-        self.session = session;
-        self.term = None;
-        self.writes.clear();
+        let mut me = self.me.clone();
+        me.session = session.to_string();
+        *self = Self::start(me, self.seed, (self.clock, self.rate), session);
     }
 
     pub(crate) fn set_rate(&mut self, rate: u8) {
@@ -72,16 +96,27 @@ impl Node {
     }
 
     pub(crate) fn sent(&mut self, attempt: u64, expected: u64, record: Record) {
+        self.evidence.sent();
         self.writes.insert(attempt, (self.clock, expected, record));
+    }
+
+    /// What a process wrote itself, it has seen.
+    pub(crate) fn wrote(&mut self, attempt: u64, revision: u64) {
+        if let Some((_, _, record)) = self.writes.get(&attempt) {
+            let value = Some(record.encode());
+            let seen = Observation { revision, value };
+            self.sightings.saw(&seen, self.clock);
+        }
     }
 
     /// What the acknowledgement of the write `attempt` at `revision` grants, and over which revision.
     pub(crate) fn grant(&self, attempt: u64, revision: u64) -> (u64, Grant<'_>) {
         let (sent_at, expected, record) = &self.writes[&attempt];
+        let timing = &self.me.timing;
         let grant = Grant {
             record,
             revision,
-            valid_until: *sent_at + (self.timing.lease - self.timing.guard),
+            valid_until: *sent_at + (timing.lease - timing.guard),
         };
         (*expected, grant)
     }
@@ -89,19 +124,32 @@ impl Node {
     pub(crate) fn is_open(&self) -> bool {
         self.term.as_ref().is_some_and(|t| t.is_open(self.clock))
     }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.machine.role() == Role::Stopped
+    }
+
+    /// Whether it may lead again.
+    pub(crate) fn stays(&self) -> bool {
+        !self.me.observer && !self.is_leaving && !self.is_stopped()
+    }
 }
 
-fn machine(setup: Setup, timing: Timing, session: u64) -> Machine {
-    let candidate = Candidate {
+fn candidate(setup: Setup, plan: Plan, session: u64) -> Candidate {
+    let lease = match plan {
+        Plan::UnequalLeases => LEASE / 2 * (1 + u32::from(setup.lease % 3)),
+        _ => LEASE,
+    };
+    Candidate {
         id: "node".to_owned(),
         session: session.to_string(),
         address: None,
-        timing,
-        observer: false,
-        warm_up: setup.warm_up,
-        trust_absent_key: false,
-    };
-    Machine::new(candidate, u64::from(setup.seed) << 32 | session)
+        timing: timing(lease),
+        // Somebody has to lead.
+        observer: setup.is_observer() && session > 0,
+        warm_up: setup.warms_up(),
+        trust_absent_key: setup.trusts_absent_key() && plan.may_trust_absent_key(),
+    }
 }
 
 fn timing(lease: Duration) -> Timing {

@@ -1,9 +1,8 @@
 //! Plays a script, step by step.
 
 use crate::{
-    lease::{Input, Outcome, Record, Role},
-    node::LEASE,
-    script::{Foreign, Plan, Run, Step},
+    lease::{Input, Outcome},
+    script::{Run, Step},
     world::{Ask, World},
 };
 
@@ -13,6 +12,9 @@ const STEPS: usize = 400;
 /// A hop of a message where everything runs smoothly, in microseconds.
 const HOP: u64 = 200;
 
+/// More messages than can be on their way, and follow from those.
+const FLUSH: usize = 100_000;
+
 /// Plays the run to its end.
 ///
 /// # Panics
@@ -21,8 +23,12 @@ const HOP: u64 = 200;
 pub fn play(run: Run) {
     let mut world = World::new(&run);
     for step in run.steps.into_iter().take(STEPS) {
-        world.step(step);
+        match world.is_smooth() {
+            true => world.gentle_step(step),
+            false => world.step(step),
+        }
     }
+    world.finale(run.two[0].seed);
 }
 
 impl World {
@@ -43,21 +49,58 @@ impl World {
             Step::LoseRequest(request) => drop(pick(&mut self.requests, request.into())),
             Step::Deliver { letter, again } => self.open(letter.into(), again),
             Step::LoseLetter(letter) => drop(pick(&mut self.letters, letter.into())),
+            Step::HoldUpRequest(request, millis) => self.hold_up_request(request.into(), millis),
+            Step::HoldUpLetter {
+                letter,
+                millis,
+                again,
+            } => self.hold_up_letter(letter.into(), millis, again),
             Step::Fail(request, is_definite) => self.fail(request.into(), is_definite),
             Step::FailWarmUp(node) => self.tell_term(node, |token| Input::Warmed {
                 token,
                 ready: false,
             }),
             Step::Expire(node) => self.tell_term(node, |token| Input::Expired { token }),
+            Step::Admit(node) => self.admit(self.node(node)),
+            Step::Leave(node, which) => self.leave(self.node(node), which.into()),
             Step::StepDown(node) => self.deliver(self.node(node), Input::StepDown),
-            Step::Shutdown(node) => self.deliver(self.node(node), Input::Shutdown),
-            Step::Restart(node) => self.restart(self.node(node)),
+            Step::Shutdown(node) => {
+                let node = self.node(node);
+                if self.may_die(node) {
+                    self.deliver(node, Input::Shutdown);
+                }
+            }
+            Step::Restart(node) => {
+                let node = self.node(node);
+                if self.may_die(node) {
+                    self.restart(node);
+                }
+            }
             Step::Rate(node, rate) => {
                 let node = self.node(node);
                 self.nodes[node].set_rate(rate);
             }
             Step::Interfere(foreign) => self.interfere(foreign),
         }
+    }
+
+    /// Whatever concerns the network or the time passes off well.
+    fn gentle_step(&mut self, step: Step) {
+        let events = match step {
+            Step::Smooth(events) => events,
+            Step::Alone(_, events) => events % 32,
+            Step::Pass(_)
+            | Step::Wake(_)
+            | Step::Serve { .. }
+            | Step::LoseRequest(_)
+            | Step::Deliver { .. }
+            | Step::LoseLetter(_)
+            | Step::HoldUpRequest(..)
+            | Step::HoldUpLetter { .. }
+            | Step::Fail(..) => 1,
+            other => return self.step(other),
+        };
+        (0..events).for_each(|_| self.smooth(|_| true));
     }
 
     fn node(&self, index: u8) -> usize {
@@ -72,7 +115,8 @@ impl World {
     }
 
     /// The oldest request, or else the oldest letter, or else whoever wakes first.
-    fn smooth(&mut self, takes_part: impl Fn(usize) -> bool) {
+    pub(crate) fn smooth(&mut self, takes_part: impl Fn(usize) -> bool) {
+        self.let_go(self.now);
         if let Some(request) = self.requests.iter().position(|r| takes_part(r.node)) {
             self.pass(HOP);
             self.serve(request, 0, false);
@@ -88,6 +132,35 @@ impl World {
         }
     }
 
+    /// Whatever is on its way arrives at once.
+    pub(crate) fn flush(&mut self) {
+        self.let_go(u64::MAX);
+        for _ in 0..FLUSH {
+            if !self.requests.is_empty() {
+                self.serve(0, 0, false);
+            } else if !self.letters.is_empty() {
+                self.open(0, false);
+            } else {
+                return;
+            }
+        }
+        panic!("the messages never end");
+    }
+
+    pub(crate) fn admit(&mut self, node: usize) {
+        let n = &mut self.nodes[node];
+        if n.is_open()
+            && let Some(term) = &n.term
+        {
+            n.drain.admit(term.token);
+        }
+    }
+
+    pub(crate) fn leave(&mut self, node: usize, which: usize) {
+        self.nodes[node].drain.leave(which);
+        self.tell_drained(node);
+    }
+
     fn serve(&mut self, index: usize, stale: usize, again: bool) {
         let Some(mut request) = pick(&mut self.requests, index) else {
             return;
@@ -98,7 +171,9 @@ impl World {
                 seen: Some(self.register.read(stale)),
             },
             Ask::Write(expected, record) => {
-                let outcome = self.register.compare_and_set(*expected, record);
+                let outcome =
+                    self.register
+                        .compare_and_set(self.now, *expected, record, request.session);
                 if matches!(outcome, Outcome::Acknowledged(_)) {
                     self.push();
                 }
@@ -106,6 +181,9 @@ impl World {
                 Input::Written { attempt, outcome }
             }
         };
+        if request.is_copy && self.nodes[request.node].session == request.session {
+            self.nodes[request.node].evidence.repeated(request.attempt);
+        }
         self.post(request.node, request.session, answer);
         if again {
             request.is_copy = true;
@@ -120,7 +198,9 @@ impl World {
         if again {
             self.letters.push((node, session, input.clone()));
         }
-        if session == self.nodes[node].session {
+        // The task does not listen for the end of a drain unless it waits for one.
+        let is_due = !matches!(input, Input::Drained { .. }) || self.nodes[node].drain.is_done();
+        if session == self.nodes[node].session && is_due {
             self.deliver(node, input);
         }
     }
@@ -158,26 +238,7 @@ impl World {
         }
     }
 
-    fn interfere(&mut self, foreign: Foreign) {
-        let somebody = || Record::acquiring("somebody", "else", None, LEASE, 0);
-        let value = match (self.plan, foreign) {
-            (Plan::UnequalLeases, _) => return,
-            (_, Foreign::Garbage) => Some(b"garbage".to_vec()),
-            (_, Foreign::Delete) => None,
-            (_, Foreign::Held) => Some(somebody().encode()),
-            (_, Foreign::Remove) => return self.register.remove(),
-            (Plan::Lawless, Foreign::Bytes(bytes)) => Some(bytes),
-            (Plan::Lawless, Foreign::Release) => Some(somebody().released(0).encode()),
-            (Plan::Lawless, Foreign::LoseData) => return self.register.lose_data(),
-            (Plan::Removals, _) => return,
-        };
-        self.register.put(value);
-        self.push();
-    }
-
-    fn restart(&mut self, node: usize) {
-        let was_stopped = self.nodes[node].machine.role() == Role::Stopped;
-        assert!(!was_stopped || self.nodes[node].term.is_none());
+    pub(crate) fn restart(&mut self, node: usize) {
         self.sessions += 1;
         let session = self.sessions;
         self.nodes[node].restart(session);

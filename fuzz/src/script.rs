@@ -20,11 +20,33 @@ pub struct Run {
 pub enum Plan {
     /// Others remove and overwrite the record, with a trace and without; all leases are equal.
     Removals,
-    /// Every candidate has its own lease; nobody else touches the record.
+    /// Every candidate has its own lease, and may trust an absent key. Nobody else touches the record of a
+    /// leader that lives; where nobody trusts, the server may remove that of a dead one.
     UnequalLeases,
-    /// The server loses data, and others forge records. One gate and growing tokens are not promised,
-    /// everything else is.
+    /// As with removals, and once the bucket is deleted and made anew: what was on its way to the old one
+    /// never arrives. Tokens may begin anew with it.
+    NewBucket,
+    /// As with removals, and once the server loses the stream. From then on nothing else goes wrong, so that
+    /// a candidate that saw the last token, and lives, can tell it to the others.
+    LostStream,
+    /// The server loses data, and others forge records. One gate, growing tokens and a leader in the end are
+    /// not promised, everything else is.
     Lawless,
+}
+
+impl Plan {
+    pub(crate) fn promises_one_gate(self) -> bool {
+        self != Self::Lawless
+    }
+
+    pub(crate) fn promises_larger_tokens(self) -> bool {
+        !matches!(self, Self::NewBucket | Self::Lawless)
+    }
+
+    /// One gate is promised to those who trust only if nobody removes the record.
+    pub(crate) fn may_trust_absent_key(self) -> bool {
+        matches!(self, Self::UnequalLeases | Self::Lawless)
+    }
 }
 
 /// One node.
@@ -38,8 +60,22 @@ pub struct Setup {
     pub rate: u8,
     /// Which of the leases it has, where they are unequal.
     pub lease: u8,
-    /// Whether it warms up before its gate opens.
-    pub warm_up: bool,
+    /// Whether it warms up before its gate opens, only watches, trusts an absent key.
+    pub is: u8,
+}
+
+impl Setup {
+    pub(crate) fn warms_up(self) -> bool {
+        self.is & 1 != 0
+    }
+
+    pub(crate) fn is_observer(self) -> bool {
+        self.is & 6 == 6
+    }
+
+    pub(crate) fn trusts_absent_key(self) -> bool {
+        self.is & 8 != 0
+    }
 }
 
 /// What happens next. Numbers are taken modulo what there is.
@@ -73,12 +109,27 @@ pub enum Step {
     },
     /// A message never reaches its node.
     LoseLetter(u8),
+    /// A request arrives late, by so many milliseconds.
+    HoldUpRequest(u8, u16),
+    /// So does a message to a node.
+    HoldUpLetter {
+        /// Which message.
+        letter: u8,
+        /// By how many.
+        millis: u16,
+        /// It arrives at once as well.
+        again: bool,
+    },
     /// A request of the node fails where it is; if it is a write, with a definite or an unknown outcome.
     Fail(u8, bool),
     /// The warm-up of the node fails.
     FailWarmUp(u8),
     /// A reader of the node's gate finds the deadline passed.
     Expire(u8),
+    /// The node lets a request in, if its gate is open.
+    Admit(u8),
+    /// A request inside the node finishes.
+    Leave(u8, u8),
     /// The node is asked for its lease.
     StepDown(u8),
     /// The node is asked to stop.
@@ -106,6 +157,6 @@ pub enum Foreign {
     Bytes(Vec<u8>),
     /// They release the lease of a leader that lives.
     Release,
-    /// The server loses the stream, and counts from the start again.
+    /// The server loses the stream, and counts from the start again. Once, unless no law holds.
     LoseData,
 }

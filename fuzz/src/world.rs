@@ -1,10 +1,10 @@
 //! The nodes, the register, what is on its way between them, and what must hold after every input.
 
-use std::collections::BTreeSet;
-
 use crate::{
-    gate::Term,
-    lease::{Action, Input, Outcome, Record, Role},
+    gate,
+    grants::Grants,
+    late::Late,
+    lease::{Input, Outcome, Record},
     node::Node,
     register::Register,
     script::{Plan, Run},
@@ -12,17 +12,20 @@ use crate::{
 
 pub(crate) struct World {
     pub(crate) plan: Plan,
+    /// Real microseconds since the start.
+    pub(crate) now: u64,
     pub(crate) nodes: Vec<Node>,
     pub(crate) register: Register,
     /// On their way to the server.
     pub(crate) requests: Vec<Request>,
     /// On their way to a process of a node.
     pub(crate) letters: Vec<(usize, u64, Input)>,
+    /// Held up on their way, and until when.
+    pub(crate) late: Vec<(u64, Late)>,
     pub(crate) sessions: u64,
-    /// The token of the latest term.
-    top_token: u64,
-    /// The revisions that terms have replaced.
-    replaced: BTreeSet<u64>,
+    pub(crate) grants: Grants,
+    /// How often a gate was opened, or its term renewed.
+    pub(crate) progress: u64,
 }
 
 pub(crate) struct Request {
@@ -39,6 +42,16 @@ pub(crate) enum Ask {
     Write(u64, Record),
 }
 
+/// What the input under way says.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Cause {
+    /// The write that was acknowledged, and where it stands.
+    pub(crate) acknowledged: Option<(u64, u64)>,
+    /// The deadline has passed, or somebody says so.
+    pub(crate) is_expired: bool,
+    pub(crate) is_warm_up_failed: bool,
+}
+
 impl World {
     pub(crate) fn new(run: &Run) -> Self {
         let setups = run.two.iter().chain(&run.third);
@@ -48,25 +61,34 @@ impl World {
             .collect();
         let mut world = Self {
             plan: run.plan,
+            now: 0,
             sessions: nodes.len() as u64,
             nodes,
             register: Register::new(),
             requests: Vec::new(),
             letters: Vec::new(),
-            top_token: 0,
-            replaced: BTreeSet::new(),
+            late: Vec::new(),
+            grants: Grants::default(),
+            progress: 0,
         };
         (0..world.nodes.len()).for_each(|node| world.deliver(node, Input::Tick));
         world
     }
 
     pub(crate) fn pass(&mut self, micros: u64) {
+        self.now += micros;
         self.nodes.iter_mut().for_each(|node| node.pass(micros));
     }
 
-    /// Tells all of the key's last state.
+    /// Tells all whose watches work of the key's last state.
     pub(crate) fn push(&mut self) {
         for node in 0..self.nodes.len() {
+            self.push_to(node);
+        }
+    }
+
+    pub(crate) fn push_to(&mut self, node: usize) {
+        if !self.nodes[node].is_deaf {
             let seen = self.register.read(0);
             self.post(node, self.nodes[node].session, Input::Pushed(seen));
         }
@@ -81,7 +103,7 @@ impl World {
         self.feed(node, input);
         for _ in 0..4 {
             let sleep = self.nodes[node].sleep();
-            let is_stopped = self.nodes[node].machine.role() == Role::Stopped;
+            let is_stopped = self.nodes[node].is_stopped();
             assert_eq!(sleep.is_none(), is_stopped, "asleep");
             if sleep != Some(0) {
                 return;
@@ -92,93 +114,73 @@ impl World {
     }
 
     fn feed(&mut self, node: usize, input: Input) {
-        let acknowledged = match &input {
-            Input::Written {
-                attempt,
-                outcome: Outcome::Acknowledged(revision),
-            } => Some((*attempt, *revision)),
-            _ => None,
-        };
+        let cause = self.hear(node, &input);
         let n = &mut self.nodes[node];
         n.machine.handle(n.clock, input);
         while let Some(action) = self.nodes[node].machine.poll_action() {
-            self.act(node, action, acknowledged);
+            self.act(node, action, cause);
         }
+        self.tell_drained(node);
+        let n = &self.nodes[node];
+        gate::check(n.term.as_ref(), &n.machine, n.clock);
+        n.answers.check(n.clock, n.machine.role());
         self.check_gates();
     }
 
-    fn act(&mut self, node: usize, action: Action, acknowledged: Option<(u64, u64)>) {
+    /// Takes down what the process is about to know.
+    fn hear(&mut self, node: usize, input: &Input) -> Cause {
         let n = &mut self.nodes[node];
-        match action {
-            Action::Read { attempt } => self.request(node, attempt, Ask::Read),
-            Action::Write {
+        let now = n.clock;
+        n.answers.overslept(n.machine.poll_timeout(), now);
+        n.evidence.hears(input);
+        let mut cause = Cause {
+            is_expired: n.term.is_some_and(|term| term.is_over(now)),
+            ..Cause::default()
+        };
+        match input {
+            Input::Pushed(seen)
+            | Input::Read {
+                seen: Some(seen), ..
+            } => n.sightings.saw(seen, now),
+            Input::Written {
                 attempt,
-                expected,
-                record,
+                outcome: Outcome::Acknowledged(revision),
             } => {
-                assert!(record.holder.is_some() || n.term.is_none(), "too early");
-                n.sent(attempt, expected, record.clone());
-                self.request(node, attempt, Ask::Write(expected, record));
+                n.wrote(*attempt, *revision);
+                cause.acknowledged = Some((*attempt, *revision));
             }
-            Action::Begin { token, deadline } => {
-                assert!(n.term.is_none(), "a term within a term");
-                let (attempt, revision) = acknowledged.expect("granted by nothing");
-                let (expected, grant) = n.grant(attempt, revision);
-                let term = Term::begin(token, deadline, n.clock, &grant);
-                n.term = Some(term);
-                self.check_term(token, expected);
+            Input::Warmed { token, ready } => {
+                let is_due = |term: &_| n.term.is_some_and(|t| t.token == *term && t.warms_up());
+                cause.is_warm_up_failed = !ready && is_due(token) && !cause.is_expired;
+                n.failed_warm_ups += u32::from(cause.is_warm_up_failed);
             }
-            Action::WarmUp => {
-                let token = n.term.expect("a term").token;
-                let session = n.session;
-                self.post(node, session, Input::Warmed { token, ready: true });
+            Input::Expired { token } => {
+                cause.is_expired |= n.term.is_some_and(|t| t.token == *token);
             }
-            Action::Open => n.term.as_mut().expect("a term").open(),
-            Action::Extend { deadline } => {
-                let (attempt, revision) = acknowledged.expect("extended by nothing");
-                let mut term = n.term.expect("a term");
-                term.extend(deadline, n.clock, &n.grant(attempt, revision).1);
-                n.term = Some(term);
+            Input::StepDown | Input::Shutdown => {
+                n.is_leaving |= *input == Input::Shutdown;
+                n.answers.asked(now, &n.me.timing);
             }
-            Action::Close => {
-                let term = n.term.as_mut().expect("a term");
-                term.close();
-                let token = term.token;
-                let session = n.session;
-                self.post(node, session, Input::Drained { token });
-            }
-            Action::End { .. } => assert!(n.term.take().is_some(), "no term"),
-            Action::Settled(_) => assert!(n.term.is_none(), "settled within a term"),
-            Action::Notice(_) => {}
+            Input::Tick | Input::Read { .. } | Input::Written { .. } | Input::Drained { .. } => {}
+        }
+        cause
+    }
+
+    /// Whoever waits for the requests inside is told once, when the last one has left.
+    pub(crate) fn tell_drained(&mut self, node: usize) {
+        let n = &mut self.nodes[node];
+        if n.drain.is_news() {
+            let token = n.term.map_or(0, |term| term.token);
+            let session = n.session;
+            self.post(node, session, Input::Drained { token });
         }
     }
 
-    fn request(&mut self, node: usize, attempt: u64, ask: Ask) {
-        let session = self.nodes[node].session;
-        self.requests.push(Request {
-            node,
-            session,
-            attempt,
-            ask,
-            is_copy: false,
-        });
-    }
-
-    fn check_term(&mut self, token: u64, expected: u64) {
-        // A key without a message is marked first; nobody acquires over nothing.
-        assert_ne!(expected, 0, "acquired over an absent key");
-        if self.plan != Plan::Lawless {
-            assert!(token > self.top_token, "{token} after {}", self.top_token);
-            self.top_token = token;
-            assert!(self.replaced.insert(expected), "granted twice");
-        }
-    }
-
-    /// Gates open when an input is handed in, so this is the time to look.
+    /// G1. Gates open when an input is handed in, so this is the time to look.
     fn check_gates(&self) {
         let open = self.nodes.iter().filter(|node| node.is_open()).count();
         assert!(
-            open <= 1 || self.plan == Plan::Lawless,
+            open <= 1 || !self.plan.promises_one_gate(),
             "{open} gates are open"
         );
     }

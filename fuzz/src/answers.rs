@@ -1,0 +1,43 @@
+//! Whoever asks for a step-down or a shutdown is answered in time.
+
+use crate::{
+    clock::Moment,
+    lease::{Role, Timing},
+};
+
+#[derive(Default)]
+pub(crate) struct Answers {
+    /// When those who asked must have been answered.
+    due: Vec<Moment>,
+}
+
+impl Answers {
+    /// The drain, and as long as a release is tried.
+    pub(crate) fn asked(&mut self, now: Moment, timing: &Timing) {
+        let longest = timing.drain_timeout + timing.request_timeout * 2;
+        self.due.push(now + longest);
+    }
+
+    /// The machine was not woken when it wanted to be: that is not its fault.
+    pub(crate) fn overslept(&mut self, wanted: Option<Moment>, now: Moment) {
+        let span = wanted.map_or_else(Default::default, |wanted| now.saturating_since(wanted));
+        self.due.iter_mut().for_each(|due| *due = *due + span);
+    }
+
+    pub(crate) fn settled(&mut self) {
+        self.due.clear();
+    }
+
+    pub(crate) fn are_pending(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    pub(crate) fn check(&self, now: Moment, role: Role) {
+        let late = self.due.iter().find(|due| **due < now);
+        assert_eq!(late, None, "not answered in time, at {now:?}");
+        assert!(
+            role != Role::Stopped || self.due.is_empty(),
+            "stopped without an answer"
+        );
+    }
+}
