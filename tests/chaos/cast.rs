@@ -3,7 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use async_nats::{Client, ConnectOptions};
-use noleader_fixture::{Cluster, Port, Process, Proxy};
+use axum::http::{HeaderMap, Method};
+use noleader_fixture::{Cluster, Port, Process, Proxy, eventually};
 use tokio::sync::Mutex;
 
 use crate::{
@@ -83,11 +84,28 @@ impl Cast {
         }
     }
 
+    /// Waits until every candidate answers, be it that its gate is shut.
+    pub(crate) async fn answers(&self) {
+        for candidate in &self.candidates {
+            let what = format!("an answer of candidate {}", candidate.index);
+            let answered = async || {
+                candidate.process.lock().await.check();
+                let path = "/write?hold_ms=0";
+                let sender = &candidate.sender;
+                sender
+                    .send(Method::POST, path, HeaderMap::new(), LEASE)
+                    .await
+            };
+            eventually(what, BOUND, answered).await.unwrap();
+        }
+    }
+
     /// Ends all candidates, and answers with what they were.
     pub(crate) async fn end(&self) -> Vec<Session> {
         let mut sessions = Vec::new();
         for candidate in &self.candidates {
             let mut actor = candidate.process.lock().await;
+            actor.check();
             actor.kill();
             sessions.append(&mut actor.sessions);
         }

@@ -7,7 +7,8 @@
 //! | file | concern |
 //! |---|---|
 //! | `plan` | which faults happen when |
-//! | `cast`, `candidate`, `journal`, `storage` | who takes part |
+//! | `cast`, `candidate`, `storage` | who takes part |
+//! | `journal`, `probe` | what a candidate sees of its own election |
 //! | `faults`, `trouble` | does one fault; runs them all |
 //! | `traffic`, `http` | the clients |
 //! | `log`, `history` | what the candidates wrote down, and what it comes to |
@@ -33,6 +34,7 @@ mod http;
 mod journal;
 mod log;
 mod plan;
+mod probe;
 mod report;
 mod run;
 mod storage;

@@ -12,13 +12,13 @@ use crate::{
     cast::Cast,
     checker::{Violation, check},
     clock::now,
-    faults::{Done, step_down},
+    faults::step_down,
     history::History,
     plan::plan,
     report::report,
     timeline::timeline,
     traffic::{Tally, Traffic},
-    trouble,
+    trouble::{self, Faults},
 };
 
 /// In plain `cargo test`. Long enough for all that a run must have.
@@ -45,7 +45,7 @@ pub(crate) struct Run {
     pub(crate) until: u64,
     /// For how long a write was taken.
     pub(crate) available: Duration,
-    pub(crate) faults: Vec<Done>,
+    pub(crate) faults: Faults,
     pub(crate) history: History,
     pub(crate) tally: Arc<Tally>,
     pub(crate) stored: u64,
@@ -112,14 +112,16 @@ async fn play(settings: &Settings, logs: &Path) -> Run {
     let recovered = now();
     for _ in 0..HAND_OVERS {
         let leader = &cast.candidates[traffic.leader().await];
-        faults.push(step_down(leader).await);
+        faults.planned += 1;
+        faults.done.push(step_down(leader).await);
         traffic.more(SOME_WRITES).await;
     }
     let until = now();
 
+    cast.answers().await;
     traffic.stop().await;
     let sessions = cast.end().await;
-    let history = History::read(&sessions, trouble::silences(&faults)).unwrap();
+    let history = History::read(&sessions, trouble::silences(&faults.done)).unwrap();
     Run {
         seed,
         from,
@@ -155,7 +157,11 @@ impl Run {
             ("admissions", self.history.admissions(), secs * 2),
             ("writes that were taken", taken, secs * 2),
             ("writes in the storage", self.stored, taken),
-            ("faults", self.faults.len() as u64, secs / 6),
+            (
+                "faults with an effect",
+                (self.faults.done.len() - self.faults.idle()) as u64,
+                secs / 6,
+            ),
         ];
         let idle = least.iter().find(|(_, is, least)| is < least)?;
         Some(format!("only {} {}, and not {}", idle.1, idle.0, idle.2))
