@@ -55,6 +55,14 @@ const RETRY: Duration = Duration::from_millis(100);
 /// For answers that are on their way when the candidate leaves.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// What a candidate takes upon itself.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum Risk {
+    None,
+    /// To take an absent key for a released one.
+    TrustAbsentKey,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Role {
     pub(crate) id: String,
@@ -62,6 +70,7 @@ pub(crate) struct Role {
     pub(crate) nats: Vec<String>,
     pub(crate) storage: String,
     pub(crate) log: PathBuf,
+    pub(crate) risk: Risk,
 }
 
 impl Role {
@@ -141,6 +150,7 @@ async fn start(role: &Role) -> LeaderHandle {
                 .address(format!("http://{}", role.listen))
                 .lease(LEASE)
                 .drain_timeout(DRAIN_TIMEOUT)
+                .trust_absent_key(matches!(role.risk, Risk::TrustAbsentKey))
                 .replicas(3);
             if let Ok(Ok(leader)) = timeout(LEASE * 5, builder.start(client)).await {
                 return leader;

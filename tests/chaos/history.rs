@@ -71,6 +71,11 @@ impl Tenure {
         }
     }
 
+    /// Whether the log misses its begin, its end, or the begin of its hand-over.
+    pub(crate) fn is_untold(&self) -> bool {
+        self.wins == 0 || self.unended || (self.released.is_some() && self.shut.is_none())
+    }
+
     /// When it was handed over with all its requests done: not if the drain timeout may have passed. The
     /// process may have been stopped between the begin of the drain and the time that is noted for it.
     pub(crate) fn handed_over(&self) -> Option<u64> {
@@ -130,6 +135,12 @@ impl History {
 
     pub(crate) fn admissions(&self) -> u64 {
         self.tenures.iter().map(|tenure| tenure.admissions).sum()
+    }
+
+    /// How many were seen behind a gate that had shut, before they were released.
+    pub(crate) fn drains(&self) -> usize {
+        let seen = |tenure: &&Tenure| tenure.released > tenure.shut_by;
+        self.tenures.iter().filter(seen).count()
     }
 
     pub(crate) fn hand_overs(&self) -> usize {

@@ -25,7 +25,7 @@ pub(crate) struct Probe {
     leader: LeaderHandle,
     status: watch::Receiver<Status>,
     log: Writer,
-    /// The term that is handed over, or was last.
+    /// The term that is handed over, or was last. Zero is no token.
     closing: Arc<AtomicU64>,
     noted: u64,
     leaving: Arc<AtomicBool>,
@@ -43,8 +43,7 @@ impl Probe {
             leader,
             log,
             closing,
-            // No token, and no term that could be closing.
-            noted: u64::MAX,
+            noted: 0,
             leaving,
         }
     }
@@ -64,7 +63,8 @@ impl Probe {
     }
 
     fn look(&mut self) {
-        // Read before the status: what drains is this term or a later one, so this one's gate has shut.
+        // Read before the status: what drains is this term, or a later one, or a candidate that leaves while it
+        // campaigns; so this one's gate has shut.
         let token = self.closing.load(Ordering::SeqCst);
         let is_draining = *self.status.borrow_and_update() == Status::Draining;
         if is_draining && self.noted != token {

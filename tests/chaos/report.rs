@@ -17,7 +17,7 @@ pub(crate) fn report(run: &Run) -> String {
 
 fn table(text: &mut String, run: &Run) -> fmt::Result {
     let took = run.until - run.from;
-    let available = run.available.as_secs_f64() / seconds(took) * 1e2;
+    let share = |time: f64| time / seconds(took) * 1e2;
     let (history, faults) = (&run.history, &run.faults);
     let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
     writeln!(text, "faults on real servers, seed {}", run.seed)?;
@@ -54,19 +54,20 @@ fn table(text: &mut String, run: &Run) -> fmt::Result {
         };
         writeln!(text, "    {name:<36}{survived:>9}{idle}")?;
     }
-    writeln!(
-        text,
-        "  {:<38}{available:>9.1} %",
-        "available (time with a write taken)"
-    )?;
-    let gap = seconds(run.tally.gap());
-    writeln!(text, "  {:<38}{gap:>9.1} s", "longest time without a write")?;
+    let open = share(seconds(run.gates.open));
+    let written = share(run.available.as_secs_f64());
+    let gap = seconds(run.gates.gap);
+    let unwritten = seconds(run.tally.gap());
     let recovery = seconds(run.recovered - run.quiet);
-    writeln!(
-        text,
-        "  {:<38}{recovery:>9.1} s",
-        "recovery after the last fault"
-    )?;
+    for (name, value, unit) in [
+        ("available (time with a gate open)", open, '%'),
+        ("  time in which a write was completed", written, '%'),
+        ("worst leaderless gap (no gate open)", gap, 's'),
+        ("  longest without a completed write", unwritten, 's'),
+        ("recovery after the last fault", recovery, 's'),
+    ] {
+        writeln!(text, "  {name:<38}{value:>9.1} {unit}")?;
+    }
     writeln!(text, "  {:<38}{:>9}", "violations", run.violations.len())?;
     for violation in &run.violations {
         writeln!(text, "{violation}")?;

@@ -34,9 +34,7 @@ fn alone(tenure: &Tenure) -> impl Iterator<Item = Violation> {
     let checks: [(bool, Found); 5] = [
         (tenure.wins > 1, |tenure| Violation::WonTwice { tenure }),
         (tenure.backwards, |tenure| Violation::Regressed { tenure }),
-        (tenure.wins == 0 || tenure.unended, |tenure| {
-            Violation::Untold { tenure }
-        }),
+        (tenure.is_untold(), |tenure| Violation::Untold { tenure }),
         (
             tenure.shut_by.is_some_and(|by| tenure.last_outside > by),
             |tenure| Violation::Late { tenure },

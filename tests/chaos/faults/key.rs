@@ -21,7 +21,7 @@ pub(super) async fn delete(cast: &Cast) -> Done {
 }
 
 /// What `nats kv purge` sends.
-pub(super) async fn purge(cast: &Cast) -> Done {
+pub(crate) async fn purge(cast: &Cast) -> Done {
     let headers = [("KV-Operation", "PURGE"), ("Nats-Rollup", "sub")];
     mark(cast, "purge", &headers).await
 }

@@ -14,7 +14,7 @@ use crate::{
     traffic::Traffic,
 };
 
-pub(crate) use process::step_down;
+pub(crate) use {key::purge, process::step_down};
 
 /// Whom a fault hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +124,7 @@ pub(crate) async fn inflict(cast: &Cast, step: Step, traffic: &Traffic) -> Optio
         }
         Fault::Slow { by } => network::slow(candidate, by, lasts).await,
         Fault::Delete => Some(key::delete(cast).await),
-        Fault::Purge => Some(key::purge(cast).await),
+        Fault::Purge => Some(purge(cast).await),
         Fault::Empty => Some(key::empty(cast).await),
         Fault::KillServer => servers::kill(cast, aim, lasts).await,
         Fault::RestartServer => servers::restart(cast, aim, lasts).await,

@@ -37,8 +37,11 @@ fn a_term_of_which_the_log_misses_the_begin_or_the_end_is_wrong() {
         let told = Told::default().by(A, 1000, &[silent]);
         assert_eq!(told.violations(), ["untold"]);
     }
-    let told = Told::default().by(A, 1000, &[won(5, 10), won(6, 30)]);
-    assert_eq!(told.violations(), ["untold"]);
+    let [_, released] = handed_over(5, 30, 40);
+    for half in [won(6, 30), released] {
+        let told = Told::default().by(A, 1000, &[won(5, 10), half]);
+        assert_eq!(told.violations(), ["untold"]);
+    }
 }
 
 #[test]
