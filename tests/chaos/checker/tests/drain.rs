@@ -60,7 +60,9 @@ fn a_gate_that_lets_in_after_it_has_shut_is_wrong() {
     let after = |outside| {
         let late = admitted(5, 0, outside, 50);
         let log = [won(5, 5), shut, late, drains, done(0, 55), released];
-        Told::default().by(A, 1000, &log).violations()
+        let told = Told::default().by(A, 1000, &log);
+        assert_eq!(told.history.drains(), 1);
+        told.violations()
     };
     assert_eq!(after(36), ["late"]);
     assert!(after(35).is_empty());

@@ -21,6 +21,7 @@ fn one_term_after_the_other_is_right() {
     );
     assert_eq!(told.history.admissions(), 3);
     assert_eq!(told.history.hand_overs(), 1);
+    assert_eq!(told.history.drains(), 0, "nobody looked");
     assert!(told.violations().is_empty());
 }
 
