@@ -1,6 +1,16 @@
 //! The process of a candidate: writes over HTTP behind the gate, and a log of its admissions.
 
-use std::{convert::Infallible, env, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    env,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_nats::ConnectOptions;
 use axum::{
@@ -22,7 +32,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{clock::now, http::Sender, journal, log::Writer};
+use crate::{
+    clock::now,
+    http::Sender,
+    journal,
+    log::Writer,
+    probe::{self, Probe},
+};
 
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
 /// Longer than any request takes, so that a hand-over that took less has waited for all of them.
@@ -39,6 +55,14 @@ const RETRY: Duration = Duration::from_millis(100);
 /// For answers that are on their way when the candidate leaves.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// What a candidate takes upon itself.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum Risk {
+    None,
+    /// To take an absent key for a released one.
+    TrustAbsentKey,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Role {
     pub(crate) id: String,
@@ -46,6 +70,7 @@ pub(crate) struct Role {
     pub(crate) nats: Vec<String>,
     pub(crate) storage: String,
     pub(crate) log: PathBuf,
+    pub(crate) risk: Risk,
 }
 
 impl Role {
@@ -65,6 +90,8 @@ struct App {
     log: Writer,
     storage: Sender,
     leave: Arc<Notify>,
+    /// It was told to leave.
+    leaving: Arc<AtomicBool>,
 }
 
 /// When a request came to the gate.
@@ -88,15 +115,19 @@ async fn candidate_process() {
 
 async fn run(role: Role) {
     let log = Writer::create(&role.log).unwrap();
-    journal::install(log.clone(), &role.log);
+    probe::abort_at_a_panic(log.clone());
+    let closing = journal::install(log.clone(), &role.log);
     let leader = start(&role).await;
     let leave = Arc::new(Notify::new());
+    let leaving = Arc::<AtomicBool>::default();
+    tokio::spawn(Probe::new(leader.clone(), log.clone(), closing, leaving.clone()).run());
     let listener = TcpListener::bind(role.listen).await.unwrap();
     let app = router(App {
         leader,
         log,
         storage: Sender::new(role.storage),
         leave: leave.clone(),
+        leaving,
     });
     println!("serves");
     tokio::select! {
@@ -119,6 +150,7 @@ async fn start(role: &Role) -> LeaderHandle {
                 .address(format!("http://{}", role.listen))
                 .lease(LEASE)
                 .drain_timeout(DRAIN_TIMEOUT)
+                .trust_absent_key(matches!(role.risk, Risk::TrustAbsentKey))
                 .replicas(3);
             if let Ok(Ok(leader)) = timeout(LEASE * 5, builder.start(client)).await {
                 return leader;
@@ -171,14 +203,18 @@ async fn write(
     (status, Body::from_stream(token.chain(rest))).into_response()
 }
 
+/// `204` if there was no term to give back.
 async fn step_down(State(app): State<App>) -> StatusCode {
+    let led = app.leader.is_leader();
     match app.leader.step_down().await {
-        Ok(()) => StatusCode::OK,
+        Ok(()) if led => StatusCode::OK,
+        Ok(()) => StatusCode::NO_CONTENT,
         Err(_) => StatusCode::GATEWAY_TIMEOUT,
     }
 }
 
 async fn shutdown(State(app): State<App>) -> StatusCode {
+    app.leaving.store(true, Ordering::SeqCst);
     let left = app.leader.shutdown().await;
     app.leave.notify_one();
     match left {

@@ -3,11 +3,12 @@
 use std::{path::PathBuf, time::Duration};
 
 use async_nats::{Client, ConnectOptions};
-use noleader_fixture::{Cluster, Port, Process, Proxy};
+use axum::http::{HeaderMap, Method};
+use noleader_fixture::{Cluster, Port, Process, Proxy, eventually};
 use tokio::sync::Mutex;
 
 use crate::{
-    candidate::{LEASE, Role},
+    candidate::{LEASE, Risk, Role},
     clock::now,
     history::Session,
     http::Sender,
@@ -52,13 +53,24 @@ pub(crate) struct Actor {
 }
 
 impl Cast {
-    pub(crate) async fn start(folder: PathBuf) -> Self {
+    pub(crate) async fn start(folder: PathBuf, risk: Risk) -> Self {
         let cluster = Cluster::start().await.unwrap();
         let storage = Storage::start().await;
         let mut candidates = Vec::new();
         for index in 0..CANDIDATES {
-            let started = Candidate::start(index, &cluster, &storage, folder.clone());
-            candidates.push(started.await);
+            let mut proxies = Vec::new();
+            for server in cluster.servers() {
+                proxies.push(Proxy::start(server.addr()).await.unwrap());
+            }
+            let role = Role {
+                id: format!("c{index}"),
+                listen: ([127, 0, 0, 1], 0).into(),
+                nats: proxies.iter().map(Proxy::url).collect(),
+                storage: storage.url.clone(),
+                log: PathBuf::new(),
+                risk,
+            };
+            candidates.push(Candidate::start(index, role, proxies, folder.clone()));
         }
         for candidate in &candidates {
             let mut actor = candidate.process.lock().await;
@@ -83,11 +95,28 @@ impl Cast {
         }
     }
 
+    /// Waits until every candidate answers, be it that its gate is shut.
+    pub(crate) async fn answers(&self) {
+        for candidate in &self.candidates {
+            let what = format!("an answer of candidate {}", candidate.index);
+            let answered = async || {
+                candidate.process.lock().await.check();
+                let path = "/write?hold_ms=0";
+                let sender = &candidate.sender;
+                sender
+                    .send(Method::POST, path, HeaderMap::new(), LEASE)
+                    .await
+            };
+            eventually(what, BOUND, answered).await.unwrap();
+        }
+    }
+
     /// Ends all candidates, and answers with what they were.
     pub(crate) async fn end(&self) -> Vec<Session> {
         let mut sessions = Vec::new();
         for candidate in &self.candidates {
             let mut actor = candidate.process.lock().await;
+            actor.check();
             actor.kill();
             sessions.append(&mut actor.sessions);
         }
@@ -96,19 +125,9 @@ impl Cast {
 }
 
 impl Candidate {
-    async fn start(index: usize, cluster: &Cluster, storage: &Storage, folder: PathBuf) -> Self {
-        let mut proxies = Vec::new();
-        for server in cluster.servers() {
-            proxies.push(Proxy::start(server.addr()).await.unwrap());
-        }
+    fn start(index: usize, mut role: Role, proxies: Vec<Proxy>, folder: PathBuf) -> Self {
         let port = Port::reserve().unwrap();
-        let role = Role {
-            id: format!("c{index}"),
-            listen: port.addr(),
-            nats: proxies.iter().map(Proxy::url).collect(),
-            storage: storage.url.clone(),
-            log: PathBuf::new(),
-        };
+        role.listen = port.addr();
         Self {
             index,
             sender: Sender::new(format!("http://{}", port.addr())),

@@ -33,14 +33,20 @@ pub(crate) struct Tenure {
     pub(crate) wins: u64,
     pub(crate) won: Option<u64>,
     pub(crate) admissions: u64,
-    /// One request at least was admitted at this time or before.
+    /// The gate was open, or a request admitted, at this time or before.
     pub(crate) first_inside: u64,
-    /// One request at least was admitted at this time or after.
+    /// The gate was open, or a request admitted, at this time or after.
     pub(crate) last_outside: u64,
     /// When the last request was done.
     pub(crate) last_done: u64,
     pub(crate) shut: Option<u64>,
+    /// The gate had shut at this time for certain.
+    pub(crate) shut_by: Option<u64>,
     pub(crate) released: Option<u64>,
+    /// It was won after a term with a larger token, by the same process.
+    pub(crate) backwards: bool,
+    /// The same process won another one, and did not say before how this one ended.
+    pub(crate) unended: bool,
     /// How many requests were under way when the lease was about to be released, or came in later.
     pub(crate) undrained: u64,
 }
@@ -57,9 +63,17 @@ impl Tenure {
             last_outside: 0,
             last_done: 0,
             shut: None,
+            shut_by: None,
             released: None,
+            backwards: false,
+            unended: false,
             undrained: 0,
         }
+    }
+
+    /// Whether the log misses its begin, its end, or the begin of its hand-over.
+    pub(crate) fn is_untold(&self) -> bool {
+        self.wins == 0 || self.unended || (self.released.is_some() && self.shut.is_none())
     }
 
     /// When it was handed over with all its requests done: not if the drain timeout may have passed. The
@@ -67,6 +81,15 @@ impl Tenure {
     pub(crate) fn handed_over(&self) -> Option<u64> {
         let (shut, released) = (self.shut?, self.released?);
         (Duration::from_nanos(released - shut) < DRAIN_TIMEOUT / 2).then_some(released)
+    }
+
+    fn open(&mut self, outside: u64, inside: u64) {
+        self.first_inside = self.first_inside.min(inside);
+        self.last_outside = self.last_outside.max(outside);
+    }
+
+    fn shut_by(&mut self, at: u64) {
+        self.shut_by = Some(self.shut_by.map_or(at, |earlier| earlier.min(at)));
     }
 
     /// A time at which the term had begun for certain.
@@ -88,11 +111,16 @@ pub(crate) struct History {
     /// Sorted by token.
     pub(crate) tenures: Vec<Tenure>,
     pub(crate) silences: Vec<Silence>,
+    /// The processes that panicked, or whose election ended by itself.
+    pub(crate) dead: Vec<Holder>,
 }
 
 impl History {
     pub(crate) fn read(sessions: &[Session], silences: Vec<Silence>) -> Result<Self, String> {
-        let mut tenures = Vec::new();
+        let mut history = Self {
+            silences,
+            ..Self::default()
+        };
         for session in sessions {
             // A process that was killed right after its start has none.
             if !session.log.exists() {
@@ -100,14 +128,19 @@ impl History {
             }
             let mut reader = Reader::new((session.candidate, session.number));
             log::read(&session.log, |entry| reader.add(entry))?;
-            tenures.extend(reader.finish(session.ended));
+            reader.finish(session.ended, &mut history);
         }
-        tenures.sort_by_key(|tenure| tenure.token);
-        Ok(Self { tenures, silences })
+        Ok(history)
     }
 
     pub(crate) fn admissions(&self) -> u64 {
         self.tenures.iter().map(|tenure| tenure.admissions).sum()
+    }
+
+    /// How many were seen behind a gate that had shut, before they were released.
+    pub(crate) fn drains(&self) -> usize {
+        let seen = |tenure: &&Tenure| tenure.released > tenure.shut_by;
+        self.tenures.iter().filter(seen).count()
     }
 
     pub(crate) fn hand_overs(&self) -> usize {
@@ -122,6 +155,11 @@ pub(crate) struct Reader {
     tenures: BTreeMap<u64, Tenure>,
     /// The tokens of the requests under way.
     under_way: HashMap<u64, u64>,
+    /// The term that was won last, if it has not ended.
+    current: Option<u64>,
+    /// The largest token that was won.
+    largest: u64,
+    dead: bool,
 }
 
 impl Reader {
@@ -130,16 +168,15 @@ impl Reader {
             holder,
             tenures: BTreeMap::new(),
             under_way: HashMap::new(),
+            current: None,
+            largest: 0,
+            dead: false,
         }
     }
 
     pub(crate) fn add(&mut self, entry: Entry) {
         match entry {
-            Entry::Won { token, at } => {
-                let tenure = self.tenure(token);
-                tenure.wins += 1;
-                tenure.won.get_or_insert(at);
-            }
+            Entry::Won { token, at } => self.won(token, at),
             Entry::Admitted {
                 id,
                 token,
@@ -150,9 +187,13 @@ impl Reader {
                 let tenure = self.tenure(token);
                 tenure.admissions += 1;
                 tenure.undrained += u64::from(tenure.released.is_some());
-                tenure.first_inside = tenure.first_inside.min(inside);
-                tenure.last_outside = tenure.last_outside.max(outside);
+                tenure.open(outside, inside);
             }
+            Entry::Open {
+                token,
+                outside,
+                inside,
+            } => self.tenure(token).open(outside, inside),
             Entry::Done { id, at } => {
                 if let Some(token) = self.under_way.remove(&id) {
                     let tenure = self.tenure(token);
@@ -165,17 +206,40 @@ impl Reader {
                 let tenure = self.tenure(token);
                 tenure.released = Some(at);
                 tenure.undrained += left as u64;
+                self.over(token, at);
             }
+            Entry::Draining { token, at } => self.tenure(token).shut_by(at),
+            Entry::Lost { token, at } => self.over(token, at),
+            Entry::Died { .. } => self.dead = true,
         }
     }
 
+    fn won(&mut self, token: u64, at: u64) {
+        if let Some(unended) = self.current.replace(token) {
+            self.tenure(unended).unended = true;
+        }
+        let backwards = token < self.largest;
+        self.largest = self.largest.max(token);
+        let tenure = self.tenure(token);
+        tenure.wins += 1;
+        tenure.won.get_or_insert(at);
+        tenure.backwards |= backwards;
+    }
+
+    fn over(&mut self, token: u64, at: u64) {
+        self.tenure(token).shut_by(at);
+        self.current.take_if(|current| *current == token);
+    }
+
     /// What is under way when the process is killed ends then.
-    pub(crate) fn finish(mut self, ended: Option<u64>) -> impl Iterator<Item = Tenure> {
+    pub(crate) fn finish(mut self, ended: Option<u64>, history: &mut History) {
         for token in std::mem::take(&mut self.under_way).into_values() {
             let tenure = self.tenure(token);
             tenure.last_done = tenure.last_done.max(ended.unwrap_or(0));
         }
-        self.tenures.into_values()
+        history.dead.extend(self.dead.then_some(self.holder));
+        history.tenures.extend(self.tenures.into_values());
+        history.tenures.sort_by_key(|tenure| tenure.token);
     }
 
     fn tenure(&mut self, token: u64) -> &mut Tenure {

@@ -1,6 +1,14 @@
 //! Takes the terms out of the library's log: it tells exactly how each of them ended.
 
-use std::{fmt, fs::File, path::Path, sync::Arc};
+use std::{
+    fmt,
+    fs::File,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use tracing::{
     Event, Subscriber,
@@ -20,18 +28,27 @@ use crate::{
     log::{Entry, Writer},
 };
 
-/// Writes the terms into `log`, and all that the library says into a file beside it, for people.
-pub(crate) fn install(log: Writer, path: &Path) {
+/// Writes the terms into `log`, and all that the library says into a file beside it, for people. Answers with
+/// where the token is kept of the last term that is being handed over.
+pub(crate) fn install(log: Writer, path: &Path) -> Arc<AtomicU64> {
+    let closing = Arc::<AtomicU64>::default();
     let text = File::create(path.with_extension("txt")).unwrap();
     let text = layer().with_ansi(false).with_writer(Arc::new(text));
     tracing_subscriber::registry()
-        .with(Terms(log))
+        .with(Terms {
+            log,
+            closing: closing.clone(),
+        })
         .with(text)
         .with(Targets::new().with_target("noleader", LevelFilter::INFO))
         .init();
+    closing
 }
 
-struct Terms(Writer);
+struct Terms {
+    log: Writer,
+    closing: Arc<AtomicU64>,
+}
 
 impl<S: Subscriber> Layer<S> for Terms {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
@@ -39,11 +56,15 @@ impl<S: Subscriber> Layer<S> for Terms {
         let mut line = Line::default();
         event.record(&mut line);
         let token = line.token;
-        self.0.write(match line.message.as_str() {
+        // A line that is worded anew fails the run: the checker misses it.
+        self.log.write(match line.message.as_str() {
             "won the election" => Entry::Won { token, at },
-            "handing over: the gate is shut, admitted requests finish" => Entry::Shut { token, at },
-            // Of a term that was handed over; one that is lost ends with another line.
+            "handing over: the gate is shut, admitted requests finish" => {
+                self.closing.store(token, Ordering::SeqCst);
+                Entry::Shut { token, at }
+            }
             "no longer leading" => Entry::Released { token, at },
+            lost if lost.starts_with("lost the lease: ") => Entry::Lost { token, at },
             _ => return,
         });
     }

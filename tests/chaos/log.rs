@@ -3,8 +3,9 @@
 use std::{
     fmt,
     fs::File,
-    io::{self, BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, Write, stderr},
     path::Path,
+    process,
     str::FromStr,
     sync::{
         Arc,
@@ -27,12 +28,24 @@ pub(crate) enum Entry {
         outside: u64,
         inside: u64,
     },
+    /// The gate was open at some instant from `outside` to `inside`, request or not.
+    Open {
+        token: u64,
+        outside: u64,
+        inside: u64,
+    },
     /// That request is done; the admission is given back right after.
     Done { id: u64, at: u64 },
     /// A hand-over begins: the gate is about to shut.
     Shut { token: u64, at: u64 },
+    /// The gate has shut for certain, as the status says so.
+    Draining { token: u64, at: u64 },
     /// The term is over by a hand-over, and the lease is about to be released.
     Released { token: u64, at: u64 },
+    /// The term is over in another way, and the gate has shut.
+    Lost { token: u64, at: u64 },
+    /// The process panicked, or its election ended by itself.
+    Died { at: u64 },
 }
 
 impl fmt::Display for Entry {
@@ -45,9 +58,17 @@ impl fmt::Display for Entry {
                 outside,
                 inside,
             } => write!(f, "A {id} {token} {outside} {inside}"),
+            Self::Open {
+                token,
+                outside,
+                inside,
+            } => write!(f, "O {token} {outside} {inside}"),
             Self::Done { id, at } => write!(f, "D {id} {at}"),
             Self::Shut { token, at } => write!(f, "S {token} {at}"),
+            Self::Draining { token, at } => write!(f, "G {token} {at}"),
             Self::Released { token, at } => write!(f, "R {token} {at}"),
+            Self::Lost { token, at } => write!(f, "L {token} {at}"),
+            Self::Died { at } => write!(f, "X {at}"),
         }
     }
 }
@@ -68,9 +89,17 @@ impl FromStr for Entry {
                 outside,
                 inside,
             }),
+            ("O", &[token, outside, inside]) => Ok(Self::Open {
+                token,
+                outside,
+                inside,
+            }),
             ("D", &[id, at]) => Ok(Self::Done { id, at }),
             ("S", &[token, at]) => Ok(Self::Shut { token, at }),
+            ("G", &[token, at]) => Ok(Self::Draining { token, at }),
             ("R", &[token, at]) => Ok(Self::Released { token, at }),
+            ("L", &[token, at]) => Ok(Self::Lost { token, at }),
+            ("X", &[at]) => Ok(Self::Died { at }),
             _ => Err(bad()),
         }
     }
@@ -89,14 +118,23 @@ struct Inner {
 impl Writer {
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
         let file = File::options().append(true).create_new(true).open(path)?;
-        let ids = AtomicU64::new(0);
-        Ok(Self(Arc::new(Inner { file, ids })))
+        Ok(Self::to(file))
     }
 
+    fn to(file: File) -> Self {
+        let ids = AtomicU64::new(0);
+        Self(Arc::new(Inner { file, ids }))
+    }
+
+    /// A line that is missing could hide a violation, so the process ends with it; a panic would end only the
+    /// task of one request.
     pub(crate) fn write(&self, entry: Entry) {
         let line = format!("{entry}\n");
-        let written = (&self.0.file).write(line.as_bytes()).unwrap();
-        assert_eq!(written, line.len(), "the disk is full");
+        let written = (&self.0.file).write(line.as_bytes());
+        if !matches!(written, Ok(length) if length == line.len()) {
+            let _ = writeln!(stderr(), "the log takes no more: {written:?}");
+            process::abort();
+        }
     }
 
     /// Notes an admission, whose end is noted when the answer is dropped or told to end.
@@ -149,7 +187,12 @@ pub(crate) fn read(path: &Path, mut each: impl FnMut(Entry)) -> Result<(), Strin
 
 #[cfg(test)]
 mod tests {
+    use std::{env, os::unix::process::ExitStatusExt};
+
     use super::*;
+
+    const FULL: &str = "NOLEADER_CHAOS_FULL_DISK";
+    const SIGABRT: i32 = 6;
 
     fn all(path: &Path) -> Result<Vec<Entry>, String> {
         let mut entries = Vec::new();
@@ -164,8 +207,21 @@ mod tests {
         log.write(Entry::Won { token: 7, at: 1 });
         let before = now();
         drop(log.admitted(7, before));
-        log.write(Entry::Shut { token: 7, at: 8 });
-        log.write(Entry::Released { token: 7, at: 9 });
+        let others = [
+            Entry::Open {
+                token: 7,
+                outside: 5,
+                inside: 6,
+            },
+            Entry::Shut { token: 7, at: 8 },
+            Entry::Draining { token: 7, at: 9 },
+            Entry::Released { token: 7, at: 10 },
+            Entry::Lost { token: 7, at: 11 },
+            Entry::Died { at: 12 },
+        ];
+        for entry in others {
+            log.write(entry);
+        }
         let entries = all(&path).unwrap();
         let [
             Entry::Won { token: 7, at: 1 },
@@ -176,13 +232,31 @@ mod tests {
                 inside,
             },
             Entry::Done { id: 0, at },
-            Entry::Shut { token: 7, at: 8 },
-            Entry::Released { token: 7, at: 9 },
+            ref rest @ ..,
         ] = entries[..]
         else {
             panic!("{entries:?}");
         };
         assert!(outside == before && before <= inside && inside <= at);
+        assert_eq!(rest, others);
+    }
+
+    #[test]
+    fn a_process_whose_log_is_full_ends() {
+        const NAME: &str = "log::tests::a_process_whose_log_is_full_ends";
+        if env::var_os(FULL).is_some() {
+            let log = Writer::to(File::options().append(true).open("/dev/full").unwrap());
+            let _ = std::thread::spawn(move || log.admitted(7, 0)).join();
+            return;
+        }
+        let output = process::Command::new(env::current_exe().unwrap())
+            .args(["--exact", NAME, "--nocapture"])
+            .env(FULL, "")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.signal(), Some(SIGABRT), "{said}");
+        assert!(said.contains("the log takes no more"), "{said}");
     }
 
     #[test]

@@ -7,13 +7,15 @@
 //! | file | concern |
 //! |---|---|
 //! | `plan` | which faults happen when |
-//! | `cast`, `candidate`, `journal`, `storage` | who takes part |
+//! | `cast`, `candidate`, `storage` | who takes part |
+//! | `journal`, `probe` | what a candidate sees of its own election |
 //! | `faults`, `trouble` | does one fault; runs them all |
 //! | `traffic`, `http` | the clients |
 //! | `log`, `history` | what the candidates wrote down, and what it comes to |
 //! | `checker` | what must be true of it |
-//! | `report`, `timeline` | for people |
+//! | `report`, `open_time`, `timeline` | for people |
 //! | `run` | all of it in order |
+//! | `control` | a run that must find two gates |
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::disallowed_methods,
@@ -27,12 +29,15 @@ mod candidate;
 mod cast;
 mod checker;
 mod clock;
+mod control;
 mod faults;
 mod history;
 mod http;
 mod journal;
 mod log;
+mod open_time;
 mod plan;
+mod probe;
 mod report;
 mod run;
 mod storage;

@@ -17,11 +17,9 @@ pub(crate) fn report(run: &Run) -> String {
 
 fn table(text: &mut String, run: &Run) -> fmt::Result {
     let took = run.until - run.from;
-    let available = run.available.as_secs_f64() / seconds(took) * 1e2;
-    let (count, history) = (
-        |count: &AtomicU64| count.load(Ordering::Relaxed),
-        &run.history,
-    );
+    let share = |time: f64| time / seconds(took) * 1e2;
+    let (history, faults) = (&run.history, &run.faults);
+    let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
     writeln!(text, "faults on real servers, seed {}", run.seed)?;
     writeln!(text, "  {:<38}{:>9.1} s", "length", seconds(took))?;
     let rows = [
@@ -37,27 +35,39 @@ fn table(text: &mut String, run: &Run) -> fmt::Result {
         ("writes that failed behind a gate", count(&run.tally.failed)),
         ("writes that the storage took", run.stored),
         ("stale writes that the storage refused", run.stale),
-        ("faults survived", run.faults.len() as u64),
+        ("faults planned", faults.planned as u64),
+        (
+            "  dropped, as their target was busy",
+            faults.dropped() as u64,
+        ),
+        ("  asked for, without known effect", faults.idle() as u64),
+        ("  survived", (faults.done.len() - faults.idle()) as u64),
+        ("  that overlapped another", faults.overlapping() as u64),
     ];
     for (name, value) in rows {
         writeln!(text, "  {name:<38}{value:>9}")?;
     }
-    for (name, times) in kinds(run) {
-        writeln!(text, "    {name:<36}{times:>9}")?;
+    for (name, (survived, idle)) in kinds(run) {
+        let idle = match idle {
+            0 => String::new(),
+            idle => format!(" and {idle} without known effect"),
+        };
+        writeln!(text, "    {name:<36}{survived:>9}{idle}")?;
     }
-    writeln!(
-        text,
-        "  {:<38}{available:>9.1} %",
-        "available (time with a write taken)"
-    )?;
-    let gap = seconds(run.tally.gap());
-    writeln!(text, "  {:<38}{gap:>9.1} s", "longest time without a write")?;
+    let open = share(seconds(run.gates.open));
+    let written = share(run.available.as_secs_f64());
+    let gap = seconds(run.gates.gap);
+    let unwritten = seconds(run.tally.gap());
     let recovery = seconds(run.recovered - run.quiet);
-    writeln!(
-        text,
-        "  {:<38}{recovery:>9.1} s",
-        "recovery after the last fault"
-    )?;
+    for (name, value, unit) in [
+        ("available (time with a gate open)", open, '%'),
+        ("  time in which a write was completed", written, '%'),
+        ("worst leaderless gap (no gate open)", gap, 's'),
+        ("  longest without a completed write", unwritten, 's'),
+        ("recovery after the last fault", recovery, 's'),
+    ] {
+        writeln!(text, "  {name:<38}{value:>9.1} {unit}")?;
+    }
     writeln!(text, "  {:<38}{:>9}", "violations", run.violations.len())?;
     for violation in &run.violations {
         writeln!(text, "{violation}")?;
@@ -65,12 +75,13 @@ fn table(text: &mut String, run: &Run) -> fmt::Result {
     Ok(())
 }
 
-/// How often each kind of fault was.
-fn kinds(run: &Run) -> BTreeMap<String, u64> {
-    let mut kinds = BTreeMap::new();
-    for fault in &run.faults {
+/// How often each kind of fault was, with an effect and without.
+fn kinds(run: &Run) -> BTreeMap<String, (u64, u64)> {
+    let mut kinds = BTreeMap::<_, (u64, u64)>::new();
+    for fault in &run.faults.done {
         let name = format!("{} {}", fault.lane.kind(), fault.name);
-        *kinds.entry(name).or_default() += 1;
+        let (survived, idle) = kinds.entry(name).or_default();
+        *(if fault.took { survived } else { idle }) += 1;
     }
     kinds
 }

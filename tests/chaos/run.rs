@@ -7,24 +7,29 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::Mutex;
+
 use crate::{
-    candidate::LEASE,
+    candidate::{LEASE, Risk},
     cast::Cast,
     checker::{Violation, check},
     clock::now,
-    faults::{Done, step_down},
+    faults::step_down,
     history::History,
+    open_time::{OpenTime, open_time},
     plan::plan,
     report::report,
     timeline::timeline,
     traffic::{Tally, Traffic},
-    trouble,
+    trouble::{self, Faults},
 };
 
 /// In plain `cargo test`. Long enough for all that a run must have.
 const LENGTH: Duration = Duration::from_secs(20);
 /// Writes that show that there is a leader.
-const SOME_WRITES: u64 = 20;
+pub(crate) const SOME_WRITES: u64 = 20;
+/// Held by a run: two at once would slow each other down.
+pub(crate) static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// After all faults: those before may have met no leader.
 const HAND_OVERS: usize = 3;
@@ -45,7 +50,8 @@ pub(crate) struct Run {
     pub(crate) until: u64,
     /// For how long a write was taken.
     pub(crate) available: Duration,
-    pub(crate) faults: Vec<Done>,
+    pub(crate) gates: OpenTime,
+    pub(crate) faults: Faults,
     pub(crate) history: History,
     pub(crate) tally: Arc<Tally>,
     pub(crate) stored: u64,
@@ -81,17 +87,21 @@ impl Settings {
 
 /// Runs it, and writes its report and its timeline.
 pub(crate) async fn run(settings: &Settings) -> Run {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("chaos");
-    let logs = logs(&folder);
-    let run = play(settings, &logs).await;
+    let _alone = ALONE.lock().await;
+    let run = play(settings, logs("logs")).await;
+    let folder = folder();
     fs::write(folder.join("report.txt"), report(&run)).unwrap();
     fs::write(folder.join("timeline.svg"), timeline(&run)).unwrap();
     run
 }
 
-/// A fresh folder for the logs, which stay there for the case that something is wrong with them.
-fn logs(folder: &Path) -> PathBuf {
-    let logs = folder.join("logs");
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("chaos")
+}
+
+/// A fresh folder for logs, which stay there for the case that something is wrong with them.
+pub(crate) fn logs(name: &str) -> PathBuf {
+    let logs = folder().join(name);
     match fs::remove_dir_all(&logs) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{error}"),
         _ => fs::create_dir_all(&logs).unwrap(),
@@ -99,9 +109,9 @@ fn logs(folder: &Path) -> PathBuf {
     logs
 }
 
-async fn play(settings: &Settings, logs: &Path) -> Run {
+async fn play(settings: &Settings, logs: PathBuf) -> Run {
     let Settings { seed, length } = *settings;
-    let cast = Cast::start(logs.to_owned()).await;
+    let cast = Cast::start(logs, Risk::None).await;
     let mut traffic = Traffic::start(&cast, seed);
     traffic.more(SOME_WRITES).await;
 
@@ -112,14 +122,16 @@ async fn play(settings: &Settings, logs: &Path) -> Run {
     let recovered = now();
     for _ in 0..HAND_OVERS {
         let leader = &cast.candidates[traffic.leader().await];
-        faults.push(step_down(leader).await);
+        faults.planned += 1;
+        faults.done.push(step_down(leader).await);
         traffic.more(SOME_WRITES).await;
     }
     let until = now();
 
+    cast.answers().await;
     traffic.stop().await;
     let sessions = cast.end().await;
-    let history = History::read(&sessions, trouble::silences(&faults)).unwrap();
+    let history = History::read(&sessions, trouble::silences(&faults.done)).unwrap();
     Run {
         seed,
         from,
@@ -127,6 +139,7 @@ async fn play(settings: &Settings, logs: &Path) -> Run {
         recovered,
         until,
         available: traffic.tally.available() - before,
+        gates: open_time(&history.tenures, from, until),
         violations: check(&history, LEASE),
         tally: traffic.tally.clone(),
         stored: cast.storage.taken(),
@@ -152,10 +165,15 @@ impl Run {
                 self.history.hand_overs() as u64,
                 1 + secs / 120,
             ),
+            ("drains that were seen", self.history.drains() as u64, 1),
             ("admissions", self.history.admissions(), secs * 2),
             ("writes that were taken", taken, secs * 2),
             ("writes in the storage", self.stored, taken),
-            ("faults", self.faults.len() as u64, secs / 6),
+            (
+                "faults with an effect",
+                (self.faults.done.len() - self.faults.idle()) as u64,
+                secs / 6,
+            ),
         ];
         let idle = least.iter().find(|(_, is, least)| is < least)?;
         Some(format!("only {} {}, and not {}", idle.1, idle.0, idle.2))

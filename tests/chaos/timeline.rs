@@ -23,8 +23,9 @@ const LANES: usize = CANDIDATES + SERVERS + 2;
 const LETTER: f64 = 6.5;
 
 /// Kinds of faults with their colours.
-const COLOURS: [(&str, &str); 14] = [
+const COLOURS: [(&str, &str); 15] = [
     ("kill", "#d62728"),
+    ("restart", "#ff9896"),
     ("restart all", "#8c0d0e"),
     ("stop", "#ff7f0e"),
     ("pause", "#ffb347"),
@@ -75,7 +76,7 @@ impl Picture {
 <text x="10" y="20" font-size="15">Who held the gate, and what happened meanwhile: seed {}, {} terms, {} faults, {} violations</text>"##,
             run.seed,
             run.history.tenures.len(),
-            run.faults.len(),
+            run.faults.done.len(),
             run.violations.len()
         )?;
         self.legend()?;
@@ -86,7 +87,7 @@ impl Picture {
             self.term(tenure)?;
         }
         let mut free = vec![f64::MIN; LANES];
-        for fault in &run.faults {
+        for fault in &run.faults.done {
             self.fault(fault, &mut free)?;
         }
         writeln!(self.svg, "</svg>")

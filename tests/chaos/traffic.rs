@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The grain of the availability.
 pub(crate) const BUCKET: Duration = Duration::from_millis(100);
 /// How long the cluster may take to elect a leader once nothing goes wrong any more.
-const BOUND: Duration = Duration::from_secs(120);
+pub(crate) const BOUND: Duration = Duration::from_secs(120);
 
 /// What became of the writes.
 #[derive(Debug, Default)]
@@ -48,7 +48,8 @@ pub(crate) struct Tally {
     last: AtomicU64,
     gap: AtomicU64,
     leader: AtomicUsize,
-    largest: AtomicU64,
+    /// The largest token of a write that was taken.
+    pub(crate) largest: AtomicU64,
     /// How many grains of time have a write that was taken, and the last of them.
     buckets: AtomicU64,
     last_bucket: AtomicU64,

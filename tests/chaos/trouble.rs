@@ -13,13 +13,36 @@ use crate::{
     traffic::Traffic,
 };
 
+/// What became of the plan.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    pub(crate) planned: usize,
+    /// In the order in which they began. Those that found their target busy are not among them.
+    pub(crate) done: Vec<Done>,
+}
+
+impl Faults {
+    pub(crate) fn dropped(&self) -> usize {
+        self.planned - self.done.len()
+    }
+
+    /// How many did nothing that is known of: refused, without an answer, or asked of the wrong one.
+    pub(crate) fn idle(&self) -> usize {
+        self.done.iter().filter(|done| !done.took).count()
+    }
+
+    /// How many had another one beside them.
+    pub(crate) fn overlapping(&self) -> usize {
+        let alone = |(index, done): &(usize, &Done)| {
+            let mut others = self.done.iter().enumerate();
+            !others.any(|(other, it)| other != *index && it.overlaps(done))
+        };
+        self.done.len() - self.done.iter().enumerate().filter(alone).count()
+    }
+}
+
 /// Returns once the last fault is undone.
-pub(crate) async fn run(
-    cast: &Cast,
-    traffic: &Traffic,
-    plan: &[Step],
-    length: Duration,
-) -> Vec<Done> {
+pub(crate) async fn run(cast: &Cast, traffic: &Traffic, plan: &[Step], length: Duration) -> Faults {
     let begun = Instant::now();
     let mut under_way = FuturesUnordered::new();
     let mut done = Vec::new();
@@ -35,7 +58,10 @@ pub(crate) async fn run(
     }
     sleep_until(begun + length).await;
     done.sort_by_key(|done| done.from);
-    done
+    Faults {
+        planned: plan.len(),
+        done,
+    }
 }
 
 /// The next fault that is over before `at`. Waits for `at` if there is none.
@@ -58,4 +84,33 @@ pub(crate) fn silences(done: &[Done]) -> Vec<Silence> {
         _ => None,
     };
     done.iter().filter_map(silence).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_dropped_or_idle_or_overlapped_is_counted() {
+        let fault = |from, until, took| Done {
+            name: "stop",
+            lane: Lane::Key,
+            from,
+            until,
+            silent: false,
+            took,
+        };
+        let faults = Faults {
+            planned: 6,
+            done: vec![
+                fault(10, 20, true),
+                fault(20, 40, true),
+                fault(30, 31, false),
+                fault(50, 60, true),
+            ],
+        };
+        assert_eq!(faults.dropped(), 2);
+        assert_eq!(faults.idle(), 1);
+        assert_eq!(faults.overlapping(), 2);
+    }
 }

@@ -7,7 +7,7 @@ use crate::gauge::{Reading, mib};
 /// What may come on top of a tenth: an allocator that has not seen all sizes yet. Ten minutes of a thousand
 /// candidates took 3.4 MiB, all of it in the first six.
 const SLACK_KIB: u64 = 8 * 1024;
-/// The same for the server, which keeps consumers for 30 s and a heap that is larger than what it holds.
+/// The same for the server, which keeps consumers for 5 s and a heap that is larger than what it holds.
 const SERVER_SLACK_KIB: u64 = 32 * 1024;
 
 /// The memory of this process and of the server over the churn.

@@ -3,74 +3,49 @@
 
 #[cfg(test)]
 mod tests;
+mod violation;
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     clock::nanos,
-    history::{History, Holder, Silence, Tenure},
+    history::{History, Silence, Tenure},
 };
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Violation {
-    /// G1: a term admitted after a later one had.
-    Overlap { old: Tenure, new: Tenure },
-    /// G2: two processes had one token.
-    TwoHolders { token: u64, holders: [Holder; 2] },
-    /// G2: one process was told twice to have won the same term.
-    WonTwice { tenure: Tenure },
-    /// G4: a term outlived a silence that is longer than a lease.
-    Outlived { tenure: Tenure, silence: Silence },
-    /// G5: the lease was released while requests were under way, or the gate was open after that.
-    Undrained { tenure: Tenure },
-    /// G5: the next leader admitted before the requests of one that handed over were done.
-    Hasty { old: Tenure, new: Tenure },
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Overlap { old, new } => write!(
-                f,
-                "G1, two gates: term {} admitted at {} or later, and term {} at {} or before\n  {old:?}\n  {new:?}",
-                old.token, old.last_outside, new.token, new.first_inside
-            ),
-            Self::TwoHolders { token, holders } => write!(
-                f,
-                "G2, one token for two: {token} was that of {:?} and of {:?}",
-                holders[0], holders[1]
-            ),
-            Self::WonTwice { tenure } => write!(f, "G2, one token for two terms: {tenure:?}"),
-            Self::Outlived { tenure, silence } => write!(
-                f,
-                "G4, open without a lease: term {} admitted at {} or later, after {silence:?}\n  {tenure:?}",
-                tenure.token, tenure.last_outside
-            ),
-            Self::Undrained { tenure } => {
-                write!(f, "G5, released before it was drained: {tenure:?}")
-            }
-            Self::Hasty { old, new } => write!(
-                f,
-                "G5, overlap on purpose: term {} was at work until {}, and term {} admitted at {} or before\n  {old:?}\n  {new:?}",
-                old.token, old.last_done, new.token, new.first_inside
-            ),
-        }
-    }
-}
+pub(crate) use violation::Violation;
 
 /// All violations of a history, whose lease is `lease`.
 pub(crate) fn check(history: &History, lease: Duration) -> Vec<Violation> {
+    let silences = merged(&history.silences);
     let mut violations = owners(&history.tenures);
-    violations.extend(order(&history.tenures));
+    violations.extend(order(&history.tenures, &silences, lease));
     for tenure in &history.tenures {
-        violations.extend(outlived(tenure, &history.silences, lease));
-        if tenure.handed_over().is_some() && tenure.undrained > 0 {
-            violations.push(Violation::Undrained {
-                tenure: tenure.clone(),
-            });
-        }
+        violations.extend(outlived(tenure, &silences, lease));
+        violations.extend(alone(tenure));
     }
+    let died = |&holder| Violation::Died { holder };
+    violations.extend(history.dead.iter().map(died));
     violations
+}
+
+/// What is wrong with a term whatever the others did.
+fn alone(tenure: &Tenure) -> impl Iterator<Item = Violation> {
+    type Found = fn(Tenure) -> Violation;
+    let checks: [(bool, Found); 5] = [
+        (tenure.wins > 1, |tenure| Violation::WonTwice { tenure }),
+        (tenure.backwards, |tenure| Violation::Regressed { tenure }),
+        (tenure.is_untold(), |tenure| Violation::Untold { tenure }),
+        (
+            tenure.shut_by.is_some_and(|by| tenure.last_outside > by),
+            |tenure| Violation::Late { tenure },
+        ),
+        (
+            tenure.handed_over().is_some() && tenure.undrained > 0,
+            |tenure| Violation::Undrained { tenure },
+        ),
+    ];
+    let found = move |(is_wrong, found): (bool, Found)| is_wrong.then(|| found(tenure.clone()));
+    checks.into_iter().filter_map(found)
 }
 
 /// G2: each token belongs to one term.
@@ -85,41 +60,67 @@ fn owners(tenures: &[Tenure]) -> Vec<Violation> {
                 holders: [first, tenure.holder],
             });
         }
-        if tenure.wins > 1 {
-            violations.push(Violation::WonTwice {
-                tenure: tenure.clone(),
-            });
+    }
+    violations
+}
+
+/// G1, G2 and G5: nothing that has a smaller token happens after a larger one was won. A gate opens only
+/// after that, and the one before has shut by then.
+fn order(tenures: &[Tenure], silences: &[Silence], lease: Duration) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    // The one that began first among those with larger tokens.
+    let mut next: Option<&Tenure> = None;
+    for tenure in tenures.iter().rev() {
+        if let Some(new) = next.filter(|new| new.token > tenure.token) {
+            let begun = new.begun();
+            let pair = || (tenure.clone(), new.clone());
+            if tenure.last_outside > begun {
+                let (old, new) = pair();
+                violations.push(Violation::Overlap { old, new });
+            } else if won_after(tenure, silences, lease).is_some_and(|after| after > begun) {
+                let (old, new) = pair();
+                violations.push(Violation::Backwards { old, new });
+            }
+            if tenure.handed_over().is_some() && tenure.last_done > begun {
+                let (old, new) = pair();
+                violations.push(Violation::Hasty { old, new });
+            }
+        }
+        if next.is_none_or(|next| tenure.begun() < next.begun()) {
+            next = Some(tenure);
         }
     }
     violations
 }
 
-/// G1, G2 and G5: nothing that has a smaller token happens after what has a larger one.
-fn order(tenures: &[Tenure]) -> Vec<Violation> {
-    let mut violations = Vec::new();
-    // The one with the earliest admission among those with larger tokens.
-    let mut next: Option<&Tenure> = None;
-    for old in tenures.iter().rev() {
-        if let Some(new) = next.filter(|new| new.token > old.token) {
-            let (old_, new_) = (|| old.clone(), || new.clone());
-            if old.last_outside > new.first_inside {
-                violations.push(Violation::Overlap {
-                    old: old_(),
-                    new: new_(),
-                });
+/// A time at which the term was not won yet. It is told right after it is won; only a process that is stopped
+/// in between tells it later than half a lease.
+fn won_after(tenure: &Tenure, silences: &[Silence], lease: Duration) -> Option<u64> {
+    let (told, slack) = (tenure.won?, nanos(lease / 2));
+    let stopped = |silence: &&Silence| {
+        silence.candidate == tenure.holder.0
+            && silence.from <= told
+            && silence.until.saturating_add(slack) >= told
+    };
+    let silence = silences.iter().find(stopped);
+    let latest = silence.map_or(told, |silence| silence.from);
+    Some(latest.saturating_sub(slack))
+}
+
+/// Those of one candidate that overlap are one: a stop while it is cut off, say.
+fn merged(silences: &[Silence]) -> Vec<Silence> {
+    let mut sorted = silences.to_vec();
+    sorted.sort_by_key(|silence| (silence.candidate, silence.from));
+    let mut merged: Vec<Silence> = Vec::new();
+    for silence in sorted {
+        match merged.last_mut() {
+            Some(last) if last.candidate == silence.candidate && silence.from <= last.until => {
+                last.until = last.until.max(silence.until);
             }
-            if old.handed_over().is_some() && old.last_done > new.first_inside {
-                violations.push(Violation::Hasty {
-                    old: old_(),
-                    new: new_(),
-                });
-            }
-        }
-        if next.is_none_or(|next| old.first_inside < next.first_inside) {
-            next = Some(old);
+            _ => merged.push(silence),
         }
     }
-    violations
+    merged
 }
 
 /// G4: whatever was renewed before a silence ends one lease after its begin.

@@ -1,0 +1,102 @@
+//! The checker finds what it is made for, and nothing else.
+
+mod drain;
+mod order;
+mod silence;
+
+use super::*;
+use crate::{
+    history::{Holder, Reader},
+    log::Entry,
+};
+
+const LEASE: Duration = Duration::from_nanos(100);
+
+/// Logs as candidates would write them, and what the checker says.
+#[derive(Default)]
+struct Told {
+    history: History,
+}
+
+impl Told {
+    /// The log of a process, which is killed at `ended`.
+    fn by(mut self, holder: Holder, ended: u64, entries: &[Entry]) -> Self {
+        let mut reader = Reader::new(holder);
+        for entry in entries {
+            reader.add(*entry);
+        }
+        reader.finish(Some(ended), &mut self.history);
+        self
+    }
+
+    fn silence(mut self, candidate: usize, from: u64, until: u64) -> Self {
+        self.history.silences.push(Silence {
+            candidate,
+            from,
+            until,
+        });
+        self
+    }
+
+    fn violations(&self) -> Vec<&'static str> {
+        let name = |violation: &Violation| match violation {
+            Violation::Overlap { .. } => "overlap",
+            Violation::Backwards { .. } => "backwards",
+            Violation::Regressed { .. } => "regressed",
+            Violation::TwoHolders { .. } => "two holders",
+            Violation::WonTwice { .. } => "won twice",
+            Violation::Outlived { .. } => "outlived",
+            Violation::Late { .. } => "late",
+            Violation::Undrained { .. } => "undrained",
+            Violation::Hasty { .. } => "hasty",
+            Violation::Untold { .. } => "untold",
+            Violation::Died { .. } => "died",
+        };
+        check(&self.history, LEASE).iter().map(name).collect()
+    }
+}
+
+fn won(token: u64, at: u64) -> Entry {
+    Entry::Won { token, at }
+}
+
+/// A request with the token, from before the gate to within it.
+fn admitted(token: u64, id: u64, outside: u64, inside: u64) -> Entry {
+    Entry::Admitted {
+        id,
+        token,
+        outside,
+        inside,
+    }
+}
+
+/// The gate was seen open, without a request.
+fn open(token: u64, outside: u64, inside: u64) -> Entry {
+    Entry::Open {
+        token,
+        outside,
+        inside,
+    }
+}
+
+fn lost(token: u64, at: u64) -> Entry {
+    Entry::Lost { token, at }
+}
+
+fn done(id: u64, at: u64) -> Entry {
+    Entry::Done { id, at }
+}
+
+/// A whole hand-over.
+fn handed_over(token: u64, shut: u64, released: u64) -> [Entry; 2] {
+    [
+        Entry::Shut { token, at: shut },
+        Entry::Released {
+            token,
+            at: released,
+        },
+    ]
+}
+
+const A: Holder = (0, 0);
+const B: Holder = (1, 0);

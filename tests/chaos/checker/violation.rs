@@ -1,0 +1,87 @@
+//! What a checker may find.
+
+use std::fmt;
+
+use crate::history::{Holder, Silence, Tenure};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Violation {
+    /// G1: a gate was open after a later term was won.
+    Overlap { old: Tenure, new: Tenure },
+    /// G2: a term was won after one with a larger token.
+    Backwards { old: Tenure, new: Tenure },
+    /// G2: the same, in one process.
+    Regressed { tenure: Tenure },
+    /// G2: two processes had one token.
+    TwoHolders { token: u64, holders: [Holder; 2] },
+    /// G2: one process was told twice to have won the same term.
+    WonTwice { tenure: Tenure },
+    /// G4: a term outlived a silence that is longer than a lease.
+    Outlived { tenure: Tenure, silence: Silence },
+    /// G5: the gate was open after it had shut.
+    Late { tenure: Tenure },
+    /// G5: the lease was released while requests were under way, or the gate was open after that.
+    Undrained { tenure: Tenure },
+    /// G5: the next term was won before the requests of one that handed over were done.
+    Hasty { old: Tenure, new: Tenure },
+    /// The log says nothing of the begin or of the end of a term, so that the checks above miss it.
+    Untold { tenure: Tenure },
+    /// A process panicked, or its election ended by itself.
+    Died { holder: Holder },
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overlap { old, new } => write!(
+                f,
+                "G1, two gates: term {} was open at {} or later, and term {} won at {} or before\n  {old:?}\n  {new:?}",
+                old.token,
+                old.last_outside,
+                new.token,
+                new.begun()
+            ),
+            Self::Backwards { old, new } => write!(
+                f,
+                "G2, backwards: term {} was won after term {}\n  {old:?}\n  {new:?}",
+                old.token, new.token
+            ),
+            Self::Regressed { tenure } => {
+                write!(f, "G2, backwards in one process: {tenure:?}")
+            }
+            Self::TwoHolders { token, holders } => write!(
+                f,
+                "G2, one token for two: {token} was that of {:?} and of {:?}",
+                holders[0], holders[1]
+            ),
+            Self::WonTwice { tenure } => write!(f, "G2, one token for two terms: {tenure:?}"),
+            Self::Outlived { tenure, silence } => write!(
+                f,
+                "G4, open without a lease: term {} admitted at {} or later, after {silence:?}\n  {tenure:?}",
+                tenure.token, tenure.last_outside
+            ),
+            Self::Late { tenure } => write!(
+                f,
+                "G5, open after it had shut: term {} at {} or later\n  {tenure:?}",
+                tenure.token, tenure.last_outside
+            ),
+            Self::Undrained { tenure } => {
+                write!(f, "G5, released before it was drained: {tenure:?}")
+            }
+            Self::Hasty { old, new } => write!(
+                f,
+                "G5, overlap on purpose: term {} was at work until {}, and term {} won at {} or before\n  {old:?}\n  {new:?}",
+                old.token,
+                old.last_done,
+                new.token,
+                new.begun()
+            ),
+            Self::Untold { tenure } => {
+                write!(f, "a term that the log tells only half of: {tenure:?}")
+            }
+            Self::Died { holder } => {
+                write!(f, "the process {holder:?} panicked, or its election died")
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Does one fault, and undoes it.
+
+mod key;
+mod network;
+mod process;
+mod servers;
+
+use noleader_fixture::Direction;
+
+use crate::{
+    cast::{CANDIDATES, Cast},
+    clock::{nanos, now},
+    plan::{Aim, Fault, Step},
+    traffic::Traffic,
+};
+
+pub(crate) use {key::purge, process::step_down};
+
+/// Whom a fault hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    Candidate(usize),
+    Server(usize),
+    Servers,
+    Key,
+}
+
+impl Lane {
+    /// What is hit, in a table.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::Candidate(_) => "candidate:",
+            Self::Server(_) => "server:",
+            Self::Servers => "cluster:",
+            Self::Key => "key:",
+        }
+    }
+}
+
+/// A fault that was.
+#[derive(Clone, Debug)]
+pub(crate) struct Done {
+    pub(crate) name: &'static str,
+    pub(crate) lane: Lane,
+    pub(crate) from: u64,
+    pub(crate) until: u64,
+    /// While it lasted, nothing that would renew a lease came to the candidate.
+    pub(crate) silent: bool,
+    /// What was asked for was done, as far as is known.
+    pub(crate) took: bool,
+}
+
+impl Done {
+    fn silent(self) -> Self {
+        Self {
+            silent: true,
+            ..self
+        }
+    }
+
+    fn taken(self, took: bool) -> Self {
+        Self { took, ..self }
+    }
+
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        self.from < other.until && other.from < self.until
+    }
+}
+
+/// What all kinds have in common: a begin, and an end in a while.
+struct Span {
+    name: &'static str,
+    lane: Lane,
+    from: u64,
+}
+
+impl Span {
+    fn begin(name: &'static str, lane: Lane) -> Self {
+        let from = now();
+        Self { name, lane, from }
+    }
+
+    /// Fails if it took so long that it hung.
+    fn check(&self, bound: std::time::Duration) {
+        assert!(now() - self.from < nanos(bound), "{} hung", self.name);
+    }
+
+    /// To be called before the fault is undone.
+    fn end(self) -> Done {
+        Done {
+            name: self.name,
+            lane: self.lane,
+            from: self.from,
+            until: now(),
+            silent: false,
+            took: true,
+        }
+    }
+}
+
+/// None if whoever was to be hit was busy with another fault of the kind.
+pub(crate) async fn inflict(cast: &Cast, step: Step, traffic: &Traffic) -> Option<Done> {
+    let Step {
+        fault, aim, lasts, ..
+    } = step;
+    let target = match aim {
+        Aim::Leader if fault.is_of_candidate() => traffic.leader().await,
+        Aim::Leader => 0,
+        Aim::Number(number) => number % CANDIDATES,
+    };
+    let candidate = &cast.candidates[target];
+    match fault {
+        Fault::Kill => process::kill(candidate, lasts).await,
+        Fault::Stop => process::stop(candidate, lasts).await,
+        Fault::StepDown => Some(step_down(candidate).await),
+        Fault::ShutDown => process::shut_down(candidate).await,
+        Fault::Cut { direction, late } => {
+            let name = match direction {
+                Direction::ToServer => "cut out",
+                Direction::ToClient => "cut in",
+                Direction::Both => "cut",
+            };
+            network::cut(candidate, name, direction, late, lasts).await
+        }
+        Fault::Slow { by } => network::slow(candidate, by, lasts).await,
+        Fault::Delete => Some(key::delete(cast).await),
+        Fault::Purge => Some(purge(cast).await),
+        Fault::Empty => Some(key::empty(cast).await),
+        Fault::KillServer => servers::kill(cast, aim, lasts).await,
+        Fault::RestartServer => servers::restart(cast, aim, lasts).await,
+        Fault::PauseServer => servers::pause(cast, aim, lasts).await,
+        Fault::MoveStream => Some(servers::move_stream(cast).await),
+        Fault::RestartCluster => servers::restart_all(cast, lasts / 3).await,
+    }
+}

@@ -1,0 +1,66 @@
+//! What is done to the process of a candidate, or asked of it.
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, Method, StatusCode};
+use tokio::{sync::MutexGuard, time::sleep};
+
+use super::{Done, Lane, Span};
+use crate::cast::{Actor, Candidate};
+
+/// How long a hand-over may take: the drain, and the release.
+const HAND_OVER: Duration = Duration::from_secs(60);
+
+/// None if something is being done to it.
+fn process(candidate: &Candidate) -> Option<MutexGuard<'_, Actor>> {
+    let actor = candidate.process.try_lock().ok()?;
+    actor.check();
+    Some(actor)
+}
+
+pub(super) async fn kill(candidate: &Candidate, lasts: Duration) -> Option<Done> {
+    let mut actor = process(candidate)?;
+    let span = Span::begin("kill", Lane::Candidate(candidate.index));
+    actor.kill();
+    sleep(lasts).await;
+    actor.restart();
+    Some(span.end())
+}
+
+pub(super) async fn stop(candidate: &Candidate, lasts: Duration) -> Option<Done> {
+    let actor = process(candidate)?;
+    actor.process.pause().unwrap();
+    let span = Span::begin("stop", Lane::Candidate(candidate.index));
+    sleep(lasts).await;
+    let done = span.end();
+    actor.process.resume().unwrap();
+    Some(done.silent())
+}
+
+pub(crate) async fn step_down(candidate: &Candidate) -> Done {
+    let span = Span::begin("step down", Lane::Candidate(candidate.index));
+    let answer = ask(candidate, "/step-down").await;
+    span.check(HAND_OVER);
+    // It may be killed while it does so, or have nothing to give back.
+    span.end().taken(answer == Some(StatusCode::OK))
+}
+
+pub(super) async fn shut_down(candidate: &Candidate) -> Option<Done> {
+    let mut actor = process(candidate)?;
+    let span = Span::begin("shut down", Lane::Candidate(candidate.index));
+    let answer = ask(candidate, "/shutdown").await;
+    span.check(HAND_OVER);
+    match answer {
+        Some(_) => actor.process.ends().await.unwrap(),
+        // One that found no server since it was started does not serve yet. It is killed instead.
+        None => actor.check(),
+    }
+    actor.restart();
+    Some(span.end().taken(answer.is_some()))
+}
+
+async fn ask(candidate: &Candidate, path: &str) -> Option<StatusCode> {
+    let sender = &candidate.sender;
+    let answer = sender.send(Method::POST, path, HeaderMap::new(), HAND_OVER);
+    Some(answer.await?.status())
+}

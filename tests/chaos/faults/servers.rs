@@ -1,0 +1,88 @@
+//! What is done to the servers.
+
+use std::time::Duration;
+
+use async_nats::{HeaderMap, jetstream};
+use tokio::time::{sleep, timeout};
+
+use super::{Done, Lane, Span, key::ask};
+use crate::{
+    candidate::{BUCKET, LEASE},
+    cast::{Cast, SERVERS},
+    plan::Aim,
+};
+
+/// The server that leads the stream, if that was aimed at and one does.
+async fn target(cast: &Cast, aim: Aim) -> usize {
+    let Aim::Number(number) = aim else {
+        let stream = jetstream::new(cast.operator.clone());
+        let info = async {
+            let info = stream.get_stream(format!("KV_{BUCKET}")).await.ok()?;
+            let leader = info.cached_info().cluster.as_ref()?.leader.clone()?;
+            leader.strip_prefix('n')?.parse().ok()
+        };
+        return timeout(LEASE, info).await.ok().flatten().unwrap_or(0);
+    };
+    number % SERVERS
+}
+
+pub(super) async fn kill(cast: &Cast, aim: Aim, lasts: Duration) -> Option<Done> {
+    let index = target(cast, aim).await;
+    let _server = cast.servers[index].try_lock().ok()?;
+    let span = Span::begin("kill", Lane::Server(index));
+    cast.cluster.lock().await.server_mut(index).kill();
+    sleep(lasts).await;
+    start(cast, index).await;
+    Some(span.end())
+}
+
+/// As for an update: the server is told to end, hands over what it leads, and is started again.
+pub(super) async fn restart(cast: &Cast, aim: Aim, lasts: Duration) -> Option<Done> {
+    let index = target(cast, aim).await;
+    let _server = cast.servers[index].try_lock().ok()?;
+    let span = Span::begin("restart", Lane::Server(index));
+    let mut cluster = cast.cluster.lock().await;
+    cluster.server_mut(index).terminate().await.unwrap();
+    drop(cluster);
+    sleep(lasts).await;
+    start(cast, index).await;
+    Some(span.end())
+}
+
+async fn start(cast: &Cast, index: usize) {
+    let mut cluster = cast.cluster.lock().await;
+    cluster.server_mut(index).restart().await.unwrap();
+}
+
+pub(super) async fn pause(cast: &Cast, aim: Aim, lasts: Duration) -> Option<Done> {
+    let index = target(cast, aim).await;
+    let _server = cast.servers[index].try_lock().ok()?;
+    cast.cluster.lock().await.server(index).pause().unwrap();
+    let span = Span::begin("pause", Lane::Server(index));
+    sleep(lasts).await;
+    let done = span.end();
+    cast.cluster.lock().await.server(index).resume().unwrap();
+    Some(done)
+}
+
+pub(super) async fn move_stream(cast: &Cast) -> Done {
+    let span = Span::begin("move leader", Lane::Servers);
+    let subject = format!("$JS.API.STREAM.LEADER.STEPDOWN.KV_{BUCKET}");
+    let took = ask(cast, subject, HeaderMap::new()).await;
+    span.end().taken(took)
+}
+
+pub(super) async fn restart_all(cast: &Cast, lasts: Duration) -> Option<Done> {
+    let [a, b, c] = &cast.servers;
+    let _servers = (a.try_lock().ok()?, b.try_lock().ok()?, c.try_lock().ok()?);
+    let mut cluster = cast.cluster.lock().await;
+    let span = Span::begin("restart all", Lane::Servers);
+    for index in 0..SERVERS {
+        cluster.server_mut(index).kill();
+    }
+    sleep(lasts).await;
+    for index in 0..SERVERS {
+        cluster.server_mut(index).restart().await.unwrap();
+    }
+    Some(span.end())
+}

@@ -1,0 +1,83 @@
+//! For how long some gate was open: what clients could have had, whether they asked or not.
+
+use crate::history::Tenure;
+
+/// Times in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OpenTime {
+    /// For how long a gate was open.
+    pub(crate) open: u64,
+    /// The longest time without: from the end of one gate to the opening of the next.
+    pub(crate) gap: u64,
+}
+
+/// What the gates were between two times.
+pub(crate) fn open_time(tenures: &[Tenure], from: u64, until: u64) -> OpenTime {
+    let mut spans: Vec<_> = tenures.iter().filter_map(span).collect();
+    spans.sort_unstable();
+    let (mut open, mut gap, mut seen) = (0, 0, from);
+    for (begin, end) in spans {
+        let (begin, end) = (begin.clamp(seen, until), end.clamp(seen, until));
+        gap = gap.max(begin - seen);
+        open += end - begin;
+        seen = end;
+    }
+    OpenTime {
+        open,
+        gap: gap.max(until - seen),
+    }
+}
+
+/// From when a gate was seen open first to when it shut, or to when it was seen open last: one that ends by
+/// itself tells no time.
+fn span(tenure: &Tenure) -> Option<(u64, u64)> {
+    let begin = tenure.first_inside;
+    let end = tenure.last_outside.max(tenure.shut.unwrap_or(0));
+    (begin < u64::MAX).then_some((begin, end.max(begin)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tenure(token: u64, first: u64, last: u64, shut: Option<u64>) -> Tenure {
+        Tenure {
+            first_inside: first,
+            last_outside: last,
+            shut,
+            // The requests go on, and nobody else is let in.
+            last_done: last + 1000,
+            ..Tenure::new(token, (0, 0))
+        }
+    }
+
+    #[test]
+    fn the_gap_is_between_the_gates_whatever_goes_on_behind_them() {
+        let tenures = [
+            tenure(5, 10, 30, None),
+            tenure(6, 45, 50, Some(60)),
+            // Won, and never open.
+            Tenure::new(7, (1, 0)),
+            tenure(8, 80, 95, None),
+        ];
+        assert_eq!(open_time(&tenures, 0, 100), OpenTime { open: 50, gap: 20 });
+    }
+
+    #[test]
+    fn only_what_is_within_the_run_counts() {
+        let tenures = [
+            tenure(5, 0, 5, None),
+            tenure(6, 8, 20, None),
+            tenure(7, 40, 200, None),
+        ];
+        assert_eq!(open_time(&tenures, 10, 50), OpenTime { open: 20, gap: 20 });
+        assert_eq!(open_time(&tenures, 6, 25), OpenTime { open: 12, gap: 5 });
+        assert_eq!(open_time(&[], 10, 50), OpenTime { open: 0, gap: 40 });
+    }
+
+    #[test]
+    fn gates_that_are_open_at_once_are_counted_once() {
+        let tenures = [tenure(5, 0, 60, None), tenure(6, 10, 40, None)];
+        assert_eq!(open_time(&tenures, 0, 60), OpenTime { open: 60, gap: 0 });
+    }
+}
