@@ -39,7 +39,9 @@ impl Machine {
         let answer_due = self.answer_due();
         let next_step = self.next_step().map(|(at, _)| at);
         let suspect = match self.state {
-            State::Following { .. } => self.view.suspect_until(self.me.trust_absent_key),
+            State::Following { .. } | State::Clearing { .. } => {
+                self.view.suspect_until(self.me.trust_absent_key)
+            }
             _ => None,
         };
         [phase_ends, answer_due, next_step, suspect]
@@ -65,10 +67,10 @@ impl Machine {
             State::Releasing { until, .. } if now >= until => {
                 self.settle(now, Settled::LeftToExpire);
             }
-            State::Following { .. } => {
+            State::Following { .. } | State::Clearing { .. } => {
                 self.with_rules(|view, rules| view.promote(now, rules));
             }
-            State::Clearing { .. } | State::Releasing { .. } | State::Stopped => {}
+            State::Releasing { .. } | State::Stopped => {}
         }
         match self.next_step() {
             Some((at, step)) if at <= now => match step {
@@ -99,25 +101,28 @@ impl Machine {
             State::Leading(leading) => Some((leading.renew_at.max(self.retry_at), Step::Renew)),
             State::Releasing { checked, .. } => Some((self.retry_at, self.release_step(*checked))),
             State::Following { from } => {
-                let read = (self.silent_at.max(self.retry_at), Step::Read);
-                // A campaign that is due goes before a read that is due: its write finds out as well.
-                let campaign = self.campaign_step(*from);
-                Some(campaign.filter(|(at, _)| *at <= read.0).unwrap_or(read))
+                let campaign = self
+                    .vacate_step()
+                    .or_else(|| Some((self.view.open_from()?.max(*from), Step::Acquire)));
+                Some(self.earlier_than_read(campaign.filter(|_| !self.me.observer)))
             }
-            State::Clearing { .. } | State::Stopped => None,
+            // It may be the only one that knows the highest token.
+            State::Clearing { .. } => Some(self.earlier_than_read(self.vacate_step())),
+            State::Stopped => None,
         }
     }
 
-    fn campaign_step(&self, from: Moment) -> Option<(Moment, Step)> {
-        if self.me.observer {
-            return None;
-        }
-        let (at, step) = match self.view.vacancy() {
-            // It grants nothing, so it need not wait for the end of a cool-down.
-            Some((at, expected)) if !self.me.trust_absent_key => (at, Step::Vacate(expected)),
-            _ => (self.view.open_from()?.max(from), Step::Acquire),
-        };
-        Some((at.max(self.retry_at), step))
+    /// Marks a vacancy. It grants nothing, so it need not wait for the end of a cool-down.
+    fn vacate_step(&self) -> Option<(Moment, Step)> {
+        let (at, expected) = self.view.vacancy()?;
+        (!self.me.trust_absent_key).then_some((at, Step::Vacate(expected)))
+    }
+
+    /// A write that is due goes before a read that is due: it finds out as well.
+    fn earlier_than_read(&self, write: Option<(Moment, Step)>) -> (Moment, Step) {
+        let read = (self.silent_at.max(self.retry_at), Step::Read);
+        let write = write.map(|(at, step)| (at.max(self.retry_at), step));
+        write.filter(|(at, _)| *at <= read.0).unwrap_or(read)
     }
 
     fn release_step(&self, checked: bool) -> Step {

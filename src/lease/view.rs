@@ -21,7 +21,10 @@ pub(super) struct View {
     /// When the suspect is believed. A leader that renews after a loss is another suspect each time, so this
     /// stays where it is; from when its record may be written over is counted anew for each.
     believe_from: Moment,
+    /// That of the last record that was believed.
     last_lease: Duration,
+    /// The highest revision at which a record was seen, believed or not, and that record's lease.
+    newest: (u64, Duration),
     /// The highest fencing token ever seen.
     floor: u64,
 }
@@ -54,6 +57,7 @@ impl View {
             suspect: None,
             believe_from: Moment::default(),
             last_lease: Duration::ZERO,
+            newest: (0, Duration::ZERO),
             floor: 0,
         }
     }
@@ -133,8 +137,10 @@ impl View {
     }
 
     /// The lease that an unknown holder may have been granted by the last record.
+    ///
+    /// Where stale answers were believed for a while, the last record is not the newest one.
     pub(super) fn last_lease(&self) -> Duration {
-        self.last_lease
+        self.last_lease.max(self.newest.1)
     }
 
     /// Takes in what a read or a watch showed.
@@ -146,16 +152,17 @@ impl View {
         rules: &mut Rules<'_>,
     ) -> Change {
         let content = rules.parse(seen.revision, seen.value);
-        if let Some(record) = content.record() {
-            // Believed or not, it may be the last one that stood in the key.
-            self.last_lease = self.last_lease.max(record.lease());
+        if let Some(record) = content.record()
+            && seen.revision >= self.newest.0
+        {
+            self.newest = (seen.revision, record.lease());
         }
         let believed = self.revision();
         let refused = source == Source::AfterConflict(believed);
         let sighting = match &self.sighting {
             Some(sighting) if seen.revision <= sighting.revision => sighting,
             _ => {
-                let sighting = rules.sight(now, seen.revision, content, self.last_lease);
+                let sighting = rules.sight(now, seen.revision, content, self.last_lease());
                 self.believe(sighting);
                 return Change::New;
             }
@@ -176,7 +183,7 @@ impl View {
                 suspect
             }
             former => {
-                let suspect = rules.suspect(now, seen.revision, content, self.last_lease);
+                let suspect = rules.suspect(now, seen.revision, content, self.last_lease());
                 let stands = former.is_some_and(|former| !former.is_traceless());
                 self.believe_from = if stands {
                     self.believe_from.min(suspect.open_from)
@@ -224,7 +231,7 @@ impl View {
             });
         }
         let content = Content::of(record);
-        self.believe(rules.sight(now, revision, content, self.last_lease));
+        self.believe(rules.sight(now, revision, content, self.last_lease()));
         true
     }
 

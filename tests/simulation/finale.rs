@@ -59,7 +59,10 @@ impl World {
             n.stalled_until = n.stalled_until.min(self.now);
             n.cut_until = self.now;
             let up = self.candidates_up();
-            if self.nodes[node].is_up() {
+            let n = &self.nodes[node];
+            // Somebody has to be left where all were told to leave at once.
+            let stays = n.is_up() && (up >= 2 || !n.is_leaving || !n.is_candidate());
+            if stays {
                 self.watch(node);
             } else if up < 2 || self.rng.bool() {
                 self.restart(node);

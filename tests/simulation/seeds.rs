@@ -15,6 +15,14 @@ const FOUND: &[(u64, &str)] = &[
         156_871_924_893_511,
         "a bound on the hand-over that forgot a failed warm-up: of the simulation, not of the protocol",
     ),
+    (
+        2_000_798_836,
+        "stale answers, believed for a while, that cut the wait for an absent key to the lease in them",
+    ),
+    (
+        2_001_791_479,
+        "a candidate that waits for requests of a lost term, and let a key begin anew below the token it knows",
+    ),
 ];
 
 #[test]

@@ -53,6 +53,19 @@ fn a_record_that_was_seen_too_late_to_be_believed_counts_all_the_same() {
 }
 
 #[test]
+fn stale_answers_that_were_believed_for_a_while_do_not_shorten_the_wait() {
+    let mut d = Driver::following(&theirs(60_000));
+    let stale = holds(BEFORE - 1, &theirs(5_000));
+    let mut lost = Vec::new();
+    while lost.is_empty() {
+        d.push(stale.clone());
+        lost = d.wake();
+        lost.retain(|action| matches!(action, Action::Notice(Notice::DataLost { .. })));
+    }
+    assert_eq!(d.push(absent(9)), [absent_for(60_000)]);
+}
+
+#[test]
 fn the_former_leader_waits_for_an_absent_key_too() {
     let mut d = Driver::leading();
     assert_eq!(

@@ -198,7 +198,8 @@ impl Walk {
                 Gate::None
             }
             (gate, Action::Write { record, .. }) => {
-                assert!(record.holder.is_some() || gate == Gate::None);
+                let marks = record.vacant && gate == Gate::Clearing;
+                assert!(record.holder.is_some() || marks || gate == Gate::None);
                 gate
             }
             (gate, Action::Read { .. } | Action::Notice(_)) => gate,

@@ -175,7 +175,11 @@ fn shutdown_while_following_is_settled_at_once() {
 
 /// A leader whose term ran out, whose record is still in the key, and who is told to stop.
 fn left_behind(input: Input) -> Driver {
-    let mut d = Driver::leading();
+    left_behind_by(candidate(), input)
+}
+
+fn left_behind_by(candidate: Candidate, input: Input) -> Driver {
+    let mut d = Driver::leading_as(candidate);
     assert_eq!(d.tick_at(LEASE - GUARD), [end(Ended::Expired), d.read()]);
     assert_eq!(d.feed(input), [Action::Close]);
     assert_eq!(d.answer(holds(TOKEN, &mine(BEFORE))), []);
@@ -218,6 +222,28 @@ fn a_shutdown_while_a_record_left_behind_is_kept_stops_for_good() {
     d.feed(CLEARED);
     assert_eq!(d.acknowledge(9), [RELEASED]);
     assert_eq!(d.machine.role(), Role::Stopped);
+}
+
+#[test]
+fn a_key_that_is_lost_while_requests_of_an_earlier_term_finish_is_marked_with_its_token() {
+    let mut candidate = candidate();
+    candidate.timing.drain_timeout = ms(10 * LEASE);
+    let mut d = left_behind_by(candidate, Input::Shutdown);
+    // It is deaf: it has to look by itself.
+    assert_eq!(d.wake(), [d.read()]);
+    // A stale answer, for all it knows: it marks the key where that is all that it sees.
+    let mut actions = d.answer(absent(0));
+    while !actions.iter().any(|a| matches!(a, Action::Write { .. })) {
+        if d.wake().iter().any(is_read) {
+            actions = d.answer(absent(0));
+        }
+    }
+    let (expected, mark) = d.written();
+    assert!(
+        expected == 0 && mark.vacant && mark.floor == TOKEN,
+        "{mark:?}"
+    );
+    assert_eq!(d.machine.role(), Role::Draining);
 }
 
 #[test]
