@@ -115,4 +115,37 @@ mod tests {
         assert_eq!(address("http://u:p@h:1"), None);
         assert_eq!(address("h:1\r\nx: y"), None);
     }
+
+    #[test]
+    fn names_the_leader_with_its_token() {
+        let info = LeaderInfo::from(Holder {
+            id: "a".to_owned(),
+            address: Some("http://h:1".to_owned()),
+            token: 7,
+        });
+        let named = (info.id(), info.address(), info.token());
+        assert_eq!(named, ("a", Some("http://h:1"), 7));
+    }
+
+    #[test]
+    fn each_reads_well() {
+        let leader = |id: &str| Status::Follower {
+            leader: Some(LeaderInfo::from(Holder {
+                id: id.to_owned(),
+                address: None,
+                token: 7,
+            })),
+        };
+        let read = [
+            (Status::Follower { leader: None }, "follower, no leader"),
+            (leader("a"), "follower of a"),
+            (Status::Warming, "warming up"),
+            (Status::Leader, "leader"),
+            (Status::Draining, "draining"),
+            (Status::Stopped, "stopped"),
+        ];
+        for (status, reads) in read {
+            assert_eq!(status.to_string(), reads);
+        }
+    }
 }

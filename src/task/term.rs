@@ -120,6 +120,14 @@ mod tests {
     }
 
     #[test]
+    fn equals_its_clones_and_no_other_term() {
+        let (term, _) = term();
+        assert_eq!(term, term.clone());
+        let clock = FakeClock::new();
+        assert_ne!(term, Term::new(7, clock.now() + SECOND, clock.into()));
+    }
+
+    #[test]
     fn is_current_up_to_its_deadline_and_not_at_it() {
         let (term, clock) = term();
         clock.advance(SECOND - Duration::from_nanos(1));

@@ -39,6 +39,16 @@ async fn http_and_grpc_name_the_leader() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn it_can_be_asked_for_after_the_other_options() {
+    let node = Node::follower_of(Some(ADDRESS)).await;
+    let response = answer!(node, "text/plain", cancel_on_loss().reveal_leader(true));
+    assert_eq!(response.headers()["noleader-leader"], "x");
+    let waits = std::time::Duration::ZERO;
+    let response = answer!(node, "text/plain", wait_up_to(waits).reveal_leader(true));
+    assert_eq!(response.headers()["noleader-leader"], "x");
+}
+
+#[tokio::test(start_paused = true)]
 async fn is_off_by_default_and_again() {
     let node = Node::follower_of(Some(ADDRESS)).await;
     let default = answer!(node, "text/plain", writes_only());

@@ -108,3 +108,26 @@ async fn a_lease_that_could_not_be_released_is_told() {
         ])
         .await;
 }
+
+#[tokio::test]
+async fn a_warm_up_that_fails_is_told_with_what_it_said() {
+    for panics in [false, true] {
+        let (lines, _guard) = Lines::collect();
+        let a = candidate("a", &FakeClock::new()).warm_up(move |_| async move {
+            assert!(!panics, "a panic on purpose");
+            Err::<(), _>("the cache is cold")
+        });
+        let _a = a.start_with(Memory::new()).await.unwrap();
+        let told = match panics {
+            false => [
+                "the warm-up failed; giving the lease back",
+                "the cache is cold",
+            ],
+            true => [
+                "the warm-up panicked; giving the lease back",
+                "a panic on purpose",
+            ],
+        };
+        lines.until(&["ERROR", told[0], told[1]]).await;
+    }
+}

@@ -1,9 +1,11 @@
 //! Shutdowns, and the drop of the last handle.
 
+use http::{Request, StatusCode};
 use noleader::{
     Admission, LeaderHandle, Reason, ReleaseError, Status, Stopped, clock::FakeClock, store::Memory,
 };
 use tokio::task::JoinHandle;
+use tower::ServiceExt;
 
 use crate::support::{LEASE, advance_until, candidate, is_follower_of, leader, until};
 
@@ -11,8 +13,10 @@ use crate::support::{LEASE, advance_until, candidate, is_follower_of, leader, un
 async fn a_shutdown_releases_and_stops() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
+    assert_eq!(alive(&a).await, StatusCode::OK);
     a.shutdown().await.unwrap();
     assert_eq!(*a.status().borrow(), Status::Stopped);
+    assert_eq!(alive(&a).await, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(a.elected().await, Err(Stopped));
     assert_eq!(a.admit().unwrap_err().reason(), Reason::Stopped);
     assert_eq!(a.leader(), None);
@@ -124,6 +128,11 @@ async fn shutdown_held_up(a: &LeaderHandle) -> JoinHandle<Result<(), ReleaseErro
     }
     assert!(!stopping.is_finished(), "a request is inside");
     stopping
+}
+
+async fn alive(a: &LeaderHandle) -> StatusCode {
+    let response = a.liveness().oneshot(Request::new(())).await.unwrap();
+    response.status()
 }
 
 fn is_released(store: &Memory) -> bool {

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{StreamExt, stream};
 use noleader::{
     Reason, ReleaseError, Status, Stopped,
     clock::FakeClock,
@@ -66,18 +67,30 @@ async fn a_panic_in_the_task_shuts_the_gate_and_wakes_every_waiter() {
     lines.until(&["ERROR", "start a new handle"]).await;
 }
 
-/// A store whose watches never say anything, or cannot even be opened.
+/// What comes through the watches of a store.
+#[derive(Clone, Copy, PartialEq)]
+enum Hears {
+    All,
+    /// What is there when it is opened, and nothing after it.
+    TheFirst,
+    Nothing,
+    /// They cannot even be opened.
+    Disconnected,
+    Refused,
+}
+
+/// A store with such watches.
 struct Deaf {
     memory: Memory,
-    fails: bool,
+    hears: Hears,
     opened: Arc<AtomicUsize>,
 }
 
 impl Deaf {
-    fn new(memory: &Memory, fails: bool) -> Self {
+    fn new(memory: &Memory, hears: Hears) -> Self {
         Self {
             memory: memory.clone(),
-            fails,
+            hears,
             opened: Arc::default(),
         }
     }
@@ -98,20 +111,26 @@ impl LeaseStore for Deaf {
 
     async fn watch(&self) -> Result<Watch, StoreError> {
         self.opened.fetch_add(1, Ordering::Relaxed);
-        if self.fails {
-            return Err(StoreError::Disconnected);
+        match self.hears {
+            Hears::All => self.memory.watch().await,
+            Hears::TheFirst => {
+                let all = self.memory.watch().await?;
+                Ok(Box::pin(all.take(1).chain(stream::pending())))
+            }
+            Hears::Nothing => Ok(Box::pin(stream::pending())),
+            Hears::Disconnected => Err(StoreError::Disconnected),
+            Hears::Refused => Err(StoreError::JetStreamDisabled("a refusal on purpose".into())),
         }
-        Ok(Box::pin(futures_util::stream::pending()))
     }
 }
 
 #[tokio::test]
 async fn a_follower_whose_watch_is_silent_or_fails_reads_the_key() {
-    for fails in [false, true] {
+    for hears in [Hears::Nothing, Hears::Disconnected] {
         let (store, clock) = (Memory::new(), FakeClock::new());
         let a = leader(&store, &clock).await;
         let deaf = candidate("b", &clock)
-            .start_with(Deaf::new(&store, fails))
+            .start_with(Deaf::new(&store, hears))
             .await
             .unwrap();
         until(&deaf, is_follower_of("a")).await;
@@ -128,32 +147,48 @@ async fn a_follower_whose_watch_is_silent_or_fails_reads_the_key() {
     }
 }
 
+/// Runs a leader with such watches for `time`, and answers with how many were opened.
+async fn opened(hears: Hears, lease: Duration, time: Duration) -> usize {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let deaf = Deaf::new(&store, hears);
+    let opened = deaf.opened.clone();
+    let a = candidate("a", &clock).lease(lease);
+    let a = a.start_with(deaf).await.unwrap();
+    a.elected().await.unwrap();
+    let end = clock.now() + time;
+    advance_until(&clock, || clock.now() >= end).await;
+    assert!(a.is_leader());
+    opened.load(Ordering::Relaxed)
+}
+
 /// Each is a consumer on the server, which has a limit.
 #[tokio::test]
 async fn a_watch_through_which_nothing_comes_is_not_opened_time_and_again() {
-    let (store, clock) = (Memory::new(), FakeClock::new());
-    let deaf = Deaf::new(&store, false);
-    let opened = deaf.opened.clone();
-    let a = candidate("a", &clock).lease(Duration::from_millis(200));
-    let a = a.start_with(deaf).await.unwrap();
-    a.elected().await.unwrap();
-    let end = clock.now() + Duration::from_secs(20);
-    advance_until(&clock, || clock.now() >= end).await;
-    assert!(a.is_leader());
-    let opened = opened.load(Ordering::Relaxed);
+    let (lines, _guard) = Lines::collect();
+    let time = Duration::from_secs(20);
+    let opened = opened(Hears::Nothing, Duration::from_millis(200), time).await;
     assert!((2..10).contains(&opened), "{opened} in 20 s");
+    let told = lines.with(&["WARN", "the key cannot be watched", "nothing came through"]);
+    assert_eq!(told.len(), 1, "{lines}");
 }
 
 #[tokio::test]
-async fn a_watch_that_cannot_be_opened_is_tried_again_and_again_but_not_in_haste() {
-    let (store, clock) = (Memory::new(), FakeClock::new());
-    let deaf = Deaf::new(&store, true);
-    let opened = deaf.opened.clone();
-    let _a = candidate("a", &clock).start_with(deaf).await.unwrap();
-    let end = clock.now() + LEASE;
-    advance_until(&clock, || clock.now() >= end).await;
-    let opened = opened.load(Ordering::Relaxed);
+async fn a_watch_that_misses_two_changes_is_replaced_at_once_and_one_that_works_is_kept() {
+    let (lines, _guard) = Lines::collect();
+    assert_eq!(opened(Hears::All, LEASE, LEASE * 4).await, 1);
+    // Three renewals in each lease.
+    let replaced = opened(Hears::TheFirst, LEASE, LEASE * 4).await;
+    assert!((3..=7).contains(&replaced), "{replaced} in four leases");
+    assert_eq!(lines.with(&["the key cannot be watched"]), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_watch_that_is_refused_is_told_once() {
+    let (lines, _guard) = Lines::collect();
+    let opened = opened(Hears::Refused, LEASE, LEASE).await;
     assert!((10..30).contains(&opened), "{opened} in a lease");
+    let told = lines.with(&["WARN", "the key cannot be watched", "a refusal on purpose"]);
+    assert_eq!(told.len(), 1, "{lines}");
 }
 
 #[test]

@@ -62,21 +62,29 @@ async fn a_warm_up_that_fails_or_panics_gives_the_lease_back() {
 }
 
 #[tokio::test]
-async fn a_warm_up_is_dropped_when_its_term_ends() {
-    let (store, clock) = (Memory::new(), FakeClock::new());
-    let (sender, dropped) = oneshot::channel::<()>();
-    let sender = std::sync::Mutex::new(Some(sender));
-    let a = candidate("a", &clock).warm_up(move |_| {
-        let kept = sender.lock().unwrap().take();
-        async move {
-            let _kept = kept;
-            std::future::pending::<Result<(), std::io::Error>>().await
+async fn a_warm_up_is_dropped_when_its_term_is_given_back_or_lost() {
+    for lost in [false, true] {
+        let (store, clock) = (Memory::new(), FakeClock::new());
+        let (sender, dropped) = oneshot::channel::<()>();
+        let sender = std::sync::Mutex::new(Some(sender));
+        let a = candidate("a", &clock).warm_up(move |_| {
+            let kept = sender.lock().unwrap().take();
+            async move {
+                let _kept = kept;
+                std::future::pending::<Result<(), std::io::Error>>().await
+            }
+        });
+        let a = a.start_with(store.clone()).await.unwrap();
+        until(&a, |status| *status == Status::Warming).await;
+        if lost {
+            store.set_outage(true);
+            advance_until(&clock, || *a.status().borrow() != Status::Warming).await;
+        } else {
+            a.shutdown().await.unwrap();
         }
-    });
-    let a = a.start_with(store.clone()).await.unwrap();
-    until(&a, |status| *status == Status::Warming).await;
-    a.shutdown().await.unwrap();
-    assert!(dropped.await.is_err(), "the sender went with the future");
+        let dropped = timeout(BOUND, dropped).await.unwrap();
+        assert!(dropped.is_err(), "the sender went with the future");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -86,12 +94,14 @@ async fn a_step_down_waits_for_a_warm_up_that_blocks_its_thread() {
     let blocked = std::sync::Mutex::new(blocked);
     let (seen, mut sees) = mpsc::unbounded_channel();
     let a = candidate("a", &clock).warm_up(move |term| {
+        // One that has not begun is cancelled before it does.
+        seen.send(term.is_current()).unwrap();
         let _ = blocked.lock().unwrap().recv();
         seen.send(term.is_current()).unwrap();
         std::future::pending::<Result<(), std::io::Error>>()
     });
     let a = a.start_with(store.clone()).await.unwrap();
-    until(&a, |status| *status == Status::Warming).await;
+    assert_eq!(timeout(BOUND, sees.recv()).await.unwrap(), Some(true));
     let step_down = tokio::spawn({
         let a = a.clone();
         async move { a.step_down().await }
@@ -101,7 +111,8 @@ async fn a_step_down_waits_for_a_warm_up_that_blocks_its_thread() {
         .await
         .unwrap();
     go_on.send(()).unwrap();
-    assert_eq!(sees.recv().await, Some(true), "its lease was given back");
+    let then = timeout(BOUND, sees.recv()).await.unwrap();
+    assert_eq!(then, Some(true), "its lease was given back");
     step_down.await.unwrap().unwrap();
     assert!(matches!(*a.status().borrow(), Status::Follower { .. }));
 }
