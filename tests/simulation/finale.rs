@@ -224,7 +224,10 @@ impl World {
             1 => Input::StepDown,
             _ => Input::Shutdown,
         };
-        let by = (self.now + self.hand_over(leader)).max(next) + self.campaign(leader);
+        // Where the others sit out a cool-down of their own, one that stepped down may be the next.
+        let returns = input == Input::StepDown && next >= self.now + self.lease(leader) / 2;
+        let former = if returns { usize::MAX } else { leader };
+        let by = (self.now + self.hand_over(leader)).max(next) + self.campaign(former);
         self.expect(by, "a hand-over", true);
         self.receive(leader, input);
     }
