@@ -1,14 +1,14 @@
 //! Every change of state wakes a task that is parked in `poll_ready`, and what it sees then.
 
-use std::task::Poll;
+use std::{future::ready, task::Poll};
 
 use http::{Request, Response};
 use noleader::{
     Builder, LeaderHandle, LeaderOnly, LeaderOnlyLayer, NotLeader, Reason, Status,
     middleware::{Fail, NotReady},
 };
-use tokio_test::{assert_pending, assert_ready, assert_ready_ok};
-use tower::BoxError;
+use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
+use tower::{BoxError, Layer, Service, service_fn};
 use tower_test::mock::{self, Mock, Spawn};
 
 use crate::node::{LEASE, Node, released, settle, soon};
@@ -253,6 +253,16 @@ async fn a_stop_before_the_first_look_is_seen() {
     let layer = LeaderOnlyLayer::new(node.handle.clone()).not_ready().fail();
     let (mut service, _inner) = mock::spawn_layer::<u32, u32, _>(layer);
     assert!(assert_ready!(service.poll_ready::<u32>()).is_err());
+
+    // It is no election that would be worth waiting for.
+    let layer = LeaderOnlyLayer::new(node.handle.clone())
+        .wait_up_to(LEASE)
+        .not_ready()
+        .fail();
+    let service = layer.layer(service_fn(|()| ready(Ok::<(), BoxError>(()))));
+    let mut service = task::spawn(service);
+    let asked = service.enter(|cx, mut service| service.poll_ready(cx));
+    assert!(assert_ready!(asked).is_err());
 }
 
 #[tokio::test(start_paused = true)]
