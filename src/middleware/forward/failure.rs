@@ -109,6 +109,15 @@ mod tests {
     }
 
     #[test]
+    fn names_its_cause_for_the_log() {
+        for kind in [ErrorKind::ConnectionRefused, ErrorKind::BrokenPipe] {
+            let cause = failure(kind).source().map(ToString::to_string);
+            assert_eq!(cause.as_deref(), Some("wrapped"));
+        }
+        assert!(Failure::TooSlow.source().is_none());
+    }
+
+    #[test]
     fn a_refused_connection_has_carried_no_request() {
         for kind in [ErrorKind::ConnectionRefused, ErrorKind::HostUnreachable] {
             assert!(matches!(failure(kind), Failure::Unreachable(_)), "{kind:?}");
