@@ -20,7 +20,8 @@ use crate::clock::Moment;
 ///    └────────────────────────────────────────────────────┘
 /// ```
 ///
-/// There is no way from `Following`, `Clearing` or `Releasing` back to the same term: a term that was lost stays lost.
+/// There is no way from `Following`, `Clearing` or `Releasing` back to the same term: a term that was lost
+/// stays lost.
 #[derive(Debug)]
 pub(super) enum State {
     /// Somebody else leads, or nobody. No campaign before `from`.
