@@ -24,10 +24,10 @@
 //!
 //! At no instant are two gates of one election open. That holds if JetStream applies the writes of a key
 //! one at a time and loses none that it acknowledged, if the nodes' monotonic clocks run at rates within
-//! [`max_clock_drift`](Builder::max_clock_drift) of each other, and, where somebody else removes the record
-//! of a live leader, if the candidates use equal leases and none has
+//! [`max_clock_drift`](Builder::max_clock_drift) of each other, and, where somebody else, or the server's own
+//! expiry, removes the record of a live leader, if the candidates use equal leases and none has
 //! [`trust_absent_key`](Builder::trust_absent_key). Nothing is assumed of wall clocks, message delays,
-//! loss, duplication or order, process pauses, or the server's own expiry.
+//! loss, duplication or order, or process pauses.
 //!
 //! Ask [`LeaderHandle::is_leader`], [`LeaderHandle::admit`] or the layer: they compare the deadline with the
 //! clock when they are asked. The watch channels are for being woken.
