@@ -10,8 +10,8 @@
 //! - `runner`, `replay`, `seeds`, `tally`, `trace`, `show`: many runs, and one again.
 //!
 //! Everything in a run follows from its seed. `NOLEADER_SEEDS=n` says how many are run, and
-//! `NOLEADER_FIRST_SEED=n` from where on; without it, from anywhere. `.ci/simulate` runs 20,000; with `--release`
-//! a core does 70,000 a minute or more.
+//! `NOLEADER_FIRST_SEED=n` from where on; without it, from anywhere. `.ci/simulate` runs 20,000, optimized, in a
+//! crate of their own (`standalone`) that builds in seconds; so a core does 70,000 a minute or more.
 
 mod clock;
 mod expiry;
