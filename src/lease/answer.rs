@@ -77,6 +77,8 @@ impl Machine {
                         seen: expected,
                         found: revision,
                     });
+                    // Its record is in the key, somewhere below what is believed.
+                    self.uncertain = purpose.holds().then_some(expected);
                     self.lose(now, Ended::DataLost);
                     self.reading = Some(Source::AfterConflict(self.view.revision()));
                     return;
@@ -132,8 +134,8 @@ impl Machine {
         if purpose == Purpose::Vacate {
             self.view.trust_the_sighting();
         }
-        // With a write of unknown outcome about, the other revision may be this candidate's own.
-        if purpose == Purpose::Renew && self.uncertain.is_none() {
+        // After a write of unknown outcome over the same revision, the other one may be this candidate's own.
+        if purpose == Purpose::Renew && self.uncertain != Some(expected) {
             self.lose(now, Ended::Overwritten);
         }
     }

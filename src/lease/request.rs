@@ -35,9 +35,17 @@ pub(super) enum Purpose {
     Release,
 }
 
+impl Purpose {
+    /// Whether what it writes has a holder.
+    pub(super) fn holds(self) -> bool {
+        matches!(self, Self::Acquire | Self::Renew)
+    }
+}
+
 impl Request {
-    pub(super) fn is_acquiring(&self) -> bool {
-        matches!(&self.kind, Kind::Write(write) if write.purpose == Purpose::Acquire)
+    /// Whether it could give this candidate the lease, or prolong it.
+    pub(super) fn may_hold(&self) -> bool {
+        matches!(&self.kind, Kind::Write(write) if write.purpose.holds())
     }
 }
 

@@ -115,7 +115,8 @@ impl Machine {
     /// Marks a vacancy. It grants nothing, so it need not wait for the end of a cool-down.
     fn vacate_step(&self) -> Option<(Moment, Step)> {
         let (at, expected) = self.view.vacancy()?;
-        (!self.me.trust_absent_key).then_some((at, Step::Vacate(expected)))
+        let marks = !self.me.observer && !self.me.trust_absent_key;
+        marks.then_some((at, Step::Vacate(expected)))
     }
 
     /// A write that is due goes before a read that is due: it finds out as well.
@@ -127,18 +128,23 @@ impl Machine {
 
     fn release_step(&self, checked: bool) -> Step {
         if self.view.held_by(&self.me.session).is_some() {
-            return Step::Release;
+            // It may be somebody else's by now.
+            return if self.view.is_contested() {
+                Step::Settle(Settled::LeftToExpire)
+            } else {
+                Step::Release
+            };
         }
-        match self.uncertain {
-            // It cannot be applied any more once the key has moved on.
-            Some(expected) if self.view.revision() <= expected => {
-                if checked {
-                    Step::Settle(Settled::LeftToExpire)
-                } else {
-                    Step::Read
-                }
-            }
-            _ => Step::Settle(Settled::Released),
+        match self.pending() {
+            Some(_) if checked => Step::Settle(Settled::LeftToExpire),
+            Some(_) => Step::Read,
+            None => Step::Settle(Settled::Released),
         }
+    }
+
+    /// The uncertain write. It cannot be applied any more once the key has moved on.
+    pub(super) fn pending(&self) -> Option<u64> {
+        self.uncertain
+            .filter(|expected| self.view.revision() <= *expected)
     }
 }

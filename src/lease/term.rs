@@ -40,11 +40,7 @@ impl Machine {
     }
 
     pub(super) fn handle_stop(&mut self, now: Moment, then: Then) {
-        let may_hold = self.request.as_ref().is_some_and(Request::is_acquiring)
-            || self.uncertain.is_some()
-            || self.view.held_by(&self.me.session).is_some();
         match &mut self.state {
-            State::Following { .. } if !may_hold => self.finish(now, then, Settled::Released),
             State::Clearing { then: old, .. }
             | State::Releasing { then: old, .. }
             | State::Leading(Leading {
@@ -86,7 +82,8 @@ impl Machine {
         });
     }
 
-    /// Ends a term that was not given back.
+    /// Ends a term that was not given back. If it was being given back, its requests are waited for all the same:
+    /// whoever asked may end the process after the answer.
     pub(super) fn lose(&mut self, now: Moment, why: Ended) {
         let Some(phase) = self.state.leading().map(|l| l.phase) else {
             return;
@@ -94,12 +91,9 @@ impl Machine {
         self.actions.push_back(Action::End { why });
         self.state = State::Following { from: now };
         self.reading.get_or_insert(Source::Hint);
-        if let Phase::Draining { then, .. } = phase {
-            let settled = match why {
-                Ended::Expired | Ended::DataLost => Settled::LeftToExpire,
-                Ended::Released | Ended::Overwritten | Ended::Deleted => Settled::Released,
-            };
-            self.finish(now, then, settled);
+        if let Phase::Draining { until, then } = phase {
+            self.state = State::Clearing { until, then };
+            self.actions.push_back(Action::Close);
         }
     }
 
@@ -111,7 +105,15 @@ impl Machine {
         self.give_back(now, then);
     }
 
+    /// Gives back what is or may be in the key, if anything is.
     pub(super) fn give_back(&mut self, now: Moment, then: Then) {
+        let may_hold = self.request.as_ref().is_some_and(Request::may_hold)
+            || self.pending().is_some()
+            || self.view.held_by(&self.me.session).is_some();
+        if !may_hold {
+            self.finish(now, then, Settled::Released);
+            return;
+        }
         self.state = State::Releasing {
             until: now + self.me.timing.release_for(),
             then,

@@ -23,10 +23,19 @@ pub(super) struct View {
     believe_from: Moment,
     /// That of the last record that was believed.
     last_lease: Duration,
-    /// The highest revision at which a record was seen, believed or not, and that record's lease.
-    newest: (u64, Duration),
+    /// The newest record that was seen, believed or not.
+    newest: Newest,
     /// The highest fencing token ever seen.
     floor: u64,
+}
+
+/// Of the records seen, the one with the highest token, and of these the one at the highest revision. Tokens
+/// never go down, while revisions begin anew after a loss.
+#[derive(Debug, Default)]
+struct Newest {
+    token: u64,
+    revision: u64,
+    lease: Duration,
 }
 
 /// What an observation changed.
@@ -57,7 +66,7 @@ impl View {
             suspect: None,
             believe_from: Moment::default(),
             last_lease: Duration::ZERO,
-            newest: (0, Duration::ZERO),
+            newest: Newest::default(),
             floor: 0,
         }
     }
@@ -121,7 +130,8 @@ impl View {
     /// a record that grants nothing, and the wait begins when that is acknowledged or seen. A mark whose
     /// floor is lower than the highest token known here is replaced as well.
     pub(super) fn vacancy(&self) -> Option<(Moment, u64)> {
-        let known = [&self.suspect, &self.sighting].into_iter().flatten();
+        let sighting = self.sighting.as_ref().filter(|_| !self.is_contested());
+        let known = [self.suspect.as_ref(), sighting].into_iter().flatten();
         { known }.find_map(|s| {
             if s.is_traceless() {
                 return Some((s.open_from, 0));
@@ -140,7 +150,7 @@ impl View {
     ///
     /// Where stale answers were believed for a while, the last record is not the newest one.
     pub(super) fn last_lease(&self) -> Duration {
-        self.last_lease.max(self.newest.1)
+        self.last_lease.max(self.newest.lease)
     }
 
     /// Takes in what a read or a watch showed.
@@ -151,12 +161,9 @@ impl View {
         source: Source,
         rules: &mut Rules<'_>,
     ) -> Change {
+        self.keep_contested();
         let content = rules.parse(seen.revision, seen.value);
-        if let Some(record) = content.record()
-            && seen.revision >= self.newest.0
-        {
-            self.newest = (seen.revision, record.lease());
-        }
+        self.compare(seen.revision, &content);
         let believed = self.revision();
         let refused = source == Source::AfterConflict(believed);
         let sighting = match &self.sighting {
@@ -168,12 +175,7 @@ impl View {
             }
         };
         if seen.revision == sighting.revision && content == sighting.content {
-            // A late look at what the revision held before does not make the other record go away.
-            let open_from = self.open_from();
             self.suspect = None;
-            if let (Some(sighting), Some(open_from)) = (&mut self.sighting, open_from) {
-                sighting.open_from = open_from;
-            }
             return Change::Same;
         }
         // An older revision, or the same one with another content: a stale answer, a key that vanished
@@ -231,13 +233,44 @@ impl View {
             });
         }
         let content = Content::of(record);
+        self.compare(revision, &content);
         self.believe(rules.sight(now, revision, content, self.last_lease()));
         true
     }
 
     /// Drops what was suspected, since a write that relied on it was refused.
     pub(super) fn trust_the_sighting(&mut self) {
+        self.keep_contested();
         self.suspect = None;
+    }
+
+    /// Whether the revision of the sighting is suspected to hold another record now.
+    pub(super) fn is_contested(&self) -> bool {
+        let suspect = self.suspect.as_ref().map(|s| s.revision);
+        suspect.is_some() && suspect == self.sighting.as_ref().map(|s| s.revision)
+    }
+
+    /// That another record was seen at this revision is remembered whatever is seen next: a late look at what
+    /// the revision held before does not make it go away.
+    fn keep_contested(&mut self) {
+        let open_from = self.open_from();
+        if let (Some(sighting), Some(open_from)) = (&mut self.sighting, open_from) {
+            sighting.open_from = open_from;
+        }
+    }
+
+    fn compare(&mut self, revision: u64, content: &Content) {
+        let Some(record) = content.record() else {
+            return;
+        };
+        let token = record.token_at(revision).max(record.floor);
+        if (token, revision) >= (self.newest.token, self.newest.revision) {
+            self.newest = Newest {
+                token,
+                revision,
+                lease: record.lease(),
+            };
+        }
     }
 
     fn give_in(&mut self, suspect: Sighting, rules: &mut Rules<'_>) {

@@ -66,6 +66,25 @@ fn stale_answers_that_were_believed_for_a_while_do_not_shorten_the_wait() {
 }
 
 #[test]
+fn what_it_wrote_itself_is_the_last_record() {
+    let mut d = Driver::following(&theirs(60_000));
+    d.campaign(&holds(BEFORE, &theirs(60_000)));
+    d.acknowledge(TOKEN);
+    assert!(d.push(absent(9)).contains(&absent_for(LEASE)));
+}
+
+/// Though revisions begin anew: its token is larger.
+#[test]
+fn a_record_after_lost_data_is_the_last() {
+    let mut d = Driver::following(&theirs(60_000));
+    d.push(absent(0));
+    d.acknowledge(1);
+    let winner = Record::acquiring("other", "next", None, ms(LEASE), BEFORE);
+    assert_eq!(d.push(holds(2, &winner)), []);
+    assert!(d.push(absent(3)).contains(&absent_for(LEASE)));
+}
+
+#[test]
 fn the_former_leader_waits_for_an_absent_key_too() {
     let mut d = Driver::leading();
     assert_eq!(
@@ -166,6 +185,7 @@ fn a_mark_with_the_same_or_a_higher_floor_is_left_alone() {
         let mut d = Driver::following(&theirs(LEASE));
         let vacant = holds(9, &vacated_by_other(floor, LEASE));
         assert_eq!(d.push(vacant.clone()), []);
+        assert_eq!(d.machine.floor(), floor);
         assert_eq!(d.campaign(&vacant), (LEASE, 9, mine(floor)));
         assert_eq!(d.acknowledge(10).len(), 2);
         assert_eq!(d.machine.token(), Some(10.max(floor + 1)));

@@ -70,11 +70,9 @@ fn an_unconditional_delete_removes_the_successors_record() {
     let mut d = Driver::leading();
     d.feed(Input::Shutdown);
     // The successor's record is in the key, and pushed, before the release is sent.
-    assert_eq!(
-        d.push(holds(9, &theirs(LEASE))),
-        [end(Ended::Overwritten), RELEASED]
-    );
-    assert_eq!(d.feed(Input::Drained { token: TOKEN }), []);
+    let actions = d.push(holds(9, &theirs(LEASE)));
+    assert_eq!(actions, [end(Ended::Overwritten), Action::Close, d.read()]);
+    assert_eq!(d.feed(Input::Drained { token: 0 }), [RELEASED]);
     // And where it is not known yet, the release expects the releaser's own revision, and is refused.
     let mut d = Driver::leading();
     d.feed(Input::Shutdown);

@@ -80,8 +80,12 @@ fn an_observer_believes_an_older_revision_that_stands_alone() {
 #[test]
 fn an_observer_holds_nothing_that_it_would_have_to_give_back() {
     let mut d = Driver::that_read(observer(), holds(BEFORE, &released()));
-    let released = [Action::Settled(Settled::Released)];
-    assert_eq!(d.feed(Input::StepDown), released);
-    assert_eq!(d.feed(Input::Shutdown), released);
+    for input in [Input::StepDown, Input::Shutdown] {
+        assert_eq!(d.feed(input), [Action::Close]);
+        // Nor does it mark a key that vanished.
+        assert!(!d.push(absent(0)).iter().any(is_write));
+        let settled = d.feed(Input::Drained { token: 0 });
+        assert!(settled.contains(&Action::Settled(Settled::Released)));
+    }
     assert_eq!(d.machine.role(), Role::Stopped);
 }

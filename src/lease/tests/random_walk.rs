@@ -29,6 +29,9 @@ fn every_step_down_and_every_shutdown_is_settled_once() {
             if walk.rng.u8(0..40) == 0 {
                 let input = walk.one_of([Input::StepDown, Input::Shutdown]);
                 walk.unsettled = true;
+                walk.stopping |= input == Input::Shutdown;
+                // It may come with the end of a term, or after it.
+                walk.pass_time();
                 walk.feed(input);
                 if walk.rng.bool() {
                     walk.sleep_until_settled(seed);
@@ -45,6 +48,8 @@ struct Walk {
     revision: u64,
     gate: Gate,
     unsettled: bool,
+    /// Whether a shutdown was asked for.
+    stopping: bool,
     /// Whether it has begun to give back what it holds.
     closed: bool,
     /// Until when it may wait with the release.
@@ -77,6 +82,7 @@ impl Walk {
             revision: 7,
             gate: Gate::None,
             unsettled: false,
+            stopping: false,
             closed: false,
             drain_until: at(0),
             token: 0,
@@ -156,7 +162,7 @@ impl Walk {
     fn feed(&mut self, input: Input) -> Vec<Action> {
         let cleared = input == Input::Drained { token: 0 };
         let actions = self.d.feed(input);
-        if self.gate == Gate::Clearing && (cleared || self.d.now >= self.drain_until) {
+        if self.gate == Gate::Clearing && cleared {
             self.gate = Gate::None;
         }
         for action in &actions {
@@ -167,6 +173,9 @@ impl Walk {
 
     /// Each arm is headed by what must have come before.
     fn follow(&mut self, action: &Action) {
+        if self.gate == Gate::Clearing && self.d.now >= self.drain_until {
+            self.gate = Gate::None;
+        }
         self.gate = match (self.gate, action) {
             (Gate::None, Action::Begin { token, deadline }) => {
                 assert!(*token > self.token && *deadline > self.d.now);
@@ -176,8 +185,11 @@ impl Walk {
             (Gate::Begun, Action::WarmUp) => Gate::Begun,
             (Gate::Begun, Action::Open) => Gate::Open,
             (Gate::Begun | Gate::Open | Gate::None, Action::Close) => {
+                // Also where a term is lost in which it was closed before.
+                if !self.closed {
+                    self.drain_until = self.d.now + ms(DRAIN_TIMEOUT);
+                }
                 self.closed = true;
-                self.drain_until = self.d.now + ms(DRAIN_TIMEOUT);
                 match self.gate {
                     Gate::None => Gate::Clearing,
                     _ => Gate::Closed,
@@ -193,6 +205,8 @@ impl Walk {
             }
             (Gate::None, Action::Settled(_)) => {
                 assert!(self.unsettled || self.closed, "settled twice");
+                let stopped = self.d.machine.role() == Role::Stopped;
+                assert!(stopped || !self.stopping, "answered before it has stopped");
                 self.unsettled = false;
                 self.closed = false;
                 Gate::None

@@ -33,6 +33,40 @@ fn an_acquiring_write_acknowledged_at_an_earlier_revision_begins_no_term() {
     assert_eq!(d.machine.role(), Role::Following);
 }
 
+/// Its own record, for all it knows, but the revision was seen with another one.
+#[test]
+fn a_revision_that_was_seen_with_another_content_is_not_given_back() {
+    let mut d = Driver::leading();
+    assert_eq!(d.tick_at(LEASE - GUARD), [end(Ended::Expired), d.read()]);
+    d.answer(holds(TOKEN, &theirs(LEASE)));
+    d.feed(Input::Shutdown);
+    let settled = d.feed(Input::Drained { token: 0 });
+    assert_eq!(settled, [Action::Settled(Settled::LeftToExpire)]);
+}
+
+#[test]
+fn another_suspicion_does_not_free_a_revision_that_was_seen_with_another_content() {
+    let seen = holds(BEFORE, &theirs(LEASE));
+    let other = holds(BEFORE, &theirs(LEASE).renewed(2_000, 2));
+    let mut d = Driver::that_read(candidate(), seen.clone());
+    assert_eq!(d.at(14_000).push(other), []);
+    assert_eq!(d.push(holds(5, &theirs(LEASE))), []);
+    assert_eq!(d.campaign(&seen), (14_000 + LEASE, BEFORE, mine(BEFORE)));
+}
+
+/// Nor does a refused mark.
+#[test]
+fn a_refusal_does_not_free_a_revision_that_was_seen_with_another_content() {
+    let seen = holds(BEFORE, &theirs(LEASE));
+    let mut d = Driver::that_read(candidate(), seen.clone());
+    let mark = Record::acquiring("new", "new", None, ms(LEASE), 0).vacant(ms(LEASE));
+    d.at(14_000).push(holds(BEFORE, &mark));
+    assert!(d.written().1.vacant);
+    d.end_write(Outcome::Conflict);
+    d.answer(seen.clone());
+    assert_eq!(d.campaign(&seen), (14_000 + LEASE, BEFORE, mine(BEFORE)));
+}
+
 #[test]
 fn an_older_revision_is_only_suspected() {
     let mut d = far_ahead();
@@ -223,10 +257,9 @@ fn after_lost_data_the_floor_outlives_a_delete_marker_and_garbage() {
 #[test]
 fn a_cool_down_does_not_keep_it_from_telling_the_last_token() {
     let mut d = far_ahead();
-    assert_eq!(
-        d.feed(Input::StepDown),
-        [Action::Settled(Settled::Released)]
-    );
+    assert_eq!(d.feed(Input::StepDown), [Action::Close]);
+    let settled = d.feed(Input::Drained { token: 0 });
+    assert_eq!(settled, [Action::Settled(Settled::Released)]);
     let mark = mine(BEFORE).vacant(ms(LEASE));
     assert_eq!(d.push(absent(0)), [absent_for(LEASE), write(2, 0, mark)]);
 }

@@ -60,11 +60,12 @@ fn a_release_expects_its_own_revision_whatever_else_was_seen() {
 fn a_leader_that_was_overtaken_while_draining_releases_nothing() {
     let mut d = Driver::leading();
     d.feed(Input::Shutdown);
-    assert_eq!(
-        d.at(1_000).push(holds(9, &theirs(LEASE))),
-        [end(Ended::Overwritten), RELEASED]
-    );
+    let actions = d.at(1_000).push(holds(9, &theirs(LEASE)));
+    assert_eq!(actions, [end(Ended::Overwritten), Action::Close, d.read()]);
+    // Its requests go on, and are waited for.
     assert_eq!(d.feed(Input::Drained { token: TOKEN }), []);
+    assert_eq!(d.machine.role(), Role::Draining);
+    assert_eq!(d.feed(CLEARED), [RELEASED]);
     assert_eq!(d.machine.poll_timeout(), None);
 }
 
@@ -96,13 +97,58 @@ fn a_lease_is_kept_while_its_requests_finish() {
     assert_eq!(d.machine.role(), Role::Draining);
 }
 
-#[test]
-fn a_lease_that_runs_out_during_a_drain_is_left_to_expire() {
+/// A leader without a store, told to stop at 1 s, with a request inside, whose lease has run out.
+fn expired_while_draining(input: Input) -> Driver {
     let mut candidate = candidate();
-    candidate.timing.drain_timeout = ms(10 * LEASE);
+    candidate.timing.drain_timeout = ms(2 * LEASE);
     let mut d = Driver::leading_as(candidate);
-    d.feed(Input::Shutdown);
-    assert_eq!(d.tick_at(LEASE - GUARD), [end(Ended::Expired), LEFT]);
+    d.at(1_000).feed(input);
+    let actions = d.tick_at(LEASE - GUARD);
+    assert_eq!(actions, [end(Ended::Expired), Action::Close, d.read()]);
+    d
+}
+
+#[test]
+fn requests_are_waited_for_though_the_lease_runs_out_meanwhile() {
+    for input in [Input::StepDown, Input::Shutdown] {
+        let mut d = expired_while_draining(input);
+        d.fail_read();
+        d.tick_at(LEASE);
+        assert_eq!(d.machine.role(), Role::Draining);
+        // Its record is in the key still, for all it knows.
+        d.feed(CLEARED);
+        let settled = d.wake_until(|action| matches!(action, Action::Settled(_)));
+        assert!(settled.contains(&LEFT), "{settled:?}");
+        assert_eq!(d.elapsed(), LEASE + 2 * REQUEST_TIMEOUT);
+    }
+}
+
+#[test]
+fn a_record_that_ran_out_during_a_drain_is_given_back_where_the_store_answers_again() {
+    let mut d = expired_while_draining(Input::Shutdown);
+    assert_eq!(d.answer(holds(TOKEN, &mine(BEFORE))), []);
+    assert_eq!(d.feed(CLEARED), [d.write(TOKEN, given_back(TOKEN))]);
+    assert_eq!(d.acknowledge(9), [RELEASED]);
+}
+
+#[test]
+fn a_lease_that_runs_out_during_a_drain_does_not_prolong_it() {
+    let mut d = expired_while_draining(Input::Shutdown);
+    d.wake_until(|action| matches!(action, Action::Settled(_)));
+    assert_eq!(d.elapsed(), 1_000 + 2 * LEASE + 2 * REQUEST_TIMEOUT);
+}
+
+/// Also if it comes with the end of the lease, in which a step-down is under way.
+#[test]
+fn a_shutdown_is_not_answered_before_it_has_stopped() {
+    let mut candidate = candidate();
+    candidate.timing.drain_timeout = ms(2 * LEASE);
+    let mut d = Driver::leading_as(candidate);
+    d.at(1_000).feed(Input::StepDown);
+    let actions = d.at(LEASE - GUARD).feed(Input::Shutdown);
+    assert_eq!(actions, [end(Ended::Expired), Action::Close, d.read()]);
+    assert_eq!(d.answer(holds(9, &theirs(LEASE))), []);
+    assert_eq!(d.feed(CLEARED), [RELEASED]);
     assert_eq!(d.machine.role(), Role::Stopped);
 }
 
@@ -164,13 +210,26 @@ fn a_shutdown_during_a_step_down_stops_for_good() {
 }
 
 #[test]
-fn shutdown_while_following_is_settled_at_once() {
+fn a_follower_holds_nothing_and_is_settled_once_nobody_is_inside() {
+    for (input, role) in [
+        (Input::Shutdown, Role::Stopped),
+        (Input::StepDown, Role::Following),
+    ] {
+        let mut d = Driver::following(&theirs(LEASE));
+        assert_eq!(d.feed(input), [Action::Close]);
+        assert_eq!(d.tick_at(DRAIN_TIMEOUT / 2), []);
+        assert_eq!(d.machine.role(), Role::Draining);
+        assert_eq!(d.feed(CLEARED), [RELEASED]);
+        assert_eq!(d.machine.role(), role);
+    }
+}
+
+#[test]
+fn a_follower_with_somebody_inside_is_settled_after_the_drain_timeout() {
     let mut d = Driver::following(&theirs(LEASE));
-    assert_eq!(d.feed(Input::Shutdown), [RELEASED]);
-    assert_eq!(d.machine.role(), Role::Stopped);
-    let mut d = Driver::following(&theirs(LEASE));
-    assert_eq!(d.feed(Input::StepDown), [RELEASED]);
-    assert_eq!(d.machine.role(), Role::Following);
+    d.feed(Input::Shutdown);
+    assert_eq!(d.tick_at(DRAIN_TIMEOUT - 1), []);
+    assert_eq!(d.tick_at(DRAIN_TIMEOUT), [RELEASED]);
 }
 
 /// A leader whose term ran out, whose record is still in the key, and who is told to stop.
@@ -259,7 +318,8 @@ fn what_is_won_while_requests_of_an_earlier_term_finish_never_opens() {
 fn shutdown_with_a_read_under_way_does_not_wait_for_its_answer() {
     let mut d = Driver::new();
     assert_eq!(d.tick(), [read(1)]);
-    assert_eq!(d.feed(Input::Shutdown), [RELEASED]);
+    assert_eq!(d.feed(Input::Shutdown), [Action::Close]);
+    assert_eq!(d.feed(CLEARED), [RELEASED]);
     assert_eq!(d.machine.role(), Role::Stopped);
 }
 
@@ -309,6 +369,44 @@ fn a_write_that_may_still_be_applied_is_not_called_released() {
     // The key is as it was, so that the write may be on its way yet.
     assert_eq!(before, Some(BEFORE));
     assert_eq!(d.answer(holds(BEFORE, &released())), [LEFT]);
+}
+
+/// Somebody else has won by now, so that there is nothing to wait for, even without a store.
+#[test]
+fn a_write_that_cannot_be_applied_any_more_is_not_waited_for() {
+    let mut d = Driver::acquiring(candidate());
+    d.end_write(Outcome::Unknown);
+    assert_eq!(d.answer(holds(9, &theirs(LEASE))), []);
+    d.wake_until(is_read);
+    d.feed(Input::Shutdown);
+    assert_eq!(d.feed(CLEARED), [RELEASED]);
+}
+
+#[test]
+fn what_is_won_on_a_server_that_lost_its_data_is_given_back() {
+    let mut d = Driver::acquiring(candidate());
+    assert_eq!(d.acknowledge(3), [data_lost(BEFORE, 3), read(3)]);
+    d.feed(Input::Shutdown);
+    assert_eq!(d.feed(CLEARED), []);
+    let actions = d.answer(holds(3, &mine(BEFORE)));
+    assert_eq!(
+        actions,
+        [data_lost(BEFORE, 3), d.write(3, given_back(TOKEN))]
+    );
+    assert_eq!(d.acknowledge(4), [RELEASED]);
+}
+
+/// It was held up, and its term is over; the key looks as if it were somebody else's meanwhile.
+#[test]
+fn a_renewal_under_way_is_waited_for() {
+    let mut d = Driver::leading();
+    d.at(100).push(holds(6, &released()));
+    let renewal = d.tick_at(LEASE - GUARD - 1);
+    assert_eq!(renewal, [d.write(TOKEN, renewed(TOKEN, 1))]);
+    d.tick_at(LEASE - GUARD);
+    assert!(d.tick_at(100 + LEASE).contains(&data_lost(TOKEN, 6)));
+    d.feed(Input::Shutdown);
+    assert_eq!(d.feed(CLEARED), []);
 }
 
 #[test]

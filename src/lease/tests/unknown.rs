@@ -110,6 +110,19 @@ fn a_refusal_after_an_unknown_outcome_ends_the_term_if_the_other_record_is_not_i
     );
 }
 
+/// What it was to replace is gone, since its own record was seen after that: that one is refused now.
+#[test]
+fn a_refusal_over_another_revision_than_that_of_the_unknown_write_ends_the_term() {
+    let mut d = Driver::renewing();
+    d.end_write(Outcome::Unknown);
+    assert_eq!(
+        d.answer(holds(9, &renewed(TOKEN, 1))),
+        [d.write(9, renewed(TOKEN, 1))]
+    );
+    let actions = d.end_write(Outcome::Conflict);
+    assert_eq!(actions, [end(Ended::Overwritten), d.read()]);
+}
+
 #[test]
 fn a_renewal_of_unknown_outcome_does_not_keep_the_term() {
     let mut d = Driver::renewing();

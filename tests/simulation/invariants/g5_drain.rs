@@ -76,7 +76,9 @@ impl Invariant for Drain {
             }
             Fact::Opened { .. } => (node.is_open, node.was_opened) = (true, true),
             Fact::Closing { asked_at, .. } => {
-                node.closing_until = Some(*asked_at + node.drain_timeout);
+                // If the term is lost meanwhile, the rest of the time goes on.
+                let until = *asked_at + node.drain_timeout;
+                node.closing_until.get_or_insert(until);
             }
             Fact::Settled => node.closing_until = None,
             Fact::Shut => node.is_open = false,

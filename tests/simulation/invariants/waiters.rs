@@ -19,6 +19,8 @@ struct Node {
     drain: Duration,
     /// and twice as long as a release is tried.
     release: Duration,
+    /// The requests are waited for already.
+    is_closing: bool,
     /// When those who asked must have been answered.
     answers_due: Vec<Moment>,
 }
@@ -67,6 +69,7 @@ impl Invariant for Waiters {
                 *node = Node {
                     drain: timing.drain_timeout,
                     release: timing.request_timeout * 3,
+                    is_closing: false,
                     answers_due: Vec::new(),
                 };
             }
@@ -78,12 +81,18 @@ impl Invariant for Waiters {
                 };
                 node.answers_due.push(*now + drain + node.release);
             }
-            // Some may have come in since it was asked for.
-            Fact::Closing {
-                has_requests: true, ..
-            } => node.postpone(node.drain),
+            Fact::Closing { has_requests, .. } => {
+                // Some may have come in since it was asked for.
+                if *has_requests && !node.is_closing {
+                    node.postpone(node.drain);
+                }
+                node.is_closing = true;
+            }
             Fact::HeldUp { span } => node.postpone(*span),
-            Fact::Settled => node.answers_due.clear(),
+            Fact::Settled => {
+                node.answers_due.clear();
+                node.is_closing = false;
+            }
             Fact::Turned {
                 status,
                 has_opening,
