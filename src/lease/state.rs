@@ -7,9 +7,8 @@ use crate::clock::Moment;
 ///   Following ────────────────────────────────────────▶ Leading ─┐ warming ─▶ open ─▶ draining
 ///    ▲  ▲  │                                              │  │   │
 ///    │  │  │ step down, shut down                         │  │   │ renewal acknowledged in time
-///    │  │  │ with a record of its own about               │  └───┘
-///    │  │  ▼                                              │
-///    │  │ Clearing                                        │
+///    │  │  ▼                          lost while draining │  └───┘
+///    │  │ Clearing ◀──────────────────────────────────────┤
 ///    │  │  │ drained, or drain timeout                    │
 ///    │  │  ▼                    drained, or drain timeout │
 ///    │  └─ Releasing ◀────────────────────────────────────┤
@@ -30,13 +29,14 @@ pub(super) enum State {
     },
     /// The lease is held.
     Leading(Leading),
-    /// The term is over, but its record may be in the key still, or one may be on its way there: requests of
-    /// terms that were lost finish until `until` at the latest, before anybody else is let in early.
+    /// Told to stop without a term. Requests of terms that were lost finish until `until` at the latest. The
+    /// last one's record may be in the key still, or one may be on its way there: it is given back after that, so
+    /// that nobody is let in early.
     Clearing {
         until: Moment,
         then: Then,
     },
-    /// The gate is shut, the requests have finished, and the lease is given back.
+    /// The gate is shut, the requests have finished, and what is or may be in the key is given back.
     Releasing {
         until: Moment,
         then: Then,

@@ -164,8 +164,8 @@ impl LeaderHandle {
     /// Hands the lease to somebody else: shuts the gate, waits up to the drain timeout for the admitted
     /// requests, also for those of an earlier term, releases the lease, and does not campaign for half a lease.
     ///
-    /// Returns once the lease is released. On a follower it only begins the cool-down. If the future is
-    /// dropped, the hand-over goes on in the background.
+    /// Returns once the lease is released. A follower has nothing to release. If the future is dropped, the
+    /// hand-over goes on in the background.
     ///
     /// # Errors
     ///

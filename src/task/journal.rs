@@ -43,7 +43,7 @@ impl Journal {
                 token,
                 "handing over: the gate is shut, admitted requests finish"
             ),
-            None => tracing::debug!("requests of an earlier term finish before the release"),
+            None => tracing::debug!("no term is held: requests of earlier ones finish first"),
         }
         self.meter.shut();
     }

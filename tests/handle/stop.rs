@@ -2,7 +2,8 @@
 
 use http::{Request, StatusCode};
 use noleader::{
-    Admission, LeaderHandle, Reason, ReleaseError, Status, Stopped, clock::FakeClock, store::Memory,
+    Admission, LeaderHandle, Reason, ReleaseError, Status, Stopped, clock::FakeClock,
+    lease::Record, store::Memory,
 };
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
@@ -94,6 +95,44 @@ async fn a_shutdown_waits_for_the_requests_of_an_earlier_term() {
 async fn a_shutdown_without_a_term_waits_for_the_requests_of_the_last() {
     let (store, clock, a, admission) = lost().await;
     let stopping = shutdown_held_up(&a).await;
+    store.set_outage(false);
+    drop(admission);
+    advance_until(&clock, || stopping.is_finished()).await;
+    stopping.await.unwrap().unwrap();
+    assert!(is_released(&store));
+}
+
+/// Its term is over and another node leads, so that there is nothing to give back.
+#[tokio::test]
+async fn a_shutdown_behind_another_leader_waits_for_the_requests_of_the_last_term() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let a = leader(&store, &clock).await;
+    let admission = a.admit().unwrap();
+    let record = Record::acquiring("b", "elsewhere", None, LEASE, admission.term().token());
+    store.overwrite(record.encode());
+    until(&a, is_follower_of("b")).await;
+    let stopping = shutdown_held_up(&a).await;
+    drop(admission);
+    stopping.await.unwrap().unwrap();
+    assert_eq!(store.get().value, Some(record.encode()));
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_for_its_requests_though_the_lease_runs_out_meanwhile() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let a = candidate("a", &clock).drain_timeout(3 * LEASE);
+    let a = a.start_with(store.clone()).await.unwrap();
+    a.elected().await.unwrap();
+    let admission = a.admit().unwrap();
+    let ended = a.term().unwrap();
+    let stopping = shutdown_held_up(&a).await;
+    store.set_outage(true);
+    advance_until(&clock, || !ended.is_current()).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(*a.status().borrow(), Status::Draining);
+    assert!(!stopping.is_finished(), "a request is inside");
     store.set_outage(false);
     drop(admission);
     advance_until(&clock, || stopping.is_finished()).await;

@@ -68,6 +68,18 @@ fn a_refusal_does_not_free_a_revision_that_was_seen_with_another_content() {
 }
 
 #[test]
+fn a_revision_that_was_seen_with_another_content_is_not_marked() {
+    let before = Record::acquiring("other", "theirs", None, ms(LEASE), 40);
+    let mut d = Driver::that_read(candidate(), holds(9, &before));
+    assert!(d.push(garbage(10)).iter().any(is_write));
+    let other = holds(10, &theirs(LEASE));
+    assert_eq!(d.push(other.clone()), []);
+    assert_eq!(d.end_write(Outcome::Failed), []);
+    d.wake_until(is_read);
+    assert_eq!(d.answer(other), []);
+}
+
+#[test]
 fn an_older_revision_is_only_suspected() {
     let mut d = far_ahead();
     assert_eq!(d.at(1_000).push(restored()), []);
