@@ -125,8 +125,8 @@ impl Builder {
     ///
     /// An error or a panic gives the lease back, and this node sits out: one lease, then twice as long
     /// each time, up to eight. The future is dropped if the term ends before it does. One that blocks its
-    /// thread goes on until it yields: a [`step_down`](crate::LeaderHandle::step_down) waits for that, up to the
-    /// drain timeout.
+    /// thread goes on until it yields: the next one waits for that, and a
+    /// [`step_down`](crate::LeaderHandle::step_down) does, up to the drain timeout.
     ///
     /// ```no_run
     /// # use noleader::LeaderHandle;

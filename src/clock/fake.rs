@@ -48,15 +48,18 @@ impl FakeClock {
     ///
     /// The woken tasks run at the next await of the caller, not inside this call.
     pub fn advance(&self, by: Duration) {
-        let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
-        self.nanos.fetch_add(by, Ordering::SeqCst);
+        self.advance_silently(by);
         self.advanced.send_replace(());
     }
 
     /// Moves the time on without waking anybody, as a process that was paused sees it.
     pub fn advance_silently(&self, by: Duration) {
         let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
-        self.nanos.fetch_add(by, Ordering::SeqCst);
+        // A clock that has come to its end stays there, rather than to begin anew.
+        let later = |nanos: u64| Some(nanos.saturating_add(by));
+        let _ = self
+            .nanos
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
     }
 
     pub(super) async fn sleep_until(&self, moment: Moment) {
@@ -77,6 +80,14 @@ impl Default for FakeClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_endless_advance_stays_at_the_end() {
+        let clock = FakeClock::new();
+        clock.advance(Duration::MAX);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(clock.now(), Moment::from_nanos(u64::MAX));
+    }
 
     #[tokio::test]
     async fn a_sleeper_wakes_once_its_moment_has_come() {

@@ -93,10 +93,10 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (response, admission) = match self.project().state.project() {
-            StateProj::Inner { future, admission } => (ready!(future.poll(cx))?, admission.take()),
-            StateProj::Refused { refusal } => (take(refusal), None),
+            StateProj::Inner { future, admission } => (ready!(future.poll(cx)), admission.take()),
+            StateProj::Refused { refusal } => (Ok(take(refusal)), None),
         };
-        Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, admission))))
+        Poll::Ready(response.map(|r| r.map(|body| ResponseBody::new(body, admission))))
     }
 }
 

@@ -5,6 +5,7 @@ use std::{
 };
 
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     LeaderInfo, Shared, Status, Term,
@@ -39,8 +40,12 @@ pub(super) struct Driver<S> {
     pub(super) request: Option<Request>,
     pub(super) term: Option<Term>,
     pub(super) warming: Option<Warming>,
+    /// The ends of the warm-ups that have not ended, also of those that were cancelled with their term.
+    pub(super) warm_ups: Vec<CancellationToken>,
     pub(super) leaving: Option<Leaving>,
     pub(super) waiting: Vec<oneshot::Sender<Settled>>,
+    /// Those who are told once it is published.
+    pub(super) settled: Vec<(oneshot::Sender<Settled>, Settled)>,
     /// The last handle was dropped.
     pub(super) abandoned: bool,
 }
@@ -97,7 +102,8 @@ impl<S: LeaseStore> Driver<S> {
 
     pub(super) fn answered(&mut self, answer: Answer) -> Input {
         self.request = None;
-        self.watcher.compare(answer.revision);
+        self.watcher
+            .compare(answer.revision, self.shared.clock.now());
         self.journal.answered(answer.error.as_deref());
         answer.input
     }
@@ -114,6 +120,10 @@ impl<S: LeaseStore> Driver<S> {
         let now = self.shared.clock.now();
         self.shared.pulse.beat(now);
         self.publish(now);
+        for (waiting, settled) in mem::take(&mut self.settled) {
+            // Whoever asked may have lost interest.
+            let _ = waiting.send(settled);
+        }
     }
 
     fn perform(&mut self, action: Action) -> Option<Input> {
@@ -145,8 +155,11 @@ impl<S: LeaseStore> Driver<S> {
                 self.term = Some(term);
             }
             Action::WarmUp => {
-                let warm_up = self.warm_up.as_ref().zip(self.term.clone());
-                self.warming = warm_up.map(|(warm_up, term)| warm_up.start(term));
+                let earlier = self.warm_ups();
+                let (warm_up, term) = self.warm_up.as_ref().zip(self.term.clone())?;
+                let warming = warm_up.start(term, earlier);
+                self.warm_ups.push(warming.ended());
+                self.warming = Some(warming);
             }
             Action::Open => {
                 let (term, deadline) = self.term.as_ref().zip(self.machine.deadline())?;
@@ -187,7 +200,8 @@ impl<S: LeaseStore> Driver<S> {
 
     fn close(&mut self) -> Option<Input> {
         let token = self.term.as_ref().map(Term::token);
-        let leaving = Leaving::new(token, self.warming.take(), self.shared.gate.shut());
+        self.warming = None;
+        let leaving = Leaving::new(token, self.warm_ups(), self.shared.gate.shut());
         self.journal.closed(token);
         if leaving.is_finished() {
             let token = leaving.token();
@@ -195,6 +209,11 @@ impl<S: LeaseStore> Driver<S> {
         }
         self.leaving = Some(leaving);
         None
+    }
+
+    fn warm_ups(&mut self) -> Vec<CancellationToken> {
+        self.warm_ups.retain(|ended| !ended.is_cancelled());
+        self.warm_ups.clone()
     }
 
     fn end(&mut self, why: Ended) {
@@ -212,10 +231,8 @@ impl<S: LeaseStore> Driver<S> {
             let _ = self.shared.ended.set(settled);
         }
         self.journal.settled(settled);
-        for waiting in mem::take(&mut self.waiting) {
-            // Whoever asked may have lost interest.
-            let _ = waiting.send(settled);
-        }
+        let told = mem::take(&mut self.waiting).into_iter();
+        self.settled.extend(told.map(|waiting| (waiting, settled)));
     }
 
     fn publish(&self, now: Moment) {
@@ -259,15 +276,33 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{clock::FakeClock, config::Config, store::Memory, task};
+    use crate::{clock::FakeClock, config::Config, store::Memory, task, task::LeaderHandle};
+
+    fn driver(clock: &FakeClock) -> (Driver<Memory>, LeaderHandle) {
+        let config = Config::new("orders".to_owned(), "writer".to_owned());
+        let timing = config.check().unwrap();
+        task::candidate(config, timing, Memory::new(), clock.clone().into(), None)
+    }
+
+    /// The channel may keep what was sent while its receiver was dropped, as if that were there.
+    #[tokio::test]
+    async fn a_command_that_is_left_in_the_queue_is_answered_with_the_end_of_the_task() {
+        let (driver, handle) = driver(&FakeClock::new());
+        let stopping = tokio::spawn(async move { (handle.shutdown().await, handle) });
+        while driver.commands.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        driver.shared.ended.set(Settled::Released).unwrap();
+        driver.shared.publish(Status::Stopped);
+        let (stopped, _handle) = stopping.await.unwrap();
+        assert_eq!(stopped, Ok(()));
+        assert_eq!(driver.commands.len(), 1);
+    }
 
     #[tokio::test]
     async fn a_renewal_of_a_term_that_somebody_saw_end_ends_it() {
         let clock = FakeClock::new();
-        let config = Config::new("orders".to_owned(), "writer".to_owned());
-        let timing = config.check().unwrap();
-        let (mut driver, _handle) =
-            task::candidate(config, timing, Memory::new(), clock.clone().into(), None);
+        let (mut driver, _handle) = driver(&clock);
         let deadline = clock.now() + Duration::from_secs(1);
         driver.perform(Action::Begin { token: 7, deadline });
         // Acknowledged in time, published late, and looked at in between.

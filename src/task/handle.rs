@@ -162,7 +162,8 @@ impl LeaderHandle {
     }
 
     /// Hands the lease to somebody else: shuts the gate, waits up to the drain timeout for the admitted
-    /// requests, also for those of an earlier term, releases the lease, and does not campaign for half a lease.
+    /// requests, also for those of an earlier term, releases the lease, and does not campaign for half a lease,
+    /// or longer after warm-ups that failed.
     ///
     /// Returns once the lease is released. A follower has nothing to release. If the future is dropped, the
     /// hand-over goes on in the background.
@@ -171,6 +172,11 @@ impl LeaderHandle {
     ///
     /// [`ReleaseError::LeftToExpire`] if the release was not acknowledged in time,
     /// [`ReleaseError::Stopped`] if the election has stopped before.
+    ///
+    /// # Deadlocks
+    ///
+    /// A request that was admitted, or work in a [`Leader`](crate::Leader), that awaits this waits for itself, up to
+    /// the drain timeout: spawn it there.
     pub async fn step_down(&self) -> Result<(), ReleaseError> {
         if self.0.shared.ended.get().is_some() {
             return Err(ReleaseError::Stopped);
@@ -187,6 +193,10 @@ impl LeaderHandle {
     /// # Errors
     ///
     /// [`ReleaseError::LeftToExpire`] if the release was not acknowledged in time.
+    ///
+    /// # Deadlocks
+    ///
+    /// As [`step_down`](Self::step_down), where the service waits for it.
     pub async fn shutdown(&self) -> Result<(), ReleaseError> {
         self.settle(Command::Shutdown).await
     }
@@ -203,13 +213,16 @@ impl LeaderHandle {
         command: impl FnOnce(oneshot::Sender<Settled>) -> Command,
     ) -> Result<(), ReleaseError> {
         let (answer, settled) = oneshot::channel();
-        // Without a task there is nobody to answer, and the channel closes.
+        let mut status = self.status();
+        // Without a task there is nobody to answer, and the channel closes. But a command that is sent while the
+        // task ends may stay in its queue for as long as there are handles.
         let _ = self.0.commands.send(command(answer));
-        let settled = settled
-            .await
-            .ok()
-            .or_else(|| self.0.shared.ended.get().copied());
-        match settled {
+        let answered = tokio::select! {
+            biased;
+            settled = settled => settled.ok(),
+            _ = status.wait_for(|status| *status == Status::Stopped) => None,
+        };
+        match answered.or_else(|| self.0.shared.ended.get().copied()) {
             Some(Settled::Released) => Ok(()),
             // A task that ended without a word released nothing.
             Some(Settled::LeftToExpire) | None => {

@@ -1,23 +1,22 @@
-use super::{gate::Drain, warm_up::Warming};
+use tokio_util::sync::CancellationToken;
+
+use super::gate::Drain;
 
 /// What has to end once the gate was shut for good, before the lease is given back.
 #[derive(Debug)]
 pub(super) struct Leaving {
     token: u64,
-    /// A warm-up that was cancelled, and has not yielded yet.
-    warming: Option<Warming>,
+    /// The ends of the warm-ups that were cancelled, and have not yielded yet.
+    warm_ups: Vec<CancellationToken>,
     drain: Drain,
 }
 
 impl Leaving {
-    /// Under the term `token`, if one is held. Cancels the warm-up.
-    pub(super) fn new(token: Option<u64>, warming: Option<Warming>, drain: Drain) -> Self {
-        if let Some(warming) = &warming {
-            warming.cancel();
-        }
+    /// Under the term `token`, if one is held.
+    pub(super) fn new(token: Option<u64>, warm_ups: Vec<CancellationToken>, drain: Drain) -> Self {
         Self {
             token: token.unwrap_or(0),
-            warming,
+            warm_ups,
             drain,
         }
     }
@@ -29,15 +28,14 @@ impl Leaving {
 
     /// Whether there is nothing to wait for.
     pub(super) fn is_finished(&self) -> bool {
-        self.warming.is_none() && self.drain.is_finished()
+        self.warm_ups.iter().all(CancellationToken::is_cancelled) && self.drain.is_finished()
     }
 
-    /// Waits for the warm-up and for every admitted request, and answers with the [token](Self::token).
+    /// Waits for the warm-ups and for every admitted request, and answers with the [token](Self::token).
     /// Cancel safe.
     pub(super) async fn finished(&mut self) -> u64 {
-        if let Some(warming) = &mut self.warming {
-            warming.cancelled().await;
-            self.warming = None;
+        for ended in &self.warm_ups {
+            ended.cancelled().await;
         }
         self.drain.finished().await;
         self.token

@@ -93,7 +93,7 @@ fn candidate<S: LeaseStore>(
     });
     let store = Arc::new(store);
     let pause = (timing.lease / 20).max(Duration::from_millis(100));
-    let watcher = Watcher::new(store.clone(), clock, pause);
+    let watcher = Watcher::new(store.clone(), clock, pause, timing.request_timeout);
     let candidate = Candidate {
         id: config.id,
         session: uuid::Uuid::new_v4().to_string(),
@@ -115,8 +115,10 @@ fn candidate<S: LeaseStore>(
         request: None,
         term: None,
         warming: None,
+        warm_ups: Vec::new(),
         leaving: None,
         waiting: Vec::new(),
+        settled: Vec::new(),
         abandoned: false,
     };
     (driver, LeaderHandle::new(shared, sender))

@@ -1,6 +1,7 @@
 use std::{error::Error, fmt, future::Future, pin::Pin, sync::Arc};
 
 use tokio::task::{JoinError, JoinHandle};
+use tokio_util::sync::CancellationToken;
 
 use super::Term;
 
@@ -24,12 +25,19 @@ impl WarmUp {
         }))
     }
 
-    pub(super) fn start(&self, term: Term) -> Warming {
-        let token = term.token();
-        let run = self.0.clone();
+    /// Starts it once the `earlier` ones have ended: one that was cancelled, but blocks its thread, still runs.
+    pub(super) fn start(&self, term: Term, earlier: Vec<CancellationToken>) -> Warming {
+        let (token, run, ended) = (term.token(), self.0.clone(), CancellationToken::new());
+        let end = ended.clone().drop_guard();
         // A task of its own, so that a panic in it is an error here. The closure runs inside it, too.
-        let task = tokio::spawn(async move { run(term).await });
-        Warming { token, task }
+        let task = tokio::spawn(async move {
+            let _end = end;
+            for earlier in earlier {
+                earlier.cancelled().await;
+            }
+            run(term).await
+        });
+        Warming { token, task, ended }
     }
 }
 
@@ -44,6 +52,7 @@ impl fmt::Debug for WarmUp {
 pub(super) struct Warming {
     token: u64,
     task: JoinHandle<Result<(), BoxError>>,
+    ended: CancellationToken,
 }
 
 impl Warming {
@@ -56,21 +65,18 @@ impl Warming {
                 false
             }
             Err(error) => {
-                log_panic(&error);
+                if error.is_panic() {
+                    log_panic(&error);
+                }
                 false
             }
         };
         (self.token, ready)
     }
 
-    pub(super) fn cancel(&self) {
-        self.task.abort();
-    }
-
-    /// Waits until it has stopped after it was [cancelled](Self::cancel): at its next `await`. Cancel safe.
-    pub(super) async fn cancelled(&mut self) {
-        // How it ended is of no interest any more.
-        let _ = (&mut self.task).await;
+    /// Is cancelled once it has ended; if it was cancelled itself, at its next `await`.
+    pub(super) fn ended(&self) -> CancellationToken {
+        self.ended.clone()
     }
 }
 

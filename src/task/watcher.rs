@@ -4,7 +4,7 @@ use futures_core::Stream;
 use futures_util::{StreamExt, stream};
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, Moment},
     error::chain,
     store::{LeaseStore, Observation, StoreError, Watch},
 };
@@ -16,8 +16,9 @@ const UNHEARD: Duration = Duration::from_secs(5);
 /// A watch of the key that never ends: it is opened again after every error, and when it has gone deaf.
 ///
 /// A watch can be silent for longer than the server (10 s, where writes failed for 6 s), or for ever after
-/// its bucket was made again. What reads and acknowledgements show, a working watch shows as well, so
-/// that one that misses two of them in a row is replaced.
+/// its bucket was made again. What reads and acknowledgements show, a working watch shows as well, soon. So
+/// one that misses two of them in a row is replaced, unless they are so close together that it may be about
+/// to show both.
 pub(super) struct Watcher {
     open: Box<dyn Fn(Duration) -> Happenings + Send>,
     happenings: Happenings,
@@ -25,7 +26,9 @@ pub(super) struct Watcher {
     /// Something has come through the watch that is open.
     is_heard: bool,
     last_pushed: u64,
-    missed: bool,
+    missed_since: Option<Moment>,
+    /// How far behind a watch may be.
+    patience: Duration,
     /// What is wrong with the watches has been told.
     told: bool,
 }
@@ -41,7 +44,12 @@ enum Happening {
 type Happenings = Pin<Box<dyn Stream<Item = Happening> + Send>>;
 
 impl Watcher {
-    pub(super) fn new(store: Arc<impl LeaseStore>, clock: Clock, pause: Duration) -> Self {
+    pub(super) fn new(
+        store: Arc<impl LeaseStore>,
+        clock: Clock,
+        pause: Duration,
+        patience: Duration,
+    ) -> Self {
         let open = Box::new(move |wait| happenings(store.clone(), clock.clone(), pause, wait));
         Self {
             happenings: open(Duration::ZERO),
@@ -49,7 +57,8 @@ impl Watcher {
             is_open: false,
             is_heard: false,
             last_pushed: 0,
-            missed: false,
+            missed_since: None,
+            patience,
             told: false,
         }
     }
@@ -70,7 +79,7 @@ impl Watcher {
                     self.is_heard = true;
                     self.told = false;
                     self.last_pushed = seen.revision;
-                    self.missed = false;
+                    self.missed_since = None;
                     return seen;
                 }
                 Some(Happening::Ended) => self.is_open = false,
@@ -80,13 +89,13 @@ impl Watcher {
         }
     }
 
-    /// Compares the watch with a revision that the key is known to have had.
-    pub(super) fn compare(&mut self, revision: u64) {
+    /// Compares the watch with a revision that the key is known to have had at `now`.
+    pub(super) fn compare(&mut self, revision: u64, now: Moment) {
         // One that is being opened can have missed nothing. Begun anew each time, it would never be opened
         // where that takes longer than two renewals, nor would it be told why.
         if !self.is_open || revision == 0 || revision == self.last_pushed {
-            self.missed = false;
-        } else if std::mem::replace(&mut self.missed, true) {
+            self.missed_since = None;
+        } else if now.saturating_since(*self.missed_since.get_or_insert(now)) >= self.patience {
             tracing::debug!(
                 revision,
                 self.last_pushed,
@@ -107,7 +116,7 @@ impl Watcher {
 
     fn reopen_after(&mut self, wait: Duration) {
         self.is_open = false;
-        self.missed = false;
+        self.missed_since = None;
         self.happenings = (self.open)(wait);
     }
 

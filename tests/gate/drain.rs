@@ -2,7 +2,8 @@
 
 use std::{
     convert::Infallible,
-    pin::Pin,
+    future::{Ready, ready},
+    pin::{Pin, pin},
     sync::{Arc, Mutex},
     task::{Context, Poll},
 };
@@ -21,7 +22,7 @@ use noleader::{
     middleware::{EveryRequest, Fail, ResponseBody},
 };
 use tokio::sync::mpsc;
-use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
+use tower::{BoxError, Layer, Service, ServiceExt, service_fn, util::ServiceFn};
 
 use crate::node::{DRAIN_TIMEOUT, LEASE, Node, released, settle};
 
@@ -55,7 +56,7 @@ async fn streaming() -> (Node, Response<ResponseBody<Written>>, Writer) {
     let (writer, written) = mpsc::unbounded_channel();
     let mut body = Some(Written(written));
     let service = service_fn(move |_: Request<()>| {
-        std::future::ready(Ok::<_, BoxError>(Response::new(body.take().unwrap())))
+        ready(Ok::<_, BoxError>(Response::new(body.take().unwrap())))
     });
     let layer = LeaderOnlyLayer::new(node.handle.clone());
     let response = layer
@@ -161,6 +162,37 @@ async fn a_step_down_waits_for_the_body_whatever_the_action() {
     }
 }
 
+type Answer = Ready<Result<Response<AnyBody>, BoxError>>;
+type Broken = ServiceFn<fn(Request<AnyBody>) -> Answer>;
+
+/// Steps down once the service has failed, with its future at hand.
+async fn is_released_with_the_error<L>(gated: impl FnOnce(LeaderOnlyLayer) -> L)
+where
+    L: Layer<Broken, Service: Service<Request<AnyBody>, Error: Into<BoxError>>>,
+{
+    let node = Node::leader().await;
+    let broken: Broken = service_fn(|_| ready(Err("broken".into())));
+    let mut service = gated(LeaderOnlyLayer::new(node.handle.clone())).layer(broken);
+    let mut response = pin!(service.call(Request::new(AnyBody::empty())));
+    let error = response.as_mut().await.err().unwrap();
+    assert_eq!(error.into().to_string(), "broken");
+    released(node.step_down().await).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_down_does_not_wait_after_an_error_of_the_service() {
+    is_released_with_the_error(|layer| layer).await;
+    is_released_with_the_error(|layer| {
+        layer.reject_with(|_, _: Request<AnyBody>| Response::new(AnyBody::empty()))
+    })
+    .await;
+    is_released_with_the_error(|layer| layer.redirect()).await;
+    is_released_with_the_error(|layer| layer.forward(nobody())).await;
+    is_released_with_the_error(|layer| layer.not_ready()).await;
+    is_released_with_the_error(|layer| layer.wait_up_to(LEASE)).await;
+    is_released_with_the_error(|layer| layer.cancel_on_loss()).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_step_down_does_not_wait_after_an_error_of_the_body() {
     let (node, response, writer) = streaming().await;
@@ -192,7 +224,7 @@ where
     let node = Node::leader().await;
     let mut body = Some(body);
     let service = service_fn(move |_: Request<()>| {
-        std::future::ready(Ok::<_, Infallible>(Response::new(body.take().unwrap())))
+        ready(Ok::<_, Infallible>(Response::new(body.take().unwrap())))
     });
     let layer = LeaderOnlyLayer::new(node.handle.clone());
     let response = layer
@@ -264,7 +296,7 @@ async fn what_the_gate_does_not_apply_to_holds_up_nothing() {
     let layer = LeaderOnlyLayer::new(node.handle.clone()).writes_only();
     let service = service_fn(|_: Request<()>| {
         let body = Full::new(Bytes::from_static(b"a list"));
-        std::future::ready(Ok::<_, Infallible>(Response::new(body)))
+        ready(Ok::<_, Infallible>(Response::new(body)))
     });
     let response = layer
         .layer(service)

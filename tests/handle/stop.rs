@@ -27,6 +27,15 @@ async fn a_shutdown_releases_and_stops() {
     assert!(record.contains(r#""holder":null"#), "{record}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_status_is_stopped_once_a_shutdown_returns() {
+    for _ in 0..300 {
+        let a = leader(&Memory::new(), &FakeClock::new()).await;
+        a.shutdown().await.unwrap();
+        assert_eq!(*a.status().borrow(), Status::Stopped);
+    }
+}
+
 #[tokio::test]
 async fn a_shutdown_while_the_store_is_gone_says_that_the_lease_is_left_to_expire() {
     let (store, clock) = (Memory::new(), FakeClock::new());

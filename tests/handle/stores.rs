@@ -182,6 +182,20 @@ async fn a_watch_that_misses_two_changes_is_replaced_at_once_and_one_that_works_
     assert_eq!(lines.with(&["the key cannot be watched"]), [""; 0]);
 }
 
+/// Two answers may well come before the first push.
+#[tokio::test]
+async fn a_watch_that_is_behind_for_a_moment_is_kept() {
+    let (lines, _guard) = Lines::collect();
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let late = Deaf::new(&store, Hears::Nothing);
+    let opened = late.opened.clone();
+    let a = candidate("a", &clock).start_with(late).await.unwrap();
+    a.elected().await.unwrap();
+    a.step_down().await.unwrap();
+    assert_eq!(opened.load(Ordering::Relaxed), 1);
+    assert_eq!(lines.with(&["the key cannot be watched"]), [""; 0]);
+}
+
 #[tokio::test]
 async fn a_watch_that_is_refused_is_told_once() {
     let (lines, _guard) = Lines::collect();

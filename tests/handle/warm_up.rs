@@ -1,8 +1,14 @@
 //! What runs between winning and opening the gate.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use noleader::{Reason, Status, clock::FakeClock, store::Memory};
+use noleader::{LeaderHandle, Reason, Status, clock::FakeClock, store::Memory};
 use tokio::{
     sync::{Notify, mpsc, oneshot},
     time::timeout,
@@ -115,4 +121,97 @@ async fn a_step_down_waits_for_a_warm_up_that_blocks_its_thread() {
     assert_eq!(then, Some(true), "its lease was given back");
     step_down.await.unwrap().unwrap();
     assert!(matches!(*a.status().borrow(), Status::Follower { .. }));
+}
+
+/// What two warm-ups do: the first blocks its thread until the test lets it go on.
+#[derive(Debug, PartialEq)]
+enum Seen {
+    FirstBegan,
+    FirstEnded,
+    SecondBegan,
+}
+
+struct Blocked {
+    a: LeaderHandle,
+    store: Memory,
+    clock: FakeClock,
+    go_on: std::sync::mpsc::Sender<()>,
+    sees: mpsc::UnboundedReceiver<Seen>,
+}
+
+impl Blocked {
+    /// A node whose first term was lost while its warm-up blocked its thread, and which cannot reach the store.
+    async fn by_a_lost_term() -> Self {
+        let (store, clock) = (Memory::new(), FakeClock::new());
+        let (go_on, blocked) = std::sync::mpsc::channel::<()>();
+        let (blocked, begun) = (std::sync::Mutex::new(blocked), AtomicBool::new(false));
+        let (seen, sees) = mpsc::unbounded_channel();
+        let a = candidate("a", &clock).warm_up(move |_| {
+            // The test may have ended.
+            if begun.swap(true, Ordering::Relaxed) {
+                let _ = seen.send(Seen::SecondBegan);
+            } else {
+                let _ = seen.send(Seen::FirstBegan);
+                let _ = blocked.lock().unwrap().recv();
+                let _ = seen.send(Seen::FirstEnded);
+            }
+            std::future::ready(Ok::<(), std::io::Error>(()))
+        });
+        let a = a.start_with(store.clone()).await.unwrap();
+        let mut blocked = Self {
+            a,
+            store,
+            clock,
+            go_on,
+            sees,
+        };
+        assert_eq!(blocked.next().await, Seen::FirstBegan);
+        blocked.store.set_outage(true);
+        blocked.clock.advance(LEASE);
+        let lost = until(&blocked.a, |s| matches!(s, Status::Follower { .. }));
+        timeout(BOUND, lost).await.unwrap();
+        blocked
+    }
+
+    async fn next(&mut self) -> Seen {
+        timeout(BOUND, self.sees.recv()).await.unwrap().unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_warm_up_waits_for_that_of_a_lost_term_that_blocks_its_thread() {
+    let mut blocked = Blocked::by_a_lost_term().await;
+    blocked.store.set_outage(false);
+    let warming = async {
+        // Until it has found the store.
+        let again = || until(&blocked.a, |status| *status == Status::Warming);
+        while timeout(Duration::from_millis(10), again()).await.is_err() {
+            blocked.clock.advance(LEASE / 100);
+        }
+    };
+    timeout(BOUND, warming).await.unwrap();
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    blocked.go_on.send(()).unwrap();
+    assert_eq!(blocked.next().await, Seen::FirstEnded);
+    assert_eq!(blocked.next().await, Seen::SecondBegan);
+    timeout(BOUND, blocked.a.elected()).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_down_waits_for_the_warm_up_of_a_lost_term_that_blocks_its_thread() {
+    let mut blocked = Blocked::by_a_lost_term().await;
+    let handle = blocked.a.clone();
+    blocked.store.set_outage(false);
+    let step_down = tokio::spawn(async move { handle.step_down().await });
+    let draining = until(&blocked.a, |status| *status == Status::Draining);
+    timeout(BOUND, draining).await.unwrap();
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!step_down.is_finished(), "a warm-up runs");
+    blocked.go_on.send(()).unwrap();
+    assert_eq!(blocked.next().await, Seen::FirstEnded);
+    timeout(BOUND, step_down).await.unwrap().unwrap().unwrap();
 }
