@@ -294,7 +294,8 @@ mod tests {
         }
         driver.shared.ended.set(Settled::Released).unwrap();
         driver.shared.publish(Status::Stopped);
-        let (stopped, _handle) = stopping.await.unwrap();
+        let stopped = tokio::time::timeout(Duration::from_secs(20), stopping);
+        let (stopped, _handle) = stopped.await.unwrap().unwrap();
         assert_eq!(stopped, Ok(()));
         assert_eq!(driver.commands.len(), 1);
     }
