@@ -280,7 +280,9 @@ mod tests {
 
     fn driver(clock: &FakeClock) -> (Driver<Memory>, LeaderHandle) {
         let config = Config::new("orders".to_owned(), "writer".to_owned());
-        let timing = config.check().unwrap();
+        let Ok(timing) = config.check() else {
+            panic!("the defaults agree with each other");
+        };
         task::candidate(config, timing, Memory::new(), clock.clone().into(), None)
     }
 

@@ -186,11 +186,11 @@ async fn a_step_down_does_not_wait_after_an_error_of_the_service() {
         layer.reject_with(|_, _: Request<AnyBody>| Response::new(AnyBody::empty()))
     })
     .await;
-    is_released_with_the_error(|layer| layer.redirect()).await;
+    is_released_with_the_error(LeaderOnlyLayer::redirect).await;
     is_released_with_the_error(|layer| layer.forward(nobody())).await;
-    is_released_with_the_error(|layer| layer.not_ready()).await;
+    is_released_with_the_error(LeaderOnlyLayer::not_ready).await;
     is_released_with_the_error(|layer| layer.wait_up_to(LEASE)).await;
-    is_released_with_the_error(|layer| layer.cancel_on_loss()).await;
+    is_released_with_the_error(LeaderOnlyLayer::cancel_on_loss).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -324,6 +324,14 @@ fn shutdown_with_a_read_under_way_does_not_wait_for_its_answer() {
 }
 
 #[test]
+fn shutdown_with_a_mark_under_way_does_not_wait_for_its_answer() {
+    let mut d = Driver::that_read(candidate(), absent(0));
+    assert!(d.written().1.vacant);
+    assert_eq!(d.feed(Input::Shutdown), [Action::Close]);
+    assert_eq!(d.feed(CLEARED), [RELEASED]);
+}
+
+#[test]
 fn shutdown_with_an_acquiring_write_under_way_gives_back_what_it_wins() {
     let mut d = Driver::acquiring(candidate());
     assert_eq!(d.feed(Input::Shutdown), [Action::Close]);
