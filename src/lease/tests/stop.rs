@@ -368,6 +368,17 @@ fn shutdown_after_a_write_of_unknown_outcome_looks_whether_it_was_applied() {
 }
 
 #[test]
+fn a_write_that_may_have_been_applied_during_the_drain_is_looked_for_after_it() {
+    let mut d = Driver::acquiring(candidate());
+    d.end_write(Outcome::Unknown);
+    d.feed(Input::Shutdown);
+    assert_eq!(d.answer(holds(BEFORE, &released())), []);
+    assert_eq!(d.feed(CLEARED), [read(4)]);
+    let release = d.answer(holds(8, &mine(BEFORE)));
+    assert_eq!(release, [d.write(8, given_back(8))]);
+}
+
+#[test]
 fn a_write_that_may_still_be_applied_is_not_called_released() {
     let mut d = Driver::acquiring(candidate());
     let before = d.machine.view.sighting().map(|seen| seen.revision);

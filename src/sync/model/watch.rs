@@ -91,6 +91,19 @@ impl<T> Receiver<T> {
         .await?;
         Ok(())
     }
+
+    pub(crate) async fn wait_for(
+        &mut self,
+        mut wanted: impl FnMut(&T) -> bool,
+    ) -> Result<Ref<T>, Closed> {
+        loop {
+            let value = self.borrow_and_update();
+            if wanted(&value) {
+                return Ok(value);
+            }
+            self.changed().await?;
+        }
+    }
 }
 
 /// There is no sender any more.
