@@ -2,7 +2,7 @@
 
 use crate::{
     gate::Term,
-    lease::{Action, Ended, Input, Notice, Record},
+    lease::{Action, Ended, Input, Notice, Record, Role},
     script::Plan,
     world::{Ask, Cause, Request, World},
 };
@@ -46,7 +46,7 @@ impl World {
                 self.progress += 1;
             }
             Action::Close => {
-                // Without a term, there are requests of earlier ones.
+                // Without a term, there may be requests of earlier ones.
                 if let Some(term) = &mut n.term {
                     term.close();
                 }
@@ -76,7 +76,7 @@ impl World {
         if record.holder.is_none() {
             assert!(n.term.is_none(), "too early");
             if !record.vacant {
-                n.drain.check_release(n.clock, n.me.timing.drain_timeout);
+                n.drain.check_end(n.clock, n.me.timing.drain_timeout);
             }
         } else if record.token == 0 {
             n.sightings.check_takeover(expected, n.clock, &n.me);
@@ -100,7 +100,7 @@ impl World {
         match why {
             Ended::Released => {
                 assert!(term.is_closed(), "given back before its gate was shut");
-                n.drain.check_release(n.clock, n.me.timing.drain_timeout);
+                n.drain.check_end(n.clock, n.me.timing.drain_timeout);
             }
             Ended::Expired => assert!(cause.is_expired, "expired before its time"),
             Ended::Overwritten | Ended::Deleted | Ended::DataLost => {
@@ -116,8 +116,12 @@ impl World {
     fn settled(&mut self, node: usize) {
         let n = &mut self.nodes[node];
         assert!(n.term.is_none(), "settled within a term");
+        n.drain.check_end(n.clock, n.me.timing.drain_timeout);
         n.answers.settled();
-        n.drain.reset();
+        // Whoever asks one that has stopped is answered at once.
+        if n.machine.role() != Role::Stopped {
+            n.drain.reset();
+        }
         n.cool_until = n.clock + n.me.timing.cool_down(n.failed_warm_ups);
     }
 

@@ -54,13 +54,14 @@ impl Drain {
         is_news
     }
 
-    /// Whatever term a request came in under, the lease stays until it has left, or has had its time.
-    pub(crate) fn check_release(&self, now: Moment, drain_timeout: Duration) {
+    /// Whatever term a request came in under, nothing is given back, and nobody answered, until it has left, or has
+    /// had its time.
+    pub(crate) fn check_end(&self, now: Moment, drain_timeout: Duration) {
         let inside = self.inside.len();
         let had_its_time = |at: Moment| now >= at + drain_timeout;
         assert!(
             inside == 0 || self.closed_at.is_some_and(had_its_time),
-            "released with {inside} requests inside, shut at {:?}, now {now:?}",
+            "the stop ends with {inside} requests inside, shut at {:?}, now {now:?}",
             self.closed_at
         );
     }

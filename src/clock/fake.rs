@@ -55,8 +55,8 @@ impl FakeClock {
     /// Moves the time on without waking anybody, as a process that was paused sees it.
     pub fn advance_silently(&self, by: Duration) {
         let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
-        // A clock that has come to its end stays there, rather than to begin anew.
-        let later = |nanos: u64| Some(nanos.saturating_add(by));
+        // A clock that has come to its end stays there, rather than to begin anew. The last moment never comes.
+        let later = |nanos: u64| Some(nanos.saturating_add(by).min(u64::MAX - 1));
         let _ = self
             .nanos
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
@@ -86,7 +86,7 @@ mod tests {
         let clock = FakeClock::new();
         clock.advance(Duration::MAX);
         clock.advance(Duration::from_secs(1));
-        assert_eq!(clock.now(), Moment::from_nanos(u64::MAX));
+        assert_eq!(clock.now(), Moment::from_nanos(u64::MAX - 1));
     }
 
     #[tokio::test]

@@ -25,6 +25,9 @@ impl Machine {
             // A leader does not argue with a server that has lost its key.
             source = Source::AfterConflict(self.view.revision());
         }
+        if source != Source::Hint {
+            self.is_misplaced = false;
+        }
         if let State::Releasing { checked, .. } = &mut self.state {
             *checked = true;
         }
@@ -77,8 +80,7 @@ impl Machine {
                         seen: expected,
                         found: revision,
                     });
-                    // Its record is in the key, somewhere below what is believed.
-                    self.uncertain = purpose.holds().then_some(expected);
+                    self.is_misplaced = purpose.holds();
                     self.lose(now, Ended::DataLost);
                     self.reading = Some(Source::AfterConflict(self.view.revision()));
                     return;

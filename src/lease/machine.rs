@@ -60,6 +60,8 @@ pub struct Machine {
     pub(super) reading: Option<Source>,
     /// A write that could give this candidate the lease may still be applied, over this revision.
     pub(super) uncertain: Option<u64>,
+    /// A record of its own was acknowledged at an earlier revision than what is believed; a read will show it.
+    pub(super) is_misplaced: bool,
     pub(super) failures: u32,
     pub(super) retry_at: Moment,
     pub(super) silent_at: Moment,
@@ -85,6 +87,7 @@ impl Machine {
             attempts: 0,
             reading: Some(Source::Hint),
             uncertain: None,
+            is_misplaced: false,
             failures: 0,
             retry_at: Moment::default(),
             silent_at: Moment::default(),

@@ -43,9 +43,9 @@ impl Purpose {
 }
 
 impl Request {
-    /// Whether it could give this candidate the lease, or prolong it.
-    pub(super) fn may_hold(&self) -> bool {
-        matches!(&self.kind, Kind::Write(write) if write.purpose.holds())
+    /// Whether it could give this candidate the lease, or prolong it, if `revision` is the key's.
+    pub(super) fn may_hold(&self, revision: u64) -> bool {
+        matches!(&self.kind, Kind::Write(write) if write.purpose.holds() && revision <= write.expected)
     }
 }
 

@@ -29,13 +29,14 @@ impl Machine {
                 Phase::Warming | Phase::Open => Some(leading.deadline),
             },
             State::Clearing { until, .. } | State::Releasing { until, .. } => Some(*until),
-            // The holder's lease runs out: `holder` changes, once.
-            State::Following { .. } => self
-                .foreign_record()
-                .map(|(_, until)| until)
-                .filter(|until| *until > self.handled_at),
+            State::Following { .. } => None,
             State::Stopped => return None,
         };
+        // `holder` changes, once.
+        let holder_ends = self
+            .foreign_record()
+            .map(|(_, until)| until)
+            .filter(|until| *until > self.handled_at);
         let answer_due = self.answer_due();
         let next_step = self.next_step().map(|(at, _)| at);
         let suspect = match self.state {
@@ -44,7 +45,7 @@ impl Machine {
             }
             _ => None,
         };
-        [phase_ends, answer_due, next_step, suspect]
+        [phase_ends, holder_ends, answer_due, next_step, suspect]
             .into_iter()
             .flatten()
             .min()

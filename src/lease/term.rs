@@ -3,7 +3,6 @@
 use super::{
     Machine,
     action::{Action, Ended, Settled},
-    request::Request,
     state::{Leading, Phase, State, Then},
     view::Source,
 };
@@ -107,8 +106,11 @@ impl Machine {
 
     /// Gives back what is or may be in the key, if anything is.
     pub(super) fn give_back(&mut self, now: Moment, then: Then) {
-        let may_hold = self.request.as_ref().is_some_and(Request::may_hold)
+        let revision = self.view.revision();
+        let request = self.request.as_ref();
+        let may_hold = request.is_some_and(|request| request.may_hold(revision))
             || self.pending().is_some()
+            || self.is_misplaced
             || self.view.held_by(&self.me.session).is_some();
         if !may_hold {
             self.finish(now, then, Settled::Released);

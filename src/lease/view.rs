@@ -18,6 +18,8 @@ use crate::clock::Moment;
 pub(super) struct View {
     sighting: Option<Sighting>,
     suspect: Option<Sighting>,
+    /// The revision of the sighting was seen with another content as well.
+    is_contested: bool,
     /// When the suspect is believed. A leader that renews after a loss is another suspect each time, so this
     /// stays where it is; from when its record may be written over is counted anew for each.
     believe_from: Moment,
@@ -64,6 +66,7 @@ impl View {
         Self {
             sighting: None,
             suspect: None,
+            is_contested: false,
             believe_from: Moment::default(),
             last_lease: Duration::ZERO,
             newest: Newest::default(),
@@ -130,7 +133,7 @@ impl View {
     /// a record that grants nothing, and the wait begins when that is acknowledged or seen. A mark whose
     /// floor is lower than the highest token known here is replaced as well.
     pub(super) fn vacancy(&self) -> Option<(Moment, u64)> {
-        let sighting = self.sighting.as_ref().filter(|_| !self.is_contested());
+        let sighting = self.sighting.as_ref().filter(|_| !self.is_contested);
         let known = [self.suspect.as_ref(), sighting].into_iter().flatten();
         { known }.find_map(|s| {
             if s.is_traceless() {
@@ -180,6 +183,7 @@ impl View {
         }
         // An older revision, or the same one with another content: a stale answer, a key that vanished
         // without a trace, or a server that lost data.
+        self.is_contested |= seen.revision == sighting.revision;
         let suspect = match self.suspect.take() {
             Some(suspect) if (suspect.revision, &suspect.content) == (seen.revision, &content) => {
                 suspect
@@ -244,14 +248,13 @@ impl View {
         self.suspect = None;
     }
 
-    /// Whether the revision of the sighting is suspected to hold another record now.
+    /// Whether the revision of the sighting may hold another record now.
     pub(super) fn is_contested(&self) -> bool {
-        let suspect = self.suspect.as_ref().map(|s| s.revision);
-        suspect.is_some() && suspect == self.sighting.as_ref().map(|s| s.revision)
+        self.is_contested
     }
 
-    /// That another record was seen at this revision is remembered whatever is seen next: a late look at what
-    /// the revision held before does not make it go away.
+    /// For how long another record at this revision stands is remembered whatever is seen next: a late look at
+    /// what the revision held before does not make it go away.
     fn keep_contested(&mut self) {
         let open_from = self.open_from();
         if let (Some(sighting), Some(open_from)) = (&mut self.sighting, open_from) {
@@ -290,6 +293,7 @@ impl View {
             self.raise_floor(token.max(record.floor));
         }
         self.suspect = None;
+        self.is_contested = false;
         self.sighting = Some(sighting);
     }
 }

@@ -242,7 +242,13 @@ impl<S: LeaseStore> Driver<S> {
             },
             Role::Warming => Status::Warming,
             Role::Leading => Status::Leader,
-            Role::Draining => Status::Draining,
+            // One that was overtaken goes on to name the leader.
+            Role::Draining => match self.machine.holder(now) {
+                Some(leader) => Status::Follower {
+                    leader: Some(leader.into()),
+                },
+                None => Status::Draining,
+            },
             Role::Stopped => Status::Stopped,
         });
     }

@@ -70,6 +70,7 @@ impl Watcher {
                 Some(Happening::Opened) => {
                     self.is_open = true;
                     self.is_heard = false;
+                    self.missed_since = None;
                 }
                 Some(Happening::NotOpened(StoreError::Disconnected)) => {
                     // The requests of the candidate meet the same, and tell it.

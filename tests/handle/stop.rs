@@ -120,7 +120,16 @@ async fn a_shutdown_behind_another_leader_waits_for_the_requests_of_the_last_ter
     let record = Record::acquiring("b", "elsewhere", None, LEASE, admission.term().token());
     store.overwrite(record.encode());
     until(&a, is_follower_of("b")).await;
-    let stopping = shutdown_held_up(&a).await;
+    let handle = a.clone();
+    let stopping = tokio::spawn(async move { handle.shutdown().await });
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!stopping.is_finished(), "a request is inside");
+    // Others are sent on meanwhile.
+    let refused = a.admit().unwrap_err();
+    assert_eq!(refused.reason(), Reason::NotLeader);
+    assert_eq!(refused.leader().map(|leader| &*leader.id), Some("b"));
     drop(admission);
     stopping.await.unwrap().unwrap();
     assert_eq!(store.get().value, Some(record.encode()));

@@ -190,9 +190,9 @@ async fn a_warm_up_waits_for_that_of_a_lost_term_that_blocks_its_thread() {
         }
     };
     timeout(BOUND, warming).await.unwrap();
-    for _ in 0..1000 {
-        tokio::task::yield_now().await;
-    }
+    // Long enough for the second, if it did not wait.
+    let early = timeout(Duration::from_millis(200), blocked.sees.recv()).await;
+    assert!(early.is_err(), "the first runs: {early:?}");
     blocked.go_on.send(()).unwrap();
     assert_eq!(blocked.next().await, Seen::FirstEnded);
     assert_eq!(blocked.next().await, Seen::SecondBegan);

@@ -85,7 +85,9 @@ pub(crate) enum Fact<'a> {
         /// A request is inside.
         has_requests: bool,
     },
-    Settled,
+    Settled {
+        now: Moment,
+    },
     /// The background task has gone round, beginning at `handled_at`, and has published.
     Turned {
         status: &'a Status,

@@ -135,7 +135,10 @@ impl Process {
             Role::Following => Status::Follower(self.machine.holder(now)),
             Role::Warming => Status::Warming,
             Role::Leading => Status::Leader,
-            Role::Draining => Status::Draining,
+            Role::Draining => match self.machine.holder(now) {
+                Some(leader) => Status::Follower(Some(leader)),
+                None => Status::Draining,
+            },
             Role::Stopped => Status::Stopped,
         }
     }

@@ -212,9 +212,9 @@ impl World {
     fn settled(&mut self, node: usize) {
         let n = &mut self.nodes[node];
         let failed = n.process.failed_warm_ups;
-        let campaigns = n.process.handled_at + n.settings.timing.cool_down(failed);
-        n.cool_until = campaigns;
-        self.fact(node, &Fact::Settled);
+        let now = n.process.handled_at;
+        n.cool_until = now + n.settings.timing.cool_down(failed);
+        self.fact(node, &Fact::Settled { now });
     }
 
     fn end(&mut self, node: usize, why: Ended) {

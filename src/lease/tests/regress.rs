@@ -36,12 +36,22 @@ fn an_acquiring_write_acknowledged_at_an_earlier_revision_begins_no_term() {
 /// Its own record, for all it knows, but the revision was seen with another one.
 #[test]
 fn a_revision_that_was_seen_with_another_content_is_not_given_back() {
-    let mut d = Driver::leading();
-    assert_eq!(d.tick_at(LEASE - GUARD), [end(Ended::Expired), d.read()]);
-    d.answer(holds(TOKEN, &theirs(LEASE)));
-    d.feed(Input::Shutdown);
-    let settled = d.feed(Input::Drained { token: 0 });
-    assert_eq!(settled, [Action::Settled(Settled::LeftToExpire)]);
+    // A late look at its own record, or at something older, does not change that.
+    for late in [
+        None,
+        Some(holds(TOKEN, &mine(BEFORE))),
+        Some(holds(5, &released())),
+    ] {
+        let mut d = Driver::leading();
+        assert_eq!(d.tick_at(LEASE - GUARD), [end(Ended::Expired), d.read()]);
+        d.answer(holds(TOKEN, &theirs(LEASE)));
+        for late in late {
+            d.push(late);
+        }
+        d.feed(Input::Shutdown);
+        let settled = d.feed(Input::Drained { token: 0 });
+        assert_eq!(settled, [Action::Settled(Settled::LeftToExpire)]);
+    }
 }
 
 #[test]
@@ -77,6 +87,7 @@ fn a_revision_that_was_seen_with_another_content_is_not_marked() {
     assert_eq!(d.end_write(Outcome::Failed), []);
     d.wake_until(is_read);
     assert_eq!(d.answer(other), []);
+    assert_eq!(d.push(garbage(10)), []);
 }
 
 #[test]

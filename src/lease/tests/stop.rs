@@ -274,6 +274,24 @@ fn a_record_left_behind_that_is_taken_over_is_not_given_back() {
     assert_eq!(d.feed(CLEARED), [RELEASED]);
 }
 
+/// For the requests that go to it, while those of its own last term finish.
+#[test]
+fn one_that_was_overtaken_names_the_leader_until_its_lease_is_over() {
+    let mut candidate = candidate();
+    candidate.timing.drain_timeout = ms(10 * LEASE);
+    let mut d = left_behind_by(candidate, Input::Shutdown);
+    d.push(holds(9, &theirs(LEASE)));
+    let over = d.now + ms(LEASE);
+    while d.machine.holder(d.now).is_some() {
+        assert!(d.machine.poll_timeout().unwrap() <= over);
+        if d.wake().iter().any(is_read) {
+            d.fail_read();
+        }
+    }
+    assert_eq!(d.now, over);
+    assert_eq!(d.machine.role(), Role::Draining);
+}
+
 #[test]
 fn a_shutdown_while_a_record_left_behind_is_kept_stops_for_good() {
     let mut d = left_behind(Input::StepDown);
@@ -413,6 +431,33 @@ fn what_is_won_on_a_server_that_lost_its_data_is_given_back() {
         [data_lost(BEFORE, 3), d.write(3, given_back(TOKEN))]
     );
     assert_eq!(d.acknowledge(4), [RELEASED]);
+}
+
+#[test]
+fn a_renewal_under_way_that_can_only_be_refused_is_not_waited_for() {
+    let mut d = Driver::renewing();
+    d.feed(Input::Shutdown);
+    let actions = d.push(holds(9, &theirs(LEASE)));
+    assert_eq!(actions, [end(Ended::Overwritten), Action::Close]);
+    assert_eq!(d.feed(CLEARED), [RELEASED]);
+}
+
+/// What it won stands below what it believes, however far that has come meanwhile.
+#[test]
+fn what_is_won_on_a_server_that_lost_its_data_is_looked_for_first() {
+    let mut d = Driver::acquiring(candidate());
+    d.push(holds(9, &theirs(LEASE)));
+    assert_eq!(d.acknowledge(3), [data_lost(BEFORE, 3), d.read()]);
+    d.feed(Input::Shutdown);
+    assert_eq!(d.feed(CLEARED), []);
+    let actions = d.answer(holds(3, &mine(BEFORE)));
+    assert_eq!(actions, [data_lost(9, 3), d.write(3, given_back(9))]);
+    // And only once: a follower of somebody else has nothing to look for any more.
+    let mut d = Driver::acquiring(candidate());
+    d.acknowledge(3);
+    d.answer(holds(4, &theirs(LEASE)));
+    d.feed(Input::Shutdown);
+    assert_eq!(d.feed(CLEARED), [RELEASED]);
 }
 
 /// It was held up, and its term is over; the key looks as if it were somebody else's meanwhile.

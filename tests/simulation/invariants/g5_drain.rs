@@ -1,5 +1,6 @@
-//! G5: a lease is released only after the gate has shut, and every request that the process has admitted, under
-//! whatever term, has finished, or the drain timeout has passed since the stop was asked for.
+//! G5: a lease is released, and whoever asked for it answered, only after the gate has shut, and every request
+//! that the process has admitted, under whatever term, has finished, or the drain timeout has passed since the
+//! stop was asked for.
 
 use std::time::Duration;
 
@@ -36,14 +37,18 @@ impl Node {
         if self.is_open {
             return Err("the lease is released while the gate is open".to_owned());
         }
+        self.waited(decided_at, "the lease is released")
+    }
+
+    fn waited(&self, decided_at: Moment, what: &str) -> Result<(), String> {
         let inside = self.inside;
         match self.closing_until {
             _ if inside == 0 => Ok(()),
             None => Err(format!(
-                "the lease is released with {inside} requests inside, which nobody waited for"
+                "{what} with {inside} requests inside, which nobody waited for"
             )),
             Some(until) if decided_at < until => Err(format!(
-                "the lease is released with {inside} requests inside, {} ns before the drain timeout",
+                "{what} with {inside} requests inside, {} ns before the drain timeout",
                 until.as_nanos() - decided_at.as_nanos()
             )),
             Some(_) => Ok(()),
@@ -80,7 +85,10 @@ impl Invariant for Drain {
                 let until = *asked_at + node.drain_timeout;
                 node.closing_until.get_or_insert(until);
             }
-            Fact::Settled => node.closing_until = None,
+            Fact::Settled { now } => {
+                node.waited(*now, "whoever asked is answered")?;
+                node.closing_until = None;
+            }
             Fact::Shut => node.is_open = false,
             Fact::Ended { why, .. } => node.ended(*why)?,
             Fact::Admitted { .. } if node.closing_until.is_some() => {

@@ -89,7 +89,7 @@ impl Invariant for Waiters {
                 node.is_closing = true;
             }
             Fact::HeldUp { span } => node.postpone(*span),
-            Fact::Settled => {
+            Fact::Settled { .. } => {
                 node.answers_due.clear();
                 node.is_closing = false;
             }
