@@ -131,7 +131,7 @@ pub enum Reason {
     NoLeader,
     /// This node has won and is getting ready.
     Warming,
-    /// This node is handing the lease over.
+    /// This node is handing the lease over, or waits for its last requests before it leaves.
     Draining,
     /// This node takes no part in the election any more.
     Stopped,

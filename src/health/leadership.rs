@@ -42,8 +42,8 @@ impl LeaderHandle {
     /// | `remaining_ms` | how much of the lease is left, in milliseconds, if this node holds it, or null |
     /// | `renewed_secs_ago` | seconds since the store last acknowledged that this node holds the lease, when it won it or renewed it, or null if it never has |
     ///
-    /// While it is `warming` or `draining`, a node holds the lease and its gate is shut. `GET` and `HEAD` are
-    /// answered, other methods with 405.
+    /// While it is `warming`, and while it is `draining` unless it has lost it, a node holds the lease and its gate is
+    /// shut. `GET` and `HEAD` are answered, other methods with 405.
     ///
     /// Do not let it decide over the life of a process: a follower is healthy. That is what
     /// [`liveness`](Self::liveness) is for.

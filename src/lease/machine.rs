@@ -58,7 +58,7 @@ pub struct Machine {
     pub(super) attempts: u64,
     /// A read is due, and how its answer is to be taken.
     pub(super) reading: Option<Source>,
-    /// A write that could give this candidate the lease may still be applied, over this revision.
+    /// A write of this candidate's may still be applied, over this revision.
     pub(super) uncertain: Option<u64>,
     /// A record of its own was acknowledged at an earlier revision than what is believed; a read will show it.
     pub(super) is_misplaced: bool,

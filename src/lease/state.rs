@@ -19,6 +19,9 @@ use crate::clock::Moment;
 ///    └────────────────────────────────────────────────────┘
 /// ```
 ///
+/// From `Clearing`, or a lost drain, it goes on at once to where `Releasing` leads if nothing of its own is or may be
+/// in the key.
+///
 /// There is no way from `Following`, `Clearing` or `Releasing` back to the same term: a term that was lost
 /// stays lost.
 #[derive(Debug)]
@@ -83,7 +86,7 @@ pub enum Role {
     Warming,
     /// It leads; its gate is open.
     Leading,
-    /// It gives the lease back; its gate is shut.
+    /// It was told to stop, and finishes its requests or gives the lease back; its gate is shut.
     Draining,
     /// It has stopped for good.
     Stopped,

@@ -171,7 +171,8 @@ impl LeaderHandle {
     /// # Errors
     ///
     /// [`ReleaseError::LeftToExpire`] if the release was not acknowledged in time,
-    /// [`ReleaseError::Stopped`] if the election has stopped before.
+    /// [`ReleaseError::Stopped`] if the election has stopped before. If it stops meanwhile, the answer is how that
+    /// ended.
     ///
     /// # Deadlocks
     ///

@@ -17,7 +17,8 @@ pub enum Status {
     Warming,
     /// It leads; the gate is open.
     Leader,
-    /// The gate is shut, and admitted requests finish before the lease is released.
+    /// It was told to stop: the gate is shut, admitted requests finish, and then the lease is released, if it is held
+    /// still. One that was overtaken is a follower meanwhile.
     Draining,
     /// It takes no part any more.
     Stopped,
