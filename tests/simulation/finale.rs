@@ -185,7 +185,10 @@ impl World {
         };
         let nodes = 0..self.nodes.len();
         let all_know = { nodes }.all(|node| self.standing(node).is_none_or(knows));
-        if !all_know && self.now < until {
+        // Requests of a term that was lost before may go on; the candidate takes no part until they are over.
+        let mut roles = self.nodes.iter().map(|n| n.process.machine.role());
+        let is_settled = all_know && !roles.any(|role| role == Role::Draining);
+        if !is_settled && self.now < until {
             let again = self.settings.base() / 2;
             self.after(again, Event::Finale(Step::Settle { until }));
             return;

@@ -23,6 +23,10 @@ const FOUND: &[(u64, &str)] = &[
         2_001_791_479,
         "a candidate that waits for requests of a lost term, and let a key begin anew below the token it knows",
     ),
+    (
+        7_000_079_553,
+        "a bound on the hand-over to one that waits for requests of a lost term: of the simulation, not of the protocol",
+    ),
 ];
 
 #[test]
