@@ -55,6 +55,19 @@ fn a_revision_that_was_seen_with_another_content_is_not_given_back() {
 }
 
 #[test]
+fn a_revision_after_that_is_given_back() {
+    let mut d = Driver::renewing();
+    d.push(holds(TOKEN, &theirs(LEASE)));
+    d.acknowledge(9);
+    d.feed(Input::Shutdown);
+    let actions = d.feed(Input::Drained { token: TOKEN });
+    assert_eq!(
+        actions,
+        [end(Ended::Released), d.write(9, given_back(TOKEN))]
+    );
+}
+
+#[test]
 fn another_suspicion_does_not_free_a_revision_that_was_seen_with_another_content() {
     let seen = holds(BEFORE, &theirs(LEASE));
     let other = holds(BEFORE, &theirs(LEASE).renewed(2_000, 2));

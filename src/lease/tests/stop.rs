@@ -456,6 +456,17 @@ fn what_is_won_on_a_server_that_lost_its_data_is_looked_for_first() {
     let mut d = Driver::acquiring(candidate());
     d.acknowledge(3);
     d.answer(holds(4, &theirs(LEASE)));
+    d.wake_until(is_read);
+    d.feed(Input::Shutdown);
+    assert_eq!(d.feed(CLEARED), [RELEASED]);
+}
+
+#[test]
+fn a_mark_on_a_server_that_lost_its_data_is_not_looked_for() {
+    let before = Record::acquiring("other", "theirs", None, ms(LEASE), 40);
+    let mut d = Driver::that_read(candidate(), holds(9, &before));
+    assert!(d.push(garbage(10)).iter().any(is_write));
+    assert_eq!(d.acknowledge(3), [data_lost(10, 3), d.read()]);
     d.feed(Input::Shutdown);
     assert_eq!(d.feed(CLEARED), [RELEASED]);
 }
