@@ -45,7 +45,7 @@ fn a_revision_that_was_seen_with_another_content_is_not_given_back() {
         let mut d = Driver::leading();
         assert_eq!(d.tick_at(LEASE - GUARD), [end(Ended::Expired), d.read()]);
         d.answer(holds(TOKEN, &theirs(LEASE)));
-        for late in late {
+        if let Some(late) = late {
             d.push(late);
         }
         d.feed(Input::Shutdown);
