@@ -24,6 +24,10 @@ const FOUND: &[(u64, &str)] = &[
         "a candidate that waits for requests of a lost term, and let a key begin anew below the token it knows",
     ),
     (
+        7_002_044_780,
+        "a record shown after the absence that followed it: of the simulation, not of the protocol",
+    ),
+    (
         7_000_079_553,
         "a bound on the hand-over to one that waits for requests of a lost term: of the simulation, not of the protocol",
     ),

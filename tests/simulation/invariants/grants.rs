@@ -30,12 +30,13 @@ struct Node {
     written: Option<(u64, Record)>,
 }
 
-/// What a process was shown, and from when it may take that over, counted from the first time.
+/// What a process was shown, when for the first time, and for how long that keeps the key.
 struct Seen {
     state: Observation,
     /// Of the record, if it is one.
     lease: Option<Duration>,
-    open_from: Moment,
+    at: Moment,
+    wait: Duration,
 }
 
 impl Grants {
@@ -59,9 +60,10 @@ impl Node {
         let record = Record::decode(state.revision, bytes).ok();
         let lease = record.as_ref().map(Record::lease);
         self.seen.push(Seen {
-            open_from: now + self.wait(state, record),
+            wait: self.wait(state, record),
             state: state.clone(),
             lease,
+            at: now,
         });
         self.last_lease = lease.unwrap_or(self.last_lease);
     }
@@ -100,8 +102,13 @@ impl Node {
         if expected == 0 && !trusts {
             return Err("an absent key is taken over without a mark".to_owned());
         }
-        let waited = |seen: &Seen| seen.state.revision == expected && now >= seen.open_from;
-        if self.seen.iter().any(waited) {
+        // The record before an absence may have been shown after it.
+        let wait = |seen: &Seen| match seen.lease {
+            Some(_) => seen.wait,
+            None => seen.wait.min(self.wait(&seen.state, None)),
+        };
+        let is_open = |seen: &Seen| seen.state.revision == expected && now >= seen.at + wait(seen);
+        if self.seen.iter().any(is_open) {
             return Ok(());
         }
         Err(format!(
