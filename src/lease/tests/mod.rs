@@ -10,6 +10,7 @@ mod observer;
 mod random_walk;
 mod regress;
 mod stop;
+mod stop_without_term;
 mod takeover;
 mod unknown;
 mod warm_up;

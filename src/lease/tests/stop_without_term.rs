@@ -1,0 +1,284 @@
+//! Stops without a term: nothing is held, but a record may be in the key, or on its way there.
+
+use super::{super::*, harness::*};
+
+const RELEASED: Action = Action::Settled(Settled::Released);
+const LEFT: Action = Action::Settled(Settled::LeftToExpire);
+
+/// Nobody is inside.
+const CLEARED: Input = Input::Drained { token: 0 };
+
+#[test]
+fn a_follower_holds_nothing_and_is_settled_once_nobody_is_inside() {
+    for (input, role) in [
+        (Input::Shutdown, Role::Stopped),
+        (Input::StepDown, Role::Following),
+    ] {
+        let mut d = Driver::following(&theirs(LEASE));
+        assert_eq!(d.feed(input), [Action::Close]);
+        assert_eq!(d.tick_at(DRAIN_TIMEOUT / 2), []);
+        assert_eq!(d.machine.role(), Role::Draining);
+        assert_eq!(d.feed(CLEARED), [RELEASED]);
+        assert_eq!(d.machine.role(), role);
+    }
+}
+
+#[test]
+fn a_follower_with_somebody_inside_is_settled_after_the_drain_timeout() {
+    let mut d = Driver::following(&theirs(LEASE));
+    d.feed(Input::Shutdown);
+    assert_eq!(d.tick_at(DRAIN_TIMEOUT - 1), []);
+    assert_eq!(d.tick_at(DRAIN_TIMEOUT), [RELEASED]);
+}
+
+/// A leader whose term ran out, whose record is still in the key, and who is told to stop.
+fn left_behind(input: Input) -> Driver {
+    left_behind_by(candidate(), input)
+}
+
+fn left_behind_by(candidate: Candidate, input: Input) -> Driver {
+    let mut d = Driver::leading_as(candidate);
+    assert_eq!(d.tick_at(LEASE - GUARD), [end(Ended::Expired), d.read()]);
+    assert_eq!(d.feed(input), [Action::Close]);
+    assert_eq!(d.answer(holds(TOKEN, &mine(BEFORE))), []);
+    assert_eq!(d.machine.role(), Role::Draining);
+    d
+}
+
+#[test]
+fn a_record_left_behind_is_given_back_once_nobody_is_inside_any_more() {
+    for input in [Input::StepDown, Input::Shutdown] {
+        let mut d = left_behind(input);
+        // Of a term that was lost, and has nothing to do with it.
+        assert_eq!(d.feed(Input::Drained { token: TOKEN }), []);
+        let half = d.elapsed() + DRAIN_TIMEOUT / 2;
+        assert_eq!(d.tick_at(half), []);
+        assert_eq!(d.feed(CLEARED), [d.write(TOKEN, given_back(TOKEN))]);
+        assert_eq!(d.acknowledge(9), [RELEASED]);
+    }
+}
+
+#[test]
+fn a_record_left_behind_is_given_back_after_the_drain_timeout() {
+    let mut d = left_behind(Input::Shutdown);
+    let since = d.elapsed();
+    assert_eq!(d.wake(), [d.write(TOKEN, given_back(TOKEN))]);
+    assert_eq!(d.elapsed() - since, DRAIN_TIMEOUT);
+}
+
+#[test]
+fn a_record_left_behind_that_is_taken_over_is_not_given_back() {
+    let mut d = left_behind(Input::Shutdown);
+    assert_eq!(d.push(holds(9, &theirs(LEASE))), []);
+    assert_eq!(d.feed(CLEARED), [RELEASED]);
+}
+
+/// For the requests that go to it, while those of its own last term finish.
+#[test]
+fn one_that_was_overtaken_names_the_leader_until_its_lease_is_over() {
+    let mut candidate = candidate();
+    candidate.timing.drain_timeout = ms(10 * LEASE);
+    let mut d = left_behind_by(candidate, Input::Shutdown);
+    d.push(holds(9, &theirs(LEASE)));
+    let over = d.now + ms(LEASE);
+    while d.machine.holder(d.now).is_some() {
+        assert!(d.machine.poll_timeout().unwrap() <= over);
+        if d.wake().iter().any(is_read) {
+            d.fail_read();
+        }
+    }
+    assert_eq!(d.now, over);
+    assert_eq!(d.machine.role(), Role::Draining);
+}
+
+#[test]
+fn a_shutdown_while_a_record_left_behind_is_kept_stops_for_good() {
+    let mut d = left_behind(Input::StepDown);
+    assert_eq!(d.feed(Input::Shutdown), []);
+    d.feed(CLEARED);
+    assert_eq!(d.acknowledge(9), [RELEASED]);
+    assert_eq!(d.machine.role(), Role::Stopped);
+}
+
+#[test]
+fn a_key_that_is_lost_while_requests_of_an_earlier_term_finish_is_marked_with_its_token() {
+    let mut candidate = candidate();
+    candidate.timing.drain_timeout = ms(10 * LEASE);
+    let mut d = left_behind_by(candidate, Input::Shutdown);
+    // It is deaf: it has to look by itself.
+    assert_eq!(d.wake(), [d.read()]);
+    // A stale answer, for all it knows: it marks the key where that is all that it sees.
+    let mut actions = d.answer(absent(0));
+    while !actions.iter().any(|a| matches!(a, Action::Write { .. })) {
+        if d.wake().iter().any(is_read) {
+            actions = d.answer(absent(0));
+        }
+    }
+    let (expected, mark) = d.written();
+    assert!(
+        expected == 0 && mark.vacant && mark.floor == TOKEN,
+        "{mark:?}"
+    );
+    assert_eq!(d.machine.role(), Role::Draining);
+}
+
+#[test]
+fn what_is_won_while_requests_of_an_earlier_term_finish_never_opens() {
+    let mut d = Driver::acquiring(candidate());
+    d.feed(Input::StepDown);
+    assert_eq!(d.acknowledge(TOKEN), []);
+    assert_eq!(d.machine.role(), Role::Draining);
+    assert_eq!(d.feed(CLEARED), [d.write(TOKEN, given_back(TOKEN))]);
+}
+
+#[test]
+fn shutdown_with_a_read_under_way_does_not_wait_for_its_answer() {
+    let mut d = Driver::new();
+    assert_eq!(d.tick(), [read(1)]);
+    assert_eq!(d.feed(Input::Shutdown), [Action::Close]);
+    assert_eq!(d.feed(CLEARED), [RELEASED]);
+    assert_eq!(d.machine.role(), Role::Stopped);
+}
+
+#[test]
+fn shutdown_with_a_mark_under_way_does_not_wait_for_its_answer() {
+    let mut d = Driver::that_read(candidate(), absent(0));
+    assert!(d.written().1.vacant);
+    assert_eq!(d.feed(Input::Shutdown), [Action::Close]);
+    assert_eq!(d.feed(CLEARED), [RELEASED]);
+}
+
+#[test]
+fn shutdown_with_an_acquiring_write_under_way_gives_back_what_it_wins() {
+    let mut d = Driver::acquiring(candidate());
+    assert_eq!(d.feed(Input::Shutdown), [Action::Close]);
+    assert_eq!(d.feed(CLEARED), []);
+    assert_eq!(d.acknowledge(8), [write(3, 8, given_back(8))]);
+    assert_eq!(d.acknowledge(9), [RELEASED]);
+}
+
+#[test]
+fn shutdown_with_an_acquiring_write_that_is_refused_holds_nothing() {
+    let mut d = Driver::acquiring(candidate());
+    d.feed(Input::Shutdown);
+    d.feed(CLEARED);
+    assert_eq!(d.end_write(Outcome::Conflict), [read(3)]);
+    assert_eq!(d.answer(holds(8, &theirs(LEASE))), [RELEASED]);
+}
+
+#[test]
+fn shutdown_after_a_write_of_unknown_outcome_looks_whether_it_was_applied() {
+    let mut d = Driver::acquiring(candidate());
+    d.end_write(Outcome::Unknown);
+    assert_eq!(d.feed(Input::Shutdown), [Action::Close]);
+    assert_eq!(d.feed(CLEARED), []);
+    assert_eq!(
+        d.answer(holds(8, &mine(BEFORE))),
+        [write(4, 8, given_back(8))]
+    );
+    assert_eq!(d.acknowledge(9), [RELEASED]);
+    let mut d = Driver::acquiring(candidate());
+    d.end_write(Outcome::Unknown);
+    d.feed(Input::Shutdown);
+    d.feed(CLEARED);
+    assert_eq!(d.answer(holds(8, &theirs(LEASE))), [RELEASED]);
+}
+
+#[test]
+fn a_write_that_may_have_been_applied_during_the_drain_is_looked_for_after_it() {
+    let mut d = Driver::acquiring(candidate());
+    d.end_write(Outcome::Unknown);
+    d.feed(Input::Shutdown);
+    assert_eq!(d.answer(holds(BEFORE, &released())), []);
+    assert_eq!(d.feed(CLEARED), [read(4)]);
+    let release = d.answer(holds(8, &mine(BEFORE)));
+    assert_eq!(release, [d.write(8, given_back(8))]);
+}
+
+#[test]
+fn a_write_that_may_still_be_applied_is_not_called_released() {
+    let mut d = Driver::acquiring(candidate());
+    let before = d.machine.view.sighting().map(|seen| seen.revision);
+    d.end_write(Outcome::Unknown);
+    d.feed(Input::Shutdown);
+    d.feed(CLEARED);
+    // The key is as it was, so that the write may be on its way yet.
+    assert_eq!(before, Some(BEFORE));
+    assert_eq!(d.answer(holds(BEFORE, &released())), [LEFT]);
+}
+
+/// Somebody else has won by now, so that there is nothing to wait for, even without a store.
+#[test]
+fn a_write_that_cannot_be_applied_any_more_is_not_waited_for() {
+    let mut d = Driver::acquiring(candidate());
+    d.end_write(Outcome::Unknown);
+    assert_eq!(d.answer(holds(9, &theirs(LEASE))), []);
+    d.wake_until(is_read);
+    d.feed(Input::Shutdown);
+    assert_eq!(d.feed(CLEARED), [RELEASED]);
+}
+
+#[test]
+fn what_is_won_on_a_server_that_lost_its_data_is_given_back() {
+    let mut d = Driver::acquiring(candidate());
+    assert_eq!(d.acknowledge(3), [data_lost(BEFORE, 3), read(3)]);
+    d.feed(Input::Shutdown);
+    assert_eq!(d.feed(CLEARED), []);
+    let actions = d.answer(holds(3, &mine(BEFORE)));
+    assert_eq!(
+        actions,
+        [data_lost(BEFORE, 3), d.write(3, given_back(TOKEN))]
+    );
+    assert_eq!(d.acknowledge(4), [RELEASED]);
+}
+
+#[test]
+fn a_renewal_under_way_that_can_only_be_refused_is_not_waited_for() {
+    let mut d = Driver::renewing();
+    d.feed(Input::Shutdown);
+    let actions = d.push(holds(9, &theirs(LEASE)));
+    assert_eq!(actions, [end(Ended::Overwritten), Action::Close]);
+    assert_eq!(d.feed(CLEARED), [RELEASED]);
+}
+
+/// What it won stands below what it believes, however far that has come meanwhile.
+#[test]
+fn what_is_won_on_a_server_that_lost_its_data_is_looked_for_first() {
+    let mut d = Driver::acquiring(candidate());
+    d.push(holds(9, &theirs(LEASE)));
+    assert_eq!(d.acknowledge(3), [data_lost(BEFORE, 3), d.read()]);
+    d.feed(Input::Shutdown);
+    assert_eq!(d.feed(CLEARED), []);
+    let actions = d.answer(holds(3, &mine(BEFORE)));
+    assert_eq!(actions, [data_lost(9, 3), d.write(3, given_back(9))]);
+    // And only once: a follower of somebody else has nothing to look for any more.
+    let mut d = Driver::acquiring(candidate());
+    d.acknowledge(3);
+    d.answer(holds(4, &theirs(LEASE)));
+    d.wake_until(is_read);
+    d.feed(Input::Shutdown);
+    assert_eq!(d.feed(CLEARED), [RELEASED]);
+}
+
+#[test]
+fn a_mark_on_a_server_that_lost_its_data_is_not_looked_for() {
+    let before = Record::acquiring("other", "theirs", None, ms(LEASE), 40);
+    let mut d = Driver::that_read(candidate(), holds(9, &before));
+    assert!(d.push(garbage(10)).iter().any(is_write));
+    assert_eq!(d.acknowledge(3), [data_lost(10, 3), d.read()]);
+    d.feed(Input::Shutdown);
+    assert_eq!(d.feed(CLEARED), [RELEASED]);
+}
+
+/// It was held up, and its term is over; the key looks as if it were somebody else's meanwhile.
+#[test]
+fn a_renewal_under_way_is_waited_for() {
+    let mut d = Driver::leading();
+    d.at(100).push(holds(6, &released()));
+    let renewal = d.tick_at(LEASE - GUARD - 1);
+    assert_eq!(renewal, [d.write(TOKEN, renewed(TOKEN, 1))]);
+    d.tick_at(LEASE - GUARD);
+    assert!(d.tick_at(100 + LEASE).contains(&data_lost(TOKEN, 6)));
+    d.feed(Input::Shutdown);
+    assert_eq!(d.feed(CLEARED), []);
+}
