@@ -78,7 +78,10 @@ impl<S: LeaseStore> Driver<S> {
                 }
             },
             answer = maybe(self.request.as_mut().map(Request::answered)) => self.answered(answer),
-            seen = self.watcher.next() => Input::Pushed(seen),
+            seen = self.watcher.next() => {
+                self.journal.reached();
+                Input::Pushed(seen)
+            }
             (token, ready) = maybe(self.warming.as_mut().map(Warming::finished)) => {
                 self.warming = None;
                 Input::Warmed { token, ready }
@@ -219,6 +222,9 @@ impl<S: LeaseStore> Driver<S> {
     fn end(&mut self, why: Ended) {
         self.shared.gate.shut();
         self.warming = None;
+        if why == Ended::Released {
+            self.leave_behind();
+        }
         self.leaving = None;
         if let Some(term) = self.term.take() {
             term.end();
@@ -226,17 +232,29 @@ impl<S: LeaseStore> Driver<S> {
         }
     }
 
+    /// Gives up waiting for what was admitted.
+    fn leave_behind(&mut self) {
+        if self
+            .leaving
+            .take()
+            .is_some_and(|leaving| !leaving.is_finished())
+        {
+            self.journal.left_behind(self.shared.gate.draining());
+        }
+    }
+
     fn settle(&mut self, settled: Settled) {
         if self.machine.role() == Role::Stopped {
-            let _ = self.shared.ended.set(settled);
+            let _ = self.shared.ended.set(Some(settled));
         }
+        self.leave_behind();
         self.journal.settled(settled);
         let told = mem::take(&mut self.waiting).into_iter();
         self.settled.extend(told.map(|waiting| (waiting, settled)));
     }
 
     fn publish(&self, now: Moment) {
-        self.shared.publish(match self.machine.role() {
+        let changed = self.shared.publish(match self.machine.role() {
             Role::Following => Status::Follower {
                 leader: self.machine.holder(now).map(LeaderInfo::from),
             },
@@ -251,6 +269,19 @@ impl<S: LeaseStore> Driver<S> {
             },
             Role::Stopped => Status::Stopped,
         });
+        if changed && let Status::Follower { leader } = &*self.shared.status.borrow() {
+            self.journal
+                .follows(leader.as_ref(), &self.shared.own_info());
+        }
+    }
+}
+
+impl<S> Driver<S> {
+    /// Whether somebody asked for an end of the term, or of all, also where that was not heard yet.
+    fn was_told_to_stop(&self) -> bool {
+        self.machine.role() == Role::Draining
+            || !self.commands.is_empty()
+            || self.commands.is_closed()
     }
 }
 
@@ -262,8 +293,8 @@ impl<S> Drop for Driver<S> {
             term.end();
         }
         if self.machine.role() != Role::Stopped {
-            let _ = self.shared.ended.set(Settled::LeftToExpire);
-            self.journal.died();
+            let _ = self.shared.ended.set(None);
+            self.journal.died(self.was_told_to_stop());
         }
         self.shared.publish(Status::Stopped);
     }
@@ -300,12 +331,20 @@ mod tests {
         while driver.commands.is_empty() {
             tokio::task::yield_now().await;
         }
-        driver.shared.ended.set(Settled::Released).unwrap();
+        driver.shared.ended.set(Some(Settled::Released)).unwrap();
         driver.shared.publish(Status::Stopped);
         let stopped = tokio::time::timeout(Duration::from_secs(20), stopping);
         let (stopped, _handle) = stopped.await.unwrap().unwrap();
         assert_eq!(stopped, Ok(()));
         assert_eq!(driver.commands.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_stop_with_nobody_inside_does_not_wait_for_a_turn() {
+        let (mut driver, _handle) = driver(&FakeClock::new());
+        let follows = driver.perform(Action::Close);
+        assert_eq!(follows, Some(Input::Drained { token: 0 }));
+        assert!(driver.leaving.is_none());
     }
 
     #[tokio::test]

@@ -202,6 +202,11 @@ impl LeaderHandle {
         self.settle(Command::Shutdown).await
     }
 
+    /// Whether the background task ended before it was through.
+    pub(crate) fn has_died(&self) -> bool {
+        self.0.shared.has_died()
+    }
+
     /// Begins a shutdown that nobody waits for.
     pub(crate) fn begin_shutdown(&self) {
         let (answer, _) = oneshot::channel();
@@ -223,7 +228,7 @@ impl LeaderHandle {
             settled = settled => settled.ok(),
             _ = status.wait_for(|status| *status == Status::Stopped) => None,
         };
-        match answered.or_else(|| self.0.shared.ended.get().copied()) {
+        match answered.or_else(|| self.0.shared.ended.get().copied().flatten()) {
             Some(Settled::Released) => Ok(()),
             // A task that ended without a word released nothing.
             Some(Settled::LeftToExpire) | None => {

@@ -1,6 +1,6 @@
 use std::error::Error;
 
-use super::meter::Meter;
+use super::{LeaderInfo, meter::Meter};
 use crate::{
     error::chain,
     lease::{Ended, Notice, Settled},
@@ -65,28 +65,66 @@ impl Journal {
 
     pub(super) fn settled(&self, settled: Settled) {
         match settled {
-            Settled::Released => tracing::debug!("the lease is released"),
+            Settled::Released => tracing::debug!("no lease is held any more"),
             Settled::LeftToExpire => {
                 tracing::warn!("the lease could not be released; it is left to expire");
             }
         }
     }
 
-    pub(super) fn died(&self) {
-        tracing::error!(
-            "the election's task ended before it was told to: the gate is shut for good; \
-             start a new handle"
+    /// The drain timeout is over, or the lease is, and this many requests are still under way.
+    pub(super) fn left_behind(&self, requests: usize) {
+        tracing::warn!(
+            requests,
+            "the drain timeout is over: what was admitted goes on without the lease"
         );
+    }
+
+    pub(super) fn died(&self, was_told_to_stop: bool) {
+        if was_told_to_stop {
+            tracing::warn!(
+                "the election's task ended in the middle of a stop, with its runtime or by a panic: \
+                 a lease that it held is left to expire; await `shutdown` before the runtime ends"
+            );
+        } else {
+            tracing::error!(
+                "the election's task ended before it was told to, by a panic or with its runtime: \
+                 the gate is shut for good; start a new handle"
+            );
+        }
         self.meter.shut();
+    }
+
+    /// This node follows somebody else, or nobody that it knows.
+    pub(super) fn follows(&self, leader: Option<&LeaderInfo>, me: &LeaderInfo) {
+        let Some(leader) = leader else {
+            tracing::debug!("no leader is known");
+            return;
+        };
+        let (address, token) = (leader.address(), leader.token());
+        tracing::info!(leader = leader.id(), address, token, "following");
+        if address.is_some() && address == me.address() && leader.id() != me.id() {
+            tracing::warn!(
+                leader = leader.id(),
+                address,
+                "the leader publishes the address of this node: nothing is redirected or forwarded to it"
+            );
+        }
     }
 
     /// A request to the store was answered. The first failure of a series is told, and its end.
     pub(super) fn answered(&mut self, error: Option<&(dyn Error + Send + Sync + 'static)>) {
-        if let Some(error) = error {
-            return self.failed(error);
+        match error {
+            Some(error) => self.failed(error),
+            None => self.reached(),
         }
+    }
+
+    /// The store was heard of, in an answer or through the watch: a follower may have nothing to ask for long.
+    pub(super) fn reached(&mut self) {
         if self.failures > 0 {
-            tracing::info!(failures = self.failures, "the lease's store answers again");
+            let failures = self.failures;
+            tracing::info!(failures, "the lease's store is reached again");
         }
         self.failures = 0;
     }

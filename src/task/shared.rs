@@ -27,13 +27,14 @@ pub(crate) struct Shared {
     /// That term, which may be over.
     pub(super) held: ArcSwapOption<Term>,
     pub(crate) pulse: Pulse,
-    /// How the election ended, once it has.
-    pub(super) ended: OnceLock<Settled>,
+    /// How the election ended, once it has; none if its task ended without a word.
+    pub(super) ended: OnceLock<Option<Settled>>,
 }
 
 impl Shared {
-    /// Publishes what changed. Whoever waits is woken after the gate has moved, never before.
-    pub(super) fn publish(&self, status: Status) {
+    /// Publishes what changed, and answers whether anything did. Whoever waits is woken after the gate has
+    /// moved, never before.
+    pub(super) fn publish(&self, status: Status) -> bool {
         let open = status == Status::Leader;
         self.flag
             .send_if_modified(|flag| std::mem::replace(flag, open) != open);
@@ -41,7 +42,7 @@ impl Shared {
             let changed = *old != status;
             *old = status;
             changed
-        });
+        })
     }
 
     /// The term under which this node holds the lease at this instant, and how much of it is left. The gate
@@ -55,6 +56,11 @@ impl Shared {
     /// Whether the background task has ended, or is about to.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.get().is_some()
+    }
+
+    /// Whether the background task ended before it was through, by a panic or with its runtime.
+    pub(crate) fn has_died(&self) -> bool {
+        self.ended.get() == Some(&None)
     }
 
     pub(crate) fn own_info(&self) -> LeaderInfo {
