@@ -10,7 +10,7 @@
 
 use std::{env, time::Duration};
 
-use noleader::{Leader, RunError};
+use noleader::Leader;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -23,7 +23,7 @@ async fn main() -> anyhow::Result<()> {
     tokio::spawn(leave_on_ctrl_c(leader.clone()));
 
     let leader_id = leader.leader_id().to_string();
-    let result = leader
+    leader
         .acquire_and_run(move |token| {
             let leader_id = leader_id.clone();
             async move {
@@ -34,12 +34,8 @@ async fn main() -> anyhow::Result<()> {
                 Ok::<(), anyhow::Error>(())
             }
         })
-        .await;
-    match result {
-        // That was us.
-        Err(RunError::Stopped(_)) => Ok(()),
-        result => Ok(result?),
-    }
+        .await?;
+    Ok(())
 }
 
 /// Cancels the work's token, waits for the work to end, and releases the lease.

@@ -6,7 +6,7 @@ use std::sync::{
 use tokio::sync::watch;
 
 use super::RunError;
-use crate::{LeaderHandle, error::ReleaseError};
+use crate::{LeaderHandle, error::Stopped};
 
 /// What the clones share.
 #[derive(Debug, Default)]
@@ -68,8 +68,13 @@ impl Campaign {
         }
     }
 
-    pub(super) async fn shutdown(self) -> Result<(), ReleaseError> {
-        self.handle.shutdown().await
+    /// Gives the lease back, or finds that this was done.
+    pub(super) async fn shutdown(self) -> Result<(), RunError> {
+        let released = self.handle.shutdown().await;
+        if self.handle.has_died() {
+            return Err(Stopped.into());
+        }
+        Ok(released?)
     }
 }
 
@@ -104,6 +109,17 @@ mod tests {
         status.wait_for(|s| *s == Status::Stopped).await.unwrap();
         let record = String::from_utf8(store.get().value.unwrap()).unwrap();
         assert!(record.contains(r#""holder":null"#), "{record}");
+    }
+
+    #[test]
+    fn one_whose_task_ended_before_its_time_says_so() {
+        let (running, store) = (Arc::default(), Memory::new());
+        let runtime = || tokio::runtime::Builder::new_current_thread().build();
+        let first = runtime().unwrap();
+        let campaign = first.block_on(campaign(&running, &store)).unwrap();
+        drop(first);
+        let ended = runtime().unwrap().block_on(campaign.shutdown());
+        assert!(matches!(ended, Err(RunError::Stopped(_))), "{ended:?}");
     }
 
     #[tokio::test]

@@ -24,7 +24,7 @@ pub enum RunError {
     /// The lease could not be released.
     #[error(transparent)]
     Release(#[from] ReleaseError),
-    /// The election ended by itself.
+    /// The election's task ended before it was told to, by a panic: this node will not lead any more.
     #[error(transparent)]
     Stopped(#[from] Stopped),
 }

@@ -18,10 +18,7 @@ use self::{
     campaign::{Campaign, Claim, Progress, Running},
     error::BoxError,
 };
-use crate::{
-    Admission, Builder, LeaderHandle, StartError, Status,
-    error::{Stopped, chain},
-};
+use crate::{Admission, Builder, LeaderHandle, StartError, Status, error::chain};
 
 /// How long a closure may go on after its token was cancelled, by default.
 const GRACE_PERIOD: Duration = Duration::from_secs(5);
@@ -45,12 +42,39 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_
 /// let client = async_nats::connect("localhost:4222").await?;
 /// let leader = Leader::new("my_bucket", "election_key", client);
 /// leader
-///     .acquire_and_run(|token| async move {
-///         while !token.is_cancelled() {
+///     .acquire_and_run(|cancelled| async move {
+///         while !cancelled.is_cancelled() {
 ///             println!("do work as leader");
 ///             tokio::time::sleep(Duration::from_secs(1)).await;
 ///         }
 ///         Ok::<(), std::io::Error>(())
+///     })
+///     .await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Fencing
+///
+/// What the closure gets is a [`CancellationToken`]. The fencing token is that of the handle's
+/// [`term`](LeaderHandle::term). Take it once, when the closure begins, and keep it: `term` answers for the
+/// instant at which it is asked, so that it is none once the term has ended, also in the grace period, and may be
+/// that of the next term, under which this closure must not write.
+///
+/// ```no_run
+/// # async fn write(_: u64) -> std::io::Result<()> { Ok(()) }
+/// # async fn example(leader: noleader::Leader) -> Result<(), noleader::RunError> {
+/// leader
+///     .acquire_and_run(|cancelled| {
+///         let term = leader.handle().and_then(|handle| handle.term());
+///         async move {
+///             let Some(term) = term else {
+///                 return Ok(()); // it has just ended
+///             };
+///             while !cancelled.is_cancelled() {
+///                 write(term.token()).await?; // refused by the storage if it has seen a larger one
+///             }
+///             Ok::<(), std::io::Error>(())
+///         }
 ///     })
 ///     .await?;
 /// # Ok(()) }
@@ -135,15 +159,17 @@ impl Leader {
         self.running.campaign.borrow().handle.clone()
     }
 
-    /// Campaigns until `cancellation_token` is cancelled, then releases the lease and returns.
+    /// Campaigns until `cancellation_token`, of the crate `tokio-util`, is cancelled, then releases the lease and
+    /// returns.
     ///
-    /// Run closures beside it with [`do_while_leader`](Self::do_while_leader). If the future is dropped,
-    /// the lease is released in the background.
+    /// It returns as well once somebody has shut the [`handle`](Self::handle) down. Run closures beside it with
+    /// [`do_while_leader`](Self::do_while_leader). If the future is dropped, the lease is released in the
+    /// background, for as long as the runtime lives.
     ///
     /// # Errors
     ///
     /// [`RunError::Start`] if the election cannot start, [`RunError::AlreadyRunning`] if a clone campaigns
-    /// already, [`RunError::Stopped`] if it ended by itself,
+    /// already, [`RunError::Stopped`] if the election's task ended by a panic,
     /// [`RunError::Release`] if the lease could not be released. While the server cannot be reached, it
     /// tries again.
     pub async fn start(&self, cancellation_token: CancellationToken) -> Result<(), RunError> {
@@ -152,11 +178,11 @@ impl Leader {
             campaign = self.campaign(claim) => campaign?,
             () = cancellation_token.cancelled() => return Ok(()),
         };
-        let handle = campaign.handle.clone();
         tokio::select! {
-            () = stopped(&handle) => Err(Stopped.into()),
-            () = cancellation_token.cancelled() => Ok(campaign.shutdown().await?),
+            () = stopped(&campaign.handle) => {}
+            () = cancellation_token.cancelled() => {}
         }
+        campaign.shutdown().await
     }
 
     /// Campaigns, and runs `work` whenever this node leads, until `work` returns an error.
@@ -165,14 +191,14 @@ impl Leader {
     /// process that was paused, before `work` is polled again. Its future is dropped after the
     /// [grace period](Self::grace_period). If it returns `Ok` while this node still leads, it is run again,
     /// once a second at the most. If the future is dropped, so is the closure's, and the lease is released in
-    /// the background.
+    /// the background, for as long as the runtime lives.
     ///
-    /// Code that goes on for long without an `await` asks [`is_leader`](Self::is_leader), and code that writes
-    /// to a storage sends the token of the [`handle`](Self::handle)'s [`term`](LeaderHandle::term) along.
+    /// Code that goes on for long without an `await` asks [`is_leader`](Self::is_leader): where it keeps its
+    /// thread, the token may be cancelled late. Code that writes to a storage [fences](Self#fencing) its writes.
     ///
-    /// To stop it from outside and wait for the release, either shut the [`handle`](Self::handle) down, or
-    /// run [`start`](Self::start) with a token of your own and [`do_while_leader`](Self::do_while_leader)
-    /// beside it.
+    /// To stop it from outside, shut the [`handle`](Self::handle) down: this returns `Ok` once the closure has
+    /// ended and the lease is released. Or run [`start`](Self::start) with a token of your own, and
+    /// [`do_while_leader`](Self::do_while_leader) beside it.
     ///
     /// # Errors
     ///
@@ -186,11 +212,9 @@ impl Leader {
     {
         let campaign = self.campaign(Claim::new(&self.running)?).await?;
         let result = self.run_while_leader(&campaign.handle, &work).await;
+        let ended = campaign.shutdown().await;
         // The error of the closure says more than one of the release.
-        let released = campaign.shutdown().await;
-        result?;
-        released?;
-        Err(Stopped.into())
+        result.and(ended)
     }
 
     /// Runs `work` whenever this node leads, until `work` returns an error, beside a

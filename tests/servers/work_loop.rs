@@ -172,6 +172,34 @@ async fn cancelling_the_start_releases_and_ends_the_work_beside_it() {
 }
 
 #[tokio::test]
+async fn shutting_the_handle_down_ends_the_loop_and_the_start_after_the_release() {
+    let server = Server::start().await.unwrap();
+    for beside_a_start in [false, true] {
+        let a = leader(&server, "a").await;
+        let (begun, mut begins) = mpsc::unbounded_channel();
+        let work = waiting_work(begun);
+        let running = tokio::spawn({
+            let a = a.clone();
+            async move {
+                if beside_a_start {
+                    let (started, worked) =
+                        tokio::join!(a.start(CancellationToken::new()), a.do_while_leader(work));
+                    started.and(worked)
+                } else {
+                    a.acquire_and_run(work).await
+                }
+            }
+        });
+        timeout(BOUND, begins.recv()).await.unwrap().unwrap();
+        a.handle().unwrap().shutdown().await.unwrap();
+        timeout(BOUND, running).await.unwrap().unwrap().unwrap();
+        assert!(a.handle().is_none());
+    }
+    let b = candidate("b").lease(Duration::from_secs(300));
+    elected(&start(&server, b).await).await;
+}
+
+#[tokio::test]
 async fn dropping_the_loop_releases_in_the_background() {
     let server = Server::start().await.unwrap();
     let a = leader(&server, "a").await;
