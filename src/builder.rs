@@ -41,6 +41,10 @@ impl Builder {
 
     /// Where other nodes and clients reach this one: an absolute URI, published in the record. Default:
     /// none.
+    ///
+    /// Give each node its own: [`redirect`](crate::LeaderOnlyLayer::redirect) and
+    /// [`forward`](crate::LeaderOnlyLayer::forward) send a request to an address with the scheme `http` or `https`
+    /// only, and never to the one that the node itself has. They keep its base path, and leave out its query.
     pub fn address(mut self, address: impl Into<String>) -> Self {
         self.config.address = Some(address.into());
         self
@@ -187,13 +191,16 @@ impl Builder {
     /// Checks the settings, checks or creates the bucket, and starts the candidate in the background. It
     /// does not wait to be elected.
     ///
-    /// Shut the handle down before you drain or close the client: a lease that cannot be released is left
-    /// to expire.
+    /// Shut the handle down before you drain or close the client, and before the runtime ends: a lease that cannot
+    /// be released is left to expire.
     ///
     /// # Errors
     ///
     /// [`StartError::Config`] names a setting that is out of its bounds; [`StartError::Store`] tells why
-    /// the bucket cannot be used. Afterwards nothing is fatal: the candidate tries again, for ever.
+    /// the bucket cannot be used. That is [`StoreError::Disconnected`](crate::store::StoreError::Disconnected) at
+    /// once while the client is not connected, as after `retry_on_initial_connect`. Where
+    /// [`is_transient`](crate::store::StoreError::is_transient), try again ([`Leader`](crate::Leader) does).
+    /// Once this has succeeded nothing is fatal: the candidate tries again by itself, for ever.
     ///
     /// # Panics
     ///

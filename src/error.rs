@@ -39,10 +39,10 @@ impl ConfigError {
 #[derive(Debug, Error)]
 pub enum StartError {
     /// A setting cannot be used.
-    #[error("the election's settings cannot be used")]
+    #[error(transparent)]
     Config(#[from] ConfigError),
     /// The store cannot be used.
-    #[error("the election's store cannot be used")]
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
