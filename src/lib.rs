@@ -32,6 +32,14 @@
 //! Ask [`LeaderHandle::is_leader`], [`LeaderHandle::admit`] or the layer: they compare the deadline with the
 //! clock when they are asked. The watch channels are for being woken.
 //!
+//! # Guides
+//!
+//! In the repository: [which action to take for followers](https://github.com/noleader/noleader/blob/main/docs/actions.md),
+//! [health endpoints](https://github.com/noleader/noleader/blob/main/docs/health.md),
+//! [permissions and settings of NATS](https://github.com/noleader/noleader/blob/main/docs/nats.md),
+//! [how it works](https://github.com/noleader/noleader/blob/main/docs/architecture.md) and
+//! [how each promise is checked](https://github.com/noleader/noleader/blob/main/docs/guarantees.md).
+//!
 //! # Features
 //!
 //! | feature | adds |
