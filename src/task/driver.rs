@@ -79,7 +79,10 @@ impl<S: LeaseStore> Driver<S> {
             },
             answer = maybe(self.request.as_mut().map(Request::answered)) => self.answered(answer),
             seen = self.watcher.next() => {
-                self.journal.reached();
+                // A leader writes all the time, and what is pushed does not answer for that.
+                if self.term.is_none() {
+                    self.journal.reached();
+                }
                 Input::Pushed(seen)
             }
             (token, ready) = maybe(self.warming.as_mut().map(Warming::finished)) => {

@@ -72,7 +72,7 @@ impl Journal {
         }
     }
 
-    /// The drain timeout is over, or the lease is, and this many requests are still under way.
+    /// The drain timeout is over, and this many requests are still under way.
     pub(super) fn left_behind(&self, requests: usize) {
         tracing::warn!(
             requests,
