@@ -48,6 +48,8 @@ pub(super) struct Driver<S> {
     pub(super) settled: Vec<(oneshot::Sender<Settled>, Settled)>,
     /// The last handle was dropped.
     pub(super) abandoned: bool,
+    /// Somebody asked for a shutdown, or nobody can any more.
+    pub(super) stopping: bool,
 }
 
 impl<S: LeaseStore> Driver<S> {
@@ -70,19 +72,18 @@ impl<S: LeaseStore> Driver<S> {
                 }
                 Some(Command::Shutdown(answer)) => {
                     self.waiting.push(answer);
+                    self.stopping = true;
                     Input::Shutdown
                 }
                 None => {
                     self.abandoned = true;
+                    self.stopping = true;
                     Input::Shutdown
                 }
             },
             answer = maybe(self.request.as_mut().map(Request::answered)) => self.answered(answer),
             seen = self.watcher.next() => {
-                // A leader writes all the time, and what is pushed does not answer for that.
-                if self.term.is_none() {
-                    self.journal.reached();
-                }
+                self.journal.pushed();
                 Input::Pushed(seen)
             }
             (token, ready) = maybe(self.warming.as_mut().map(Warming::finished)) => {
@@ -272,19 +273,24 @@ impl<S: LeaseStore> Driver<S> {
             },
             Role::Stopped => Status::Stopped,
         });
-        if changed && let Status::Follower { leader } = &*self.shared.status.borrow() {
-            self.journal
-                .follows(leader.as_ref(), &self.shared.own_info());
+        if changed {
+            // Whoever collects log lines may ask for the status.
+            let status = self.shared.status.borrow().clone();
+            if let Status::Follower { leader } = status {
+                self.journal
+                    .follows(leader.as_ref(), self.shared.address.as_deref());
+            }
         }
     }
 }
 
 impl<S> Driver<S> {
-    /// Whether somebody asked for an end of the term, or of all, also where that was not heard yet.
-    fn was_told_to_stop(&self) -> bool {
-        self.machine.role() == Role::Draining
-            || !self.commands.is_empty()
-            || self.commands.is_closed()
+    /// Whether it was to end, also where that was not heard yet.
+    fn was_to_stop(&mut self) -> bool {
+        while let Ok(command) = self.commands.try_recv() {
+            self.stopping |= matches!(command, Command::Shutdown(_));
+        }
+        self.stopping || self.commands.is_closed()
     }
 }
 
@@ -295,11 +301,15 @@ impl<S> Drop for Driver<S> {
         if let Some(term) = self.term.take() {
             term.end();
         }
-        if self.machine.role() != Role::Stopped {
+        let died = self.machine.role() != Role::Stopped;
+        if died {
             let _ = self.shared.ended.set(None);
-            self.journal.died(self.was_told_to_stop());
         }
         self.shared.publish(Status::Stopped);
+        if died {
+            let was_to_stop = self.was_to_stop();
+            self.journal.died(was_to_stop);
+        }
     }
 }
 

@@ -1,9 +1,10 @@
-use std::error::Error;
+use std::{error::Error, iter};
 
 use super::{LeaderInfo, meter::Meter};
 use crate::{
     error::chain,
     lease::{Ended, Notice, Settled},
+    store::StoreError,
 };
 
 /// The log lines and the metrics of one election.
@@ -12,6 +13,9 @@ pub(super) struct Journal {
     meter: Meter,
     /// How many requests in a row have failed.
     failures: u32,
+    /// The last one failed as there was no connection, which whatever is pushed shows to be over. It does not
+    /// show that other failures are.
+    is_disconnected: bool,
 }
 
 impl Journal {
@@ -19,6 +23,7 @@ impl Journal {
         Self {
             meter: Meter::new(bucket, key),
             failures: 0,
+            is_disconnected: false,
         }
     }
 
@@ -76,14 +81,15 @@ impl Journal {
     pub(super) fn left_behind(&self, requests: usize) {
         tracing::warn!(
             requests,
-            "the drain timeout is over: what was admitted goes on without the lease"
+            "the drain timeout is over: admitted requests, or a warm-up that blocks its thread, go on \
+             without the lease"
         );
     }
 
-    pub(super) fn died(&self, was_told_to_stop: bool) {
-        if was_told_to_stop {
+    pub(super) fn died(&self, was_to_stop: bool) {
+        if was_to_stop {
             tracing::warn!(
-                "the election's task ended in the middle of a stop, with its runtime or by a panic: \
+                "the election's task ended in the middle of its shutdown, with its runtime or by a panic: \
                  a lease that it held is left to expire; await `shutdown` before the runtime ends"
             );
         } else {
@@ -96,18 +102,18 @@ impl Journal {
     }
 
     /// This node follows somebody else, or nobody that it knows.
-    pub(super) fn follows(&self, leader: Option<&LeaderInfo>, me: &LeaderInfo) {
+    pub(super) fn follows(&self, leader: Option<&LeaderInfo>, own_address: Option<&str>) {
         let Some(leader) = leader else {
             tracing::debug!("no leader is known");
             return;
         };
         let (address, token) = (leader.address(), leader.token());
         tracing::info!(leader = leader.id(), address, token, "following");
-        if address.is_some() && address == me.address() && leader.id() != me.id() {
+        if address.is_some() && address == own_address {
             tracing::warn!(
-                leader = leader.id(),
                 address,
-                "the leader publishes the address of this node: nothing is redirected or forwarded to it"
+                "the leader publishes the address of this node, so that nothing is redirected or forwarded to \
+                 it: it is this node before its restart, or two nodes have one address"
             );
         }
     }
@@ -120,8 +126,15 @@ impl Journal {
         }
     }
 
-    /// The store was heard of, in an answer or through the watch: a follower may have nothing to ask for long.
-    pub(super) fn reached(&mut self) {
+    /// A state of the key was pushed. A follower may have nothing to ask for long after a connection is back.
+    pub(super) fn pushed(&mut self) {
+        if self.is_disconnected {
+            self.reached();
+        }
+    }
+
+    fn reached(&mut self) {
+        self.is_disconnected = false;
         if self.failures > 0 {
             let failures = self.failures;
             tracing::info!(failures, "the lease's store is reached again");
@@ -131,6 +144,7 @@ impl Journal {
 
     /// A request to the store failed, or was given up without an answer.
     pub(super) fn failed(&mut self, error: &(dyn Error + 'static)) {
+        self.is_disconnected = is_disconnected(error);
         let error = chain(error);
         self.failures = self.failures.saturating_add(1);
         self.meter.failed();
@@ -161,4 +175,9 @@ impl Journal {
             }
         }
     }
+}
+
+fn is_disconnected(error: &(dyn Error + 'static)) -> bool {
+    let mut chain = iter::successors(Some(error), |&error| error.source());
+    chain.any(|error| matches!(error.downcast_ref(), Some(StoreError::Disconnected)))
 }

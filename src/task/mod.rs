@@ -120,6 +120,7 @@ fn candidate<S: LeaseStore>(
         waiting: Vec::new(),
         settled: Vec::new(),
         abandoned: false,
+        stopping: false,
     };
     (driver, LeaderHandle::new(shared, sender))
 }

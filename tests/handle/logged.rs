@@ -1,6 +1,15 @@
 //! What an operator reads in the log.
 
-use noleader::{LeaderHandle, Status, clock::FakeClock, store::Memory};
+use std::{future::Future, time::Duration};
+
+use futures_util::FutureExt;
+use noleader::{
+    LeaderHandle, Status,
+    clock::FakeClock,
+    lease::Observation,
+    store::{LeaseStore, Memory, StoreError, Watch, WriteError},
+};
+use tokio::runtime::Runtime;
 
 use crate::{
     lines::Lines,
@@ -63,23 +72,76 @@ async fn the_first_failure_of_a_series_is_told_and_its_end() {
     );
 }
 
+/// Its watch works, and its reads fail.
+struct Unread(Memory, fn() -> StoreError);
+
+impl LeaseStore for Unread {
+    async fn prepare(&self, lease: Duration) -> Result<(), StoreError> {
+        self.0.prepare(lease).await
+    }
+
+    async fn read(&self) -> Result<Observation, StoreError> {
+        Err(self.1())
+    }
+
+    fn write(
+        &self,
+        expected: u64,
+        value: Vec<u8>,
+    ) -> impl Future<Output = Result<u64, WriteError>> + Send {
+        self.0.write(expected, value)
+    }
+
+    async fn watch(&self) -> Result<Watch, StoreError> {
+        self.0.watch().await
+    }
+}
+
 #[tokio::test]
-async fn each_outage_is_told_where_nothing_is_asked_of_the_store_between_them() {
+async fn an_outage_ends_with_what_is_pushed_so_that_the_next_one_is_told() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
-    let _b = follower_of_a("b", &store, &clock).await;
+    let unread = Unread(store.clone(), || StoreError::Disconnected);
+    let b = candidate("b", &clock).start_with(unread).await.unwrap();
+    until(&b, is_follower_of("a")).await;
     for outages in 1..=2 {
-        let told = |text| lines.with(&[text]).len() == 2 * outages;
+        let both_told = |text| lines.with(&[text]).len() == 2 * outages;
         store.set_outage(true);
         advance_until(&clock, || {
-            told("WARN") && told("the lease's store failed; trying again")
+            both_told("WARN") && both_told("the lease's store failed; trying again")
         })
         .await;
         store.set_outage(false);
-        advance_until(&clock, || told("the lease's store is reached again")).await;
+        advance_until(&clock, || both_told("the lease's store is reached again")).await;
     }
     assert!(a.is_leader());
+}
+
+#[tokio::test]
+async fn a_failure_that_has_nothing_to_do_with_the_connection_is_told_once_whatever_is_pushed() {
+    let (lines, _guard) = Lines::collect();
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    // So seldom that others find it silent, and read.
+    let a = candidate("a", &clock).renew_every(Duration::from_secs(7));
+    let a = a.start_with(store.clone()).await.unwrap();
+    a.elected().await.unwrap();
+    let denied = || StoreError::NoAnswer {
+        subject: "$JS.API.STREAM.MSG.GET.KV_orders".to_owned(),
+        waited: Duration::from_secs(5),
+    };
+    let unread = Unread(store.clone(), denied);
+    let b = candidate("b", &clock).start_with(unread).await.unwrap();
+    until(&b, is_follower_of("a")).await;
+    let begin = clock.now();
+    advance_until(&clock, || {
+        let again = lines.with(&["DEBUG", "the lease's store failed again"]);
+        again.len() >= 3 && clock.now().saturating_since(begin) > LEASE * 3
+    })
+    .await;
+    let told = lines.with(&["WARN", "the lease's store failed; trying again"]);
+    assert_eq!(told.len(), 1, "{lines}");
+    assert_eq!(lines.with(&["is reached again"]), [""; 0], "{lines}");
 }
 
 #[tokio::test]
@@ -102,10 +164,9 @@ async fn two_nodes_with_one_address_are_told() {
     let a = candidate("a", &clock).address("http://h:1");
     let a = a.start_with(store.clone()).await.unwrap();
     a.elected().await.unwrap();
-    // The last one may be this node itself, before it was started again.
-    for (id, address, is_told) in [("b", 2, false), ("b", 1, true), ("a", 1, false)] {
+    for (address, is_told) in [("http://h:1", true), ("http://h:2", false)] {
         let (lines, _guard) = Lines::collect();
-        let b = candidate(id, &clock).address(format!("http://h:{address}"));
+        let b = candidate("b", &clock).address(address);
         let b = b.start_with(store.clone()).await.unwrap();
         until(&b, is_follower_of("a")).await;
         let told = lines.with(&["WARN", "publishes the address of this node", "http://h:1"]);
@@ -153,30 +214,55 @@ async fn what_goes_on_after_the_drain_timeout_of_a_follower_is_told() {
 }
 
 #[test]
-fn a_task_that_ends_with_its_runtime_tells_whether_it_was_asked_to_stop() {
-    enum Asked {
-        Never,
-        JustNow,
-        Before,
-    }
-    for asked in [Asked::Never, Asked::JustNow, Asked::Before] {
+fn a_task_that_ends_with_its_runtime_tells_whether_it_was_to_end() {
+    /// Asks, and answers with what keeps the handle.
+    type Ask = fn(&Runtime, LeaderHandle) -> Option<LeaderHandle>;
+    let nothing: Ask = |_, a| Some(a);
+    let dropped: Ask = |_, _| None;
+    let draining: Ask = |runtime, a| {
+        let mut status = a.status();
+        drop(a);
+        let draining = status.wait_for(|status| *status == Status::Draining);
+        runtime.block_on(draining).unwrap();
+        None
+    };
+    let step_down: Ask = |runtime, a| {
+        let b = a.clone();
+        runtime.spawn(async move { b.step_down().await });
+        runtime.block_on(until(&a, |status| *status == Status::Draining));
+        Some(a)
+    };
+    // Sent, and not heard yet.
+    let shutdown_sent: Ask = |runtime, a| {
+        let asked = runtime.block_on(async { a.shutdown().now_or_never() });
+        assert_eq!(asked, None);
+        Some(a)
+    };
+    let step_down_sent: Ask = |runtime, a| {
+        let asked = runtime.block_on(async { a.step_down().now_or_never() });
+        assert_eq!(asked, None);
+        Some(a)
+    };
+    for (ask, was_to_end) in [
+        (nothing, false),
+        (step_down, false),
+        (step_down_sent, false),
+        (dropped, true),
+        (draining, true),
+        (shutdown_sent, true),
+    ] {
         let (lines, _guard) = Lines::collect();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
         let a = runtime.block_on(leader(&Memory::new(), &FakeClock::new()));
         let admission = a.admit().unwrap();
-        let mut status = a.status();
-        let _handle = Some(a).filter(|_| matches!(asked, Asked::Never));
-        if let Asked::Before = asked {
-            let draining = status.wait_for(|status| *status == Status::Draining);
-            runtime.block_on(draining).unwrap();
-        }
+        let handle = ask(&runtime, a);
         drop(runtime);
-        drop(admission);
-        let told = match asked {
-            Asked::Never => ["ERROR", "ended before it was told to"],
-            Asked::JustNow | Asked::Before => ["WARN", "ended in the middle of a stop"],
+        drop((admission, handle));
+        let told = match was_to_end {
+            true => ["WARN", "ended in the middle of its shutdown"],
+            false => ["ERROR", "start a new handle"],
         };
         assert_eq!(lines.with(&told).len(), 1, "{lines}");
         let all = lines.with(&["the election's task ended"]);
