@@ -5,12 +5,13 @@
 //! ```
 //!
 //! It needs a NATS server with JetStream at `NATS_URL`, or else at `localhost:4222`. Run it in two terminals:
-//! one of them works, the other waits. Ctrl-C stops the work and releases the lease, so that the other takes
-//! over at once; after a `kill -9` it takes over when the lease has run out, 15 s later.
+//! one of them works, the other waits. Ctrl-C or SIGTERM stops the work and releases the lease, so that the other
+//! takes over at once; after a `kill -9` it takes over when the lease has run out, 15 s later.
 
-use std::{env, time::Duration};
+use std::{env, process, time::Duration};
 
 use noleader::Leader;
+use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -20,7 +21,7 @@ async fn main() -> anyhow::Result<()> {
 
     let leader = Leader::new("my_bucket", "election_key", client);
     leader.create_bucket().await?;
-    tokio::spawn(leave_on_ctrl_c(leader.clone()));
+    tokio::spawn(leave(leader.clone()));
 
     let leader_id = leader.leader_id().to_string();
     leader
@@ -38,11 +39,18 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Cancels the work's token, waits for the work to end, and releases the lease.
-async fn leave_on_ctrl_c(leader: Leader) -> anyhow::Result<()> {
-    tokio::signal::ctrl_c().await?;
-    if let Some(handle) = leader.handle() {
-        handle.shutdown().await?;
+/// On a signal: cancels the work's token, waits for the work to end, and releases the lease.
+async fn leave(leader: Leader) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        stopped = tokio::signal::ctrl_c() => stopped?,
+    }
+    match leader.handle() {
+        // Then the loop in `main` returns.
+        Some(handle) => handle.shutdown().await?,
+        // The server was not reached yet, and there is nothing to release.
+        None => process::exit(0),
     }
     Ok(())
 }

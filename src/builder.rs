@@ -44,7 +44,8 @@ impl Builder {
     ///
     /// Give each node its own: [`redirect`](crate::LeaderOnlyLayer::redirect) and
     /// [`forward`](crate::LeaderOnlyLayer::forward) send a request to an address with the scheme `http` or `https`
-    /// only, and never to the one that the node itself has. They keep its base path, and leave out its query.
+    /// only, and never to one with the node's own scheme, host and port. They keep its base path, and leave out its
+    /// query.
     pub fn address(mut self, address: impl Into<String>) -> Self {
         self.config.address = Some(address.into());
         self

@@ -24,7 +24,7 @@ pub enum RunError {
     /// The lease could not be released.
     #[error(transparent)]
     Release(#[from] ReleaseError),
-    /// The election's task ended before it was told to, by a panic: this node will not lead any more.
+    /// The election's task ended before its time, by a panic or with its runtime: this node will not lead any more.
     #[error(transparent)]
     Stopped(#[from] Stopped),
 }

@@ -61,7 +61,7 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_
 /// that of the next term, under which this closure must not write.
 ///
 /// ```no_run
-/// # async fn write(_: u64) -> std::io::Result<()> { Ok(()) }
+/// # async fn write(_: u64) -> std::io::Result<bool> { Ok(true) }
 /// # async fn example(leader: noleader::Leader) -> Result<(), noleader::RunError> {
 /// leader
 ///     .acquire_and_run(|cancelled| {
@@ -71,7 +71,9 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_
 ///                 return Ok(()); // it has just ended
 ///             };
 ///             while !cancelled.is_cancelled() {
-///                 write(term.token()).await?; // refused by the storage if it has seen a larger one
+///                 if !write(term.token()).await? {
+///                     break; // refused, as the storage has seen a larger token; an error would end the loop
+///                 }
 ///             }
 ///             Ok::<(), std::io::Error>(())
 ///         }
@@ -153,7 +155,7 @@ impl Leader {
             .is_some_and(LeaderHandle::is_leader)
     }
 
-    /// The handle of the candidate, while it campaigns.
+    /// The handle of the candidate, while it campaigns. None before the server was reached for the first time.
     #[must_use]
     pub fn handle(&self) -> Option<LeaderHandle> {
         self.running.campaign.borrow().handle.clone()
@@ -169,7 +171,7 @@ impl Leader {
     /// # Errors
     ///
     /// [`RunError::Start`] if the election cannot start, [`RunError::AlreadyRunning`] if a clone campaigns
-    /// already, [`RunError::Stopped`] if the election's task ended by a panic,
+    /// already, [`RunError::Stopped`] if the election's task ended before its time, by a panic or with its runtime,
     /// [`RunError::Release`] if the lease could not be released. While the server cannot be reached, it
     /// tries again.
     pub async fn start(&self, cancellation_token: CancellationToken) -> Result<(), RunError> {
@@ -197,8 +199,8 @@ impl Leader {
     /// thread, the token may be cancelled late. Code that writes to a storage [fences](Self#fencing) its writes.
     ///
     /// To stop it from outside, shut the [`handle`](Self::handle) down: this returns `Ok` once the closure has
-    /// ended and the lease is released. Or run [`start`](Self::start) with a token of your own, and
-    /// [`do_while_leader`](Self::do_while_leader) beside it.
+    /// ended and the lease is released. While there is no handle yet, drop the future. Or run
+    /// [`start`](Self::start) with a token of your own, and [`do_while_leader`](Self::do_while_leader) beside it.
     ///
     /// # Errors
     ///

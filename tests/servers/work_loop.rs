@@ -15,10 +15,20 @@ use noleader_fixture::Server;
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{BOUND, candidate, elected, ended, follows, start};
+use crate::support::{BOUND, LEASE, candidate, elected, ended, follows, start};
 
 async fn leader(server: &Server, id: &str) -> Leader {
+    leader_for(LEASE, server, id).await
+}
+
+/// One whose record keeps others away for longer than a test waits, unless it is released.
+async fn lasting_leader(server: &Server, id: &str) -> Leader {
+    leader_for(BOUND * 5, server, id).await
+}
+
+async fn leader_for(lease: Duration, server: &Server, id: &str) -> Leader {
     let builder = candidate(id)
+        .lease(lease)
         .trust_absent_key(true)
         .drain_timeout(Duration::from_secs(5));
     Leader::with_builder(builder, server.client().await.unwrap())
@@ -38,7 +48,7 @@ async fn the_program_of_the_first_version_runs() {
 #[tokio::test]
 async fn work_runs_while_leading_and_its_error_ends_the_loop_and_releases() {
     let server = Server::start().await.unwrap();
-    let a = leader(&server, "a").await;
+    let a = lasting_leader(&server, "a").await;
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = runs.clone();
     let work = a.acquire_and_run(move |token| {
@@ -67,8 +77,7 @@ async fn work_runs_while_leading_and_its_error_ends_the_loop_and_releases() {
         "without a busy loop"
     );
     // Released: the next one need not wait for the end of a lease.
-    let b = candidate("b").lease(Duration::from_secs(300));
-    elected(&start(&server, b).await).await;
+    elected(&start(&server, candidate("b")).await).await;
 }
 
 #[tokio::test]
@@ -143,7 +152,7 @@ async fn work_that_ignores_its_token_is_dropped_after_the_grace_period() {
 #[tokio::test]
 async fn cancelling_the_start_releases_and_ends_the_work_beside_it() {
     let server = Server::start().await.unwrap();
-    let a = leader(&server, "a").await;
+    let a = lasting_leader(&server, "a").await;
     let stop = CancellationToken::new();
     let campaign = tokio::spawn({
         let (a, stop) = (a.clone(), stop.clone());
@@ -167,15 +176,14 @@ async fn cancelling_the_start_releases_and_ends_the_work_beside_it() {
     stop.cancel();
     timeout(BOUND, campaign).await.unwrap().unwrap().unwrap();
     timeout(BOUND, work).await.unwrap().unwrap().unwrap();
-    let b = candidate("b").lease(Duration::from_secs(300));
-    elected(&start(&server, b).await).await;
+    elected(&start(&server, candidate("b")).await).await;
 }
 
 #[tokio::test]
 async fn shutting_the_handle_down_ends_the_loop_and_the_start_after_the_release() {
     let server = Server::start().await.unwrap();
     for beside_a_start in [false, true] {
-        let a = leader(&server, "a").await;
+        let a = lasting_leader(&server, "a").await;
         let (begun, mut begins) = mpsc::unbounded_channel();
         let work = waiting_work(begun);
         let running = tokio::spawn({
@@ -195,14 +203,13 @@ async fn shutting_the_handle_down_ends_the_loop_and_the_start_after_the_release(
         timeout(BOUND, running).await.unwrap().unwrap().unwrap();
         assert!(a.handle().is_none());
     }
-    let b = candidate("b").lease(Duration::from_secs(300));
-    elected(&start(&server, b).await).await;
+    elected(&start(&server, candidate("b")).await).await;
 }
 
 #[tokio::test]
 async fn dropping_the_loop_releases_in_the_background() {
     let server = Server::start().await.unwrap();
-    let a = leader(&server, "a").await;
+    let a = lasting_leader(&server, "a").await;
     let (begun, mut begins) = mpsc::unbounded_channel();
     let work = tokio::spawn(async move {
         a.acquire_and_run(move |_token| {
@@ -213,8 +220,7 @@ async fn dropping_the_loop_releases_in_the_background() {
     });
     timeout(BOUND, begins.recv()).await.unwrap().unwrap();
     work.abort();
-    let b = candidate("b").lease(Duration::from_secs(300));
-    elected(&start(&server, b).await).await;
+    elected(&start(&server, candidate("b")).await).await;
 }
 
 #[tokio::test]
@@ -252,7 +258,7 @@ fn waiting_work(
 #[tokio::test]
 async fn dropping_the_start_ends_the_candidacy_whoever_else_has_a_handle() {
     let server = Server::start().await.unwrap();
-    let a = leader(&server, "a").await;
+    let a = lasting_leader(&server, "a").await;
     let campaign = tokio::spawn({
         let a = a.clone();
         async move { a.start(CancellationToken::new()).await }
@@ -268,8 +274,7 @@ async fn dropping_the_start_ends_the_candidacy_whoever_else_has_a_handle() {
     timeout(BOUND, token.cancelled()).await.unwrap();
     timeout(BOUND, work).await.unwrap().unwrap().unwrap();
     assert!(!handle.is_leader());
-    let b = candidate("b").lease(Duration::from_secs(300));
-    elected(&start(&server, b).await).await;
+    elected(&start(&server, candidate("b")).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
