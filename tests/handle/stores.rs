@@ -182,6 +182,21 @@ async fn a_watch_that_misses_two_changes_is_replaced_at_once_and_one_that_works_
     assert_eq!(lines.with(&["the key cannot be watched"]), [""; 0]);
 }
 
+#[tokio::test]
+async fn a_watch_that_has_shown_what_is_read_is_kept() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    // By a clock that stands still, so that it does not renew.
+    let _a = leader(&store, &FakeClock::new()).await;
+    let good = Deaf::new(&store, Hears::All);
+    let opened = good.opened.clone();
+    let observer = candidate("b", &clock).observe();
+    let observer = observer.start_with(good).await.unwrap();
+    until(&observer, is_follower_of("a")).await;
+    let end = clock.now() + LEASE * 4;
+    advance_until(&clock, || clock.now() >= end).await;
+    assert_eq!(opened.load(Ordering::Relaxed), 1);
+}
+
 /// Two answers may well come before the first push.
 #[tokio::test]
 async fn a_watch_that_is_behind_for_a_moment_is_kept() {
