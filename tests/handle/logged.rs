@@ -1,6 +1,6 @@
 //! What an operator reads in the log.
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use noleader::{
@@ -84,12 +84,8 @@ impl LeaseStore for Unread {
         Err(self.1())
     }
 
-    fn write(
-        &self,
-        expected: u64,
-        value: Vec<u8>,
-    ) -> impl Future<Output = Result<u64, WriteError>> + Send {
-        self.0.write(expected, value)
+    async fn write(&self, expected: u64, value: Vec<u8>) -> Result<u64, WriteError> {
+        self.0.write(expected, value).await
     }
 
     async fn watch(&self) -> Result<Watch, StoreError> {
