@@ -48,7 +48,7 @@ pub(super) struct Driver<S> {
     pub(super) settled: Vec<(oneshot::Sender<Settled>, Settled)>,
     /// The last handle was dropped.
     pub(super) abandoned: bool,
-    /// Somebody asked for a shutdown, or nobody can any more.
+    /// Somebody asked for a shutdown.
     pub(super) stopping: bool,
 }
 
@@ -77,7 +77,6 @@ impl<S: LeaseStore> Driver<S> {
                 }
                 None => {
                     self.abandoned = true;
-                    self.stopping = true;
                     Input::Shutdown
                 }
             },
