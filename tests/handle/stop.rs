@@ -2,13 +2,13 @@
 
 use http::{Request, StatusCode};
 use noleader::{
-    Admission, LeaderHandle, Reason, ReleaseError, Status, Stopped, clock::FakeClock,
-    lease::Record, store::Memory,
+    LeaderHandle, Reason, ReleaseError, Status, Stopped, clock::FakeClock, lease::Record,
+    store::Memory,
 };
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
-use crate::support::{LEASE, advance_until, candidate, is_follower_of, leader, until};
+use crate::support::{LEASE, advance_until, candidate, is_follower_of, leader, lost, until};
 
 #[tokio::test]
 async fn a_shutdown_releases_and_stops() {
@@ -156,19 +156,6 @@ async fn a_shutdown_waits_for_its_requests_though_the_lease_runs_out_meanwhile()
     advance_until(&clock, || stopping.is_finished()).await;
     stopping.await.unwrap().unwrap();
     assert!(is_released(&store));
-}
-
-/// A node that lost its term with a request inside, and cannot reach the store.
-async fn lost() -> (Memory, FakeClock, LeaderHandle, Admission) {
-    let (store, clock) = (Memory::new(), FakeClock::new());
-    let a = leader(&store, &clock).await;
-    let admission = a.admit().unwrap();
-    store.set_outage(true);
-    advance_until(&clock, || {
-        matches!(*a.status().borrow(), Status::Follower { .. })
-    })
-    .await;
-    (store, clock, a, admission)
 }
 
 async fn shutdown_held_up(a: &LeaderHandle) -> JoinHandle<Result<(), ReleaseError>> {

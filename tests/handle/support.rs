@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use noleader::{Builder, LeaderHandle, Status, clock::FakeClock, store::Memory};
+use noleader::{Admission, Builder, LeaderHandle, Status, clock::FakeClock, store::Memory};
 
 pub(crate) const LEASE: Duration = Duration::from_secs(15);
 
@@ -50,4 +50,17 @@ pub(crate) async fn until(handle: &LeaderHandle, wanted: impl Fn(&Status) -> boo
 
 pub(crate) fn is_follower_of(id: &str) -> impl Fn(&Status) -> bool {
     move |status| matches!(status, Status::Follower { leader: Some(leader) } if leader.id == id)
+}
+
+/// A node that lost its term with a request inside, and cannot reach the store.
+pub(crate) async fn lost() -> (Memory, FakeClock, LeaderHandle, Admission) {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let a = leader(&store, &clock).await;
+    let admission = a.admit().unwrap();
+    store.set_outage(true);
+    advance_until(&clock, || {
+        matches!(*a.status().borrow(), Status::Follower { .. })
+    })
+    .await;
+    (store, clock, a, admission)
 }

@@ -6,12 +6,7 @@ use async_nats::jetstream::{self, kv};
 use noleader::{StartError, Status, store::StoreError};
 use noleader_fixture::Server;
 
-use crate::support::{LEASE, Watchman, candidate, elected, ended, follows, start, until};
-
-async fn bucket(server: &Server) -> kv::Store {
-    let context = jetstream::new(server.client().await.unwrap());
-    context.get_key_value("elections").await.unwrap()
-}
+use crate::support::{LEASE, Watchman, bucket, candidate, elected, ended, follows, start, until};
 
 #[tokio::test]
 async fn a_key_deleted_by_hand_ends_the_term_at_once_and_is_waited_for() {

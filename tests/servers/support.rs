@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use async_nats::jetstream::{self, kv};
 use noleader::{Builder, LeaderHandle, Status, Term};
 use noleader_fixture::{Proxy, Server, eventually};
 use tokio::time::timeout;
@@ -28,6 +29,12 @@ pub(crate) fn candidate(id: &str) -> Builder {
 /// first.
 pub(crate) fn steady(id: &str) -> Builder {
     candidate(id).lease(LEASE * 3).trust_absent_key(true)
+}
+
+/// The bucket of the elections, for whoever is no candidate.
+pub(crate) async fn bucket(server: &Server) -> kv::Store {
+    let context = jetstream::new(server.client().await.unwrap());
+    context.get_key_value("elections").await.unwrap()
 }
 
 /// Starts a candidate on a connection of its own.

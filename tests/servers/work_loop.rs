@@ -10,12 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use noleader::{Leader, RunError};
+use noleader::{Leader, RunError, fencing::Fenced};
 use noleader_fixture::Server;
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{BOUND, LEASE, candidate, elected, ended, follows, start};
+use crate::support::{BOUND, LEASE, bucket, candidate, elected, ended, follows, start};
 
 async fn leader(server: &Server, id: &str) -> Leader {
     leader_for(LEASE, server, id).await
@@ -114,6 +114,38 @@ async fn the_token_is_cancelled_when_the_leader_steps_down_and_the_work_runs_aga
     b.shutdown().await.unwrap();
     ended(&term).await;
     assert_eq!(timeout(BOUND, seen.recv()).await.unwrap(), Some("begins"));
+    work.abort();
+}
+
+#[tokio::test]
+async fn work_past_its_term_is_fenced_by_the_token_that_it_took_at_its_start() {
+    let server = Server::start().await.unwrap();
+    let builder = candidate("a").trust_absent_key(true).drain_timeout(BOUND);
+    let a = Leader::with_builder(builder, server.client().await.unwrap()).grace_period(BOUND);
+    let (late, mut lates) = mpsc::unbounded_channel();
+    let work = tokio::spawn(async move {
+        let handle = || a.handle().unwrap();
+        a.acquire_and_run(|cancelled| {
+            let (handle, late) = (handle(), late.clone());
+            let own = handle.term().unwrap();
+            async move {
+                late.send((own.token(), None)).unwrap();
+                cancelled.cancelled().await;
+                // In the grace period this node wins again.
+                let next = handle.elected().await.unwrap();
+                late.send((own.token(), Some(next.token()))).unwrap();
+                std::future::pending::<Result<(), std::io::Error>>().await
+            }
+        })
+        .await
+    });
+    let (own, _) = timeout(BOUND, lates.recv()).await.unwrap().unwrap();
+    bucket(&server).await.delete("writer").await.unwrap();
+    let (late, next) = timeout(BOUND, lates.recv()).await.unwrap().unwrap();
+    assert_eq!(late, own);
+    let mut storage = Fenced::new(());
+    storage.write(next.unwrap()).unwrap();
+    storage.write(late).unwrap_err();
     work.abort();
 }
 
