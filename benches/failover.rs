@@ -105,7 +105,7 @@ async fn after_a_release(server: &Server, rounds: usize) -> Result<Times> {
         let client = server.client().await?;
         let begin = Instant::now();
         let handle = LeaderHandle::builder("released", "key")
-            .trust_absent_key(true)
+            .dangerous_trust_absent_key(true)
             .start(client)
             .await?;
         handle.elected().await?;
@@ -170,7 +170,11 @@ async fn crash(server: &Server, rounds: usize) -> Result<Times> {
             .worker_threads(1)
             .enable_all()
             .build()?;
-        let leading = doomed.spawn(lead(candidate("a").trust_absent_key(true), options, url));
+        let leading = doomed.spawn(lead(
+            candidate("a").dangerous_trust_absent_key(true),
+            options,
+            url,
+        ));
         let leader = leading.await??;
         let other = candidate("b").start(server.client().await?).await?;
         follows(&other, leader.id()).await?;
@@ -196,7 +200,7 @@ async fn lead(
 async fn follows(handle: &LeaderHandle, id: &str) -> Result<()> {
     let of_id =
         |status: &Status| matches!(status, Status::Follower { leader: Some(l) } if l.id() == id);
-    handle.status().wait_for(of_id).await?;
+    handle.watch().wait_for(of_id).await?;
     Ok(())
 }
 

@@ -40,12 +40,9 @@ async fn main() -> Result<(), BoxError> {
 }
 
 async fn start(id: &str, store: &Memory) -> Result<LeaderHandle, BoxError> {
-    let builder = LeaderHandle::builder("orders", "writer").id(id);
+    let builder = LeaderHandle::with_store(store.clone()).id(id);
     // Nobody else knows of this store, so that an absent key means that nobody leads.
-    Ok(builder
-        .trust_absent_key(true)
-        .start_with(store.clone())
-        .await?)
+    Ok(builder.dangerous_trust_absent_key(true).start().await?)
 }
 
 /// Takes orders on the leader, and is not ready elsewhere.

@@ -26,7 +26,7 @@
 //! one at a time and loses none that it acknowledged, if the nodes' monotonic clocks run at rates within
 //! [`max_clock_drift`](Builder::max_clock_drift) of each other, and, where somebody else, or the server's own
 //! expiry, removes the record of a live leader, if the candidates use equal leases and none has
-//! [`trust_absent_key`](Builder::trust_absent_key). Nothing is assumed of wall clocks, message delays,
+//! [`dangerous_trust_absent_key`](Builder::dangerous_trust_absent_key). Nothing is assumed of wall clocks, message delays,
 //! loss, duplication or order, or process pauses.
 //!
 //! Ask [`LeaderHandle::is_leader`], [`LeaderHandle::admit`] or the layer: they compare the deadline with the
@@ -44,54 +44,46 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `axum` | [`Term`] as an extractor |
-//! | `tonic` | `NamedService` for [`LeaderOnly`], so that a guarded service can be added to a server; the standard gRPC health service |
+//! | `jetstream` (default) | the store on NATS JetStream, [`LeaderHandle::builder`] and [`Leader::new`]; without it the crate does not depend on async-nats |
+//! | `axum` | [`Term`] and [`Admission`] as extractors; [`NotLeader`] as a response |
+//! | `tonic` | `NamedService` for [`LeaderOnly`], so that a guarded service can be added to a server; [`NotLeader`] as a `tonic::Status`; the standard gRPC health service |
 //! | `metrics` | gauges and counters, named `noleader_*`, through the `metrics` facade |
-//! | `test-util` | a fake clock and a store in memory, for tests of your own |
-//!
-//! # Code map
-//!
-//! Dependencies point one way: `middleware`, `health`, `worker`, `fencing` → `task` → `lease`, `store`,
-//! `clock`.
-//!
-//! | module | concern |
-//! |---|---|
-//! | [`lease`] | the protocol, without IO and without a clock |
-//! | [`store`] | where the lease is kept: JetStream, or memory |
-//! | [`clock`] | the one place that reads time |
-//! | `task` | the background task, and what it publishes: handle, term, status, gate |
-//! | `worker` | the work loop |
-//! | [`middleware`] | the tower layer |
-//! | [`fencing`] | the token in a header, and the storage that checks it |
-//! | [`health`] | endpoints for load balancers and supervisors |
-//! | `builder`, `config`, `error` | settings, their checks, and what is reported |
+//! | `test-util` | a fake clock, and faults for the store in memory, for tests of your own |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // The model of the gate leaves out whatever does not share it.
 #![cfg_attr(noleader_loom, allow(dead_code))]
 
 mod builder;
+#[doc(hidden)]
 pub mod clock;
-mod config;
 mod error;
 pub mod fencing;
 pub mod health;
+#[doc(hidden)]
 pub mod lease;
 pub mod middleware;
+#[doc(hidden)]
+pub mod names;
 pub mod store;
 mod sync;
 mod task;
+#[cfg(feature = "test-util")]
+pub mod test_util;
 #[cfg(not(noleader_loom))]
 mod worker;
 
+#[cfg(feature = "jetstream")]
+pub use self::store::Storage;
 #[cfg(not(noleader_loom))]
 pub use self::worker::{Leader, RunError};
 pub use self::{
-    builder::Builder,
-    error::{ConfigError, NotLeader, Reason, ReleaseError, StartError, Stopped, TermLost},
+    builder::{Builder, StartError},
+    error::{BoxError, ConfigError},
     health::{Health, Liveness},
-    middleware::{LeaderOnly, LeaderOnlyLayer},
-    store::Storage,
-    task::{Admission, LeaderHandle, LeaderInfo, Status, Term},
+    lease::{LeaderInfo, Status},
+    middleware::{LeaderOnly, LeaderOnlyLayer, TermLost},
+    names::{FencingToken, ParseTokenError},
+    task::{Admission, LeaderHandle, NotLeader, Reason, ReleaseError, Stopped, Term},
 };
 
 #[cfg(doctest)]

@@ -38,16 +38,16 @@ pub(crate) async fn elect() -> Result<Election> {
     let leader_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let store = Memory::new();
     // So long that an election does not get in the way, however busy this machine is.
-    let candidate = || LeaderHandle::builder("bench", "forward").lease(Duration::from_secs(600));
+    let candidate = || LeaderHandle::with_store(store.clone()).lease(Duration::from_secs(600));
     let leader = candidate()
         .address(format!("http://{}", leader_listener.local_addr()?))
-        .trust_absent_key(true)
-        .start_with(store.clone())
+        .dangerous_trust_absent_key(true)
+        .start()
         .await?;
     leader.elected().await?;
-    let follower = candidate().start_with(store).await?;
+    let follower = candidate().start().await?;
     let follows = |status: &Status| matches!(status, Status::Follower { leader: Some(_) });
-    follower.status().wait_for(follows).await?;
+    follower.watch().wait_for(follows).await?;
     Ok(Election {
         leader,
         leader_listener,

@@ -54,17 +54,17 @@ fn main() {
 async fn elect() -> (LeaderHandle, LeaderHandle) {
     let store = Memory::new();
     let candidate = |id: &str| {
-        LeaderHandle::builder("bench", "gate")
+        LeaderHandle::with_store(store.clone())
             .id(id)
             .address(format!("http://{id}:8080"))
-            .trust_absent_key(true)
-            .start_with(store.clone())
+            .dangerous_trust_absent_key(true)
+            .start()
     };
     let leader = candidate("a").await.expect("a candidate");
     leader.elected().await.expect("an election");
     let follower = candidate("b").await.expect("a candidate");
     let follows = |status: &Status| matches!(status, Status::Follower { leader: Some(_) });
-    let mut status = follower.status();
+    let mut status = follower.watch();
     status.wait_for(follows).await.expect("a leader");
     (leader, follower)
 }

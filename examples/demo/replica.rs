@@ -52,7 +52,7 @@ pub(crate) async fn run(id: &str, address: &str, nats_url: &str) -> anyhow::Resu
 /// Takes an order, and answers with the fencing token under which it was taken.
 async fn create(term: Term, State(app): State<App>) -> (StatusCode, String) {
     let mut orders = app.orders.lock().unwrap_or_else(PoisonError::into_inner);
-    orders.push(term.token());
+    orders.push(term.token().into());
     (StatusCode::CREATED, format!("{}\n", term.token()))
 }
 

@@ -8,7 +8,10 @@ use axum::{
     http::{HeaderMap, StatusCode},
     routing::get,
 };
-use noleader::fencing::{self, Fenced};
+use noleader::{
+    FencingToken,
+    fencing::{self, Fenced},
+};
 use tokio::{net::TcpListener, sync::oneshot};
 
 /// Clones share the data.
@@ -99,7 +102,7 @@ async fn write(
     Ok(())
 }
 
-fn token(headers: &HeaderMap) -> Result<u64, Refusal> {
+fn token(headers: &HeaderMap) -> Result<FencingToken, Refusal> {
     fencing::token(headers).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))
 }
 

@@ -99,7 +99,7 @@ impl Orders for Desk {
         let term = term.ok_or_else(|| Status::internal("the service is not guarded"))?;
         Ok(tonic::Response::new(CreateReply {
             node: self.0.to_owned(),
-            token: term.token(),
+            token: term.token().into(),
         }))
     }
 }

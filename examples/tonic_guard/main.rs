@@ -50,7 +50,7 @@ impl Orders for Node {
         let term = term.ok_or_else(|| Status::internal("the service is not guarded"))?;
         Ok(Response::new(CreateReply {
             node: self.id.clone(),
-            token: term.token(),
+            token: term.token().into(),
         }))
     }
 }

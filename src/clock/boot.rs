@@ -1,4 +1,4 @@
-use super::Moment;
+use super::moment::Moment;
 
 /// Reads `CLOCK_BOOTTIME`, which counts the time the machine was suspended.
 #[cfg(any(target_os = "linux", target_os = "android"))]

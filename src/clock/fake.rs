@@ -5,7 +5,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::Moment;
+use super::moment::Moment;
 use crate::sync::AtomicU64;
 
 /// A clock that stands still until it is told to advance, for tests of your own.
@@ -15,7 +15,7 @@ use crate::sync::AtomicU64;
 ///
 /// ```
 /// use std::time::Duration;
-/// use noleader::clock::FakeClock;
+/// use noleader::test_util::FakeClock;
 ///
 /// let clock = FakeClock::new();
 /// let start = clock.now();

@@ -1,5 +1,7 @@
 use thiserror::Error;
 
+use crate::names::FencingToken;
+
 /// Data that can be written with a fencing token only, and not with one that is smaller than one before.
 ///
 /// For a storage of your own. It is not a lock: put it into one, so that the token is compared, remembered
@@ -7,7 +9,7 @@ use thiserror::Error;
 /// longer than the lock is held, so that no other token can come between.
 ///
 /// ```
-/// use noleader::fencing::{Fenced, StaleToken};
+/// use noleader::{FencingToken, fencing::{Fenced, StaleToken}};
 /// use std::sync::{Mutex, PoisonError};
 ///
 /// struct Store {
@@ -15,7 +17,7 @@ use thiserror::Error;
 /// }
 ///
 /// impl Store {
-///     fn add(&self, token: u64, order: String) -> Result<(), StaleToken> {
+///     fn add(&self, token: FencingToken, order: String) -> Result<(), StaleToken> {
 ///         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
 ///         orders.write(token)?.push(order);
 ///         Ok(())
@@ -23,10 +25,10 @@ use thiserror::Error;
 /// }
 ///
 /// let store = Store { orders: Mutex::default() };
-/// store.add(7, "apples".into())?; // the leader of term 7,
-/// store.add(9, "plums".into())?; // its successor,
-/// let late = store.add(7, "pears".into()); // and the first one again, late
-/// assert_eq!(late.unwrap_err().largest(), 9);
+/// store.add(7.into(), "apples".into())?; // the leader of term 7,
+/// store.add(9.into(), "plums".into())?; // its successor,
+/// let late = store.add(7.into(), "pears".into()); // and the first one again, late
+/// assert_eq!(late.unwrap_err().largest(), 9.into());
 /// # Ok::<(), StaleToken>(())
 /// ```
 ///
@@ -35,17 +37,17 @@ use thiserror::Error;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fenced<T> {
     data: T,
-    largest: u64,
+    largest: FencingToken,
 }
 
 impl<T> Fenced<T> {
     /// Data that no term has written yet: any token is taken.
     pub const fn new(data: T) -> Self {
-        Self::resume(data, 0)
+        Self::resume(data, FencingToken::ZERO)
     }
 
     /// Data that was saved, and the largest token that was seen until then.
-    pub const fn resume(data: T, largest: u64) -> Self {
+    pub const fn resume(data: T, largest: FencingToken) -> Self {
         Self { data, largest }
     }
 
@@ -57,7 +59,7 @@ impl<T> Fenced<T> {
     /// # Errors
     ///
     /// [`StaleToken`], if a larger one was seen before. Then nothing has changed.
-    pub fn write(&mut self, token: u64) -> Result<&mut T, StaleToken> {
+    pub fn write(&mut self, token: FencingToken) -> Result<&mut T, StaleToken> {
         if token < self.largest {
             return Err(StaleToken {
                 token,
@@ -76,7 +78,7 @@ impl<T> Fenced<T> {
 
     /// The largest token that was seen; zero before the first, as no term has the token zero.
     #[must_use]
-    pub const fn largest(&self) -> u64 {
+    pub const fn largest(&self) -> FencingToken {
         self.largest
     }
 }
@@ -86,20 +88,20 @@ impl<T> Fenced<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[error("the fencing token {token} is too old: {largest} was seen before")]
 pub struct StaleToken {
-    token: u64,
-    largest: u64,
+    token: FencingToken,
+    largest: FencingToken,
 }
 
 impl StaleToken {
     /// The token of the write.
     #[must_use]
-    pub const fn token(&self) -> u64 {
+    pub const fn token(&self) -> FencingToken {
         self.token
     }
 
     /// The largest token that was seen before it.
     #[must_use]
-    pub const fn largest(&self) -> u64 {
+    pub const fn largest(&self) -> FencingToken {
         self.largest
     }
 }
@@ -109,7 +111,7 @@ mod tests {
     use super::*;
 
     fn add(log: &mut Fenced<Vec<u64>>, token: u64) -> Result<(), StaleToken> {
-        log.write(token)?.push(token);
+        log.write(token.into())?.push(token);
         Ok(())
     }
 
@@ -118,13 +120,16 @@ mod tests {
         let mut log = Fenced::new(Vec::new());
         for token in [3, 3, 7, 7, u64::MAX] {
             add(&mut log, token).unwrap();
-            assert_eq!(log.largest(), token);
+            assert_eq!(log.largest(), token.into());
         }
         for token in [0, 3, u64::MAX - 1] {
             let refused = add(&mut log, token).unwrap_err();
-            assert_eq!((refused.token(), refused.largest()), (token, u64::MAX));
+            assert_eq!(
+                (refused.token(), refused.largest()),
+                (token.into(), u64::MAX.into())
+            );
         }
-        assert_eq!(log.largest(), u64::MAX);
+        assert_eq!(log.largest(), u64::MAX.into());
         assert_eq!(log.read(), &[3, 3, 7, 7, u64::MAX]);
     }
 
@@ -134,7 +139,7 @@ mod tests {
         add(&mut log, 7).unwrap();
         add(&mut log, 5).unwrap_err();
         add(&mut log, 6).unwrap_err();
-        assert_eq!(log, Fenced::resume(vec![7], 7));
+        assert_eq!(log, Fenced::resume(vec![7], 7.into()));
     }
 
     #[test]
@@ -143,14 +148,14 @@ mod tests {
         add(&mut log, 7).unwrap();
         assert!(log.read().contains(&7));
         add(&mut log, 7).unwrap();
-        assert!(log.write(9).unwrap().contains(&7));
+        assert!(log.write(9.into()).unwrap().contains(&7));
         add(&mut log, 7).unwrap_err();
     }
 
     #[test]
     fn a_restart_that_saved_the_token_goes_on_refusing() {
-        let mut log = Fenced::resume(Vec::new(), 9);
-        assert_eq!(add(&mut log, 8).unwrap_err().largest(), 9);
+        let mut log = Fenced::resume(Vec::new(), 9.into());
+        assert_eq!(add(&mut log, 8).unwrap_err().largest(), 9.into());
         add(&mut log, 9).unwrap();
         add(&mut log, 10).unwrap();
     }

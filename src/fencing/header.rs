@@ -1,7 +1,7 @@
 use http::{HeaderMap, HeaderName};
 use thiserror::Error;
 
-use crate::Term;
+use crate::{names::FencingToken, task::Term};
 
 /// The header, or gRPC metadata, in which a fencing token travels: a `u64` in plain decimal.
 pub const FENCING_TOKEN: HeaderName = HeaderName::from_static("noleader-fencing-token");
@@ -34,7 +34,7 @@ impl Term {
     ///
     /// As [`HeaderMap::insert`], where the map is full: after some 24,000 other headers.
     pub fn fence(&self, headers: &mut HeaderMap) {
-        headers.insert(FENCING_TOKEN, self.token().into());
+        headers.insert(FENCING_TOKEN, u64::from(self.token()).into());
     }
 }
 
@@ -48,7 +48,7 @@ pub enum TokenError {
     /// There is more than one, be they equal.
     #[error("the request has more than one header `noleader-fencing-token`")]
     Repeated,
-    /// It is not a `u64` as [`Term::fence`] writes it: digits alone, and no zero in front of others.
+    /// It is not a number as [`Term::fence`] writes it: digits alone, and no zero in front of others.
     #[error("the header `noleader-fencing-token` is not a 64-bit number in plain decimal")]
     Malformed,
 }
@@ -65,7 +65,7 @@ pub enum TokenError {
 /// let mut headers = HeaderMap::new();
 /// assert_eq!(fencing::token(&headers), Err(TokenError::Missing));
 /// headers.insert(FENCING_TOKEN, "42".parse()?);
-/// assert_eq!(fencing::token(&headers), Ok(42));
+/// assert_eq!(fencing::token(&headers), Ok(42.into()));
 /// headers.insert(FENCING_TOKEN, "+42".parse()?);
 /// assert_eq!(fencing::token(&headers), Err(TokenError::Malformed));
 /// # Ok::<(), http::Error>(())
@@ -74,26 +74,14 @@ pub enum TokenError {
 /// # Errors
 ///
 /// [`TokenError`], where there is no token, more than one, or something else.
-pub fn token(headers: &HeaderMap) -> Result<u64, TokenError> {
+pub fn token(headers: &HeaderMap) -> Result<FencingToken, TokenError> {
     let mut values = headers.get_all(FENCING_TOKEN).iter();
     let value = values.next().ok_or(TokenError::Missing)?;
     if values.next().is_some() {
         return Err(TokenError::Repeated);
     }
-    plain_decimal(value.as_bytes()).ok_or(TokenError::Malformed)
-}
-
-/// One text for each number: `str::parse` alone would take a plus and zeros in front.
-fn plain_decimal(text: &[u8]) -> Option<u64> {
-    let is_plain = match text {
-        [b'0'] => true,
-        [b'0', ..] => false,
-        digits => digits.iter().all(u8::is_ascii_digit),
-    };
-    if !is_plain {
-        return None;
-    }
-    std::str::from_utf8(text).ok()?.parse().ok()
+    let text = value.to_str().map_err(|_| TokenError::Malformed)?;
+    text.parse().map_err(|_| TokenError::Malformed)
 }
 
 #[cfg(test)]
@@ -112,38 +100,22 @@ mod tests {
     fn every_u64_is_read() {
         for expected in [0, 1, 9, 10, 42, u64::MAX - 1, u64::MAX] {
             let text = expected.to_string();
-            assert_eq!(token(&headers(&[text.as_bytes()])), Ok(expected));
+            assert_eq!(token(&headers(&[text.as_bytes()])), Ok(expected.into()));
         }
     }
 
     #[test]
-    fn what_is_not_plain_decimal_is_refused() {
-        let texts: [&[u8]; 18] = [
-            b"",
-            b" ",
+    fn anything_but_plain_decimal_is_malformed() {
+        for text in [
+            &b""[..],
             b"+1",
-            b"-1",
-            b"-0",
-            b" 1",
-            b"1 ",
-            b"1\t",
             b"01",
-            b"00",
             b"0x1",
-            b"1e3",
-            b"1.0",
-            b"1_000",
-            b"1,2",
-            b"18446744073709551616",
             "\u{663}".as_bytes(),
             b"\xff",
-        ];
-        for text in texts {
-            assert_eq!(
-                token(&headers(&[text])),
-                Err(TokenError::Malformed),
-                "{text:?}"
-            );
+        ] {
+            let read = token(&headers(&[text]));
+            assert_eq!(read, Err(TokenError::Malformed), "{text:?}");
         }
     }
 
@@ -166,7 +138,7 @@ mod tests {
 
         fn term(token: u64) -> (Term, FakeClock) {
             let clock = FakeClock::new();
-            let term = Term::new(token, clock.now() + SECOND, clock.clone().into());
+            let term = Term::new(token.into(), clock.now() + SECOND, clock.clone().into());
             (term, clock)
         }
 
@@ -176,7 +148,7 @@ mod tests {
                 let mut written = HeaderMap::new();
                 term(expected).0.fence(&mut written);
                 assert_eq!(written, headers(&[expected.to_string().as_bytes()]));
-                assert_eq!(token(&written), Ok(expected));
+                assert_eq!(token(&written), Ok(expected.into()));
             }
         }
 
@@ -197,7 +169,7 @@ mod tests {
             assert!(!term.is_current());
             let mut written = HeaderMap::new();
             term.fence(&mut written);
-            assert_eq!(token(&written), Ok(7));
+            assert_eq!(token(&written), Ok(7.into()));
         }
     }
 }

@@ -4,12 +4,14 @@ use futures_core::Stream;
 use tonic::{Request, Response, Status};
 use tonic_health::pb::{
     HealthCheckRequest, HealthCheckResponse,
-    health_check_response::ServingStatus,
     health_server::{Health, HealthServer},
 };
 
-use super::watching::Watching;
-use crate::{LeaderHandle, task::Shared};
+use super::{
+    serving::{response, serving},
+    watching::Watching,
+};
+use crate::task::{LeaderHandle, Shared};
 
 /// The standard gRPC health service, which follows leadership, from [`LeaderHandle::grpc_health`].
 ///
@@ -86,7 +88,7 @@ impl Health for GrpcHealth {
                 "no service of this name follows the leader",
             ));
         }
-        let status = serving(self.shared.gate.is_open());
+        let status = serving(self.shared.is_open());
         Ok(Response::new(response(status)))
     }
 
@@ -99,19 +101,6 @@ impl Health for GrpcHealth {
         let known = self.knows(&request.get_ref().service);
         let watching = Watching::new(self.shared.clone(), known);
         Ok(Response::new(Box::pin(watching.into_stream())))
-    }
-}
-
-pub(super) fn serving(leads: bool) -> ServingStatus {
-    match leads {
-        true => ServingStatus::Serving,
-        false => ServingStatus::NotServing,
-    }
-}
-
-pub(super) fn response(status: ServingStatus) -> HealthCheckResponse {
-    HealthCheckResponse {
-        status: status.into(),
     }
 }
 

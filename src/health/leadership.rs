@@ -9,7 +9,7 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::{answer::answer, report::Report};
-use crate::{LeaderHandle, task::Shared};
+use crate::task::{LeaderHandle, Shared};
 
 /// An HTTP service that tells whether this node leads, from [`LeaderHandle::health`].
 ///

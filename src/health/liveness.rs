@@ -10,7 +10,7 @@ use serde::Serialize;
 use tower_service::Service;
 
 use super::answer::answer;
-use crate::{LeaderHandle, task::Shared};
+use crate::task::{LeaderHandle, Shared};
 
 /// After how many leases without progress a task is taken for stuck. A task that runs comes round once in
 /// a lease, whatever it waits for.
@@ -73,11 +73,10 @@ impl LeaderHandle {
 
 impl Report {
     fn new(shared: &Shared) -> Self {
-        let now = shared.clock.now();
-        let since = now.saturating_since(shared.pulse.last_beat());
+        let since = shared.since_progress();
         let status = if shared.has_ended() {
             Condition::Stopped
-        } else if since >= shared.lease * PATIENCE {
+        } else if since >= shared.lease() * PATIENCE {
             Condition::Stalled
         } else {
             Condition::Alive

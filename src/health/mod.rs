@@ -37,7 +37,7 @@
 //!
 //! - `leadership`, `liveness`: the two services; `answer`: what they have in common over HTTP.
 //! - `report`: what a node says of itself.
-//! - `grpc`: the service of `grpc.health.v1`; `watching`: its stream of changes.
+//! - `grpc`: the service of `grpc.health.v1`; `watching`: its stream of changes; `serving`: its answers.
 //!
 //! [`LeaderHandle::health`]: crate::LeaderHandle::health
 //! [`LeaderHandle::liveness`]: crate::LeaderHandle::liveness
@@ -48,6 +48,8 @@ mod grpc;
 mod leadership;
 mod liveness;
 mod report;
+#[cfg(feature = "tonic")]
+mod serving;
 #[cfg(feature = "tonic")]
 mod watching;
 

@@ -1,81 +1,69 @@
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::{LeaderInfo, Status, Term, task::Shared};
+use crate::{
+    lease::{LeaderInfo, Status},
+    names::FencingToken,
+    task::Shared,
+};
 
-/// What a node says of itself, at one instant.
+/// What a node reports of itself, at one instant.
 #[derive(Debug, Serialize)]
 pub(super) struct Report<'a> {
-    status: Standing,
+    #[serde(serialize_with = "name")]
+    status: Status,
     id: &'a str,
-    leader: Option<Leader>,
-    token: Option<u64>,
+    #[serde(serialize_with = "id_and_token")]
+    leader: Option<LeaderInfo>,
+    /// Of the term that this node holds.
+    token: Option<FencingToken>,
     remaining_ms: Option<u64>,
     renewed_secs_ago: Option<f64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Standing {
-    Leader,
-    Follower,
-    Warming,
-    Draining,
-    Stopped,
-}
-
-/// Who leads. Its address is for those who are inside.
-#[derive(Debug, Serialize)]
-struct Leader {
-    id: String,
-    token: u64,
-}
-
 impl<'a> Report<'a> {
     pub(super) fn new(shared: &'a Shared) -> Self {
-        // The gate decides who is a leader, and not what was published last.
-        if let Some(lease) = shared.gate.lease() {
-            return Self::holding(shared, Standing::Leader, Some(lease));
-        }
-        let status = shared.status.borrow().clone();
-        match status {
-            Status::Warming => Self::holding(shared, Standing::Warming, shared.held()),
-            Status::Draining => Self::holding(shared, Standing::Draining, shared.held()),
-            Status::Follower { leader } => Self::without(shared, Standing::Follower, leader),
-            // It has just lost its term, and does not know yet.
-            Status::Leader => Self::without(shared, Standing::Follower, None),
-            Status::Stopped => Self::without(shared, Standing::Stopped, None),
+        let view = shared.view();
+        // A node that lost its lease while it drained follows the new leader.
+        let held = match view.status {
+            Status::Follower { .. } | Status::Stopped => None,
+            _ => view.held,
+        };
+        Self {
+            status: view.status,
+            id: shared.id().as_str(),
+            leader: view.leader,
+            token: held.as_ref().map(|held| held.term.token()),
+            remaining_ms: held.as_ref().map(|held| millis(held.left)),
+            renewed_secs_ago: shared.since_confirmed().map(|since| since.as_secs_f64()),
         }
     }
 
     pub(super) fn leads(&self) -> bool {
-        self.status == Standing::Leader
+        matches!(self.status, Status::Leader { .. })
     }
+}
 
-    /// A node that holds the lease, unless it has run out.
-    fn holding(shared: &'a Shared, status: Standing, lease: Option<(Term, Duration)>) -> Self {
-        let token = lease.as_ref().map(|(term, _)| term.token());
-        let id = || shared.id.clone();
-        Self {
-            leader: token.map(|token| Leader { id: id(), token }),
-            token,
-            remaining_ms: lease.map(|(_, left)| millis(left)),
-            ..Self::without(shared, status, None)
-        }
-    }
+fn name<S: Serializer>(status: &Status, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(status.name())
+}
 
-    fn without(shared: &'a Shared, status: Standing, leader: Option<LeaderInfo>) -> Self {
-        let since = shared.pulse.since_confirmed(shared.clock.now());
-        Self {
-            status,
-            id: &shared.id,
-            leader: leader.map(|LeaderInfo { id, token, .. }| Leader { id, token }),
-            token: None,
-            remaining_ms: None,
-            renewed_secs_ago: since.map(|since| since.as_secs_f64()),
-        }
+/// Without the address, which is not for everyone who may ask for a node's health.
+fn id_and_token<S: Serializer>(
+    leader: &Option<LeaderInfo>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Leader<'a> {
+        id: &'a str,
+        token: FencingToken,
     }
+    let leader = leader.as_ref().map(|leader| Leader {
+        id: leader.id(),
+        token: leader.token(),
+    });
+    leader.serialize(serializer)
 }
 
 fn millis(left: Duration) -> u64 {

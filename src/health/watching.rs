@@ -5,8 +5,8 @@ use futures_util::stream;
 use tonic::Status as GrpcStatus;
 use tonic_health::pb::{HealthCheckResponse, health_check_response::ServingStatus};
 
-use super::grpc::{response, serving};
-use crate::{Status, sync::watch, task::Shared};
+use super::serving::{response, serving};
+use crate::{lease::Status, sync::watch, task::Shared};
 
 /// One client's watch of the health service.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(super) struct Watching {
 impl Watching {
     pub(super) fn new(shared: Arc<Shared>, known: bool) -> Self {
         Self {
-            changes: shared.status.subscribe(),
+            changes: shared.watch(),
             shared,
             known,
             told: None,
@@ -42,7 +42,8 @@ impl Watching {
     async fn next(&mut self) -> Option<ServingStatus> {
         loop {
             let stopped = *self.changes.borrow_and_update() == Status::Stopped;
-            let left = self.shared.gate.lease().map(|(_, left)| left);
+            let held = self.shared.view().held;
+            let left = held.filter(|held| held.is_open).map(|held| held.left);
             let status = self.status(left.is_some());
             if self.told.replace(status) != Some(status) {
                 return Some(status);
@@ -64,7 +65,7 @@ impl Watching {
     /// Waits until the status may be another: the task has published one, or the lease has run out under
     /// a task that is stuck.
     async fn change(&mut self, left: Option<Duration>) {
-        let clock = &self.shared.clock;
+        let clock = self.shared.clock();
         let run_out = async {
             match left {
                 Some(left) => clock.sleep_until(clock.now() + left).await,

@@ -1,9 +1,9 @@
 //! What the answers of the store do, and their absence.
 
 use super::{
-    Machine,
     action::{Action, Ended, Notice, Settled},
     input::{Observation, Outcome},
+    machine::Machine,
     request::{Kind, Purpose, Request, Write},
     sighting::Content,
     state::State,

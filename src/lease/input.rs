@@ -1,10 +1,34 @@
 /// What a read or a watch showed of the key. A hint: it may be stale, repeated or out of order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
-    /// The revision of the key's last message, or 0 where the server has none.
-    pub revision: u64,
-    /// The bytes in the key; none where it does not exist or was deleted.
-    pub value: Option<Vec<u8>>,
+    pub(super) revision: u64,
+    pub(super) value: Option<Vec<u8>>,
+}
+
+impl Observation {
+    /// The key holds `value` at `revision`. `None` means that it was deleted, with a marker at `revision`.
+    #[must_use]
+    pub const fn new(revision: u64, value: Option<Vec<u8>>) -> Self {
+        Self { revision, value }
+    }
+
+    /// The store has no message of the key at all.
+    #[must_use]
+    pub const fn absent() -> Self {
+        Self::new(0, None)
+    }
+
+    /// The revision of the key's last message, or 0 if the store has none.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The bytes in the key, unless it does not exist or was deleted.
+    #[must_use]
+    pub fn value(&self) -> Option<&[u8]> {
+        self.value.as_deref()
+    }
 }
 
 /// Something that happened, told to the [`Machine`](super::Machine) by its driver.

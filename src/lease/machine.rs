@@ -3,24 +3,29 @@ use std::collections::VecDeque;
 use super::{
     action::{Action, Ended, Notice},
     input::Input,
+    leader_info::LeaderInfo,
     record::Record,
     request::Request,
     sighting::{Content, Rules},
-    state::{Role, State, Then},
+    state::{Phase, State, Then},
+    status::Status,
     validity::Timing,
     view::{Source, View},
 };
-use crate::clock::Moment;
+use crate::{
+    clock::Moment,
+    names::{Address, NodeId},
+};
 
 /// Who a candidate is and what it may do.
 #[derive(Clone, Debug)]
 pub struct Candidate {
     /// Its name, for people.
-    pub id: String,
+    pub id: NodeId,
     /// A nonce, new at every start: how a candidate knows its own writes.
     pub session: String,
-    /// Where it can be reached.
-    pub address: Option<String>,
+    /// Where it is reached.
+    pub address: Option<Address>,
     /// Its time settings.
     pub timing: Timing,
     /// Whether it only watches.
@@ -29,17 +34,6 @@ pub struct Candidate {
     pub warm_up: bool,
     /// Whether an absent key is free at once, without the wait for an unknown holder.
     pub trust_absent_key: bool,
-}
-
-/// Who leads, as far as a candidate knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
-    /// The holder's id.
-    pub id: String,
-    /// The holder's address, as it stands in the record, unchecked.
-    pub address: Option<String>,
-    /// The term's fencing token.
-    pub token: u64,
 }
 
 /// The protocol of one candidate, without IO and without a clock.
@@ -97,10 +91,43 @@ impl Machine {
         }
     }
 
-    /// Where this candidate stands.
+    /// The state of this candidate at `now`. Once a draining candidate has lost the lease it goes on naming the
+    /// leader, as a follower.
     #[must_use]
-    pub fn role(&self) -> Role {
-        self.state.role()
+    pub fn status(&self, now: Moment) -> Status {
+        match &self.state {
+            State::Following { .. } => Status::Follower {
+                leader: self.leader(now),
+            },
+            State::Leading(leading) => match leading.phase {
+                Phase::Warming => Status::Warming,
+                Phase::Open => Status::Leader {
+                    token: leading.token.into(),
+                },
+                Phase::Draining { .. } => Status::Draining,
+            },
+            State::Clearing { .. } | State::Releasing { .. } => match self.leader(now) {
+                None => Status::Draining,
+                leader => Status::Follower { leader },
+            },
+            State::Stopped => Status::Stopped,
+        }
+    }
+
+    /// Whether it was told to stop, and still waits for requests or for the release.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        match &self.state {
+            State::Leading(leading) => matches!(leading.phase, Phase::Draining { .. }),
+            State::Clearing { .. } | State::Releasing { .. } => true,
+            State::Following { .. } | State::Stopped => false,
+        }
+    }
+
+    /// Whether it has stopped for good.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.state, State::Stopped)
     }
 
     /// The token of the term that this candidate holds.
@@ -122,13 +149,12 @@ impl Machine {
     }
 
     /// The other candidate whose lease runs at `now`, as far as this one knows.
-    #[must_use]
-    pub fn holder(&self, now: Moment) -> Option<Holder> {
+    fn leader(&self, now: Moment) -> Option<LeaderInfo> {
         let (record, until) = self.foreign_record()?;
-        (now < until).then(|| Holder {
-            id: record.holder.clone().unwrap_or_default(),
-            address: record.address.clone(),
-            token: record.token_at(self.view.revision()),
+        (now < until).then(|| {
+            let id = record.holder.clone().unwrap_or_default();
+            let token = record.token_at(self.view.revision());
+            LeaderInfo::new(id, record.address.clone(), token.into())
         })
     }
 

@@ -16,12 +16,16 @@
 mod action;
 mod answer;
 mod input;
+mod leader_info;
 mod machine;
 mod record;
 mod request;
 mod schedule;
+mod send;
+mod settings;
 mod sighting;
 mod state;
+mod status;
 mod term;
 #[cfg(test)]
 mod tests;
@@ -31,8 +35,10 @@ mod view;
 pub use self::{
     action::{Action, Ended, Notice, Settled},
     input::{Input, Observation, Outcome},
-    machine::{Candidate, Holder, Machine},
+    leader_info::LeaderInfo,
+    machine::{Candidate, Machine},
     record::{Garbage, MAX_LEASE, MIN_LEASE, Record},
-    state::Role,
+    settings::TimeSettings,
+    status::Status,
     validity::{MIN_GUARD, Timing},
 };

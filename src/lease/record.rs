@@ -1,6 +1,8 @@
 use std::{fmt, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::names::Address;
 
 /// The version of the record's layout that this crate writes and reads.
 const VERSION: u32 = 1;
@@ -35,9 +37,14 @@ pub struct Record {
     pub vacant: bool,
     /// The nonce of the process that wrote the record, new at every start.
     pub session: String,
-    /// Where the holder can be reached, if it says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
+    /// Where the holder is reached, if it says so. Anyone with access to the bucket can write there, and what is no
+    /// address counts as none.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "address"
+    )]
+    pub address: Option<Address>,
     lease_ms: u64,
     /// The term's fencing token; 0 in an acquiring write, whose revision is not known yet.
     pub token: u64,
@@ -53,7 +60,7 @@ impl Record {
     pub fn acquiring(
         holder: &str,
         session: &str,
-        address: Option<&str>,
+        address: Option<&Address>,
         lease: Duration,
         floor: u64,
     ) -> Self {
@@ -62,7 +69,7 @@ impl Record {
             holder: Some(holder.to_owned()),
             vacant: false,
             session: session.to_owned(),
-            address: address.map(str::to_owned),
+            address: address.cloned(),
             lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
             token: 0,
             floor,
@@ -150,6 +157,11 @@ impl Record {
     }
 }
 
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Address>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.and_then(|text| Address::parse(text).ok()))
+}
+
 /// Why the bytes in the key are no record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Garbage(String);
@@ -168,7 +180,7 @@ mod tests {
         Record::acquiring(
             "node-7",
             "nonce",
-            Some("http://10.0.0.7:8080"),
+            Some(&Address::parse("http://10.0.0.7:8080").unwrap()),
             Duration::from_secs(15),
             41,
         )
@@ -223,6 +235,19 @@ mod tests {
         ] {
             assert!(Record::decode(9, good.as_bytes()).is_ok(), "{good}");
         }
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_left_out() {
+        let address = |address: &str| {
+            let text = GOOD.replace(r#""session""#, &format!(r#""address":{address},"session""#));
+            let record = Record::decode(9, text.as_bytes()).unwrap();
+            record.address.map(|address| address.to_string())
+        };
+        assert_eq!(address(r#""http://h:1""#).as_deref(), Some("http://h:1"));
+        assert_eq!(address(r#""http://u:p@h:1""#), None);
+        assert_eq!(address(r#""h:1\r\nx: y""#), None);
+        assert_eq!(address("null"), None);
     }
 
     #[test]

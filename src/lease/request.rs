@@ -1,6 +1,6 @@
-//! The requests to the store: what is asked, and for what.
+//! A request to the store: what it asks for, and why.
 
-use super::{Machine, action::Action, record::Record, view::Source};
+use super::record::Record;
 use crate::clock::Moment;
 
 #[derive(Debug)]
@@ -46,73 +46,5 @@ impl Request {
     /// Whether it could give this candidate the lease, or prolong it, if `revision` is the key's.
     pub(super) fn may_hold(&self, revision: u64) -> bool {
         matches!(&self.kind, Kind::Write(write) if write.purpose.holds() && revision <= write.expected)
-    }
-}
-
-impl Machine {
-    pub(super) fn send_read(&mut self, now: Moment) {
-        self.reading.get_or_insert(Source::Hint);
-        let attempt = self.send(now, Kind::Read);
-        self.actions.push_back(Action::Read { attempt });
-    }
-
-    pub(super) fn send_vacant(&mut self, now: Moment, expected: u64) {
-        let lease = self.me.timing.unknown_lease(self.view.last_lease());
-        let record = self.record().vacant(lease);
-        self.send_write(now, Purpose::Vacate, expected, record);
-    }
-
-    pub(super) fn send_acquire(&mut self, now: Moment) {
-        self.send_write(now, Purpose::Acquire, self.view.revision(), self.record());
-    }
-
-    pub(super) fn send_renewal(&mut self, now: Moment) {
-        if let Some(leading) = self.state.leading() {
-            let record = self.record().renewed(leading.token, leading.renewals + 1);
-            self.send_write(now, Purpose::Renew, self.view.revision(), record);
-        }
-    }
-
-    pub(super) fn send_release(&mut self, now: Moment) {
-        let record = self.record().released(self.view.floor());
-        self.send_write(now, Purpose::Release, self.view.revision(), record);
-    }
-
-    fn record(&self) -> Record {
-        let me = &self.me;
-        Record::acquiring(
-            &me.id,
-            &me.session,
-            me.address.as_deref(),
-            me.timing.lease,
-            self.view.floor(),
-        )
-    }
-
-    fn send_write(&mut self, now: Moment, purpose: Purpose, expected: u64, record: Record) {
-        let believed = self.view.revision();
-        let write = Write {
-            purpose,
-            expected,
-            believed,
-            record: record.clone(),
-        };
-        let attempt = self.send(now, Kind::Write(write));
-        self.actions.push_back(Action::Write {
-            attempt,
-            expected,
-            record,
-        });
-    }
-
-    fn send(&mut self, now: Moment, kind: Kind) -> u64 {
-        self.attempts += 1;
-        let attempt = self.attempts;
-        self.request = Some(Request {
-            attempt,
-            kind,
-            sent_at: now,
-        });
-        attempt
     }
 }

@@ -1,8 +1,8 @@
 //! When a [`Machine`] acts by itself: what it does next, and when it wants to be woken.
 
 use super::{
-    Machine,
     action::Settled,
+    machine::Machine,
     state::{Phase, State},
 };
 use crate::clock::Moment;

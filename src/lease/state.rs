@@ -77,21 +77,6 @@ pub(super) enum Then {
     Stop,
 }
 
-/// Where a candidate stands, as others may know it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// It does not lead.
-    Following,
-    /// It holds the lease and warms up; its gate is shut.
-    Warming,
-    /// It leads; its gate is open.
-    Leading,
-    /// It was told to stop, and finishes its requests or gives the lease back; its gate is shut.
-    Draining,
-    /// It has stopped for good.
-    Stopped,
-}
-
 impl State {
     pub(super) fn leading(&self) -> Option<&Leading> {
         match self {
@@ -104,19 +89,6 @@ impl State {
         match self {
             Self::Leading(leading) => Some(leading),
             _ => None,
-        }
-    }
-
-    pub(super) fn role(&self) -> Role {
-        match self {
-            Self::Following { .. } => Role::Following,
-            Self::Leading(leading) => match leading.phase {
-                Phase::Warming => Role::Warming,
-                Phase::Open => Role::Leading,
-                Phase::Draining { .. } => Role::Draining,
-            },
-            Self::Clearing { .. } | Self::Releasing { .. } => Role::Draining,
-            Self::Stopped => Role::Stopped,
         }
     }
 }

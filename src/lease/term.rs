@@ -1,8 +1,8 @@
 //! How a term begins and ends, for whatever reason.
 
 use super::{
-    Machine,
     action::{Action, Ended, Settled},
+    machine::Machine,
     state::{Leading, Phase, State, Then},
     view::Source,
 };

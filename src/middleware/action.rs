@@ -3,7 +3,7 @@ use std::future::Future;
 use tower_service::Service;
 
 use super::entrance::Entrance;
-use crate::{Admission, LeaderHandle, NotLeader};
+use crate::task::{Admission, LeaderHandle, NotLeader};
 
 /// What is done with a request while the gate is shut. Implemented by [`Reject`](super::Reject),
 /// [`RejectWith`](super::RejectWith), [`Redirect`](super::Redirect), [`Forward`](super::Forward),

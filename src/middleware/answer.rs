@@ -6,8 +6,8 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER},
 };
 
-use super::forward::Failure;
-use crate::{NotLeader, Reason, TermLost};
+use super::{forward::Failure, loss::TermLost};
+use crate::task::{NotLeader, Reason};
 
 const REASON: HeaderName = HeaderName::from_static("noleader-reason");
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -87,8 +87,7 @@ impl Form {
 pub struct Rejection(Response<Bytes>);
 
 impl Rejection {
-    pub(super) fn new<B>(request: &Request<B>, not_leader: &NotLeader) -> Self {
-        let form = Form::of(request);
+    pub(super) fn new(form: Form, not_leader: &NotLeader) -> Self {
         let code = Code::UNAVAILABLE;
         let mut response = answer(form, &not_leader.to_string(), code, reason(not_leader));
         let wait = match (form, not_leader.reason()) {
@@ -220,7 +219,6 @@ pub(super) fn percent_encode(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Reason;
 
     #[test]
     fn waits_are_rounded_up() {
@@ -253,18 +251,8 @@ mod tests {
     #[test]
     fn a_rejection_has_the_wait_that_was_asked_for() {
         let not_leader = NotLeader::new(Reason::NoLeader, None, Duration::from_millis(1500));
-        let headers = |request: Request<()>| {
-            Rejection::new(&request, &not_leader)
-                .0
-                .into_parts()
-                .0
-                .headers
-        };
-        assert_eq!(headers(Request::default())[RETRY_AFTER], "2");
-        let grpc = Request::builder().header(CONTENT_TYPE, "application/grpc");
-        assert_eq!(
-            headers(grpc.body(()).unwrap())[GRPC_RETRY_PUSHBACK_MS],
-            "1500"
-        );
+        let headers = |form| Rejection::new(form, &not_leader).0.into_parts().0.headers;
+        assert_eq!(headers(Form::Text)[RETRY_AFTER], "2");
+        assert_eq!(headers(Form::Grpc)[GRPC_RETRY_PUSHBACK_MS], "1500");
     }
 }

@@ -1,12 +1,14 @@
 use std::{convert::Infallible, error::Error, fmt};
 
 use axum_core::{
+    body::Body,
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
 use http::{StatusCode, request::Parts};
 
-use crate::Term;
+use super::answer::{Form, Rejection};
+use crate::task::{Admission, NotLeader, Term};
 
 /// The answer where a handler takes a [`Term`] and no [`LeaderOnlyLayer`](crate::LeaderOnlyLayer) has put
 /// one into the request: 500, as it is a mistake of the application.
@@ -62,5 +64,65 @@ impl<S: Sync> OptionalFromRequestParts<S> for Term {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
         Ok(parts.extensions.get().cloned())
+    }
+}
+
+/// An admission that keeps the request inside the gate for as long as it lives, for work that outlasts the response: a
+/// step-down or a shutdown waits for it, up to the drain timeout. End that work when
+/// [`Term::closing`] is cancelled.
+///
+/// ```
+/// use axum::{Router, routing::post};
+/// use noleader::{Admission, LeaderHandle, LeaderOnlyLayer};
+///
+/// async fn rebuild(admission: Admission) {
+///     tokio::spawn(async move {
+///         let term = admission.term();
+///         // Work that is fenced with `term.token()`, and ends on `term.closing()`.
+///     });
+/// }
+///
+/// # fn example(leader: LeaderHandle) -> Router {
+/// Router::new()
+///     .route("/rebuild", post(rebuild))
+///     .layer(LeaderOnlyLayer::new(leader))
+/// # }
+/// ```
+impl<S: Sync> FromRequestParts<S> for Admission {
+    type Rejection = MissingTerm;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingTerm> {
+        admission(parts).ok_or(MissingTerm)
+    }
+}
+
+/// As above, or none if the gate did not apply to the request.
+impl<S: Sync> OptionalFromRequestParts<S> for Admission {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(admission(parts))
+    }
+}
+
+fn admission(parts: &Parts) -> Option<Admission> {
+    Admission::of(parts.extensions.get()?)
+}
+
+/// The answer of [`LeaderOnlyLayer`](crate::LeaderOnlyLayer) to an HTTP request that is not gRPC: 503, `retry-after`,
+/// `cache-control: no-store`, `noleader-reason`, and a line of text.
+///
+/// ```
+/// use axum::extract::State;
+/// use noleader::{LeaderHandle, NotLeader};
+///
+/// async fn create(State(leader): State<LeaderHandle>) -> Result<String, NotLeader> {
+///     let admission = leader.admit()?;
+///     Ok(format!("written with the fencing token {}", admission.term().token()))
+/// }
+/// ```
+impl IntoResponse for NotLeader {
+    fn into_response(self) -> Response {
+        Rejection::new(Form::Text, &self).into_response(Body::from)
     }
 }

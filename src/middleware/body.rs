@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::Admission;
+use crate::task::Admission;
 
 pin_project! {
     /// The response body of [`LeaderOnly`](super::LeaderOnly): the inner service's, or a rejection's.

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{answer::lost_trailers, loss::Loss};
-use crate::TermLost;
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+use super::{
+    answer::lost_trailers,
+    loss::{Loss, TermLost},
+};
+use crate::error::BoxError;
 
 pin_project! {
     /// The response body of a service that [cancels on loss](super::CancelOnLoss): `B`, which is dropped

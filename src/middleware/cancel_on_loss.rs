@@ -11,12 +11,13 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    CancelBody, Cancellable, FollowerAction, Reject, Rejects,
-    action::sealed::Sealed,
+    action::{FollowerAction, sealed::Sealed},
     answer::{Form, lost},
+    cancel_body::CancelBody,
     loss::Loss,
+    reject::{Reject, Rejects},
 };
-use crate::{Admission, LeaderHandle, NotLeader};
+use crate::task::{Admission, LeaderHandle, NotLeader};
 
 /// Does as `A` says, and ends admitted requests when the term ends, from
 /// [`LeaderOnlyLayer::cancel_on_loss`](super::LeaderOnlyLayer::cancel_on_loss).
@@ -43,7 +44,7 @@ impl<A: Rejects> Rejects for CancelOnLoss<A> {
 
 impl<A, S, ReqBody, ResBody> FollowerAction<S, Request<ReqBody>> for CancelOnLoss<A>
 where
-    A: FollowerAction<S, Request<ReqBody>, Response = Response<ResBody>> + Cancellable,
+    A: FollowerAction<S, Request<ReqBody>, Response = Response<ResBody>>,
     S: Service<Request<ReqBody>>,
     ResBody: Body,
     ResBody::Data: From<Bytes>,

@@ -1,8 +1,14 @@
 use std::time::Duration;
 
 use super::{
-    CancelOnLoss, Fail, Forward, Forwards, Redirect, Reject, RejectWith, WaitUpTo,
     action::sealed::Sealed,
+    cancel_on_loss::CancelOnLoss,
+    fail::Fail,
+    forward::{Forward, Forwards},
+    redirect::Redirect,
+    reject::Reject,
+    reject_with::RejectWith,
+    wait_up_to::WaitUpTo,
 };
 
 /// An action that rejects for want of another choice: [`Reject`], by itself or in [`WaitUpTo`] and

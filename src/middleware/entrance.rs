@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{Admission, LeaderHandle, NotLeader};
+use crate::task::{Admission, LeaderHandle, NotLeader};
 
 /// The gate of an election, and what one service asks for on top of its being open.
 #[derive(Clone, Debug)]

@@ -1,7 +1,10 @@
 use tower_service::Service;
 
-use super::{FollowerAction, ResponseFuture, action::sealed::Sealed};
-use crate::{Admission, LeaderHandle, NotLeader};
+use super::{
+    action::{FollowerAction, sealed::Sealed},
+    future::ResponseFuture,
+};
+use crate::task::{Admission, LeaderHandle, NotLeader};
 
 /// While the gate is shut a request fails with [`NotLeader`], from
 /// [`LeaderOnlyLayer::fail`](super::LeaderOnlyLayer::fail).

@@ -9,8 +9,8 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::{Rejection, ResponseBody};
-use crate::{Admission, NotLeader};
+use super::{answer::Rejection, body::ResponseBody};
+use crate::task::{Admission, NotLeader};
 
 pin_project! {
     /// The future of [`LeaderOnly`](super::LeaderOnly): the inner service's, `F`, or a refusal, `R`.

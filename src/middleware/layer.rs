@@ -4,11 +4,19 @@ use http::{Request, Response};
 use tower_layer::Layer;
 
 use super::{
-    Cancellable, EveryRequest, Fail, Forward, Forwards, Immediate, LeaderOnly, NotReady, Redirect,
-    Reject, RejectWith, Rejects, Undecided, WaitUpTo, When, WritesOnly, entrance::Entrance,
+    compose::{Cancellable, Immediate, Undecided},
+    entrance::Entrance,
+    fail::Fail,
+    forward::{Forward, Forwards},
+    matcher::{EveryRequest, NotReady, When, WritesOnly},
+    redirect::Redirect,
+    reject::{Reject, Rejects},
+    reject_with::RejectWith,
+    service::LeaderOnly,
     target::Target,
+    wait_up_to::WaitUpTo,
 };
-use crate::{LeaderHandle, NotLeader};
+use crate::task::{LeaderHandle, NotLeader};
 
 /// Lets requests through while this node leads.
 ///

@@ -5,7 +5,16 @@ use std::{
     task::{Context, Poll},
 };
 
-use crate::{Term, sync::WaitForCancellationFutureOwned};
+use thiserror::Error;
+
+use crate::{sync::WaitForCancellationFutureOwned, task::Term};
+
+/// The term ended while a request that was admitted under it was in progress.
+///
+/// The request may have been executed, in part or as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("leadership was lost while the request was in progress; it may have been executed")]
+pub struct TermLost;
 
 /// Waits for the end of the term that a request was admitted under.
 pub(super) struct Loss {

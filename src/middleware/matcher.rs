@@ -7,7 +7,7 @@ use std::{
 use http::{Method, Request};
 
 use super::wait::{Gate, Wait};
-use crate::LeaderHandle;
+use crate::task::LeaderHandle;
 
 /// Which requests the gate applies to. Implemented by [`EveryRequest`], [`WritesOnly`], [`When`] and
 /// [`NotReady`], and by nothing else.
@@ -106,11 +106,11 @@ impl sealed::Readiness for NotReady {
     #[inline]
     fn poll_gate(&mut self, handle: &LeaderHandle, cx: &mut Context<'_>) -> Poll<Gate> {
         self.wait
-            .poll_gate(|| handle.is_leader(), || handle.status(), cx)
+            .poll_gate(|| handle.is_leader(), || handle.watch(), cx)
     }
 
     fn poll_change(&mut self, handle: &LeaderHandle, cx: &mut Context<'_>) -> Poll<()> {
-        self.wait.poll_change(|| handle.status(), cx)
+        self.wait.poll_change(|| handle.watch(), cx)
     }
 }
 

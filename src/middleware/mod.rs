@@ -98,11 +98,11 @@ pub use self::{
     forward::{Forward, ForwardBody, ForwardFuture, Forwards},
     future::ResponseFuture,
     layer::LeaderOnlyLayer,
+    loss::TermLost,
     matcher::{EveryRequest, Matcher, NotReady, When, WritesOnly},
     redirect::Redirect,
-    reject::Reject,
+    reject::{Reject, Rejects},
     reject_with::RejectWith,
-    reveal::Rejects,
     service::LeaderOnly,
     wait_up_to::{WaitFuture, WaitUpTo},
 };

@@ -4,10 +4,14 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{
-    FollowerAction, Reject, Rejection, Rejects, ResponseBody, ResponseFuture,
-    action::sealed::Sealed, answer::Form, target::Target,
+    action::{FollowerAction, sealed::Sealed},
+    answer::{Form, Rejection},
+    body::ResponseBody,
+    future::ResponseFuture,
+    reject::{Reject, Rejects},
+    target::Target,
 };
-use crate::{Admission, LeaderHandle, NotLeader};
+use crate::task::{Admission, LeaderHandle, NotLeader};
 
 /// While the gate is shut a request is sent to the leader, from
 /// [`LeaderOnlyLayer::redirect`](super::LeaderOnlyLayer::redirect).

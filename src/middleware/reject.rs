@@ -4,10 +4,15 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{
-    FollowerAction, Rejection, Rejects, ResponseBody, ResponseFuture, action::sealed::Sealed,
-    answer::Form, forward::Failure, reveal::insert_leader, target::Target,
+    action::{FollowerAction, sealed::Sealed},
+    answer::{Form, Rejection},
+    body::ResponseBody,
+    forward::Failure,
+    future::ResponseFuture,
+    reveal::insert_leader,
+    target::Target,
 };
-use crate::{Admission, LeaderHandle, NotLeader};
+use crate::task::{Admission, LeaderHandle, NotLeader};
 
 /// While the gate is shut a request is answered, so that the service's error type stays what it is. The
 /// default.
@@ -33,7 +38,7 @@ pub struct Reject {
 
 impl Reject {
     pub(super) fn answer<B>(&self, request: &Request<B>, not_leader: &NotLeader) -> Rejection {
-        self.revealing(not_leader, Rejection::new(request, not_leader))
+        self.revealing(not_leader, Rejection::new(Form::of(request), not_leader))
     }
 
     /// Answers in the place of a leader that did not.
@@ -52,6 +57,13 @@ impl Reject {
         }
         rejection
     }
+}
+
+/// An action that answers as [`Reject`] does, be it as a last resort, so that
+/// [`reveal_leader`](super::LeaderOnlyLayer::reveal_leader) applies to it.
+pub trait Rejects: Sealed {
+    #[doc(hidden)]
+    fn reject_mut(&mut self) -> &mut Reject;
 }
 
 impl Sealed for Reject {}

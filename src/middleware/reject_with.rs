@@ -5,8 +5,12 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{FollowerAction, ResponseBody, ResponseFuture, action::sealed::Sealed};
-use crate::{Admission, LeaderHandle, NotLeader};
+use super::{
+    action::{FollowerAction, sealed::Sealed},
+    body::ResponseBody,
+    future::ResponseFuture,
+};
+use crate::task::{Admission, LeaderHandle, NotLeader};
 
 /// While the gate is shut a closure answers, from
 /// [`LeaderOnlyLayer::reject_with`](super::LeaderOnlyLayer::reject_with).

@@ -1,20 +1,13 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Reject, action::sealed::Sealed, answer::percent_encode, target::Target};
-use crate::LeaderInfo;
+use super::{answer::percent_encode, target::Target};
+use crate::lease::LeaderInfo;
 
 const LEADER: HeaderName = HeaderName::from_static("noleader-leader");
 const LEADER_ADDRESS: HeaderName = HeaderName::from_static("noleader-leader-address");
 /// The longest id that is named, in bytes as it stands in the header. A candidate's own has at most 256,
 /// of which each may take three.
 const MAX_ID: usize = 3 * 256;
-
-/// An action that answers as [`Reject`] does, be it as a last resort, so that
-/// [`reveal_leader`](super::LeaderOnlyLayer::reveal_leader) applies to it.
-pub trait Rejects: Sealed {
-    #[doc(hidden)]
-    fn reject_mut(&mut self) -> &mut Reject;
-}
 
 /// Names the leader, as far as what stands in the bucket can stand in a header, and its address if a client
 /// could be redirected there.
@@ -49,14 +42,12 @@ fn address_value(address: &str) -> Option<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::names::Address;
 
     fn headers(id: &str, address: Option<&str>) -> Vec<(String, String)> {
         let mut headers = HeaderMap::new();
-        let leader = LeaderInfo {
-            id: id.to_owned(),
-            address: address.map(str::to_owned),
-            token: 1,
-        };
+        let address = address.and_then(|address| Address::parse(address).ok());
+        let leader = LeaderInfo::new(id.to_owned(), address, 1.into());
         insert_leader(&mut headers, &leader, &Target::default());
         let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
         headers

@@ -2,7 +2,13 @@ use std::task::{Context, Poll};
 
 use tower_service::Service;
 
-use super::{EveryRequest, FollowerAction, Matcher, Reject, entrance::Entrance, wait::Gate};
+use super::{
+    action::FollowerAction,
+    entrance::Entrance,
+    matcher::{EveryRequest, Matcher},
+    reject::Reject,
+    wait::Gate,
+};
 
 /// A service that is reached while this node leads, from [`LeaderOnlyLayer`](super::LeaderOnlyLayer).
 ///

@@ -3,7 +3,11 @@ use std::{fmt::Write, iter, sync::Arc};
 use http::{Request, Uri};
 
 use super::{forward::is_marked, origin::Origin};
-use crate::{LeaderHandle, LeaderInfo, NotLeader, config::check_address};
+use crate::{
+    lease::LeaderInfo,
+    names::Address,
+    task::{LeaderHandle, NotLeader},
+};
 
 /// Where a request can go that was not admitted here.
 #[derive(Clone, Debug, Default)]
@@ -14,9 +18,9 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn new(handle: &LeaderHandle) -> Self {
-        let own = handle.address().and_then(|address| address.parse().ok());
+        let own = handle.parsed_address().map(Address::uri);
         Self {
-            own: own.as_ref().and_then(Origin::of).map(Arc::new),
+            own: own.and_then(Origin::of).map(Arc::new),
         }
     }
 
@@ -27,14 +31,13 @@ impl Target {
         if is_marked(request.headers()) {
             return None;
         }
-        join(&base, request.uri())
+        join(base, request.uri())
     }
 
     /// The address that the leader publishes, if a client or a request may be sent there.
-    pub(super) fn base(&self, leader: &LeaderInfo) -> Option<Uri> {
-        // Anybody with access to the bucket may have written it.
-        let base = check_address(leader.address()?).ok()?;
-        let origin = Origin::of(&base)?;
+    pub(super) fn base<'a>(&self, leader: &'a LeaderInfo) -> Option<&'a Uri> {
+        let base = leader.parsed_address()?.uri();
+        let origin = Origin::of(base)?;
         (self.own.as_deref() != Some(&origin)).then_some(base)
     }
 }

@@ -1,6 +1,11 @@
-use tonic::server::NamedService;
+use http::header::CONTENT_TYPE;
+use tonic::{Status, server::NamedService};
 
-use super::LeaderOnly;
+use super::{
+    answer::{Form, Rejection},
+    service::LeaderOnly,
+};
+use crate::task::NotLeader;
 
 /// A gated service keeps its name, so that it can be added to a server:
 ///
@@ -22,4 +27,24 @@ use super::LeaderOnly;
 /// ```
 impl<S: NamedService, A, M> NamedService for LeaderOnly<S, A, M> {
     const NAME: &'static str = S::NAME;
+}
+
+/// The answer of [`LeaderOnlyLayer`](crate::LeaderOnlyLayer) to a gRPC request: `UNAVAILABLE`, with
+/// `grpc-retry-pushback-ms` and `noleader-reason` as metadata.
+///
+/// ```
+/// # use noleader::LeaderHandle;
+/// fn create(leader: &LeaderHandle) -> Result<String, tonic::Status> {
+///     let admission = leader.admit()?;
+///     Ok(format!("written with the fencing token {}", admission.term().token()))
+/// }
+/// ```
+impl From<NotLeader> for Status {
+    fn from(not_leader: NotLeader) -> Self {
+        let mut rejection = Rejection::new(Form::Grpc, &not_leader);
+        // A response has one of its own.
+        rejection.headers_mut().remove(CONTENT_TYPE);
+        Self::from_header_map(rejection.headers_mut())
+            .unwrap_or_else(|| Self::unavailable(not_leader.to_string()))
+    }
 }

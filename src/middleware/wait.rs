@@ -2,7 +2,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio_util::sync::ReusableBoxFuture;
 
-use crate::{Status, sync::watch};
+use crate::{lease::Status, sync::watch};
 
 type Receiver = watch::Receiver<Status>;
 
@@ -83,8 +83,13 @@ mod tests {
     use tokio_test::{assert_pending, assert_ready_eq, task};
 
     use super::*;
+    use crate::names::FencingToken;
 
     const FOLLOWER: Status = Status::Follower { leader: None };
+
+    const LEADER: Status = Status::Leader {
+        token: FencingToken::ZERO,
+    };
 
     /// A gate and its status, which move as the background task moves them: the gate first.
     struct Fake {
@@ -102,7 +107,7 @@ mod tests {
 
         fn open(&self) {
             self.open.set(true);
-            self.status.send_replace(Status::Leader);
+            self.status.send_replace(LEADER);
         }
     }
 
@@ -144,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_status_that_lags_behind_the_gate_is_waited_for() {
-        let (fake, mut wait) = (Fake::new(Status::Leader), Wait::default());
+        let (fake, mut wait) = (Fake::new(LEADER), Wait::default());
         let mut task = task::spawn(());
         assert_pending!(poll(&mut task, &mut wait, &fake));
         fake.status.send_replace(FOLLOWER);

@@ -10,8 +10,12 @@ use pin_project_lite::pin_project;
 use tokio::time::sleep;
 use tower_service::Service;
 
-use super::{FollowerAction, Reject, Rejects, action::sealed::Sealed, entrance::Entrance};
-use crate::{Admission, LeaderHandle, NotLeader, Reason};
+use super::{
+    action::{FollowerAction, sealed::Sealed},
+    entrance::Entrance,
+    reject::{Reject, Rejects},
+};
+use crate::task::{Admission, LeaderHandle, NotLeader, Reason};
 
 /// Holds a request over an election, and then does as `A` says, from
 /// [`LeaderOnlyLayer::wait_up_to`](super::LeaderOnlyLayer::wait_up_to).
@@ -105,7 +109,7 @@ fn may_change(reason: Reason) -> bool {
 
 /// Waits until a request is admitted, or waiting for it is over.
 async fn decided(entrance: Entrance, at_most: Duration) -> Result<Admission, NotLeader> {
-    let mut status = entrance.handle().status();
+    let mut status = entrance.handle().watch();
     let mut timeout = pin!(sleep(at_most));
     loop {
         // Before the look at the gate, so that what happens after it is not missed.

@@ -1,11 +1,16 @@
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use thiserror::Error;
+
+use crate::error::{BoxError, ConfigError};
 
 /// Why the store could not be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
+    /// A setting of the store cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// There is no connection to the server at the moment. Nothing was sent.
     #[error("not connected to the NATS server")]
     Disconnected,
@@ -27,7 +32,7 @@ pub enum StoreError {
         "JetStream is not available: enable it on the server (`jetstream {{}}` in its configuration, or \
          `nats-server -js`) and for this account"
     )]
-    JetStreamDisabled(#[source] Source),
+    JetStreamDisabled(#[source] BoxError),
     /// The server is too old to keep a lease.
     #[error("nats-server {found} is too old: run 2.10 or later")]
     ServerTooOld {
@@ -50,7 +55,7 @@ pub enum StoreError {
         bucket: String,
         /// What the server said.
         #[source]
-        source: Source,
+        source: BoxError,
     },
     /// The bucket exists, with a setting that cannot keep this lease.
     #[error("bucket `{bucket}` has {setting} {found}: {remedy}")]
@@ -66,7 +71,7 @@ pub enum StoreError {
     },
     /// The server refused a request, or could not be reached.
     #[error("the request failed")]
-    Request(#[source] Source),
+    Request(#[source] BoxError),
 }
 
 impl StoreError {
@@ -80,15 +85,13 @@ impl StoreError {
     }
 }
 
-/// What another library reported.
-pub(super) type Source = Box<dyn Error + Send + Sync>;
-
 fn seconds(duration: &Duration) -> String {
     format!("{:.3} s", duration.as_secs_f64())
 }
 
 /// Why a write was not acknowledged. The three kinds allow different things.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum WriteError {
     /// The key's last revision was not the expected one. Nothing was written.
     #[error("the key has changed since it was last seen")]

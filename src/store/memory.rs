@@ -6,19 +6,25 @@ use std::{
 use futures_util::stream;
 use tokio::sync::watch;
 
-use super::{LeaseStore, Observation, StoreError, Watch, WriteError};
+use super::{
+    error::{StoreError, WriteError},
+    lease_store::LeaseStore,
+    watch::{Epoch, Watch},
+};
+use crate::{lease::Observation, names::ElectionName};
 
-/// A key in this process, with the semantics of a key in a bucket: for tests of your own.
+/// A key in this process, with the semantics of a key in a bucket: for tests, and for a service on a single node.
 ///
-/// Clones share one key. Start several handles on clones of one store, and they elect a leader.
+/// Clones share one key. Start several handles on clones of one store, and they elect a leader. Feature `test-util`
+/// adds faults: an outage, a foreign write, a deletion.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use noleader::{LeaderHandle, store::Memory};
 ///
 /// let store = Memory::new();
-/// let a = LeaderHandle::builder("test", "writer").trust_absent_key(true).start_with(store.clone()).await?;
-/// let b = LeaderHandle::builder("test", "writer").trust_absent_key(true).start_with(store).await?;
+/// let a = LeaderHandle::with_store(store.clone()).dangerous_trust_absent_key(true).start().await?;
+/// let b = LeaderHandle::with_store(store).dangerous_trust_absent_key(true).start().await?;
 /// tokio::select! {
 ///     term = a.elected() => assert!(term?.is_current()),
 ///     term = b.elected() => assert!(term?.is_current()),
@@ -33,22 +39,26 @@ pub struct Memory {
 
 #[derive(Debug)]
 struct Inner {
+    name: ElectionName,
     key: watch::Sender<Observation>,
     /// Held over a compare and its set, and while an outage is looked at.
     outage: Mutex<bool>,
 }
 
 impl Memory {
-    /// An empty store.
+    /// An empty store, for an election that is named `memory` and `leader` in log lines and metrics.
     #[must_use]
     pub fn new() -> Self {
-        let empty = Observation {
-            revision: 0,
-            value: None,
-        };
+        Self::named(ElectionName::new("memory", "leader"))
+    }
+
+    /// An empty store for an election of this name.
+    #[must_use]
+    pub fn named(name: ElectionName) -> Self {
         Self {
             inner: Arc::new(Inner {
-                key: watch::Sender::new(empty),
+                name,
+                key: watch::Sender::new(Observation::absent()),
                 outage: Mutex::new(false),
             }),
         }
@@ -56,6 +66,7 @@ impl Memory {
 
     /// Cuts every candidate off (`true`), or lets them in again. While cut off, reads and writes fail
     /// and watches are silent.
+    #[cfg(feature = "test-util")]
     pub fn set_outage(&self, outage: bool) {
         *self.lock() = outage;
         // Watches look at the outage, too.
@@ -65,6 +76,7 @@ impl Memory {
     /// Writes anything, whatever the key holds, as somebody with access to the bucket could.
     ///
     /// Returns the new revision.
+    #[cfg(feature = "test-util")]
     pub fn overwrite(&self, value: impl Into<Vec<u8>>) -> u64 {
         let _lock = self.lock();
         self.put(Some(value.into()))
@@ -73,6 +85,7 @@ impl Memory {
     /// Deletes the key, which leaves a marker with a revision of its own.
     ///
     /// Returns the marker's revision.
+    #[cfg(feature = "test-util")]
     #[allow(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn delete(&self) -> u64 {
         let _lock = self.lock();
@@ -86,8 +99,10 @@ impl Memory {
     }
 
     fn put(&self, value: Option<Vec<u8>>) -> u64 {
-        let revision = self.get().revision + 1;
-        self.inner.key.send_replace(Observation { revision, value });
+        let revision = self.get().revision() + 1;
+        self.inner
+            .key
+            .send_replace(Observation::new(revision, value));
         revision
     }
 
@@ -107,6 +122,10 @@ impl Default for Memory {
 }
 
 impl LeaseStore for Memory {
+    fn name(&self) -> ElectionName {
+        self.inner.name.clone()
+    }
+
     async fn prepare(&self, _lease: Duration) -> Result<(), StoreError> {
         Ok(())
     }
@@ -123,7 +142,7 @@ impl LeaseStore for Memory {
         if *outage {
             return Err(WriteError::Failed(StoreError::Disconnected));
         }
-        if self.get().revision != expected {
+        if self.get().revision() != expected {
             return Err(WriteError::Conflict);
         }
         Ok(self.put(Some(value)))
@@ -133,22 +152,20 @@ impl LeaseStore for Memory {
         let mut key = self.inner.key.subscribe();
         key.mark_changed();
         let store = self.clone();
-        Ok(Box::pin(stream::unfold(
-            (store, key),
-            |(store, mut key)| async move {
-                loop {
-                    key.changed().await.ok()?;
-                    let seen = key.borrow_and_update().clone();
-                    if seen.revision > 0 && !*store.lock() {
-                        return Some((Ok(seen), (store, key)));
-                    }
+        let changes = stream::unfold((store, key), |(store, mut key)| async move {
+            loop {
+                key.changed().await.ok()?;
+                let seen = key.borrow_and_update().clone();
+                if seen.revision() > 0 && !*store.lock() {
+                    return Some((Ok(seen), (store, key)));
                 }
-            },
-        )))
+            }
+        });
+        Ok(Watch::new(Epoch::ONLY, changes))
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "test-util"))]
 mod tests {
     use super::*;
     use futures_util::StreamExt;
@@ -163,7 +180,7 @@ mod tests {
         ));
         assert_eq!(store.write(1, b"b".to_vec()).await.unwrap(), 2);
         assert_eq!(store.delete(), 3);
-        assert_eq!(store.read().await.unwrap().value, None);
+        assert_eq!(store.read().await.unwrap().value(), None);
         assert_eq!(store.write(3, b"c".to_vec()).await.unwrap(), 4);
     }
 
@@ -172,12 +189,12 @@ mod tests {
         let store = Memory::new();
         store.overwrite("a");
         let mut watch = store.watch().await.unwrap();
-        assert_eq!(watch.next().await.unwrap().unwrap().revision, 1);
+        assert_eq!(watch.next().await.unwrap().unwrap().revision(), 1);
         store.set_outage(true);
         assert!(matches!(store.read().await, Err(StoreError::Disconnected)));
         store.overwrite("b");
         store.overwrite("c");
         store.set_outage(false);
-        assert_eq!(watch.next().await.unwrap().unwrap().revision, 3);
+        assert_eq!(watch.next().await.unwrap().unwrap().revision(), 3);
     }
 }

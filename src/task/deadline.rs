@@ -5,13 +5,13 @@ use crate::{
     sync::AtomicU64,
 };
 
-/// What a deadline holds that has passed for good.
+/// The value of a deadline that has passed for good.
 const PASSED: u64 = 0;
 
-/// A deadline that can be moved on, as long as nobody has found it passed.
+/// A deadline that can be moved, unless a reader found it passed.
 ///
-/// Whoever reads it after its time marks it as passed, so that a renewal which was acknowledged in time but
-/// is published late cannot bring back what somebody has already seen end.
+/// A reader that comes after the deadline marks it as passed, so that a renewal that was acknowledged in time but is
+/// published late cannot revive a term that a reader saw end.
 #[derive(Debug)]
 pub(super) struct Deadline(AtomicU64);
 
@@ -20,12 +20,8 @@ impl Deadline {
         Self(AtomicU64::new(moment.as_nanos()))
     }
 
-    pub(super) fn passed() -> Self {
-        Self(AtomicU64::new(PASSED))
-    }
-
-    /// How much time is left, at this instant. None once it has passed. Wait-free, save for a retry when it
-    /// is moved on in this very moment.
+    /// How much time is left, at this instant. None once it has passed. Wait-free, but for a retry when it is moved at
+    /// the same time.
     #[inline]
     pub(super) fn left(&self, clock: &Clock) -> Option<Duration> {
         let mut deadline = self.0.load(Ordering::Acquire);
@@ -42,18 +38,7 @@ impl Deadline {
         Some(Duration::from_nanos(deadline - now))
     }
 
-    /// Whether somebody found it passed, or it was ended. It says nothing of one that nobody looked at.
-    #[inline]
-    pub(super) fn is_passed(&self) -> bool {
-        self.0.load(Ordering::Acquire) == PASSED
-    }
-
-    /// Sets it anew, whatever it was.
-    pub(super) fn begin(&self, moment: Moment) {
-        self.0.store(moment.as_nanos(), Ordering::SeqCst);
-    }
-
-    /// Moves it on. False if it was found passed before.
+    /// Moves it. False if it was found passed before.
     pub(super) fn extend(&self, moment: Moment) -> bool {
         let old = self.0.load(Ordering::Acquire);
         old != PASSED && self.swap(old, moment.as_nanos()).is_ok()

@@ -1,23 +1,24 @@
 use std::{
     future::{Future, pending},
     mem,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
 };
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    LeaderInfo, Shared, Status, Term,
     journal::Journal,
     leaving::Leaving,
     request::{Answer, Request},
+    shared::Shared,
+    term::Term,
     warm_up::{WarmUp, Warming},
     watcher::Watcher,
 };
 use crate::{
     clock::Moment,
-    lease::{Action, Ended, Input, Machine, Notice, Role, Settled},
+    lease::{Action, Ended, Input, Machine, Notice, Settled, Status},
     store::LeaseStore,
 };
 
@@ -38,7 +39,6 @@ pub(super) struct Driver<S> {
     pub(super) warm_up: Option<WarmUp>,
     pub(super) journal: Journal,
     pub(super) request: Option<Request>,
-    pub(super) term: Option<Term>,
     pub(super) warming: Option<Warming>,
     /// The ends of the warm-ups that have not ended, also of those that were cancelled with their term.
     pub(super) warm_ups: Vec<CancellationToken>,
@@ -55,7 +55,7 @@ pub(super) struct Driver<S> {
 impl<S: LeaseStore> Driver<S> {
     pub(super) async fn run(mut self) {
         self.handle(Input::Tick);
-        while self.machine.role() != Role::Stopped {
+        while !self.machine.is_stopped() {
             let input = self.next_input().await;
             self.handle(input);
         }
@@ -153,34 +153,31 @@ impl<S: LeaseStore> Driver<S> {
                 ));
             }
             Action::Begin { token, deadline } => {
-                let term = Term::new(token, deadline, self.shared.clock.clone());
-                self.shared.token.store(token, Ordering::Relaxed);
-                self.shared.held.store(Some(Arc::new(term.clone())));
+                let term = Term::new(token.into(), deadline, self.shared.clock.clone());
+                self.shared.gate.begin(term);
                 self.shared.pulse.confirm(self.shared.clock.now());
                 self.journal.began(token);
-                self.term = Some(term);
             }
             Action::WarmUp => {
                 let earlier = self.warm_ups();
-                let (warm_up, term) = self.warm_up.as_ref().zip(self.term.clone())?;
+                let term = self.shared.gate.begun();
+                let (warm_up, term) = self.warm_up.as_ref().zip(term)?;
                 let warming = warm_up.start(term, earlier);
                 self.warm_ups.push(warming.ended());
                 self.warming = Some(warming);
             }
             Action::Open => {
-                let (term, deadline) = self.term.as_ref().zip(self.machine.deadline())?;
-                self.shared.gate.open(term.clone(), deadline);
-                self.journal.opened(term.token());
+                let token = self.token()?;
+                self.shared.gate.open();
+                self.journal.opened(token);
             }
             Action::Extend { deadline } => {
-                let term = self.term.as_ref()?;
+                let token = self.token()?;
                 self.shared.pulse.confirm(self.shared.clock.now());
                 self.journal.renewed();
-                if !self.shared.gate.extend(term, deadline) {
-                    // Somebody looked after the old deadline, and saw the term's end.
-                    return Some(Input::Expired {
-                        token: term.token(),
-                    });
+                if !self.shared.gate.extend(deadline) {
+                    // A reader came after the old deadline, and saw the term end.
+                    return Some(Input::Expired { token });
                 }
             }
             Action::Close => return self.close(),
@@ -205,7 +202,7 @@ impl<S: LeaseStore> Driver<S> {
     }
 
     fn close(&mut self) -> Option<Input> {
-        let token = self.term.as_ref().map(Term::token);
+        let token = self.token();
         self.warming = None;
         let leaving = Leaving::new(token, self.warm_ups(), self.shared.gate.shut());
         self.journal.closed(token);
@@ -215,6 +212,12 @@ impl<S: LeaseStore> Driver<S> {
         }
         self.leaving = Some(leaving);
         None
+    }
+
+    /// The fencing token of the term that has begun.
+    fn token(&self) -> Option<u64> {
+        let term = self.shared.gate.begun();
+        term.map(|term| term.token().into())
     }
 
     fn warm_ups(&mut self) -> Vec<CancellationToken> {
@@ -229,9 +232,8 @@ impl<S: LeaseStore> Driver<S> {
             self.leave_behind();
         }
         self.leaving = None;
-        if let Some(term) = self.term.take() {
-            term.end();
-            self.journal.ended(term.token(), why);
+        if let Some(term) = self.shared.gate.end() {
+            self.journal.ended(term.token().into(), why);
         }
     }
 
@@ -247,7 +249,7 @@ impl<S: LeaseStore> Driver<S> {
     }
 
     fn settle(&mut self, settled: Settled) {
-        if self.machine.role() == Role::Stopped {
+        if self.machine.is_stopped() {
             let _ = self.shared.ended.set(Some(settled));
         }
         self.leave_behind();
@@ -257,28 +259,16 @@ impl<S: LeaseStore> Driver<S> {
     }
 
     fn publish(&self, now: Moment) {
-        let changed = self.shared.publish(match self.machine.role() {
-            Role::Following => Status::Follower {
-                leader: self.machine.holder(now).map(LeaderInfo::from),
-            },
-            Role::Warming => Status::Warming,
-            Role::Leading => Status::Leader,
-            // One that was overtaken goes on to name the leader.
-            Role::Draining => match self.machine.holder(now) {
-                Some(leader) => Status::Follower {
-                    leader: Some(leader.into()),
-                },
-                None => Status::Draining,
-            },
-            Role::Stopped => Status::Stopped,
-        });
-        if changed {
-            // Whoever collects log lines may ask for the status.
-            let status = self.shared.status.borrow().clone();
-            if let Status::Follower { leader } = status {
-                self.journal
-                    .follows(leader.as_ref(), self.shared.address.as_deref());
-            }
+        let status = self.machine.status(now);
+        let follows = match &status {
+            Status::Follower { leader } => Some(leader.clone()),
+            _ => None,
+        };
+        if self.shared.publish(status)
+            && let Some(leader) = follows
+        {
+            self.journal
+                .follows(leader.as_ref(), self.shared.address.as_ref());
         }
     }
 }
@@ -296,11 +286,8 @@ impl<S> Driver<S> {
 /// However the task ends, also by a panic or with its runtime: the gate shuts, and every waiter wakes.
 impl<S> Drop for Driver<S> {
     fn drop(&mut self) {
-        self.shared.gate.shut();
-        if let Some(term) = self.term.take() {
-            term.end();
-        }
-        let died = self.machine.role() != Role::Stopped;
+        self.shared.gate.end();
+        let died = !self.machine.is_stopped();
         if died {
             let _ = self.shared.ended.set(None);
         }
@@ -325,14 +312,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{clock::FakeClock, config::Config, store::Memory, task, task::LeaderHandle};
+    use crate::{
+        clock::FakeClock,
+        store::Memory,
+        task::{handle::LeaderHandle, start::Start},
+    };
 
     fn driver(clock: &FakeClock) -> (Driver<Memory>, LeaderHandle) {
-        let config = Config::new("orders".to_owned(), "writer".to_owned());
-        let Ok(timing) = config.check() else {
-            panic!("the defaults agree with each other");
-        };
-        task::candidate(config, timing, Memory::new(), clock.clone().into(), None)
+        Start::for_tests(clock).into_parts()
     }
 
     /// The channel may keep what was sent while its receiver was dropped, as if that were there.
@@ -367,10 +354,10 @@ mod tests {
         driver.perform(Action::Begin { token: 7, deadline });
         // Acknowledged in time, published late, and looked at in between.
         clock.advance_silently(Duration::from_secs(1));
-        assert!(!driver.term.as_ref().unwrap().is_current());
+        assert!(driver.shared.gate.held().is_none());
         let deadline = clock.now() + Duration::from_secs(1);
         let follows = driver.perform(Action::Extend { deadline });
         assert_eq!(follows, Some(Input::Expired { token: 7 }));
-        assert!(!driver.term.as_ref().unwrap().is_current());
+        assert!(driver.shared.gate.held().is_none());
     }
 }

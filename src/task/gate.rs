@@ -3,96 +3,94 @@ use std::{
     time::Duration,
 };
 
-use super::{Deadline, Term};
+use super::{
+    admission::{Admission, Opening},
+    term::Term,
+};
 use crate::{
-    clock::{Clock, Moment},
+    clock::Moment,
     sync::{ArcSwapOption, CancellationToken, Mutex, MutexGuard, Notified, Notify},
 };
 
-/// The gate itself: open while it holds a term that is current.
+/// The gate, and the term that this node holds. It is open under that term from its opening on, until it is shut or
+/// the term's deadline passes.
 ///
-/// Opening, admitting and shutting are single operations on one pointer. An admission keeps the opening
-/// alive that it went through, so that none can carry another term's token, and the last one to finish
-/// tells the background task.
+/// Opening, admitting and shutting are single operations on one pointer, so that no admission can carry the token of
+/// another term. An admission keeps the opening alive that it went through, and the last one to finish wakes the
+/// background task.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    open: ArcSwapOption<Opening>,
-    /// The deadline of the term that the gate is open under, for those who only ask whether it is.
-    until: Deadline,
-    /// The openings that have been shut, and still have somebody inside.
+    held: ArcSwapOption<Opening>,
+    /// The openings that were shut and still have requests inside.
     closing: Mutex<Vec<Weak<Opening>>>,
-    /// Told that the deadline has moved on.
+    /// Notified when the deadline moves.
     renewed: Notify,
-    clock: Clock,
 }
 
-/// One opening of the gate: it lives until the gate has shut and every request admitted by it is done.
+/// The term that a node holds at one instant.
 #[derive(Debug)]
-struct Opening {
-    term: Term,
-    shut: CancellationToken,
-    drained: CancellationToken,
-}
-
-impl Drop for Opening {
-    fn drop(&mut self) {
-        self.drained.cancel();
-    }
+pub(crate) struct Held {
+    pub(crate) term: Term,
+    /// How much of the lease is left.
+    pub(crate) left: Duration,
+    pub(crate) is_open: bool,
 }
 
 impl Gate {
-    pub(super) fn new(clock: Clock) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            open: ArcSwapOption::empty(),
-            until: Deadline::passed(),
+            held: ArcSwapOption::empty(),
             closing: Mutex::default(),
             renewed: Notify::new(),
-            clock,
         }
     }
 
-    /// Whether a request would be admitted at this instant. Wait-free: one load and one clock read.
+    /// Whether a request would be admitted at this instant. Wait-free.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
-        self.until.left(&self.clock).is_some()
+        let opening = self.held.load();
+        let opening = opening.as_ref();
+        opening.is_some_and(|opening| opening.is_open() && opening.term().is_current())
     }
 
     /// Admits a request, if the gate is open at this instant and at least `min_remaining` of the lease is
     /// left. Wait-free.
     #[inline]
     pub(crate) fn admit(&self, min_remaining: Duration) -> Option<Admission> {
-        let opening = self.open.load_full()?;
-        let left = self.left(&opening)?;
-        (left >= min_remaining).then_some(Admission { opening })
+        let opening = self.held.load_full()?;
+        if !opening.is_open() {
+            return None;
+        }
+        let left = opening.term().left()?;
+        (left >= min_remaining).then(|| Admission::new(opening))
+    }
+
+    /// The term that this node holds at this instant, and whether the gate is open under it. It is not while a
+    /// warm-up runs, nor while admitted requests finish. Wait-free.
+    pub(crate) fn held(&self) -> Option<Held> {
+        let opening = self.held.load();
+        let opening = opening.as_ref()?;
+        let left = opening.term().left()?;
+        Some(Held {
+            term: opening.term().clone(),
+            left,
+            is_open: opening.is_open(),
+        })
     }
 
     /// The term under which the gate is open at this instant. Wait-free.
     pub(crate) fn term(&self) -> Option<Term> {
-        self.lease().map(|(term, _)| term)
+        let held = self.held()?;
+        held.is_open.then_some(held.term)
     }
 
-    /// The same, with how much of the lease is left.
-    pub(crate) fn lease(&self) -> Option<(Term, Duration)> {
-        let opening = self.open.load();
-        let opening = opening.as_ref()?;
-        let left = self.left(opening)?;
-        Some((opening.term.clone(), left))
+    /// The term that has begun and was not ended yet. Its deadline may have passed.
+    pub(super) fn begun(&self) -> Option<Term> {
+        let opening = self.held.load();
+        opening.as_ref().map(|opening| opening.term().clone())
     }
 
-    /// Whoever asked [`is_open`](Self::is_open) may have found the gate shut before this term was renewed:
-    /// then it is shut for everybody.
-    ///
-    /// The mark is read before the term. A gate that opens between the two is open under a later term, and
-    /// this one is over by then.
-    #[inline]
-    fn left(&self, opening: &Opening) -> Option<Duration> {
-        if self.until.is_passed() {
-            return None;
-        }
-        opening.term.left()
-    }
-
-    /// How many requests are still under way that were admitted before the gate was shut last.
+    /// How many requests are still in progress that were admitted before the gate was last shut.
     pub(crate) fn draining(&self) -> usize {
         self.closing().iter().map(Weak::strong_count).sum()
     }
@@ -101,20 +99,21 @@ impl Gate {
         self.closing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn open(&self, term: Term, deadline: Moment) {
-        self.open.store(Some(Arc::new(Opening {
-            term,
-            shut: CancellationToken::new(),
-            drained: CancellationToken::new(),
-        })));
-        self.until.begin(deadline);
+    /// Begins a term. The gate stays shut.
+    pub(super) fn begin(&self, term: Term) {
+        self.held.store(Some(Opening::shut(term)));
     }
 
-    /// Moves the deadline of the open gate on. False if the term, or the gate, was found to be past the old
-    /// one before.
-    pub(super) fn extend(&self, term: &Term, deadline: Moment) -> bool {
-        let is_open = self.open.load().is_some();
-        let extended = term.extend(deadline) && (!is_open || self.until.extend(deadline));
+    /// Opens under the term that has begun.
+    pub(super) fn open(&self) {
+        if let Some(term) = self.begun() {
+            self.held.store(Some(Opening::open(term)));
+        }
+    }
+
+    /// Moves the deadline of the held term. False if the term was found to be over before.
+    pub(super) fn extend(&self, deadline: Moment) -> bool {
+        let extended = self.begun().is_some_and(|term| term.extend(deadline));
         self.renewed.notify_waiters();
         extended
     }
@@ -124,23 +123,31 @@ impl Gate {
         self.renewed.notified()
     }
 
-    /// Shuts the gate, and answers with what is still going on behind it, from whatever opening.
+    /// Shuts the gate, and returns what is still inside, from whichever opening. The term goes on.
     pub(super) fn shut(&self) -> Drain {
-        self.until.end();
-        let opening = self.open.swap(None);
         let mut closing = self.closing();
-        if let Some(opening) = &opening {
-            opening.shut.cancel();
-            closing.push(Arc::downgrade(opening));
+        if let Some(opening) = self.held.load_full() {
+            if opening.is_open() {
+                self.held.store(Some(Opening::shut(opening.term().clone())));
+                closing.push(Arc::downgrade(&opening));
+            }
+            opening.term().close();
         }
-        drop(opening);
         let inside: Vec<_> = closing.iter().filter_map(Weak::upgrade).collect();
         *closing = inside.iter().map(Arc::downgrade).collect();
-        Drain(inside.iter().map(|o| o.drained.clone()).collect())
+        Drain(inside.iter().filter_map(|o| o.drained()).collect())
+    }
+
+    /// Ends the held term, and shuts the gate if it is open.
+    pub(super) fn end(&self) -> Option<Term> {
+        self.shut();
+        let term = self.held.swap(None)?.term().clone();
+        term.end();
+        Some(term)
     }
 }
 
-/// What goes on behind a gate that has shut.
+/// What is still inside a gate that was shut.
 #[derive(Debug)]
 pub(super) struct Drain(Vec<CancellationToken>);
 
@@ -157,31 +164,6 @@ impl Drain {
     }
 }
 
-/// The right to act as the leader, from [`LeaderHandle::admit`](crate::LeaderHandle::admit).
-///
-/// While one exists, a step-down or a shutdown waits with the release of the lease, up to the drain
-/// timeout. Drop it when the work that it stands for is done.
-#[derive(Debug)]
-#[must_use = "the work is admitted for as long as this lives"]
-pub struct Admission {
-    opening: Arc<Opening>,
-}
-
-impl Admission {
-    /// The term under which the work was admitted.
-    #[inline]
-    #[must_use]
-    pub fn term(&self) -> &Term {
-        &self.opening.term
-    }
-
-    /// A token that is cancelled when the gate shuts: at the end of the term, or before, when the lease is
-    /// about to be given back.
-    pub(crate) fn shut(&self) -> &CancellationToken {
-        &self.opening.shut
-    }
-}
-
 #[cfg(all(test, feature = "test-util"))]
 mod tests {
     use super::*;
@@ -191,25 +173,45 @@ mod tests {
 
     fn open(token: u64) -> (Gate, FakeClock) {
         let clock = FakeClock::new();
-        let gate = Gate::new(clock.clone().into());
+        let gate = Gate::new();
         open_again(&gate, &clock, token);
         (gate, clock)
     }
 
     fn open_again(gate: &Gate, clock: &FakeClock, token: u64) {
         let deadline = clock.now() + SECOND;
-        gate.open(Term::new(token, deadline, clock.clone().into()), deadline);
+        gate.begin(Term::new(token.into(), deadline, clock.clone().into()));
+        gate.open();
+    }
+
+    #[test]
+    fn is_shut_from_the_beginning_of_a_term_to_its_opening() {
+        let clock = FakeClock::new();
+        let gate = Gate::new();
+        assert!(gate.held().is_none());
+        gate.begin(Term::new(
+            7.into(),
+            clock.now() + SECOND,
+            clock.clone().into(),
+        ));
+        assert!(!gate.is_open() && gate.term().is_none());
+        assert!(gate.admit(Duration::ZERO).is_none());
+        let held = gate.held().unwrap();
+        assert_eq!((held.term.token(), held.left), (7.into(), SECOND));
+        gate.open();
+        assert!(gate.is_open() && gate.held().unwrap().is_open);
     }
 
     #[test]
     fn shuts_by_itself_at_the_deadline() {
         let (gate, clock) = open(7);
         assert!(gate.is_open());
-        assert_eq!(gate.admit(Duration::ZERO).unwrap().term().token(), 7);
+        let admission = gate.admit(Duration::ZERO).unwrap();
+        assert_eq!(admission.term().token(), 7.into());
         clock.advance_silently(SECOND);
         assert!(!gate.is_open());
         assert!(gate.admit(Duration::ZERO).is_none());
-        assert!(gate.term().is_none());
+        assert!(gate.term().is_none() && gate.held().is_none());
     }
 
     #[test]
@@ -222,41 +224,30 @@ mod tests {
     }
 
     #[test]
-    fn is_not_opened_again_by_a_renewal_once_it_was_found_shut() {
+    fn a_renewal_does_not_open_a_gate_that_was_found_shut() {
         let (gate, clock) = open(7);
-        let term = gate.term().unwrap();
         clock.advance_silently(SECOND);
         assert!(!gate.is_open());
-        assert!(!gate.extend(&term, clock.now() + SECOND));
+        assert!(!gate.extend(clock.now() + SECOND));
         assert!(!gate.is_open());
     }
 
     #[test]
-    fn is_shut_for_everybody_once_anybody_found_it_shut() {
-        let (gate, clock) = open(7);
-        let term = gate.term().unwrap();
-        // A renewal that is published in two steps, and a look between them.
-        assert!(term.extend(clock.now() + SECOND * 2));
-        clock.advance_silently(SECOND);
-        assert!(!gate.is_open());
-        assert!(term.is_current());
-        assert!(gate.admit(Duration::ZERO).is_none() && gate.term().is_none());
-    }
-
-    #[test]
-    fn tells_those_inside_when_it_shuts() {
+    fn those_inside_learn_that_it_shuts() {
         let (gate, _clock) = open(7);
         let admission = gate.admit(Duration::ZERO).unwrap();
-        assert!(!admission.shut().is_cancelled());
+        assert!(!admission.term().closing().is_cancelled());
         gate.shut();
-        assert!(admission.shut().is_cancelled());
+        assert!(admission.term().closing().is_cancelled());
+        assert!(!admission.term().cancellation().is_cancelled());
+        gate.end();
+        assert!(admission.term().cancellation().is_cancelled());
     }
 
     #[test]
-    fn stays_open_over_a_renewal_published_before_anybody_looked() {
+    fn stays_open_over_a_renewal_published_before_a_look() {
         let (gate, clock) = open(7);
-        let term = gate.term().unwrap();
-        assert!(gate.extend(&term, clock.now() + SECOND * 2));
+        assert!(gate.extend(clock.now() + SECOND * 2));
         clock.advance_silently(SECOND);
         assert!(gate.is_open() && gate.admit(Duration::ZERO).is_some());
     }
@@ -279,6 +270,21 @@ mod tests {
     }
 
     #[test]
+    fn a_second_admission_out_of_the_term_is_drained_too() {
+        let (gate, _clock) = open(7);
+        let first = gate.admit(Duration::ZERO).unwrap();
+        let second = Admission::of(first.term()).unwrap();
+        assert_eq!(second.term(), first.term());
+        let drain = gate.shut();
+        let term = first.term().clone();
+        drop(first);
+        assert!(!drain.is_finished());
+        drop(second);
+        assert!(drain.is_finished());
+        assert!(Admission::of(&term).is_none());
+    }
+
+    #[test]
     fn a_term_kept_by_a_handler_does_not_hold_up_the_drain() {
         let (gate, _clock) = open(7);
         let term = gate.admit(Duration::ZERO).unwrap().term().clone();
@@ -294,7 +300,8 @@ mod tests {
         let drain = gate.shut();
         open_again(&gate, &clock, 8);
         let new = gate.admit(Duration::ZERO).unwrap();
-        assert_eq!((old.term().token(), new.term().token()), (7, 8));
+        let tokens = (old.term().token(), new.term().token());
+        assert_eq!(tokens, (7.into(), 8.into()));
         drop(old);
         assert!(drain.is_finished());
     }
@@ -303,7 +310,7 @@ mod tests {
     fn those_of_an_earlier_opening_are_drained_with_the_last() {
         let (gate, clock) = open(7);
         let old = gate.admit(Duration::ZERO).unwrap();
-        gate.shut();
+        gate.end();
         open_again(&gate, &clock, 8);
         let new = gate.admit(Duration::ZERO).unwrap();
         let drain = gate.shut();
@@ -314,6 +321,6 @@ mod tests {
         assert!(drain.is_finished());
         assert_eq!(gate.draining(), 0);
         gate.shut();
-        assert!(gate.closing().is_empty(), "nobody is remembered for ever");
+        assert!(gate.closing().is_empty(), "drained openings are forgotten");
     }
 }

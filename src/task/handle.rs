@@ -2,11 +2,17 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Admission, LeaderInfo, Shared, Status, Term, driver::Command};
+use super::{
+    admission::Admission,
+    driver::Command,
+    error::{ReleaseError, Stopped},
+    not_leader::NotLeader,
+    shared::Shared,
+    term::Term,
+};
 use crate::{
-    Builder,
-    error::{NotLeader, Reason, ReleaseError, Stopped},
-    lease::Settled,
+    lease::{LeaderInfo, Settled, Status},
+    names::Address,
     sync::watch,
 };
 
@@ -44,11 +50,6 @@ struct Inner {
 }
 
 impl LeaderHandle {
-    /// Begins to describe a candidate for the election `key` in the KeyValue bucket `bucket`.
-    pub fn builder(bucket: impl Into<String>, key: impl Into<String>) -> Builder {
-        Builder::new(bucket.into(), key.into())
-    }
-
     pub(super) fn new(shared: Arc<Shared>, commands: mpsc::UnboundedSender<Command>) -> Self {
         Self(Arc::new(Inner { shared, commands }))
     }
@@ -65,7 +66,7 @@ impl LeaderHandle {
     #[inline]
     #[must_use]
     pub fn is_leader(&self) -> bool {
-        self.0.shared.gate.is_open()
+        self.0.shared.is_open()
     }
 
     /// Admits a piece of work, if this node leads at this instant. Wait-free when it does.
@@ -81,9 +82,17 @@ impl LeaderHandle {
         self.admit_for(Duration::ZERO)
     }
 
-    /// The same, if at least `min_remaining` of the lease is left.
+    /// Admits a piece of work, if this node leads at this instant and at least `min_remaining` of the lease is left.
+    /// Wait-free when it does.
+    ///
+    /// For work that should not begin if it is unlikely to end under this term.
+    ///
+    /// # Errors
+    ///
+    /// [`NotLeader`]; if too little of the lease is left, with the reason [`NoLeader`](crate::Reason::NoLeader): the
+    /// renewals of this node fail, and no other node can lead yet.
     #[inline]
-    pub(crate) fn admit_for(&self, min_remaining: Duration) -> Result<Admission, NotLeader> {
+    pub fn admit_for(&self, min_remaining: Duration) -> Result<Admission, NotLeader> {
         let admission = self.0.shared.gate.admit(min_remaining);
         admission.ok_or_else(|| self.not_leader())
     }
@@ -100,7 +109,7 @@ impl LeaderHandle {
     ///
     /// [`Stopped`] once the election has stopped on this node. An observer waits until then.
     pub async fn elected(&self) -> Result<Term, Stopped> {
-        let mut status = self.status();
+        let mut status = self.watch();
         loop {
             let stopped = *status.borrow_and_update() == Status::Stopped;
             if let Some(term) = self.term() {
@@ -119,39 +128,61 @@ impl LeaderHandle {
     /// [`admit`](Self::admit) to decide.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<bool> {
-        self.0.shared.flag.subscribe()
+        self.0.shared.subscribe()
     }
 
-    /// Where this node stands, as published by the background task.
+    /// The state of this node, at this instant.
+    ///
+    /// It is [`Status::Leader`] exactly while [`is_leader`](Self::is_leader) is true.
     #[must_use]
-    pub fn status(&self) -> watch::Receiver<Status> {
-        self.0.shared.status.subscribe()
+    pub fn status(&self) -> Status {
+        self.0.shared.view().status
+    }
+
+    /// The status, as the background task publishes it. Each term has a status with a token, so that no
+    /// term is passed over unseen.
+    ///
+    /// Use it to be woken, and [`status`](Self::status) or [`is_leader`](Self::is_leader) to decide: in a process that
+    /// was paused it lags behind for a moment. Cancel safe, as all methods of the receiver.
+    ///
+    /// ```
+    /// # async fn example(leader: noleader::LeaderHandle) {
+    /// use noleader::Status;
+    ///
+    /// let mut changes = leader.watch();
+    /// while changes.changed().await.is_ok() {
+    ///     match &*changes.borrow_and_update() {
+    ///         Status::Leader { token } => println!("leading with the fencing token {token}"),
+    ///         status => println!("{status}"),
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Status> {
+        self.0.shared.watch()
     }
 
     /// Who leads, if that is known: this node, while it holds the lease, or another whose lease runs.
     #[must_use]
     pub fn leader(&self) -> Option<LeaderInfo> {
-        match &*self.0.shared.status.borrow() {
-            Status::Follower { leader } => leader.clone(),
-            Status::Warming | Status::Leader | Status::Draining => {
-                // The task may not have noticed the end of the term yet.
-                let held = self.0.shared.held();
-                held.map(|_| self.0.shared.own_info())
-            }
-            Status::Stopped => None,
-        }
+        self.0.shared.view().leader
     }
 
     /// This node's id.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.0.shared.id
+        self.0.shared.id.as_str()
+    }
+
+    pub(crate) fn parsed_address(&self) -> Option<&Address> {
+        self.0.shared.address.as_ref()
     }
 
     /// The address that this node publishes.
     #[must_use]
     pub fn address(&self) -> Option<&str> {
-        self.0.shared.address.as_deref()
+        self.0.shared.address.as_ref().map(Address::as_str)
     }
 
     /// How many requests are still under way, at this instant, that were admitted before the gate was shut
@@ -219,7 +250,7 @@ impl LeaderHandle {
         command: impl FnOnce(oneshot::Sender<Settled>) -> Command,
     ) -> Result<(), ReleaseError> {
         let (answer, settled) = oneshot::channel();
-        let mut status = self.status();
+        let mut status = self.watch();
         // Without a task there is nobody to answer, and the channel closes. But a command that is sent while the
         // task ends may stay in its queue for as long as there are handles.
         let _ = self.0.commands.send(command(answer));
@@ -239,10 +270,7 @@ impl LeaderHandle {
 
     /// How much of the lease is left just before a renewal, at the least, while the store answers at once.
     pub(crate) fn always_left(&self) -> Duration {
-        let Shared {
-            lease, renew_every, ..
-        } = *self.0.shared;
-        lease.saturating_sub(renew_every)
+        self.0.shared.always_left()
     }
 
     /// Resolves at the next renewal after this call.
@@ -252,25 +280,15 @@ impl LeaderHandle {
 
     /// Why a request cannot be admitted, at this instant.
     pub(crate) fn not_leader(&self) -> NotLeader {
-        let status = self.0.shared.status.borrow().clone();
-        let reason = status.reason();
-        let leader = match status {
-            Status::Follower { leader } => leader,
-            _ => None,
-        };
-        let retry_after = match reason {
-            Reason::NotLeader => self.0.shared.renew_every,
-            _ => Duration::from_secs(1),
-        };
-        NotLeader::new(reason, leader, retry_after)
+        self.0.shared.not_leader()
     }
 }
 
 impl fmt::Debug for LeaderHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LeaderHandle")
-            .field("id", &self.0.shared.id)
-            .field("status", &*self.0.shared.status.borrow())
+            .field("id", &self.id())
+            .field("status", &self.status())
             .field("term", &self.term())
             .finish_non_exhaustive()
     }

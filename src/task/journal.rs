@@ -1,9 +1,10 @@
-use std::{error::Error, iter};
+use std::error::Error;
 
-use super::{LeaderInfo, meter::Meter};
+use super::meter::Meter;
 use crate::{
-    error::chain,
-    lease::{Ended, Notice, Settled},
+    error,
+    lease::{Ended, LeaderInfo, Notice, Settled},
+    names::{Address, ElectionName},
     store::StoreError,
 };
 
@@ -19,9 +20,9 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    pub(super) fn new(bucket: &str, key: &str) -> Self {
+    pub(super) fn new(election: &ElectionName) -> Self {
         Self {
-            meter: Meter::new(bucket, key),
+            meter: Meter::new(election),
             failures: 0,
             is_disconnected: false,
         }
@@ -102,14 +103,14 @@ impl Journal {
     }
 
     /// This node follows somebody else, or nobody that it knows.
-    pub(super) fn follows(&self, leader: Option<&LeaderInfo>, own_address: Option<&str>) {
+    pub(super) fn follows(&self, leader: Option<&LeaderInfo>, own_address: Option<&Address>) {
         let Some(leader) = leader else {
             tracing::debug!("no leader is known");
             return;
         };
-        let (address, token) = (leader.address(), leader.token());
+        let (address, token) = (leader.address(), u64::from(leader.token()));
         tracing::info!(leader = leader.id(), address, token, "following");
-        if address.is_some() && address == own_address {
+        if address.is_some() && address == own_address.map(Address::as_str) {
             tracing::warn!(
                 address,
                 "the leader publishes the address of this node, so that nothing is redirected or forwarded to \
@@ -145,7 +146,7 @@ impl Journal {
     /// A request to the store failed, or was given up without an answer.
     pub(super) fn failed(&mut self, error: &(dyn Error + 'static)) {
         self.is_disconnected = is_disconnected(error);
-        let error = chain(error);
+        let error = error::line(error);
         self.failures = self.failures.saturating_add(1);
         self.meter.failed();
         if self.failures == 1 {
@@ -178,6 +179,5 @@ impl Journal {
 }
 
 fn is_disconnected(error: &(dyn Error + 'static)) -> bool {
-    let mut chain = iter::successors(Some(error), |&error| error.source());
-    chain.any(|error| matches!(error.downcast_ref(), Some(StoreError::Disconnected)))
+    matches!(error::find(error), Some(StoreError::Disconnected))
 }

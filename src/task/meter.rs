@@ -1,4 +1,4 @@
-use crate::lease::Ended;
+use crate::{lease::Ended, names::ElectionName};
 
 /// The metrics of one election, through the `metrics` facade; nothing without the feature.
 ///
@@ -18,10 +18,13 @@ pub(super) struct Meter {
 
 #[cfg(feature = "metrics")]
 impl Meter {
-    pub(super) fn new(bucket: &str, key: &str) -> Self {
+    pub(super) fn new(election: &ElectionName) -> Self {
         let label = |name: &'static str, value: &str| metrics::Label::new(name, value.to_owned());
         Self {
-            labels: [label("bucket", bucket), label("key", key)],
+            labels: [
+                label("bucket", election.bucket()),
+                label("key", election.key()),
+            ],
         }
     }
 
@@ -62,7 +65,7 @@ impl Meter {
 #[cfg(not(feature = "metrics"))]
 #[allow(clippy::unused_self, reason = "the same calls as with the feature")]
 impl Meter {
-    pub(super) fn new(_bucket: &str, _key: &str) -> Self {
+    pub(super) fn new(_: &ElectionName) -> Self {
         Self {}
     }
 

@@ -1,9 +1,10 @@
-use std::{error::Error, future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use crate::{
     clock::Moment,
+    error::BoxError,
     lease::{Input, Outcome},
-    store::{self, LeaseStore, StoreError, WriteError},
+    store::{self, LeaseStore, Observation, StoreError, WriteError},
 };
 
 /// A request to the store that is under way.
@@ -21,8 +22,6 @@ pub(super) struct Answer {
     pub(super) error: Option<BoxError>,
 }
 
-type BoxError = Box<dyn Error + Send + Sync>;
-
 impl Request {
     pub(super) fn read(store: Arc<impl LeaseStore>, now: Moment, attempt: u64) -> Self {
         let answer = async move {
@@ -31,7 +30,7 @@ impl Request {
                 Err(error) => (None, Some(BoxError::from(error))),
             };
             Answer {
-                revision: seen.as_ref().map_or(0, |seen| seen.revision),
+                revision: seen.as_ref().map_or(0, Observation::revision),
                 input: Input::Read { attempt, seen },
                 error,
             }

@@ -1,41 +1,69 @@
-use std::{
-    sync::{OnceLock, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::OnceLock, time::Duration};
 
-use super::{Gate, LeaderInfo, Status, Term, pulse::Pulse};
+use super::{
+    gate::{Gate, Held},
+    not_leader::{NotLeader, Reason},
+    pulse::Pulse,
+};
 use crate::{
     clock::Clock,
-    lease::Settled,
-    sync::{ArcSwapOption, AtomicU64, watch},
+    lease::{LeaderInfo, Settled, Status},
+    names::{Address, NodeId},
+    sync::watch,
 };
 
 /// What the background task publishes and every clone of the handle reads.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) gate: Gate,
-    pub(crate) flag: watch::Sender<bool>,
-    pub(crate) status: watch::Sender<Status>,
-    /// This node, as the others see it. The token is that of the current term.
-    pub(crate) id: String,
-    pub(crate) address: Option<String>,
-    pub(crate) clock: Clock,
-    pub(crate) lease: Duration,
-    pub(crate) renew_every: Duration,
-    /// The token of the last term that this node held.
-    pub(super) token: AtomicU64,
-    /// That term, which may be over.
-    pub(super) held: ArcSwapOption<Term>,
-    pub(crate) pulse: Pulse,
-    /// How the election ended, once it has; none if its task ended without a word.
+    pub(super) gate: Gate,
+    flag: watch::Sender<bool>,
+    status: watch::Sender<Status>,
+    pub(super) id: NodeId,
+    pub(super) address: Option<Address>,
+    pub(super) clock: Clock,
+    pub(super) lease: Duration,
+    renew_every: Duration,
+    pub(super) pulse: Pulse,
+    /// How the election ended, once it has; none if its task ended early.
     pub(super) ended: OnceLock<Option<Settled>>,
 }
 
+/// A node at one instant.
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) status: Status,
+    /// The node that leads, this one included.
+    pub(crate) leader: Option<LeaderInfo>,
+    /// The term that this node holds.
+    pub(crate) held: Option<Held>,
+}
+
 impl Shared {
-    /// Publishes what changed, and answers whether anything did. Whoever waits is woken after the gate has
+    pub(super) fn new(
+        id: NodeId,
+        address: Option<Address>,
+        clock: Clock,
+        lease: Duration,
+        renew_every: Duration,
+    ) -> Self {
+        Self {
+            gate: Gate::new(),
+            flag: watch::Sender::new(false),
+            status: watch::Sender::new(Status::Follower { leader: None }),
+            id,
+            address,
+            pulse: Pulse::new(clock.now()),
+            clock,
+            lease,
+            renew_every,
+            ended: OnceLock::new(),
+        }
+    }
+
+    /// Publishes a status, and returns whether it is another one. Waiters are woken after the gate has
     /// moved, never before.
     pub(super) fn publish(&self, status: Status) -> bool {
-        let open = status == Status::Leader;
+        let open = matches!(status, Status::Leader { .. });
         self.flag
             .send_if_modified(|flag| std::mem::replace(flag, open) != open);
         self.status.send_if_modified(|old| {
@@ -45,12 +73,95 @@ impl Shared {
         })
     }
 
-    /// The term under which this node holds the lease at this instant, and how much of it is left. The gate
-    /// may be shut: before it opens, and while admitted requests finish.
-    pub(crate) fn held(&self) -> Option<(Term, Duration)> {
-        let term = self.held.load_full()?;
-        let left = term.left()?;
-        Some((Term::clone(&term), left))
+    /// The one place that decides where this node stands at this instant. The gate decides who leads, and
+    /// not what was published last.
+    pub(crate) fn view(&self) -> View {
+        // Published after the gate has moved, and so read before the gate is.
+        let published = self.status.borrow().clone();
+        let held = self.gate.held();
+        let status = match (published, &held) {
+            (_, Some(held)) if held.is_open => Status::Leader {
+                token: held.term.token(),
+            },
+            // It has shut, or has just lost its term, and the task has not published that yet.
+            (Status::Leader { .. }, Some(_)) => Status::Draining,
+            (Status::Leader { .. }, None) => Status::Follower { leader: None },
+            (status, _) => status,
+        };
+        let leader = match &status {
+            Status::Follower { leader } => leader.clone(),
+            Status::Stopped => None,
+            Status::Warming | Status::Leader { .. } | Status::Draining => {
+                let held = held.as_ref();
+                held.map(|held| self.own_info(held))
+            }
+        };
+        View {
+            status,
+            leader,
+            held,
+        }
+    }
+
+    fn own_info(&self, held: &Held) -> LeaderInfo {
+        let id = self.id.as_str().to_owned();
+        LeaderInfo::new(id, self.address.clone(), held.term.token())
+    }
+
+    /// Why a request is not admitted at this instant.
+    pub(crate) fn not_leader(&self) -> NotLeader {
+        let view = self.view();
+        // It may have opened since the request was refused.
+        let reason = Reason::of(&view.status).unwrap_or(Reason::NoLeader);
+        let leader = view.leader.filter(|_| reason == Reason::NotLeader);
+        let retry_after = match reason {
+            Reason::NotLeader => self.renew_every,
+            _ => Duration::from_secs(1),
+        };
+        NotLeader::new(reason, leader, retry_after)
+    }
+
+    pub(crate) fn id(&self) -> &NodeId {
+        &self.id
+    }
+
+    #[cfg(feature = "tonic")]
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.gate.is_open()
+    }
+
+    pub(crate) fn subscribe(&self) -> watch::Receiver<bool> {
+        self.flag.subscribe()
+    }
+
+    /// The status as the background task publishes it.
+    pub(crate) fn watch(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
+    /// How much of the lease is left just before a renewal, at the least, while the store answers at once.
+    pub(super) fn always_left(&self) -> Duration {
+        self.lease.saturating_sub(self.renew_every)
+    }
+
+    /// The time since the store last acknowledged that this node holds the lease, if it ever has.
+    pub(crate) fn since_confirmed(&self) -> Option<Duration> {
+        self.pulse.since_confirmed(self.clock.now())
+    }
+
+    /// The time since the background task last came round.
+    pub(crate) fn since_progress(&self) -> Duration {
+        let now = self.clock.now();
+        now.saturating_since(self.pulse.last_beat())
+    }
+
+    pub(crate) fn lease(&self) -> Duration {
+        self.lease
     }
 
     /// Whether the background task has ended, or is about to.
@@ -58,16 +169,8 @@ impl Shared {
         self.ended.get().is_some()
     }
 
-    /// Whether the background task ended before it was through, by a panic or with its runtime.
+    /// Whether the background task ended early, by a panic or with its runtime.
     pub(crate) fn has_died(&self) -> bool {
         self.ended.get() == Some(&None)
-    }
-
-    pub(crate) fn own_info(&self) -> LeaderInfo {
-        LeaderInfo {
-            id: self.id.clone(),
-            address: self.address.clone(),
-            token: self.token.load(Ordering::Relaxed),
-        }
     }
 }

@@ -1,8 +1,14 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    fmt,
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
+};
 
-use super::Deadline;
+use super::deadline::Deadline;
 use crate::{
     clock::{Clock, Moment},
+    names::FencingToken,
     sync::{CancellationToken, WaitForCancellationFutureOwned},
 };
 
@@ -15,29 +21,35 @@ use crate::{
 pub struct Term(Arc<State>);
 
 struct State {
-    token: u64,
+    token: FencingToken,
     deadline: Deadline,
     clock: Clock,
+    /// The gate has shut for good under this term.
+    closing: CancellationToken,
     ended: CancellationToken,
+    /// What the gate counts admissions by. The gate knows its term, and not the other way round.
+    opening: OnceLock<Weak<dyn Any + Send + Sync>>,
 }
 
 impl Term {
-    pub(crate) fn new(token: u64, deadline: Moment, clock: Clock) -> Self {
+    pub(crate) fn new(token: FencingToken, deadline: Moment, clock: Clock) -> Self {
         Self(Arc::new(State {
             token,
             deadline: Deadline::new(deadline),
             clock,
+            closing: CancellationToken::new(),
             ended: CancellationToken::new(),
+            opening: OnceLock::new(),
         }))
     }
 
     /// The fencing token: larger than those of all earlier terms of this election.
     ///
-    /// A storage that remembers the largest token it has seen and refuses smaller ones is safe from a
-    /// leader that was paused in the middle of a write: see [`fencing`](crate::fencing). Over HTTP and
-    /// gRPC, [`fence`](Self::fence) puts it into the request.
+    /// A storage that remembers the largest token that it has seen, and refuses smaller ones, is safe from a leader
+    /// that was paused in the middle of a write: see [`fencing`](crate::fencing). Over HTTP and gRPC,
+    /// [`fence`](Self::fence) adds it to a request.
     #[must_use]
-    pub fn token(&self) -> u64 {
+    pub fn token(&self) -> FencingToken {
         self.0.token
     }
 
@@ -49,18 +61,39 @@ impl Term {
         self.left().unwrap_or(Duration::ZERO)
     }
 
-    /// Whether the lease is held, at this instant. It stays so while admitted requests are drained.
+    /// Whether the lease is held, at this instant. It still is while admitted requests are drained.
     #[inline]
     #[must_use]
     pub fn is_current(&self) -> bool {
         self.left().is_some()
     }
 
-    /// A token that is cancelled when the term ends: the lease was lost, or is about to be released.
+    /// A token that is cancelled when the gate shuts for good under this term: the node steps down or shuts down, or
+    /// the term is over. It says: finish.
     ///
-    /// It is cancelled by the background task, so that a process that was paused sees
-    /// [`is_current`](Self::is_current) change first. Each call gives a token of its own: to cancel it ends
-    /// what waits for it, and not the term.
+    /// Until the drain timeout, the lease is still held, so that work in progress may be completed and written. A
+    /// handler that streams, or a connection that was upgraded, ends here, and does not hold up the hand-over. Each
+    /// call returns a token that can be cancelled without an effect on the term.
+    ///
+    /// ```
+    /// # async fn next_event() -> Option<String> { None }
+    /// # fn send(_: String) {}
+    /// # async fn example(term: noleader::Term) {
+    /// let closing = term.closing();
+    /// while let Some(Some(event)) = closing.run_until_cancelled(next_event()).await {
+    ///     send(event);
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn closing(&self) -> CancellationToken {
+        self.0.closing.child_token()
+    }
+
+    /// A token that is cancelled when the term ends: the lease was lost, or is about to be released. It says: stop.
+    ///
+    /// The background task cancels it, so that in a process that was paused [`is_current`](Self::is_current) changes
+    /// first. Each call returns a token that can be cancelled without an effect on the term.
     #[must_use]
     pub fn cancellation(&self) -> CancellationToken {
         self.0.ended.child_token()
@@ -76,14 +109,38 @@ impl Term {
         self.0.deadline.left(&self.0.clock)
     }
 
-    /// Moves the deadline on. False if the term was found to be over before.
+    /// Moves the deadline. False if the term was found to be over before.
     pub(super) fn extend(&self, deadline: Moment) -> bool {
         self.0.deadline.extend(deadline)
+    }
+
+    /// The gate was opened under this term, which happens once.
+    pub(super) fn opened(&self, opening: Weak<dyn Any + Send + Sync>) {
+        let _ = self.0.opening.set(opening);
+    }
+
+    #[cfg(any(feature = "axum", test))]
+    pub(super) fn opening(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.0.opening.get()?.upgrade()
+    }
+
+    /// Cancels [`closing`](Self::closing) if the deadline has passed: the gate does not open under this term again,
+    /// whatever the background task has noticed.
+    pub(crate) fn close_if_over(&self) {
+        if !self.is_current() {
+            self.close();
+        }
+    }
+
+    /// The gate has shut for good under this term.
+    pub(super) fn close(&self) {
+        self.0.closing.cancel();
     }
 
     /// Ends the term.
     pub(super) fn end(&self) {
         self.0.deadline.end();
+        self.0.closing.cancel();
         self.0.ended.cancel();
     }
 }
@@ -116,7 +173,7 @@ mod tests {
     fn term() -> (Term, FakeClock) {
         let clock = FakeClock::new();
         let deadline = clock.now() + SECOND;
-        (Term::new(7, deadline, clock.clone().into()), clock)
+        (Term::new(7.into(), deadline, clock.clone().into()), clock)
     }
 
     #[test]
@@ -124,7 +181,10 @@ mod tests {
         let (term, _) = term();
         assert_eq!(term, term.clone());
         let clock = FakeClock::new();
-        assert_ne!(term, Term::new(7, clock.now() + SECOND, clock.into()));
+        assert_ne!(
+            term,
+            Term::new(7.into(), clock.now() + SECOND, clock.into())
+        );
     }
 
     #[test]
@@ -156,11 +216,22 @@ mod tests {
     }
 
     #[test]
-    fn is_not_ended_by_who_cancels_a_token_of_it() {
+    fn cancelling_one_of_its_tokens_does_not_end_it() {
         let (term, _clock) = term();
         term.cancellation().cancel();
-        assert!(!term.cancellation().is_cancelled());
+        term.closing().cancel();
+        assert!(!term.cancellation().is_cancelled() && !term.closing().is_cancelled());
         assert!(term.is_current());
+    }
+
+    #[test]
+    fn closes_before_it_ends_and_with_its_end_at_the_latest() {
+        let ((left, _), (lost, _)) = (term(), term());
+        left.close();
+        assert!(left.closing().is_cancelled() && !left.cancellation().is_cancelled());
+        assert!(left.is_current());
+        lost.end();
+        assert!(lost.closing().is_cancelled() && lost.cancellation().is_cancelled());
     }
 
     #[test]

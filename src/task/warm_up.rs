@@ -1,11 +1,11 @@
-use std::{error::Error, fmt, future::Future, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::Term;
+use super::term::Term;
+use crate::error::BoxError;
 
-type BoxError = Box<dyn Error + Send + Sync>;
 type BoxFuture = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
 
 /// What a node does between winning and opening its gate.
@@ -27,7 +27,11 @@ impl WarmUp {
 
     /// Starts it once the `earlier` ones have ended: one that was cancelled, but blocks its thread, still runs.
     pub(super) fn start(&self, term: Term, earlier: Vec<CancellationToken>) -> Warming {
-        let (token, run, ended) = (term.token(), self.0.clone(), CancellationToken::new());
+        let (token, run, ended) = (
+            term.token().into(),
+            self.0.clone(),
+            CancellationToken::new(),
+        );
         let end = ended.clone().drop_guard();
         // A task of its own, so that a panic in it is an error here. The closure runs inside it, too.
         let task = tokio::spawn(async move {

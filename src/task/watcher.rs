@@ -5,7 +5,7 @@ use futures_util::{StreamExt, stream};
 
 use crate::{
     clock::{Clock, Moment},
-    error::chain,
+    error,
     store::{LeaseStore, Observation, StoreError, Watch},
 };
 
@@ -75,11 +75,11 @@ impl Watcher {
                 Some(Happening::NotOpened(StoreError::Disconnected)) => {
                     // The requests of the candidate meet the same, and tell it.
                 }
-                Some(Happening::NotOpened(error)) => self.tell(&chain(&error)),
+                Some(Happening::NotOpened(error)) => self.tell(&error::line(&error)),
                 Some(Happening::Pushed(seen)) => {
                     self.is_heard = true;
                     self.told = false;
-                    self.last_pushed = seen.revision;
+                    self.last_pushed = seen.revision();
                     self.missed_since = None;
                     return seen;
                 }

@@ -5,8 +5,8 @@ use std::sync::{
 
 use tokio::sync::watch;
 
-use super::RunError;
-use crate::{LeaderHandle, error::Stopped};
+use super::error::RunError;
+use crate::task::{LeaderHandle, Stopped};
 
 /// What the clones share.
 #[derive(Debug, Default)]
@@ -87,15 +87,12 @@ impl Drop for Campaign {
 #[cfg(all(test, feature = "test-util"))]
 mod tests {
     use super::*;
-    use crate::{Status, store::Memory};
+    use crate::{lease::Status, store::Memory};
 
     async fn campaign(running: &Arc<Running>, store: &Memory) -> Result<Campaign, RunError> {
         let claim = Claim::new(running)?;
-        let builder = LeaderHandle::builder("orders", "writer").trust_absent_key(true);
-        Ok(Campaign::new(
-            claim,
-            builder.start_with(store.clone()).await?,
-        ))
+        let builder = LeaderHandle::with_store(store.clone()).dangerous_trust_absent_key(true);
+        Ok(Campaign::new(claim, builder.start().await?))
     }
 
     #[tokio::test]
@@ -105,9 +102,9 @@ mod tests {
         let handle = campaign.handle.clone();
         handle.elected().await.unwrap();
         drop(campaign);
-        let mut status = handle.status();
+        let mut status = handle.watch();
         status.wait_for(|s| *s == Status::Stopped).await.unwrap();
-        let record = String::from_utf8(store.get().value.unwrap()).unwrap();
+        let record = String::from_utf8(store.get().value().unwrap().to_vec()).unwrap();
         assert!(record.contains(r#""holder":null"#), "{record}");
     }
 

@@ -3,20 +3,20 @@ use std::error::Error;
 use thiserror::Error;
 
 use crate::{
-    StartError,
-    error::{ReleaseError, Stopped},
+    builder::StartError,
+    error::BoxError,
+    task::{ReleaseError, Stopped},
 };
-
-pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Why a work loop returned.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum RunError {
-    /// The closure failed.
+    /// The closure failed. [`downcast`](Self::downcast) returns its error.
     #[error("the leader's work failed")]
     Work(#[source] BoxError),
     /// A clone of this [`Leader`](crate::Leader) campaigns already.
-    #[error("this leader campaigns already; run one `start` or `acquire_and_run` at a time")]
+    #[error("this leader campaigns already; run one `start`, `run` or `acquire_and_run` at a time")]
     AlreadyRunning,
     /// The election could not start.
     #[error(transparent)]
@@ -24,7 +24,54 @@ pub enum RunError {
     /// The lease could not be released.
     #[error(transparent)]
     Release(#[from] ReleaseError),
-    /// The election's task ended before its time, by a panic or with its runtime: this node will not lead any more.
+    /// The background task ended early, by a panic or with its runtime. This node will not lead any more.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+}
+
+impl RunError {
+    /// The error of the closure, if it failed with an `E`.
+    ///
+    /// An error that was erased before the closure returned it, as `anyhow::Error`, is not found by its inner type.
+    ///
+    /// ```
+    /// # async fn write() -> std::io::Result<()> { Ok(()) }
+    /// # async fn example(leader: noleader::Leader) -> Result<(), noleader::RunError> {
+    /// match leader.run(|_term| write()).await {
+    ///     Err(error) => match error.downcast::<std::io::Error>() {
+    ///         Ok(error) => println!("could not write: {error}"),
+    ///         Err(error) => return Err(error),
+    ///     },
+    ///     Ok(()) => println!("the election was left"),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// This error itself, if it is not [`Work`](Self::Work) or holds an error of another type.
+    pub fn downcast<E: Error + 'static>(self) -> Result<E, Self> {
+        match self {
+            Self::Work(error) => match error.downcast() {
+                Ok(error) => Ok(*error),
+                Err(error) => Err(Self::Work(error)),
+            },
+            other => Err(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fmt, io};
+
+    use super::*;
+
+    #[test]
+    fn the_error_of_the_closure_keeps_its_type() {
+        let error = RunError::Work(io::Error::other("full").into());
+        let error = error.downcast::<fmt::Error>().unwrap_err();
+        assert_eq!(error.downcast::<io::Error>().unwrap().to_string(), "full");
+        assert!(RunError::AlreadyRunning.downcast::<io::Error>().is_err());
+    }
 }

@@ -150,7 +150,7 @@ async fn start(role: &Role) -> LeaderHandle {
                 .address(format!("http://{}", role.listen))
                 .lease(LEASE)
                 .drain_timeout(DRAIN_TIMEOUT)
-                .trust_absent_key(matches!(role.risk, Risk::TrustAbsentKey))
+                .dangerous_trust_absent_key(matches!(role.risk, Risk::TrustAbsentKey))
                 .replicas(3);
             if let Ok(Ok(leader)) = timeout(LEASE * 5, builder.start(client)).await {
                 return leader;
@@ -183,7 +183,7 @@ async fn write(
     Query(wish): Query<Wish>,
     State(app): State<App>,
 ) -> Response {
-    let admitted = app.log.admitted(term.token(), outside);
+    let admitted = app.log.admitted(term.token().into(), outside);
     let half = Duration::from_millis(wish.hold_ms) / 2;
     sleep(half).await;
     let mut headers = HeaderMap::new();

@@ -39,7 +39,7 @@ impl Probe {
         leaving: Arc<AtomicBool>,
     ) -> Self {
         Self {
-            status: leader.status(),
+            status: leader.watch(),
             leader,
             log,
             closing,
@@ -74,7 +74,7 @@ impl Probe {
         let outside = now();
         if let Some(term) = self.leader.term() {
             self.log.write(Entry::Open {
-                token: term.token(),
+                token: term.token().into(),
                 outside,
                 inside: now(),
             });

@@ -76,14 +76,14 @@ async fn a_gate_that_opened_since_poll_ready_is_seen_in_call() {
 #[tokio::test(start_paused = true)]
 async fn a_stale_flag_does_not_admit() {
     let node = Node::leader().await;
-    let (flag, status) = (node.handle.subscribe(), node.handle.status());
+    let (flag, status) = (node.handle.subscribe(), node.handle.watch());
     let layer = LeaderOnlyLayer::new(node.handle.clone());
     let (mut service, mut inner) = mock::spawn_layer::<_, Response<Body>, _>(layer);
     assert_ready_ok!(service.poll_ready());
     node.clock.advance_silently(LEASE);
     // Not one await between the end of the lease and the call.
     let mut response = task::spawn(service.call(post()));
-    assert!(*flag.borrow() && *status.borrow() == Status::Leader);
+    assert!(*flag.borrow() && matches!(*status.borrow(), Status::Leader { .. }));
     let response = assert_ready!(response.poll()).unwrap();
     assert_eq!(response.headers()["noleader-reason"], "no_leader");
     assert_pending!(inner.poll_request());
@@ -187,7 +187,8 @@ async fn the_inner_service_is_asked_every_time() {
     released(node.step_down().await).await;
     assert_pending!(service.poll_ready::<Request<()>>());
     node.advance(LEASE).await;
-    node.until(|status| *status == Status::Leader).await;
+    node.until(|status| matches!(status, Status::Leader { .. }))
+        .await;
     assert_ready_ok!(service.poll_ready::<Request<()>>());
     assert_eq!(asked.load(Ordering::SeqCst), 4);
 }

@@ -71,7 +71,7 @@ async fn streaming() -> (Node, Response<ResponseBody<Written>>, Writer) {
 async fn a_step_down_waits_for_the_end_of_the_body() {
     let (node, response, writer) = streaming().await;
     let stepped_down = node.step_down().await;
-    assert_eq!(*node.handle.status().borrow(), Status::Draining);
+    assert_eq!(node.handle.status(), Status::Draining);
     assert_eq!(node.handle.draining(), 1);
 
     let mut body = response.into_body();

@@ -44,7 +44,7 @@ fn request(values: &[&'static str]) -> Request {
 }
 
 fn token_of(node: &Node) -> u64 {
-    node.handle.term().unwrap().token()
+    node.handle.term().unwrap().token().into()
 }
 
 #[tokio::test(start_paused = true)]

@@ -206,7 +206,7 @@ async fn nothing_is_sent_to_an_address_that_cannot_be_gone_to() {
 async fn nothing_is_sent_to_oneself() {
     for own in ["http://leader.example:8080", "http://LEADER.example.:8080"] {
         let leader = Node::join("a", &Default::default(), &Default::default(), |builder| {
-            builder.trust_absent_key(true).address(LEADER)
+            builder.dangerous_trust_absent_key(true).address(LEADER)
         })
         .await;
         let follower = Node::join("b", &leader.store, &leader.clock, |b| b.address(own)).await;
@@ -485,7 +485,7 @@ fn half_a_stream() -> impl futures_util::Stream<Item = Result<&'static str, io::
 #[tokio::test(start_paused = true)]
 async fn an_observer_forwards() {
     let leader = Node::join("a", &Default::default(), &Default::default(), |builder| {
-        builder.trust_absent_key(true).address(LEADER)
+        builder.dangerous_trust_absent_key(true).address(LEADER)
     })
     .await;
     let observer = Node::join("o", &leader.store, &leader.clock, |builder| {

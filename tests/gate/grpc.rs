@@ -34,7 +34,10 @@ impl UnaryService<()> for Tokens {
     type Future = Ready<Result<tonic::Response<u64>, Status>>;
 
     fn call(&mut self, request: tonic::Request<()>) -> Self::Future {
-        let token = request.extensions().get::<Term>().map_or(0, Term::token);
+        let token = request
+            .extensions()
+            .get::<Term>()
+            .map_or(0, |term| term.token().into());
         ready(Ok(tonic::Response::new(token)))
     }
 }
@@ -75,7 +78,7 @@ async fn token(channel: Channel) -> Result<u64, Status> {
 
 async fn check(node: Node, channel: Channel, server: JoinHandle<Result<(), BoxError>>) {
     let term = node.handle.term().unwrap().token();
-    assert_eq!(token(channel.clone()).await.unwrap(), term);
+    assert_eq!(token(channel.clone()).await.unwrap(), u64::from(term));
     node.handle.shutdown().await.unwrap();
     let status = token(channel).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);

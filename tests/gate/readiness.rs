@@ -76,8 +76,13 @@ async fn follower_of_nobody_to_follower_of_somebody() {
     )
     .await;
     let mut parked = Parked::on(&node.handle);
-    let other = Node::join("b", &node.store, &node.clock, |b| b.trust_absent_key(true)).await;
-    other.until(|status| *status == Status::Leader).await;
+    let other = Node::join("b", &node.store, &node.clock, |b| {
+        b.dangerous_trust_absent_key(true)
+    })
+    .await;
+    other
+        .until(|status| matches!(status, Status::Leader { .. }))
+        .await;
     settle().await;
     assert_eq!(node.handle.leader().unwrap().id(), "b");
     parked.is_parked_again();
@@ -89,7 +94,8 @@ async fn follower_to_leader_when_another_releases() {
     let node = other.rival().await;
     let mut parked = Parked::on(&node.handle);
     soon(other.handle.shutdown()).await.unwrap();
-    node.until(|status| *status == Status::Leader).await;
+    node.until(|status| matches!(status, Status::Leader { .. }))
+        .await;
     parked.is_ready();
 }
 
@@ -98,7 +104,8 @@ async fn warming_to_leader() {
     let (node, warm) = Node::warming().await;
     let mut parked = Parked::on(&node.handle);
     warm.send(Ok(())).unwrap();
-    node.until(|status| *status == Status::Leader).await;
+    node.until(|status| matches!(status, Status::Leader { .. }))
+        .await;
     parked.is_ready();
 }
 
@@ -110,7 +117,7 @@ async fn follower_to_warming() {
     .await;
     let mut parked = Parked::on(&node.handle);
     node.advance(LEASE).await;
-    assert_eq!(*node.handle.status().borrow(), Status::Warming);
+    assert_eq!(node.handle.status(), Status::Warming);
     parked.is_parked_again();
 }
 
@@ -139,15 +146,13 @@ async fn leader_to_follower_by_expiry_and_back() {
     // The gate is shut, and the status does not say so yet.
     let mut parked = Parked::on(&node.handle);
     node.advance(LEASE / 100).await;
-    assert!(matches!(
-        *node.handle.status().borrow(),
-        Status::Follower { .. }
-    ));
+    assert!(matches!(node.handle.status(), Status::Follower { .. }));
     parked.is_parked_again();
 
     node.store.memory.set_outage(false);
     node.advance(LEASE).await;
-    node.until(|status| *status == Status::Leader).await;
+    node.until(|status| matches!(status, Status::Leader { .. }))
+        .await;
     parked.is_ready();
 }
 
@@ -157,10 +162,7 @@ async fn draining_to_follower() {
     let mut parked = Parked::on(&node.handle);
     drop(admission);
     released(stepped_down).await;
-    assert!(matches!(
-        *node.handle.status().borrow(),
-        Status::Follower { .. }
-    ));
+    assert!(matches!(node.handle.status(), Status::Follower { .. }));
     parked.is_parked_again();
 }
 
@@ -196,7 +198,7 @@ async fn a_gate_whose_owner_vanished_wakes_its_waiters() {
         warming,
         draining,
     ] {
-        let status = node.handle.status().borrow().clone();
+        let status = node.handle.status();
         let mut parked = Parked::on(&node.handle);
         node.panic().await;
         assert!(parked.task.is_woken(), "{status}");
@@ -219,7 +221,7 @@ fn the_end_of_the_runtime_wakes_the_waiters() {
 async fn a_service_keeps_the_election_going_and_its_drop_ends_it() {
     let node = Node::follower().await;
     let mut parked = Parked::on(&node.handle);
-    let mut status = node.handle.status();
+    let mut status = node.handle.watch();
     drop(node.handle);
     node.clock.advance(LEASE);
     settle().await;
@@ -274,7 +276,8 @@ async fn many_changes_between_two_polls_are_no_loss() {
     parked.is_parked_again();
     // Half a lease of cool-down.
     node.advance(LEASE).await;
-    node.until(|status| *status == Status::Leader).await;
+    node.until(|status| matches!(status, Status::Leader { .. }))
+        .await;
     parked.is_ready();
 }
 
@@ -287,7 +290,8 @@ async fn parks_again_after_the_gate_was_open() {
     released(node.step_down().await).await;
     assert_pending!(parked.poll());
     node.advance(LEASE).await;
-    node.until(|status| *status == Status::Leader).await;
+    node.until(|status| matches!(status, Status::Leader { .. }))
+        .await;
     parked.is_ready();
 }
 
@@ -303,7 +307,8 @@ async fn a_task_parked_on_the_inner_service_is_woken_by_the_gate() {
     released(node.step_down().await).await;
     parked.is_parked_again();
     node.advance(LEASE).await;
-    node.until(|status| *status == Status::Leader).await;
+    node.until(|status| matches!(status, Status::Leader { .. }))
+        .await;
     assert_pending!(parked.woken());
     parked.inner.allow(1);
     parked.is_ready();

@@ -22,7 +22,7 @@ const OWN: &str = "http://own.example:8080";
 /// A leader that publishes `address`, and a follower that publishes its own.
 async fn pair(address: Option<&str>) -> (Node, Node) {
     let leader = Node::join("a", &Default::default(), &Default::default(), |builder| {
-        let builder = builder.trust_absent_key(true);
+        let builder = builder.dangerous_trust_absent_key(true);
         match address {
             Some(address) => builder.address(address),
             None => builder,

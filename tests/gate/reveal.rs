@@ -4,7 +4,7 @@ use std::{convert::Infallible, future::ready};
 
 use axum::body::Body;
 use http::{Request, Response};
-use noleader::{LeaderOnlyLayer, clock::FakeClock};
+use noleader::{LeaderOnlyLayer, test_util::FakeClock};
 use tower::{Layer, ServiceExt, service_fn};
 
 use crate::node::{Fragile, Node};

@@ -88,7 +88,8 @@ async fn balance_follows_the_leader_and_drops_who_has_stopped() {
         );
     }
     soon(a.handle.shutdown()).await.unwrap();
-    b.until(|status| *status == Status::Leader).await;
+    b.until(|status| matches!(status, Status::Leader { .. }))
+        .await;
     for _ in 0..10 {
         assert_eq!(
             soon(service.ready()).await.unwrap().call(()).await.unwrap(),

@@ -100,7 +100,7 @@ async fn a_request_is_redirected_once_another_node_leads() {
     .await;
     let mut held = hold(&node);
     let other = Node::join("b", &node.store, &node.clock, |builder| {
-        builder.trust_absent_key(true).address(ADDRESS)
+        builder.dangerous_trust_absent_key(true).address(ADDRESS)
     })
     .await;
     settle().await;
@@ -117,7 +117,9 @@ async fn a_former_leader_redirects_to_its_successor() {
     // A held request was not admitted, and is not waited for.
     drop(admission);
     released(stepped_down).await;
-    other.until(|status| *status == Status::Leader).await;
+    other
+        .until(|status| matches!(status, Status::Leader { .. }))
+        .await;
     settle().await;
     let location = held.is_refused("not_leader");
     assert_eq!(location.as_deref(), Some("http://b.example/"));

@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
-use noleader::{Builder, LeaderInfo, Reason, Status, clock::FakeClock, store::Memory};
+use noleader::{Builder, LeaderInfo, Reason, Status, store::Memory, test_util::FakeClock};
 
 use crate::support::{LEASE, advance_until, candidate, is_follower_of, leader, until};
 
 #[tokio::test]
 async fn one_of_two_leads_and_the_other_knows_it() {
     let (store, clock) = (Memory::new(), FakeClock::new());
-    let a = candidate("a", &clock).address("http://10.0.0.7:8080");
-    let a = a.start_with(store.clone()).await.unwrap();
+    let a = candidate(store.clone(), "a", &clock).address("http://10.0.0.7:8080");
+    let a = a.start().await.unwrap();
     let term = a.elected().await.unwrap();
-    let b = candidate("b", &clock)
-        .start_with(store.clone())
-        .await
-        .unwrap();
+    let b = candidate(store.clone(), "b", &clock).start().await.unwrap();
     until(&b, is_follower_of("a")).await;
 
     assert!(a.is_leader() && !b.is_leader());
@@ -79,9 +76,9 @@ async fn the_lease_is_renewed_for_as_long_as_the_store_answers() {
 #[tokio::test]
 async fn deleting_the_key_ends_the_term_and_the_former_leader_waits_like_anybody() {
     let (store, clock) = (Memory::new(), FakeClock::new());
-    let a = candidate("a", &clock)
-        .trust_absent_key(false)
-        .start_with(store.clone())
+    let a = candidate(store.clone(), "a", &clock)
+        .dangerous_trust_absent_key(false)
+        .start()
         .await
         .unwrap();
     advance_until(&clock, || a.is_leader()).await;
@@ -110,9 +107,9 @@ async fn overwriting_the_key_ends_the_term() {
 #[tokio::test]
 async fn an_observer_knows_who_leads_and_never_campaigns() {
     let (store, clock) = (Memory::new(), FakeClock::new());
-    let observer = candidate("o", &clock)
+    let observer = candidate(store.clone(), "o", &clock)
         .observe()
-        .start_with(store.clone())
+        .start()
         .await
         .unwrap();
     let a = leader(&store, &clock).await;
@@ -131,16 +128,16 @@ async fn an_observer_knows_who_leads_and_never_campaigns() {
 
 #[tokio::test]
 async fn settings_that_contradict_each_other_are_refused_at_the_start() {
-    let start = |builder: Builder| builder.start_with(Memory::new());
+    let start = |builder: Builder<Memory>| builder.start();
     let clock = FakeClock::new();
-    let error = start(candidate("a", &clock).lease(Duration::from_millis(100)))
+    let error = start(candidate(Memory::new(), "a", &clock).lease(Duration::from_millis(100)))
         .await
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`lease` is 100ms: it must lie between 200 ms and 24 h"
+        "`lease` is 100ms: it must be between 200 ms and 24 h"
     );
-    let error = start(candidate("a", &clock).address("no uri"))
+    let error = start(candidate(Memory::new(), "a", &clock).address("no uri"))
         .await
         .unwrap_err();
     assert!(error.to_string().starts_with("`address`"));
@@ -157,7 +154,7 @@ async fn the_flag_tells_each_change_and_nothing_else() {
     assert!(!flag.has_changed().unwrap(), "a renewal is no news");
     store.set_outage(true);
     advance_until(&clock, || !a.is_leader()).await;
-    until(&a, |status| *status != Status::Leader).await;
+    until(&a, |status| !matches!(status, Status::Leader { .. })).await;
     assert!(flag.has_changed().unwrap());
     assert!(!*flag.borrow_and_update());
 }

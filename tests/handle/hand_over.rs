@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use noleader::{Reason, Status, clock::FakeClock, store::Memory};
+use noleader::{Reason, Status, store::Memory, test_util::FakeClock};
 
 use crate::support::{LEASE, advance_until, candidate, is_follower_of, leader, until};
 
@@ -10,10 +10,7 @@ use crate::support::{LEASE, advance_until, candidate, is_follower_of, leader, un
 async fn a_step_down_hands_over_to_the_other_with_a_larger_token() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
-    let b = candidate("b", &clock)
-        .start_with(store.clone())
-        .await
-        .unwrap();
+    let b = candidate(store.clone(), "b", &clock).start().await.unwrap();
     until(&b, is_follower_of("a")).await;
     let old = a.term().unwrap();
 
@@ -39,10 +36,7 @@ async fn a_step_down_without_anybody_else_sits_out_half_a_lease() {
 async fn a_hand_over_waits_for_admitted_work_and_tells_how_much_is_left() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
-    let b = candidate("b", &clock)
-        .start_with(store.clone())
-        .await
-        .unwrap();
+    let b = candidate(store.clone(), "b", &clock).start().await.unwrap();
     until(&b, is_follower_of("a")).await;
     let (one, two) = (a.admit().unwrap(), a.admit().unwrap());
 
@@ -58,11 +52,11 @@ async fn a_hand_over_waits_for_admitted_work_and_tells_how_much_is_left() {
         one.term().is_current(),
         "the lease is held while the work goes on"
     );
-    let revision = store.get().revision;
+    let revision = store.get().revision();
     drop(one);
     assert_eq!(a.draining(), 1);
     // Renewed meanwhile, not released.
-    advance_until(&clock, || store.get().revision > revision).await;
+    advance_until(&clock, || store.get().revision() > revision).await;
     assert!(two.term().is_current() && !stepping_down.is_finished() && !b.is_leader());
     let term = two.term().clone();
     drop(two);
@@ -75,8 +69,8 @@ async fn a_hand_over_waits_for_admitted_work_and_tells_how_much_is_left() {
 #[tokio::test]
 async fn a_hand_over_does_not_wait_longer_than_the_drain_timeout() {
     let (store, clock) = (Memory::new(), FakeClock::new());
-    let a = candidate("a", &clock).drain_timeout(Duration::from_secs(2));
-    let a = a.start_with(store.clone()).await.unwrap();
+    let a = candidate(store.clone(), "a", &clock).drain_timeout(Duration::from_secs(2));
+    let a = a.start().await.unwrap();
     a.elected().await.unwrap();
     let stuck = a.admit().unwrap();
     let start = clock.now();

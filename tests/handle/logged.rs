@@ -5,9 +5,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use noleader::{
     LeaderHandle, Status,
-    clock::FakeClock,
     lease::Observation,
-    store::{LeaseStore, Memory, StoreError, Watch, WriteError},
+    store::{ElectionName, LeaseStore, Memory, StoreError, Watch, WriteError},
+    test_util::FakeClock,
 };
 use tokio::runtime::Runtime;
 
@@ -76,6 +76,10 @@ async fn the_first_failure_of_a_series_is_told_and_its_end() {
 struct Unread(Memory, fn() -> StoreError);
 
 impl LeaseStore for Unread {
+    fn name(&self) -> ElectionName {
+        self.0.name()
+    }
+
     async fn prepare(&self, lease: Duration) -> Result<(), StoreError> {
         self.0.prepare(lease).await
     }
@@ -99,7 +103,7 @@ async fn an_outage_ends_with_what_is_pushed_so_that_the_next_one_is_told() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
     let unread = Unread(store.clone(), || StoreError::Disconnected);
-    let b = candidate("b", &clock).start_with(unread).await.unwrap();
+    let b = candidate(unread, "b", &clock).start().await.unwrap();
     until(&b, is_follower_of("a")).await;
     for outages in 1..=2 {
         let both_told = |text| lines.with(&[text]).len() == 2 * outages;
@@ -119,15 +123,15 @@ async fn a_failure_that_has_nothing_to_do_with_the_connection_is_told_once_whate
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     // So seldom that others find it silent, and read.
-    let a = candidate("a", &clock).renew_every(Duration::from_secs(7));
-    let a = a.start_with(store.clone()).await.unwrap();
+    let a = candidate(store.clone(), "a", &clock).renew_every(Duration::from_secs(7));
+    let a = a.start().await.unwrap();
     a.elected().await.unwrap();
     let denied = || StoreError::NoAnswer {
         subject: "$JS.API.STREAM.MSG.GET.KV_orders".to_owned(),
         waited: Duration::from_secs(5),
     };
     let unread = Unread(store.clone(), denied);
-    let b = candidate("b", &clock).start_with(unread).await.unwrap();
+    let b = candidate(unread, "b", &clock).start().await.unwrap();
     until(&b, is_follower_of("a")).await;
     let begin = clock.now();
     advance_until(&clock, || {
@@ -144,8 +148,8 @@ async fn a_failure_that_has_nothing_to_do_with_the_connection_is_told_once_whate
 async fn a_follower_tells_whom_it_follows() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
-    let a = candidate("a", &clock).address("http://h:1");
-    let a = a.start_with(store.clone()).await.unwrap();
+    let a = candidate(store.clone(), "a", &clock).address("http://h:1");
+    let a = a.start().await.unwrap();
     let token = a.elected().await.unwrap().token();
     let _b = follower_of_a("b", &store, &clock).await;
     let told = lines.until(&["INFO", "following"]).await;
@@ -157,13 +161,13 @@ async fn a_follower_tells_whom_it_follows() {
 #[tokio::test]
 async fn two_nodes_with_one_address_are_told() {
     let (store, clock) = (Memory::new(), FakeClock::new());
-    let a = candidate("a", &clock).address("http://h:1");
-    let a = a.start_with(store.clone()).await.unwrap();
+    let a = candidate(store.clone(), "a", &clock).address("http://h:1");
+    let a = a.start().await.unwrap();
     a.elected().await.unwrap();
     for (address, is_told) in [("http://h:1", true), ("http://h:2", false)] {
         let (lines, _guard) = Lines::collect();
-        let b = candidate("b", &clock).address(address);
-        let b = b.start_with(store.clone()).await.unwrap();
+        let b = candidate(store.clone(), "b", &clock).address(address);
+        let b = b.start().await.unwrap();
         until(&b, is_follower_of("a")).await;
         let told = lines.with(&["WARN", "publishes the address of this node", "http://h:1"]);
         assert_eq!(told.len(), usize::from(is_told), "{lines}");
@@ -205,8 +209,8 @@ async fn what_has_finished_when_the_drain_timeout_is_noticed_is_not_told() {
     for _ in 0..20 {
         let (store, clock) = (Memory::new(), FakeClock::new());
         let drain_timeout = LEASE / 3;
-        let a = candidate("a", &clock).drain_timeout(drain_timeout);
-        let a = a.start_with(store).await.unwrap();
+        let a = candidate(store, "a", &clock).drain_timeout(drain_timeout);
+        let a = a.start().await.unwrap();
         a.elected().await.unwrap();
         let admission = a.admit().unwrap();
         let stopping = tokio::spawn({
@@ -244,7 +248,7 @@ fn a_task_that_ends_with_its_runtime_tells_whether_it_was_to_end() {
     let nothing: Ask = |_, a| Some(a);
     let dropped: Ask = |_, _| None;
     let draining: Ask = |runtime, a| {
-        let mut status = a.status();
+        let mut status = a.watch();
         drop(a);
         let draining = status.wait_for(|status| *status == Status::Draining);
         runtime.block_on(draining).unwrap();
@@ -317,8 +321,8 @@ async fn a_term_that_somebody_ends_is_told_with_the_reason() {
 async fn waiting_for_an_absent_key_is_told() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
-    let a = candidate("a", &clock).trust_absent_key(false);
-    let a = a.start_with(store).await.unwrap();
+    let a = candidate(store, "a", &clock).dangerous_trust_absent_key(false);
+    let a = a.start().await.unwrap();
     let told = lines.until(&["INFO", "the key is absent; waiting"]).await;
     assert!(told.contains("wait=15s"), "{told}");
     assert!(!a.is_leader());
@@ -344,11 +348,11 @@ async fn a_lease_that_could_not_be_released_is_told() {
 async fn a_warm_up_that_fails_is_told_with_what_it_said() {
     for panics in [false, true] {
         let (lines, _guard) = Lines::collect();
-        let a = candidate("a", &FakeClock::new()).warm_up(move |_| async move {
+        let a = candidate(Memory::new(), "a", &FakeClock::new()).warm_up(move |_| async move {
             assert!(!panics, "a panic on purpose");
             Err::<(), _>("the cache is cold")
         });
-        let _a = a.start_with(Memory::new()).await.unwrap();
+        let _a = a.start().await.unwrap();
         let told = match panics {
             false => [
                 "the warm-up failed; giving the lease back",
@@ -364,10 +368,7 @@ async fn a_warm_up_that_fails_is_told_with_what_it_said() {
 }
 
 async fn follower_of_a(id: &str, store: &Memory, clock: &FakeClock) -> LeaderHandle {
-    let b = candidate(id, clock)
-        .start_with(store.clone())
-        .await
-        .unwrap();
+    let b = candidate(store.clone(), id, clock).start().await.unwrap();
     until(&b, is_follower_of("a")).await;
     b
 }

@@ -6,7 +6,7 @@ use metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Label, Metadata, Recorder, SharedString, Unit,
 };
 use metrics_util::registry::{AtomicStorage, Registry};
-use noleader::{Status, clock::FakeClock, store::Memory};
+use noleader::{Status, store::Memory, test_util::FakeClock};
 
 use crate::support::{LEASE, advance_until, leader};
 
@@ -63,7 +63,7 @@ async fn a_term_that_is_given_back_is_measured() {
     let _here = metrics::set_default_local_recorder(&measured);
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
-    let token = a.term().unwrap().token();
+    let token = u64::from(a.term().unwrap().token());
     assert_eq!(measured.gauge("noleader_is_leader"), Some(1.0));
     assert_eq!(
         measured.gauge("noleader_token"),
@@ -96,10 +96,7 @@ async fn a_term_that_is_lost_is_measured() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
     store.set_outage(true);
-    advance_until(&clock, || {
-        matches!(*a.status().borrow(), Status::Follower { .. })
-    })
-    .await;
+    advance_until(&clock, || matches!(a.status(), Status::Follower { .. })).await;
     assert_eq!(measured.gauge("noleader_is_leader"), Some(0.0));
     assert_eq!(measured.counter("noleader_terms_lost_total"), Some(1));
     let failures = measured.counter("noleader_store_failures_total").unwrap();

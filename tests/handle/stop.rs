@@ -2,8 +2,8 @@
 
 use http::{Request, StatusCode};
 use noleader::{
-    LeaderHandle, Reason, ReleaseError, Status, Stopped, clock::FakeClock, lease::Record,
-    store::Memory,
+    LeaderHandle, LeaderInfo, Reason, ReleaseError, Status, Stopped, lease::Record, store::Memory,
+    test_util::FakeClock,
 };
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
@@ -16,14 +16,14 @@ async fn a_shutdown_releases_and_stops() {
     let a = leader(&store, &clock).await;
     assert_eq!(alive(&a).await, StatusCode::OK);
     a.shutdown().await.unwrap();
-    assert_eq!(*a.status().borrow(), Status::Stopped);
+    assert_eq!(a.status(), Status::Stopped);
     assert_eq!(alive(&a).await, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(a.elected().await, Err(Stopped));
     assert_eq!(a.admit().unwrap_err().reason(), Reason::Stopped);
     assert_eq!(a.leader(), None);
     assert_eq!(a.shutdown().await, Ok(()), "again is harmless");
     assert_eq!(a.step_down().await, Err(ReleaseError::Stopped));
-    let record = String::from_utf8(store.get().value.unwrap()).unwrap();
+    let record = String::from_utf8(store.get().value().unwrap().to_vec()).unwrap();
     assert!(record.contains(r#""holder":null"#), "{record}");
 }
 
@@ -32,7 +32,7 @@ async fn the_status_is_stopped_once_a_shutdown_returns() {
     for _ in 0..300 {
         let a = leader(&Memory::new(), &FakeClock::new()).await;
         a.shutdown().await.unwrap();
-        assert_eq!(*a.status().borrow(), Status::Stopped);
+        assert_eq!(a.status(), Status::Stopped);
     }
 }
 
@@ -59,14 +59,11 @@ async fn a_shutdown_while_the_store_is_gone_says_that_the_lease_is_left_to_expir
 async fn dropping_the_last_clone_releases_in_the_background() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
-    let b = candidate("b", &clock)
-        .start_with(store.clone())
-        .await
-        .unwrap();
+    let b = candidate(store.clone(), "b", &clock).start().await.unwrap();
     until(&b, is_follower_of("a")).await;
     let clone = a.clone();
     let admission = a.admit().unwrap();
-    let mut status = a.status();
+    let mut status = a.watch();
     drop(a);
     assert!(clone.is_leader());
     drop(clone);
@@ -117,7 +114,13 @@ async fn a_shutdown_behind_another_leader_waits_for_the_requests_of_the_last_ter
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
     let admission = a.admit().unwrap();
-    let record = Record::acquiring("b", "elsewhere", None, LEASE, admission.term().token());
+    let record = Record::acquiring(
+        "b",
+        "elsewhere",
+        None,
+        LEASE,
+        admission.term().token().into(),
+    );
     store.overwrite(record.encode());
     until(&a, is_follower_of("b")).await;
     let handle = a.clone();
@@ -129,17 +132,17 @@ async fn a_shutdown_behind_another_leader_waits_for_the_requests_of_the_last_ter
     // Others are sent on meanwhile.
     let refused = a.admit().unwrap_err();
     assert_eq!(refused.reason(), Reason::NotLeader);
-    assert_eq!(refused.leader().map(|leader| &*leader.id), Some("b"));
+    assert_eq!(refused.leader().map(LeaderInfo::id), Some("b"));
     drop(admission);
     stopping.await.unwrap().unwrap();
-    assert_eq!(store.get().value, Some(record.encode()));
+    assert_eq!(store.get().value(), Some(&*record.encode()));
 }
 
 #[tokio::test]
 async fn a_shutdown_waits_for_its_requests_though_the_lease_runs_out_meanwhile() {
     let (store, clock) = (Memory::new(), FakeClock::new());
-    let a = candidate("a", &clock).drain_timeout(3 * LEASE);
-    let a = a.start_with(store.clone()).await.unwrap();
+    let a = candidate(store.clone(), "a", &clock).drain_timeout(3 * LEASE);
+    let a = a.start().await.unwrap();
     a.elected().await.unwrap();
     let admission = a.admit().unwrap();
     let ended = a.term().unwrap();
@@ -149,7 +152,7 @@ async fn a_shutdown_waits_for_its_requests_though_the_lease_runs_out_meanwhile()
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(*a.status().borrow(), Status::Draining);
+    assert_eq!(a.status(), Status::Draining);
     assert!(!stopping.is_finished(), "a request is inside");
     store.set_outage(false);
     drop(admission);
@@ -162,7 +165,7 @@ async fn shutdown_held_up(a: &LeaderHandle) -> JoinHandle<Result<(), ReleaseErro
     let handle = a.clone();
     let stopping = tokio::spawn(async move { handle.shutdown().await });
     let asked = until(a, |status| {
-        !matches!(status, Status::Follower { .. } | Status::Leader)
+        !matches!(status, Status::Follower { .. } | Status::Leader { .. })
     })
     .await;
     assert_eq!(asked, Status::Draining);
@@ -180,6 +183,6 @@ async fn alive(a: &LeaderHandle) -> StatusCode {
 }
 
 fn is_released(store: &Memory) -> bool {
-    let record = String::from_utf8(store.get().value.unwrap()).unwrap();
+    let record = String::from_utf8(store.get().value().unwrap().to_vec()).unwrap();
     record.contains(r#""holder":null"#)
 }

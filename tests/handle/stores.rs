@@ -12,8 +12,8 @@ use std::{
 use futures_util::{StreamExt, stream};
 use noleader::{
     Reason, ReleaseError, Status, Stopped,
-    clock::FakeClock,
-    store::{LeaseStore, Memory, Observation, StoreError, Watch, WriteError},
+    store::{ElectionName, Epoch, LeaseStore, Memory, Observation, StoreError, Watch, WriteError},
+    test_util::FakeClock,
 };
 
 use crate::{
@@ -25,6 +25,10 @@ use crate::{
 struct Panicking(Memory, Arc<AtomicBool>);
 
 impl LeaseStore for Panicking {
+    fn name(&self) -> ElectionName {
+        self.0.name()
+    }
+
     async fn prepare(&self, lease: Duration) -> Result<(), StoreError> {
         self.0.prepare(lease).await
     }
@@ -53,9 +57,9 @@ async fn a_panic_in_the_task_shuts_the_gate_and_wakes_every_waiter() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let bomb = Arc::default();
     let panicking = Panicking(store.clone(), Arc::clone(&bomb));
-    let a = candidate("a", &clock).start_with(panicking).await.unwrap();
+    let a = candidate(panicking, "a", &clock).start().await.unwrap();
     let term = a.elected().await.unwrap();
-    let (mut flag, status) = (a.subscribe(), a.status());
+    let (mut flag, status) = (a.subscribe(), a.watch());
     bomb.store(true, Ordering::Relaxed);
     advance_until(&clock, || !a.is_leader()).await;
     flag.wait_for(|leading| !leading).await.unwrap();
@@ -97,6 +101,10 @@ impl Deaf {
 }
 
 impl LeaseStore for Deaf {
+    fn name(&self) -> ElectionName {
+        self.memory.name()
+    }
+
     async fn prepare(&self, lease: Duration) -> Result<(), StoreError> {
         self.memory.prepare(lease).await
     }
@@ -115,9 +123,12 @@ impl LeaseStore for Deaf {
             Hears::All => self.memory.watch().await,
             Hears::TheFirst => {
                 let all = self.memory.watch().await?;
-                Ok(Box::pin(all.take(1).chain(stream::pending())))
+                Ok(Watch::new(
+                    all.epoch(),
+                    all.take(1).chain(stream::pending()),
+                ))
             }
-            Hears::Nothing => Ok(Box::pin(stream::pending())),
+            Hears::Nothing => Ok(Watch::new(Epoch::ONLY, stream::pending())),
             Hears::Disconnected => Err(StoreError::Disconnected),
             Hears::Refused => Err(StoreError::JetStreamDisabled("a refusal on purpose".into())),
         }
@@ -129,8 +140,8 @@ async fn a_follower_whose_watch_is_silent_or_fails_reads_the_key() {
     for hears in [Hears::Nothing, Hears::Disconnected] {
         let (store, clock) = (Memory::new(), FakeClock::new());
         let a = leader(&store, &clock).await;
-        let deaf = candidate("b", &clock)
-            .start_with(Deaf::new(&store, hears))
+        let deaf = candidate(Deaf::new(&store, hears), "b", &clock)
+            .start()
             .await
             .unwrap();
         until(&deaf, is_follower_of("a")).await;
@@ -152,8 +163,8 @@ async fn opened(hears: Hears, lease: Duration, time: Duration) -> usize {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let deaf = Deaf::new(&store, hears);
     let opened = deaf.opened.clone();
-    let a = candidate("a", &clock).lease(lease);
-    let a = a.start_with(deaf).await.unwrap();
+    let a = candidate(deaf, "a", &clock).lease(lease);
+    let a = a.start().await.unwrap();
     a.elected().await.unwrap();
     let end = clock.now() + time;
     advance_until(&clock, || clock.now() >= end).await;
@@ -189,8 +200,8 @@ async fn a_watch_that_has_shown_what_is_read_is_kept() {
     let _a = leader(&store, &FakeClock::new()).await;
     let good = Deaf::new(&store, Hears::All);
     let opened = good.opened.clone();
-    let observer = candidate("b", &clock).observe();
-    let observer = observer.start_with(good).await.unwrap();
+    let observer = candidate(good, "b", &clock).observe();
+    let observer = observer.start().await.unwrap();
     until(&observer, is_follower_of("a")).await;
     let end = clock.now() + LEASE * 4;
     advance_until(&clock, || clock.now() >= end).await;
@@ -205,7 +216,7 @@ async fn a_watch_that_is_behind_for_a_moment_is_kept() {
     let late = Deaf::new(&store, Hears::Nothing);
     let opened = late.opened.clone();
     store.set_outage(true);
-    let a = candidate("a", &clock).start_with(late).await.unwrap();
+    let a = candidate(late, "a", &clock).start().await.unwrap();
     // It is open before the first write.
     advance_until(&clock, || opened.load(Ordering::Relaxed) == 1).await;
     store.set_outage(false);

@@ -2,24 +2,25 @@
 
 use std::time::Duration;
 
-use noleader::{Admission, Builder, LeaderHandle, Status, clock::FakeClock, store::Memory};
+use noleader::{
+    Admission, Builder, LeaderHandle, Status,
+    store::{LeaseStore, Memory},
+    test_util::FakeClock,
+};
 
 pub(crate) const LEASE: Duration = Duration::from_secs(15);
 
-pub(crate) fn candidate(id: &str, clock: &FakeClock) -> Builder {
-    LeaderHandle::builder("orders", "writer")
+pub(crate) fn candidate<S: LeaseStore>(store: S, id: &str, clock: &FakeClock) -> Builder<S> {
+    LeaderHandle::with_store(store)
         .id(id)
         .lease(LEASE)
         .campaign_delay(Duration::ZERO)
-        .trust_absent_key(true)
+        .dangerous_trust_absent_key(true)
         .clock(clock.clone())
 }
 
 pub(crate) async fn leader(store: &Memory, clock: &FakeClock) -> LeaderHandle {
-    let handle = candidate("a", clock)
-        .start_with(store.clone())
-        .await
-        .unwrap();
+    let handle = candidate(store.clone(), "a", clock).start().await.unwrap();
     handle.elected().await.unwrap();
     handle
 }
@@ -41,7 +42,7 @@ pub(crate) async fn advance_until(clock: &FakeClock, done: impl Fn() -> bool) {
 
 pub(crate) async fn until(handle: &LeaderHandle, wanted: impl Fn(&Status) -> bool) -> Status {
     handle
-        .status()
+        .watch()
         .wait_for(|status| wanted(status))
         .await
         .unwrap()
@@ -49,7 +50,7 @@ pub(crate) async fn until(handle: &LeaderHandle, wanted: impl Fn(&Status) -> boo
 }
 
 pub(crate) fn is_follower_of(id: &str) -> impl Fn(&Status) -> bool {
-    move |status| matches!(status, Status::Follower { leader: Some(leader) } if leader.id == id)
+    move |status| matches!(status, Status::Follower { leader: Some(leader) } if leader.id() == id)
 }
 
 /// A node that lost its term with a request inside, and cannot reach the store.
@@ -58,9 +59,6 @@ pub(crate) async fn lost() -> (Memory, FakeClock, LeaderHandle, Admission) {
     let a = leader(&store, &clock).await;
     let admission = a.admit().unwrap();
     store.set_outage(true);
-    advance_until(&clock, || {
-        matches!(*a.status().borrow(), Status::Follower { .. })
-    })
-    .await;
+    advance_until(&clock, || matches!(a.status(), Status::Follower { .. })).await;
     (store, clock, a, admission)
 }

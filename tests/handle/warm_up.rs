@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use noleader::{LeaderHandle, Reason, Status, clock::FakeClock, store::Memory};
+use noleader::{LeaderHandle, Reason, Status, store::Memory, test_util::FakeClock};
 use tokio::{
     sync::{Notify, mpsc, oneshot},
     time::timeout,
@@ -24,7 +24,7 @@ async fn the_gate_opens_when_the_warm_up_is_done() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let ready = Arc::new(Notify::new());
     let wait = ready.clone();
-    let a = candidate("a", &clock).warm_up(move |term| {
+    let a = candidate(store.clone(), "a", &clock).warm_up(move |term| {
         let wait = wait.clone();
         async move {
             assert!(term.is_current());
@@ -32,7 +32,7 @@ async fn the_gate_opens_when_the_warm_up_is_done() {
             Ok::<(), std::io::Error>(())
         }
     });
-    let a = a.start_with(store.clone()).await.unwrap();
+    let a = a.start().await.unwrap();
     until(&a, |status| *status == Status::Warming).await;
     let end = clock.now() + LEASE * 2;
     advance_until(&clock, || clock.now() >= end).await;
@@ -48,21 +48,18 @@ async fn a_warm_up_that_fails_or_panics_gives_the_lease_back() {
     for panics in [false, true] {
         let (store, clock) = (Memory::new(), FakeClock::new());
         let (tried, mut tries) = mpsc::unbounded_channel();
-        let a = candidate("a", &clock).warm_up(move |term| {
+        let a = candidate(store.clone(), "a", &clock).warm_up(move |term| {
             tried.send(term).unwrap();
             async move {
                 assert!(!panics, "a panic on purpose");
                 Err::<(), _>("not ready")
             }
         });
-        let a = a.start_with(store.clone()).await.unwrap();
+        let a = a.start().await.unwrap();
         let term = tries.recv().await.unwrap();
         term.cancellation().cancelled().await;
         assert!(!a.is_leader());
-        let b = candidate("b", &clock)
-            .start_with(store.clone())
-            .await
-            .unwrap();
+        let b = candidate(store.clone(), "b", &clock).start().await.unwrap();
         b.elected().await.unwrap();
     }
 }
@@ -73,18 +70,18 @@ async fn a_warm_up_is_dropped_when_its_term_is_given_back_or_lost() {
         let (store, clock) = (Memory::new(), FakeClock::new());
         let (sender, dropped) = oneshot::channel::<()>();
         let sender = std::sync::Mutex::new(Some(sender));
-        let a = candidate("a", &clock).warm_up(move |_| {
+        let a = candidate(store.clone(), "a", &clock).warm_up(move |_| {
             let kept = sender.lock().unwrap().take();
             async move {
                 let _kept = kept;
                 std::future::pending::<Result<(), std::io::Error>>().await
             }
         });
-        let a = a.start_with(store.clone()).await.unwrap();
+        let a = a.start().await.unwrap();
         until(&a, |status| *status == Status::Warming).await;
         if lost {
             store.set_outage(true);
-            advance_until(&clock, || *a.status().borrow() != Status::Warming).await;
+            advance_until(&clock, || a.status() != Status::Warming).await;
         } else {
             a.shutdown().await.unwrap();
         }
@@ -99,14 +96,14 @@ async fn a_step_down_waits_for_a_warm_up_that_blocks_its_thread() {
     let (go_on, blocked) = std::sync::mpsc::channel::<()>();
     let blocked = std::sync::Mutex::new(blocked);
     let (seen, mut sees) = mpsc::unbounded_channel();
-    let a = candidate("a", &clock).warm_up(move |term| {
+    let a = candidate(store.clone(), "a", &clock).warm_up(move |term| {
         // One that has not begun is cancelled before it does.
         seen.send(term.is_current()).unwrap();
         let _ = blocked.lock().unwrap().recv();
         seen.send(term.is_current()).unwrap();
         std::future::pending::<Result<(), std::io::Error>>()
     });
-    let a = a.start_with(store.clone()).await.unwrap();
+    let a = a.start().await.unwrap();
     assert_eq!(timeout(BOUND, sees.recv()).await.unwrap(), Some(true));
     let step_down = tokio::spawn({
         let a = a.clone();
@@ -120,7 +117,7 @@ async fn a_step_down_waits_for_a_warm_up_that_blocks_its_thread() {
     let then = timeout(BOUND, sees.recv()).await.unwrap();
     assert_eq!(then, Some(true), "its lease was given back");
     step_down.await.unwrap().unwrap();
-    assert!(matches!(*a.status().borrow(), Status::Follower { .. }));
+    assert!(matches!(a.status(), Status::Follower { .. }));
 }
 
 /// What two warm-ups do: the first blocks its thread until the test lets it go on.
@@ -146,7 +143,7 @@ impl Blocked {
         let (go_on, blocked) = std::sync::mpsc::channel::<()>();
         let (blocked, begun) = (std::sync::Mutex::new(blocked), AtomicBool::new(false));
         let (seen, sees) = mpsc::unbounded_channel();
-        let a = candidate("a", &clock).warm_up(move |_| {
+        let a = candidate(store.clone(), "a", &clock).warm_up(move |_| {
             // The test may have ended.
             if begun.swap(true, Ordering::Relaxed) {
                 let _ = seen.send(Seen::SecondBegan);
@@ -157,7 +154,7 @@ impl Blocked {
             }
             std::future::ready(Ok::<(), std::io::Error>(()))
         });
-        let a = a.start_with(store.clone()).await.unwrap();
+        let a = a.start().await.unwrap();
         let mut blocked = Self {
             a,
             store,

@@ -62,7 +62,7 @@ impl Node {
         let leader = LeaderHandle::builder("elections", "writer")
             .id(id)
             .lease(Duration::from_secs(5))
-            .trust_absent_key(true)
+            .dangerous_trust_absent_key(true)
             .start(server.client().await.unwrap())
             .await
             .unwrap();

@@ -83,7 +83,8 @@ async fn a_node_that_warms_up_holds_the_lease_and_does_not_lead() {
     node.clock.advance_silently(SECOND);
     assert_eq!(report(&node).await, (503, holds("warming")));
     end.send(Ok(())).unwrap();
-    node.until(|status| *status == Status::Leader).await;
+    node.until(|status| matches!(status, Status::Leader { .. }))
+        .await;
     assert_eq!(report(&node).await, (200, holds("leader")));
 }
 
@@ -129,7 +130,8 @@ async fn the_endpoint_keeps_no_election_going() {
     let b = a.rival().await;
     let health = a.handle.health();
     drop(a);
-    b.until(|status| *status == Status::Leader).await;
+    b.until(|status| matches!(status, Status::Leader { .. }))
+        .await;
     assert_eq!(get(&health).await, (503, held("stopped", 0.0)));
     assert_eq!(report(&b).await.0, 200);
 }
@@ -140,7 +142,8 @@ async fn exactly_one_of_two_is_healthy_over_a_hand_over() {
     let b = a.rival().await;
     assert_eq!((report(&a).await.0, report(&b).await.0), (200, 503));
     soon(a.handle.step_down()).await.unwrap();
-    b.until(|status| *status == Status::Leader).await;
+    b.until(|status| matches!(status, Status::Leader { .. }))
+        .await;
     settle().await;
     let ((at_a, of_a), (at_b, of_b)) = (report(&a).await, report(&b).await);
     assert_eq!((at_a, at_b), (503, 200));

@@ -8,9 +8,9 @@ use std::{
 use http::Request;
 use noleader::{
     LeaderHandle, Status,
-    clock::FakeClock,
     lease::Observation,
-    store::{LeaseStore, Memory, StoreError, Watch, WriteError},
+    store::{ElectionName, LeaseStore, Memory, StoreError, Watch, WriteError},
+    test_util::FakeClock,
 };
 use tokio::sync::watch;
 use tonic_health::pb::{
@@ -45,6 +45,10 @@ impl Blocking {
 }
 
 impl LeaseStore for Blocking {
+    fn name(&self) -> ElectionName {
+        self.memory.name()
+    }
+
     async fn prepare(&self, lease: Duration) -> Result<(), StoreError> {
         self.memory.prepare(lease).await
     }
@@ -73,12 +77,12 @@ struct Stuck {
 impl Stuck {
     async fn start() -> Self {
         let (store, clock) = (Blocking::default(), FakeClock::new());
-        let handle = LeaderHandle::builder("bucket", "key")
+        let handle = LeaderHandle::with_store(store.clone())
             .lease(LEASE)
-            .trust_absent_key(true)
+            .dangerous_trust_absent_key(true)
             .campaign_delay(Duration::ZERO)
             .clock(clock.clone())
-            .start_with(store.clone())
+            .start()
             .await
             .unwrap();
         soon(handle.elected()).await.unwrap();
@@ -135,5 +139,5 @@ async fn a_watch_sees_the_lease_run_out_under_a_blocked_task() {
     assert_eq!(next().await, ServingStatus::Serving);
     node.clock.advance(LEASE);
     assert_eq!(next().await, ServingStatus::NotServing);
-    assert_eq!(*node.handle.status().borrow(), Status::Leader);
+    assert!(matches!(node.handle.status(), Status::Leader { .. }));
 }

@@ -83,7 +83,7 @@ impl Desk {
         self.books.runs.fetch_add(1, Ordering::SeqCst);
         self.course.made(Step::Begun);
         Work {
-            by: by(self.node, term.map(Term::token)),
+            by: by(self.node, term.map(|term| term.token().into())),
             desk: self.clone(),
             is_done: false,
         }

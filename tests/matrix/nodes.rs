@@ -104,7 +104,9 @@ impl Nodes {
                 None => self.a.advance(LEASE).await,
             },
         }
-        self.a.until(|status| *status == Status::Leader).await;
+        self.a
+            .until(|status| matches!(status, Status::Leader { .. }))
+            .await;
     }
 
     /// Node `b` leads.
@@ -118,7 +120,8 @@ impl Nodes {
             }
             Keeps::Nothing | Keeps::Outage => {}
         }
-        b.until(|status| *status == Status::Leader).await;
+        b.until(|status| matches!(status, Status::Leader { .. }))
+            .await;
         let follows = |status: &Status| matches!(status, Status::Follower { leader: Some(_) });
         self.a.until(follows).await;
         self.b.insert(b)
@@ -139,11 +142,11 @@ impl Nodes {
 async fn leading_b(address: &str, other: Option<&Node>) -> Node {
     let (store, clock) = other.map_or_else(Default::default, shared);
     Node::join("b", &store, &clock, |builder| {
-        builder.trust_absent_key(true).address(address)
+        builder.dangerous_trust_absent_key(true).address(address)
     })
     .await
 }
 
-fn shared(node: &Node) -> (crate::node::Fragile, noleader::clock::FakeClock) {
+fn shared(node: &Node) -> (crate::node::Fragile, noleader::test_util::FakeClock) {
     (node.store.clone(), node.clock.clone())
 }

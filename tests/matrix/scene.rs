@@ -79,7 +79,7 @@ impl<'a> Scene<'a> {
 
     /// Keeps in mind who leads, and starts the server of `b` if it does.
     fn note(&mut self) {
-        let token = |handle: &LeaderHandle| handle.term().map(|term| term.token());
+        let token = |handle: &LeaderHandle| handle.term().map(|term| term.token().into());
         self.facts.token = token(&self.nodes.a.handle).or(self.facts.token);
         let Some(b) = &self.nodes.b else { return };
         self.facts.leader_token = token(&b.handle).or(self.facts.leader_token);

@@ -96,7 +96,10 @@ fn answer<T>(metadata: &MetadataMap, term: Option<u64>, message: T) -> Response<
 }
 
 fn token<T>(request: &Request<T>) -> Option<u64> {
-    request.extensions().get().map(Term::token)
+    request
+        .extensions()
+        .get()
+        .map(|term: &Term| term.token().into())
 }
 
 async fn unary(request: Request<String>) -> Result<Response<String>, Status> {

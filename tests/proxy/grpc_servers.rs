@@ -32,7 +32,7 @@ impl Grpc {
         let mut servers = JoinSet::new();
         let (listener, url) = listen();
         let leader = Node::join("a", &Default::default(), &Default::default(), |builder| {
-            builder.trust_absent_key(true).address(url)
+            builder.dangerous_trust_absent_key(true).address(url)
         })
         .await;
         let follower = Node::join("b", &leader.store, &leader.clock, |builder| builder).await;

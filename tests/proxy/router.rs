@@ -28,7 +28,7 @@ impl Cluster {
         let candidate = async |id: &'static str| {
             let (listener, url) = listen();
             let node = Node::join(id, &store, &clock, |builder| {
-                builder.trust_absent_key(true).address(url)
+                builder.dangerous_trust_absent_key(true).address(url)
             })
             .await;
             let name = service_fn(move |_: Request<Body>| {
@@ -48,7 +48,10 @@ impl Cluster {
     /// Hands over to the second one.
     async fn hand_over(&self) {
         soon(self.a.0.handle.step_down()).await.unwrap();
-        self.b.0.until(|status| *status == Status::Leader).await;
+        self.b
+            .0
+            .until(|status| matches!(status, Status::Leader { .. }))
+            .await;
         settle().await;
     }
 
@@ -63,7 +66,7 @@ impl Cluster {
         }
         assert_eq!(self.observer.store.memory.get(), left_behind);
         assert!(matches!(
-            *self.observer.handle.status().borrow(),
+            self.observer.handle.status(),
             Status::Follower { .. }
         ));
     }

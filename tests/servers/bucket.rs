@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{self, kv};
-use noleader::{StartError, Status, store::StoreError};
+use noleader::{Builder, StartError, Status, store::StoreError};
 use noleader_fixture::Server;
 
 use crate::support::{LEASE, Watchman, bucket, candidate, elected, ended, follows, start, until};
@@ -118,7 +118,7 @@ async fn the_bucket_is_created_as_the_lease_needs_it() {
     a.shutdown().await.unwrap();
 }
 
-async fn refused(server: &Server, builder: noleader::Builder) -> StoreError {
+async fn refused(server: &Server, builder: Builder) -> StoreError {
     match builder.start(server.client().await.unwrap()).await {
         Err(StartError::Store(error)) => error,
         other => panic!("started: {other:?}"),

@@ -18,12 +18,12 @@ async fn a_hundred_candidates_elect_one_time_and_again() {
     for id in 0..100 {
         let builder = candidate(&id.to_string())
             .lease(lease)
-            .trust_absent_key(true);
+            .dangerous_trust_absent_key(true);
         let client = clients[id % 10].as_ref().unwrap().clone();
         handles.push(builder.start(client).await.unwrap());
     }
     let watchman = Watchman::over(&handles.iter().collect::<Vec<_>>());
-    let mut token = 0;
+    let mut token = 0.into();
     for _ in 0..5 {
         let leader = first_elected(&handles).await;
         let term = elected(leader).await;

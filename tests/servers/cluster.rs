@@ -16,7 +16,7 @@ async fn the_gate_stays_open_when_the_streams_leader_is_killed_under_the_default
             .replicas(3)
     };
     let a = default("a")
-        .trust_absent_key(true)
+        .dangerous_trust_absent_key(true)
         .start(cluster.client().await.unwrap());
     let a = a.await.unwrap();
     let term = elected(&a).await;

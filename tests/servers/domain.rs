@@ -6,7 +6,7 @@ use async_nats::{Client, jetstream};
 use noleader::{LeaderHandle, store::JetStream};
 use noleader_fixture::{Port, Process, eventually, nats_server};
 
-use crate::support::{BOUND, LEASE, Watchman, elected, follows};
+use crate::support::{BOUND, LEASE, Watchman, candidate, elected, follows};
 
 /// A nats-server with a JetStream domain, which the fixture's servers do not have.
 struct Domain {
@@ -62,15 +62,11 @@ async fn candidates_in_two_domains_share_one_election() {
         .await
         .unwrap();
 
-    let candidate = |id: &str| {
-        LeaderHandle::builder("elections", "writer")
-            .id(id)
-            .lease(LEASE)
-    };
     let a = candidate("a").start(hub.client.clone()).await.unwrap();
     elected(&a).await;
     let store = JetStream::new(leaf.client.clone(), "elections", "writer").domain("hub");
-    let b = candidate("b").start_with(store).await.unwrap();
+    let b = LeaderHandle::with_store(store).id("b").lease(LEASE);
+    let b = b.start().await.unwrap();
     follows(&b, "a").await;
     let watchman = Watchman::over(&[&a, &b]);
     a.step_down().await.unwrap();

@@ -7,7 +7,7 @@ use async_nats::jetstream::{self, kv};
 use futures_util::StreamExt;
 use http::Version;
 use hyper::body::Incoming;
-use noleader::{Builder, ReleaseError, Status, Term, clock::Clock};
+use noleader::{Builder, FencingToken, ReleaseError, Status, Term, clock::Clock};
 use noleader_fixture::Server;
 use tokio::{task::JoinHandle, time::timeout};
 
@@ -85,7 +85,7 @@ impl Scene {
     }
 
     fn check_draining(&self, left: &Left) {
-        assert_eq!(*self.a.handle.status().borrow(), Status::Draining);
+        assert_eq!(self.a.handle.status(), Status::Draining);
         assert_eq!(self.a.handle.draining(), 1);
         assert!(!self.a.handle.is_leader() && !self.b.handle.is_leader());
         assert!(self.term.is_current() && !left.is_finished());
@@ -112,7 +112,7 @@ impl Scene {
     /// Waits until `b` has admitted a request, and checks under which term.
     async fn check_next(&mut self) {
         let token = timeout(BOUND, &mut self.next).await.expect("in time");
-        let token: u64 = token.unwrap().unwrap().parse().unwrap();
+        let token: FencingToken = token.unwrap().unwrap().parse().unwrap();
         assert_eq!(token, self.b.handle.term().unwrap().token());
         assert!(token > self.term.token());
         assert!(!self.term.is_current());
@@ -125,7 +125,7 @@ fn patient(id: &str) -> Builder {
     candidate(id)
         .lease(BOUND * 5)
         .renew_every(Duration::from_millis(300))
-        .trust_absent_key(true)
+        .dangerous_trust_absent_key(true)
 }
 
 /// Waits until something is written to the key, and says who holds the lease by it.

@@ -35,7 +35,7 @@ async fn a_hand_over_takes_no_lease() {
     let long = |id| {
         candidate(id)
             .lease(Duration::from_secs(300))
-            .trust_absent_key(true)
+            .dangerous_trust_absent_key(true)
     };
     let a = start(&server, long("a")).await;
     let mut token = elected(&a).await.token();
@@ -52,7 +52,7 @@ async fn a_hand_over_takes_no_lease() {
     b.shutdown().await.unwrap();
     ended(&term).await;
     assert!(elected(&c).await.token() > token);
-    assert_eq!(*b.status().borrow(), Status::Stopped);
+    assert_eq!(b.status(), Status::Stopped);
     assert!(watchman.dismiss().await > 0);
 }
 
@@ -60,7 +60,7 @@ async fn a_hand_over_takes_no_lease() {
 async fn a_graceful_stop_leaves_a_record_that_the_next_start_need_not_wait_for() {
     let server = Server::start().await.unwrap();
     let long = |id| candidate(id).lease(Duration::from_secs(300));
-    let a = start(&server, long("a").trust_absent_key(true)).await;
+    let a = start(&server, long("a").dangerous_trust_absent_key(true)).await;
     let token = elected(&a).await.token();
     a.shutdown().await.unwrap();
     // Without trust, and with a lease longer than the test waits: only the released record lets it in.
@@ -74,7 +74,7 @@ async fn dropping_the_last_handle_hands_over() {
     let long = |id| {
         candidate(id)
             .lease(Duration::from_secs(300))
-            .trust_absent_key(true)
+            .dangerous_trust_absent_key(true)
     };
     let a = start(&server, long("a")).await;
     elected(&a).await;
@@ -123,7 +123,7 @@ async fn leases_of_different_lengths_share_a_bucket_and_a_key() {
     // Many leases of its own go by, and it does not take over: the record's lease counts.
     let renewed = long.term().unwrap();
     let end = Instant::now() + Duration::from_secs(3);
-    let mut status = short.status();
+    let mut status = short.watch();
     while let Some(left) = end.checked_duration_since(Instant::now()) {
         let _ = tokio::time::timeout(left, status.changed()).await;
         assert!(!short.is_leader());

@@ -2,25 +2,26 @@
 
 use std::{future::pending, io, sync::Arc, time::Duration};
 
-use noleader::{Leader, clock::FakeClock};
+use noleader::{Leader, test_util::FakeClock};
 use noleader_fixture::Server;
 use tokio::{
     sync::{Notify, mpsc},
     time::timeout,
 };
 
-use crate::support::{BOUND, LEASE, candidate};
+use crate::support::{BOUND, LEASE, candidate_of};
 
 #[tokio::test]
 async fn work_finds_its_token_cancelled_before_the_task_has_noticed_the_end() {
     let server = Server::start().await.unwrap();
     let clock = FakeClock::new();
     // No time passes by itself, so that nothing may be waited for.
-    let builder = candidate("a")
-        .trust_absent_key(true)
+    let builder = candidate_of(&server, "a")
+        .await
+        .dangerous_trust_absent_key(true)
         .campaign_delay(Duration::ZERO)
         .clock(clock.clone());
-    let leader = Leader::with_builder(builder, server.client().await.unwrap());
+    let leader = Leader::with_builder(builder);
     let woken = Arc::new(Notify::new());
     let (seen, mut sees) = mpsc::unbounded_channel();
     let run = leader.acquire_and_run({

@@ -3,7 +3,7 @@
 use std::{env, net::SocketAddr, process::Command};
 
 use axum::{Router, routing::post};
-use noleader::{LeaderOnlyLayer, Term};
+use noleader::{FencingToken, LeaderOnlyLayer, Term};
 use noleader_fixture::{Process, Server};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -54,7 +54,7 @@ impl Candidate {
         Self { process, addr }
     }
 
-    async fn leads(&mut self) -> u64 {
+    async fn leads(&mut self) -> FencingToken {
         told(&mut self.process, "leads ").await.parse().unwrap()
     }
 

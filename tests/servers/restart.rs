@@ -15,7 +15,7 @@ async fn a_restart_with_the_data_costs_a_long_lease_nothing() {
             .lease(Duration::from_secs(60))
             .renew_every(Duration::from_millis(500))
     };
-    let a = start(&server, long("a").trust_absent_key(true)).await;
+    let a = start(&server, long("a").dangerous_trust_absent_key(true)).await;
     let term = elected(&a).await;
     let b = start(&server, long("b")).await;
     follows(&b, "a").await;
@@ -60,7 +60,7 @@ async fn a_server_that_lost_its_data_gets_a_new_bucket_and_the_tokens_go_on() {
     let mut server = Server::start().await.unwrap();
     let a = start(&server, candidate("a").storage(Storage::Memory)).await;
     let b = start(&server, candidate("b")).await;
-    let mut token = 0;
+    let mut token = 0.into();
     // Some hand-overs, so that the token is far from what an empty bucket would give.
     for _ in 0..3 {
         let (term, leader) = tokio::select! {

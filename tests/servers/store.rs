@@ -31,7 +31,7 @@ async fn state(client: &Client, wanted: State) {
 
 fn seen(revision: u64, value: Option<&str>) -> Observation {
     let value = value.map(|value| value.as_bytes().to_vec());
-    Observation { revision, value }
+    Observation::new(revision, value)
 }
 
 #[tokio::test]

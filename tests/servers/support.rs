@@ -9,7 +9,7 @@ use std::{
 };
 
 use async_nats::jetstream::{self, kv};
-use noleader::{Builder, LeaderHandle, Status, Term};
+use noleader::{Builder, LeaderHandle, Status, Term, store::JetStream};
 use noleader_fixture::{Proxy, Server, eventually};
 use tokio::time::timeout;
 
@@ -25,10 +25,18 @@ pub(crate) fn candidate(id: &str) -> Builder {
         .lease(LEASE)
 }
 
+/// The same on a connection of its own, as a work loop starts it.
+pub(crate) async fn candidate_of(server: &Server, id: &str) -> Builder<JetStream> {
+    let store = JetStream::new(server.client().await.unwrap(), "elections", "writer");
+    LeaderHandle::with_store(store).id(id).lease(LEASE)
+}
+
 /// A candidate that keeps its lease on a machine that is busy with many tests, and need not wait for it at
 /// first.
 pub(crate) fn steady(id: &str) -> Builder {
-    candidate(id).lease(LEASE * 3).trust_absent_key(true)
+    candidate(id)
+        .lease(LEASE * 3)
+        .dangerous_trust_absent_key(true)
 }
 
 /// The bucket of the elections, for whoever is no candidate.
@@ -80,7 +88,7 @@ pub(crate) async fn hands_over(connect: impl AsyncFn() -> async_nats::Client) {
 
 /// Waits for a status, and says which.
 pub(crate) async fn until(handle: &LeaderHandle, wanted: impl Fn(&Status) -> bool) -> Status {
-    let mut status = handle.status();
+    let mut status = handle.watch();
     let status = timeout(BOUND, status.wait_for(|status| wanted(status))).await;
     status.expect("a status in time").unwrap().clone()
 }

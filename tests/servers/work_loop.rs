@@ -15,7 +15,9 @@ use noleader_fixture::Server;
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{BOUND, LEASE, bucket, candidate, elected, ended, follows, start};
+use crate::support::{
+    BOUND, LEASE, bucket, candidate, candidate_of, elected, ended, follows, start,
+};
 
 async fn leader(server: &Server, id: &str) -> Leader {
     leader_for(LEASE, server, id).await
@@ -27,11 +29,12 @@ async fn lasting_leader(server: &Server, id: &str) -> Leader {
 }
 
 async fn leader_for(lease: Duration, server: &Server, id: &str) -> Leader {
-    let builder = candidate(id)
+    let builder = candidate_of(server, id)
+        .await
         .lease(lease)
-        .trust_absent_key(true)
+        .dangerous_trust_absent_key(true)
         .drain_timeout(Duration::from_secs(5));
-    Leader::with_builder(builder, server.client().await.unwrap())
+    Leader::with_builder(builder)
 }
 
 #[tokio::test]
@@ -120,8 +123,11 @@ async fn the_token_is_cancelled_when_the_leader_steps_down_and_the_work_runs_aga
 #[tokio::test]
 async fn work_past_its_term_is_fenced_by_the_token_that_it_took_at_its_start() {
     let server = Server::start().await.unwrap();
-    let builder = candidate("a").trust_absent_key(true).drain_timeout(BOUND);
-    let a = Leader::with_builder(builder, server.client().await.unwrap()).grace_period(BOUND);
+    let builder = candidate_of(&server, "a")
+        .await
+        .dangerous_trust_absent_key(true)
+        .drain_timeout(BOUND);
+    let a = Leader::with_builder(builder).grace_period(BOUND);
     let (late, mut lates) = mpsc::unbounded_channel();
     let work = tokio::spawn(async move {
         let handle = || a.handle().unwrap();

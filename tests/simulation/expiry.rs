@@ -22,7 +22,7 @@ impl World {
             return;
         }
         let last = &self.server.last().seen;
-        let bytes = last.value.as_deref().unwrap_or_default();
+        let bytes = last.value().unwrap_or_default();
         let Ok(record) = Record::decode(revision, bytes) else {
             return;
         };
@@ -35,7 +35,7 @@ impl World {
     }
 
     pub(crate) fn expire(&mut self, revision: u64) {
-        if self.server.last().seen.revision != revision || !self.may_be_forgotten() {
+        if self.server.last().seen.revision() != revision || !self.may_be_forgotten() {
             return;
         }
         let valid = self.nodes.iter().any(|n| {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use noleader::{
     clock::Moment,
-    lease::{Candidate, Ended, Holder, Observation, Outcome, Record},
+    lease::{Candidate, Ended, Observation, Outcome, Record, Status},
 };
 
-use crate::node::Status;
+use crate::finale::KnownAs;
 
 pub(crate) enum Fact<'a> {
     /// A process starts on the node, in the place of another that has died or stopped.
@@ -110,7 +110,7 @@ pub(crate) enum Fact<'a> {
     /// Where the node stands after a long calm, and who leads.
     Standing {
         status: &'a Status,
-        leader: Option<&'a Holder>,
+        leader: Option<&'a KnownAs>,
     },
     /// The run ends.
     End,

@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use noleader::lease::{Holder, Input, Record, Role};
+use noleader::lease::{Input, LeaderInfo, Record, Status};
 
 use crate::{
     clock::MILLISECOND,
     fact::Fact,
     network::LONGEST_WAY,
-    node::Status,
     world::{Event, World},
 };
 
@@ -30,6 +29,24 @@ pub(crate) enum Step {
         next: u64,
     },
     End,
+}
+
+/// A leader, as the others know it.
+#[derive(Debug, PartialEq)]
+pub(crate) struct KnownAs {
+    id: String,
+    address: Option<String>,
+    token: u64,
+}
+
+impl From<&LeaderInfo> for KnownAs {
+    fn from(leader: &LeaderInfo) -> Self {
+        Self {
+            id: leader.id().to_owned(),
+            address: leader.address().map(str::to_owned),
+            token: leader.token().into(),
+        }
+    }
 }
 
 impl World {
@@ -157,15 +174,16 @@ impl World {
     fn leader(&self) -> Option<usize> {
         (0..self.nodes.len()).find(|node| {
             let process = &self.nodes[*node].process;
-            process.session != 0 && process.machine.role() == Role::Leading
+            let now = self.nodes[*node].clock.local(self.now);
+            process.session != 0 && matches!(process.status(now), Status::Leader { .. })
         })
     }
 
-    fn holder(&self, leader: usize) -> Holder {
+    fn known_as(&self, leader: usize) -> KnownAs {
         let n = &self.nodes[leader];
-        Holder {
-            id: n.settings.id.clone(),
-            address: n.settings.address.clone(),
+        KnownAs {
+            id: n.settings.id.to_string(),
+            address: n.settings.address.as_ref().map(ToString::to_string),
             token: n.process.machine.token().unwrap_or(0),
         }
     }
@@ -177,17 +195,18 @@ impl World {
     }
 
     fn settle(&mut self, until: u64) {
-        let leader = self.leader().map(|leader| self.holder(leader));
+        let leader = self.leader().map(|leader| self.known_as(leader));
         let knows = |status: Status| match status {
-            Status::Follower(known) => known.is_some() && known == leader,
-            Status::Leader | Status::Stopped => true,
-            Status::Warming | Status::Draining => false,
+            Status::Follower { leader: known } => {
+                known.is_some_and(|known| Some(KnownAs::from(&known)) == leader)
+            }
+            Status::Leader { .. } | Status::Stopped => true,
+            _ => false,
         };
         let nodes = 0..self.nodes.len();
         let all_know = { nodes }.all(|node| self.standing(node).is_none_or(knows));
         // Requests of a term that was lost before may go on; the candidate takes no part until they are over.
-        let mut roles = self.nodes.iter().map(|n| n.process.machine.role());
-        let is_settled = all_know && !roles.any(|role| role == Role::Draining);
+        let is_settled = all_know && !self.nodes.iter().any(|n| n.process.machine.is_leaving());
         if !is_settled && self.now < until {
             let again = self.settings.base() / 2;
             self.after(again, Event::Finale(Step::Settle { until }));
@@ -238,8 +257,8 @@ impl World {
     /// A lease after the last renewal that was applied: whoever is left has seen it pushed.
     fn crashed(&mut self, next: u64) {
         let last = self.server.last();
-        let lease = last.seen.value.as_deref().and_then(|bytes| {
-            let record = Record::decode(last.seen.revision, bytes).ok()?;
+        let lease = last.seen.value().and_then(|bytes| {
+            let record = Record::decode(last.seen.revision(), bytes).ok()?;
             u64::try_from(record.lease().as_nanos()).ok()
         });
         let runs_out = last.at + LONGEST_WAY + lease.unwrap_or(0);

@@ -24,9 +24,9 @@ impl World {
     /// Whether the key itself tells the last token: whoever takes it over has seen that.
     pub(crate) fn is_told(&self) -> bool {
         let last = &self.server.last().seen;
-        let bytes = last.value.as_deref().unwrap_or_default();
-        let record = Record::decode(last.revision, bytes).ok();
-        let tells = |record: Record| record.token_at(last.revision).max(record.floor);
+        let bytes = last.value().unwrap_or_default();
+        let record = Record::decode(last.revision(), bytes).ok();
+        let tells = |record: Record| record.token_at(last.revision()).max(record.floor);
         self.witness.is_none() || record.map_or(0, tells) >= self.top_token
     }
 

@@ -147,7 +147,7 @@ impl World {
     }
 
     fn compare_and_set(&mut self, write: &Apply) -> Outcome {
-        if self.server.last().seen.revision != write.expected {
+        if self.server.last().seen.revision() != write.expected {
             return Outcome::Conflict;
         }
         let (node, expected) = (write.node, write.expected);
@@ -173,7 +173,7 @@ impl World {
 
     fn push(&mut self, node: usize) {
         let seen = self.server.last().seen.clone();
-        if seen.revision == 0 || self.is_down() {
+        if seen.revision() == 0 || self.is_down() {
             return;
         }
         let copies = 1 + usize::from(self.is_repeated(node));
@@ -214,7 +214,7 @@ impl World {
     pub(crate) fn receive_push(&mut self, node: usize, opened: u64, seen: Observation) {
         let watch = &mut self.nodes[node].process.watch;
         if watch.opened == opened {
-            watch.pushed(seen.revision);
+            watch.pushed(seen.revision());
             self.receive(node, Input::Pushed(seen));
         }
     }
@@ -224,7 +224,7 @@ impl World {
         let revision = match answer {
             Input::Read {
                 seen: Some(seen), ..
-            } => seen.revision,
+            } => seen.revision(),
             Input::Written {
                 outcome: Outcome::Acknowledged(revision),
                 ..

@@ -2,7 +2,7 @@
 
 use noleader::{
     clock::Moment,
-    lease::{Candidate, Holder, Input, Machine, Role},
+    lease::{Candidate, Input, Machine, Status},
 };
 
 use crate::{clock::Clock, gate::Gate};
@@ -62,16 +62,6 @@ pub(crate) struct Watch {
     pub(crate) opened: u64,
 }
 
-/// What the background task publishes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
-    Follower(Option<Holder>),
-    Warming,
-    Leader,
-    Draining,
-    Stopped,
-}
-
 impl Watch {
     pub(crate) fn pushed(&mut self, revision: u64) {
         self.last_pushed = revision;
@@ -116,7 +106,7 @@ impl Process {
             draining: None,
             failed_warm_ups: 0,
             wake_at: None,
-            published: Status::Follower(None),
+            published: Status::Follower { leader: None },
             watch: Watch::default(),
         }
     }
@@ -131,20 +121,11 @@ impl Process {
     }
 
     pub(crate) fn status(&self, now: Moment) -> Status {
-        match self.machine.role() {
-            Role::Following => Status::Follower(self.machine.holder(now)),
-            Role::Warming => Status::Warming,
-            Role::Leading => Status::Leader,
-            Role::Draining => match self.machine.holder(now) {
-                Some(leader) => Status::Follower(Some(leader)),
-                None => Status::Draining,
-            },
-            Role::Stopped => Status::Stopped,
-        }
+        self.machine.status(now)
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
-        self.machine.role() == Role::Stopped
+        self.machine.is_stopped()
     }
 }
 

@@ -52,17 +52,14 @@ impl Server {
     ) -> u64 {
         self.sequence += gap;
         let revision = self.sequence;
-        let seen = Observation { revision, value };
+        let seen = Observation::new(revision, value);
         self.history.push(State { seen, by, at });
         revision
     }
 
     /// The key is gone, and its revision too.
     pub(crate) fn remove(&mut self, at: u64) {
-        let seen = Observation {
-            revision: 0,
-            value: None,
-        };
+        let seen = Observation::absent();
         self.history.push(State { seen, by: None, at });
     }
 
@@ -79,14 +76,14 @@ impl Server {
         let keep = self.history.len().saturating_sub(changes).max(1);
         self.history.truncate(keep);
         self.epoch += 1;
-        let newest = self.history.iter().map(|s| s.seen.revision).max();
+        let newest = self.history.iter().map(|s| s.seen.revision()).max();
         self.sequence = newest.unwrap_or(0);
     }
 
     /// Whether somebody other than the process `session` changed the key after it had reached `revision`.
     pub(crate) fn changed_by_others(&self, session: u64, revision: u64) -> bool {
         let changes = self.history.iter().rev();
-        let since = changes.take_while(|state| state.seen.revision != revision);
+        let since = changes.take_while(|state| state.seen.revision() != revision);
         since.into_iter().any(|state| state.by != Some(session))
     }
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use noleader::lease::{Candidate, MIN_GUARD, MIN_LEASE, Timing};
+use noleader::{
+    lease::{Candidate, MIN_GUARD, MIN_LEASE, Timing},
+    names::{Address, NodeId},
+};
 
 use crate::{
     clock::{Clock, MILLISECOND},
@@ -67,11 +70,15 @@ impl Settings {
         }
     }
 
+    #[allow(clippy::expect_used, reason = "the names are good")]
     pub(crate) fn candidate(&self, name: usize, rng: &mut fastrand::Rng) -> Candidate {
         Candidate {
-            id: format!("node-{name}"),
+            id: NodeId::parse(format!("node-{name}")).expect("a name"),
             session: String::new(),
-            address: rng.bool().then(|| format!("http://node-{name}")),
+            address: rng.bool().then(|| {
+                let address = format!("http://node-{name}");
+                Address::parse(address).expect("an address")
+            }),
             timing: self.timing(rng),
             observer: false,
             warm_up: rng.u8(0..3) == 0,
@@ -87,7 +94,7 @@ impl Settings {
         }
     }
 
-    /// As `Config` derives it from a builder's settings.
+    /// As `TimeSettings` derives it from a builder's settings.
     fn timing(&self, rng: &mut fastrand::Rng) -> Timing {
         let lease_ms = match self.plan.has_equal_leases() {
             true => self.base_ms,

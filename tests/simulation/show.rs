@@ -28,8 +28,8 @@ pub(crate) fn action(action: &Action) -> String {
 }
 
 fn observation(seen: &Observation) -> String {
-    let revision = seen.revision;
-    match &seen.value {
+    let revision = seen.revision();
+    match &seen.value() {
         None => format!("{revision}, absent"),
         Some(bytes) => match Record::decode(revision, bytes) {
             Ok(found) => format!("{revision}, {}", record(&found)),

@@ -15,7 +15,7 @@ pub(crate) struct StoredBy {
 
 impl World {
     pub(crate) fn store(&mut self, by: StoredBy) {
-        match self.storage.write(by.token) {
+        match self.storage.write(by.token.into()) {
             Ok(writes) => writes.push(by),
             Err(_) => self.refused += 1,
         }

@@ -160,7 +160,7 @@ impl World {
     fn roll_back(&mut self) {
         let changes = self.rng.usize(1..20);
         self.server.roll_back(changes);
-        let revision = self.server.last().seen.revision;
+        let revision = self.server.last().seen.revision();
         self.say_of_all(|| format!("the store is back at {revision}"));
         let node = self.rng.usize(0..self.nodes.len());
         self.kill(node);

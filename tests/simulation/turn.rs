@@ -1,11 +1,10 @@
 //! What the background task does, by the rules of `src/task/driver.rs`: it feeds the machine, does what that
 //! says, and publishes. It can be held up before and after any action.
 
-use noleader::lease::{Action, Ended, Input, Notice, Outcome};
+use noleader::lease::{Action, Ended, Input, Notice, Outcome, Status};
 
 use crate::{
     fact::Fact,
-    node::Status,
     world::{Event, World},
 };
 
@@ -83,7 +82,7 @@ impl World {
                 seen: Some(seen), ..
             } => {
                 self.fact(node, &Fact::Saw { seen, now });
-                self.nodes[node].process.shown = seen.revision;
+                self.nodes[node].process.shown = seen.revision();
             }
             Input::Written { attempt, outcome } => {
                 let (attempt, outcome) = (*attempt, *outcome);

@@ -92,7 +92,7 @@ async fn watch(crowd: Arc<Crowd>, tally: Arc<Tally>) {
     let Some(handle) = crowd.handle(crowd.any()) else {
         return;
     };
-    let (mut flag, mut status) = (handle.subscribe(), handle.status());
+    let (mut flag, mut status) = (handle.subscribe(), handle.watch());
     let _ = timeout(PATIENCE, async {
         tokio::select! {
             _ = flag.changed() => {}
@@ -110,7 +110,7 @@ async fn observe(crowd: Arc<Crowd>, tally: Arc<Tally>) {
     let Ok(observer) = candidate.observe().start(client).await else {
         return;
     };
-    let mut status = observer.status();
+    let mut status = observer.watch();
     let leader_known = status.wait_for(|_| observer.leader().is_some());
     if matches!(timeout(PATIENCE, leader_known).await, Ok(Ok(_))) {
         tally.observed.add();

@@ -119,11 +119,9 @@ impl Crowd {
         let first = election * CANDIDATES;
         let mut leaders = 0;
         for seat in first..first + CANDIDATES {
-            let status = self
-                .handle(seat)
-                .map(|handle| handle.status().borrow().clone());
+            let status = self.handle(seat).map(|handle| handle.status());
             match status {
-                Some(Status::Leader) => leaders += 1,
+                Some(Status::Leader { .. }) => leaders += 1,
                 Some(Status::Follower { leader: Some(_) }) => {}
                 _ => return false,
             }

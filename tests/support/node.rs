@@ -11,9 +11,8 @@ use std::{
 
 use noleader::{
     Admission, Builder, LeaderHandle, ReleaseError, Status,
-    clock::FakeClock,
-    lease::Observation,
-    store::{LeaseStore, Memory, StoreError, Watch, WriteError},
+    store::{ElectionName, LeaseStore, Memory, Observation, StoreError, Watch, WriteError},
+    test_util::FakeClock,
 };
 use tokio::{
     sync::oneshot,
@@ -43,9 +42,12 @@ impl Node {
     }
 
     /// A leader with more settings.
-    pub(crate) async fn leading(describe: impl FnOnce(Builder) -> Builder) -> Self {
-        let node = Self::start(|builder| describe(builder).trust_absent_key(true)).await;
-        node.until(|status| *status == Status::Leader).await;
+    pub(crate) async fn leading(
+        describe: impl FnOnce(Builder<Fragile>) -> Builder<Fragile>,
+    ) -> Self {
+        let node = Self::start(|builder| describe(builder).dangerous_trust_absent_key(true)).await;
+        node.until(|status| matches!(status, Status::Leader { .. }))
+            .await;
         node
     }
 
@@ -56,15 +58,17 @@ impl Node {
 
     /// A node in its warm-up, with more settings.
     pub(crate) async fn warming_up(
-        describe: impl FnOnce(Builder) -> Builder,
+        describe: impl FnOnce(Builder<Fragile>) -> Builder<Fragile>,
     ) -> (Self, oneshot::Sender<Result<(), &'static str>>) {
         let (end, ended) = oneshot::channel();
         let ended = Arc::new(std::sync::Mutex::new(Some(ended)));
         let node = Self::start(|builder| {
-            describe(builder).trust_absent_key(true).warm_up(move |_| {
-                let ended = ended.lock().unwrap().take();
-                async move { ended.expect("warms up once").await.unwrap_or(Ok(())) }
-            })
+            describe(builder)
+                .dangerous_trust_absent_key(true)
+                .warm_up(move |_| {
+                    let ended = ended.lock().unwrap().take();
+                    async move { ended.expect("warms up once").await.unwrap_or(Ok(())) }
+                })
         })
         .await;
         node.until(|status| *status == Status::Warming).await;
@@ -88,7 +92,8 @@ impl Node {
     pub(crate) async fn expired() -> Self {
         let node = Self::leader().await;
         node.clock.advance_silently(LEASE);
-        assert_eq!(*node.handle.status().borrow(), Status::Leader);
+        let published = node.handle.watch().borrow().clone();
+        assert!(matches!(published, Status::Leader { .. }));
         assert!(!node.handle.is_leader());
         node
     }
@@ -118,7 +123,7 @@ impl Node {
         assert_eq!(self.handle.leader().unwrap().id(), "x");
     }
 
-    async fn start(describe: impl FnOnce(Builder) -> Builder) -> Self {
+    async fn start(describe: impl FnOnce(Builder<Fragile>) -> Builder<Fragile>) -> Self {
         Self::join("a", &Fragile::default(), &FakeClock::new(), describe).await
     }
 
@@ -126,15 +131,15 @@ impl Node {
         id: &str,
         store: &Fragile,
         clock: &FakeClock,
-        describe: impl FnOnce(Builder) -> Builder,
+        describe: impl FnOnce(Builder<Fragile>) -> Builder<Fragile>,
     ) -> Self {
-        let builder = LeaderHandle::builder("bucket", "key")
+        let builder = LeaderHandle::with_store(store.clone())
             .id(id)
             .lease(LEASE)
             .drain_timeout(DRAIN_TIMEOUT)
             .campaign_delay(Duration::ZERO)
             .clock(clock.clone());
-        let handle = describe(builder).start_with(store.clone()).await.unwrap();
+        let handle = describe(builder).start().await.unwrap();
         settle().await;
         Self {
             handle,
@@ -150,7 +155,7 @@ impl Node {
 
     /// Waits until the status is as wanted.
     pub(crate) async fn until(&self, wanted: impl FnMut(&Status) -> bool) {
-        soon(self.handle.status().wait_for(wanted)).await.unwrap();
+        soon(self.handle.watch().wait_for(wanted)).await.unwrap();
     }
 
     pub(crate) async fn advance(&self, by: Duration) {
@@ -215,6 +220,10 @@ impl Fragile {
 }
 
 impl LeaseStore for Fragile {
+    fn name(&self) -> ElectionName {
+        self.memory.name()
+    }
+
     async fn prepare(&self, lease: Duration) -> Result<(), StoreError> {
         self.memory.prepare(lease).await
     }

@@ -105,7 +105,7 @@ fn a_key_without_a_trace_is_marked_at_once_and_then_waited_for() {
     );
     // The wait begins with the acknowledgement, and then that revision is replaced.
     assert_eq!(d.at(1_000).acknowledge(5), []);
-    assert_eq!(d.machine.role(), Role::Following);
+    assert!(d.follows());
     let vacant = holds(5, &vacated(0, LEASE));
     assert_eq!(d.campaign(&vacant), (1_000 + LEASE, 5, mine(0)));
     let deadline = 1_000 + 2 * LEASE - GUARD;
@@ -198,7 +198,7 @@ fn a_suspected_absence_is_put_to_the_test() {
     let mut d = Driver::following(&theirs(LEASE));
     let test = [absent_for(LEASE), write(2, 0, vacated(BEFORE, LEASE))];
     assert_eq!(d.at(1_000).push(absent(0)), test);
-    assert_eq!(d.machine.holder(d.now).map(|h| h.token), Some(BEFORE));
+    assert_eq!(d.leader().map(|h| h.token()), Some(BEFORE.into()));
     // Refused: it was stale, and nothing has changed.
     assert_eq!(d.end_write(Outcome::Conflict), [read(3)]);
     assert_eq!(d.answer(holds(BEFORE, &theirs(LEASE))), []);
@@ -273,7 +273,7 @@ fn an_absence_without_a_revision_is_not_known_to_be_the_same_absence() {
     let vacant = holds(1, &first.written().1.clone());
     assert_eq!(first.campaign(&vacant).0, LEASE);
     first.acknowledge(2);
-    assert_eq!(first.machine.role(), Role::Leading);
+    assert!(first.leads());
     // An operator purges the key here, so that the second one finds it absent, again.
     second.at(LEASE + 1).acknowledge(3);
     let vacant = holds(3, &second.written().1.clone());

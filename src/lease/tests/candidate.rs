@@ -7,7 +7,7 @@ use super::{super::*, harness::*};
 #[test]
 fn the_first_thing_it_does_is_a_read() {
     let mut d = Driver::new();
-    assert_eq!(d.machine.role(), Role::Following);
+    assert!(d.follows());
     assert!(d.machine.poll_timeout().unwrap() <= at(0));
     assert_eq!(d.tick(), [read(1)]);
     assert_eq!(d.machine.poll_timeout(), Some(at(REQUEST_TIMEOUT)));
@@ -138,14 +138,15 @@ fn news_ends_a_pause_and_makes_its_read_needless() {
 #[test]
 fn the_holder_runs_out_with_its_lease() {
     let mut d = Driver::following(&theirs(LEASE));
-    let holder = Holder {
-        id: "other".to_owned(),
-        address: Some("http://other".to_owned()),
-        token: BEFORE,
+    let named = |at| {
+        let leader = d.leader_at(at).unwrap();
+        let address = leader.address().map(str::to_owned);
+        (leader.id().to_owned(), address, u64::from(leader.token()))
     };
-    assert_eq!(d.machine.holder(at(0)), Some(holder.clone()));
-    assert_eq!(d.machine.holder(at(LEASE - 1)), Some(holder));
-    assert_eq!(d.machine.holder(at(LEASE)), None);
+    let other = ("other".to_owned(), Some("http://other".to_owned()), BEFORE);
+    assert_eq!(named(at(0)), other);
+    assert_eq!(named(at(LEASE - 1)), other);
+    assert_eq!(d.leader_at(at(LEASE)), None);
     // The driver is woken then, so that it can tell.
     while d.elapsed() < LEASE {
         d.wake();
@@ -164,7 +165,7 @@ fn nobody_is_named_who_does_not_hold_a_lease() {
     ];
     for seen in nobody {
         let d = Driver::that_read(candidate(), seen.clone());
-        assert_eq!(d.machine.holder(at(0)), None, "{seen:?}");
+        assert_eq!(d.leader_at(at(0)), None, "{seen:?}");
     }
-    assert_eq!(Driver::leading().machine.holder(at(0)), None);
+    assert!(Driver::leading().leads());
 }

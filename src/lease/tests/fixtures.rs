@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::super::*;
-use crate::clock::Moment;
+use crate::{
+    clock::Moment,
+    names::{Address, NodeId},
+};
 
 pub(super) const LEASE: u64 = 15_000;
 pub(super) const GUARD: u64 = 750;
@@ -25,7 +28,7 @@ pub(super) fn at(ms: u64) -> Moment {
 /// The settings that a lease of 15 s has by default, without the jitter of campaigns.
 pub(super) fn candidate() -> Candidate {
     Candidate {
-        id: "me".to_owned(),
+        id: NodeId::parse("me").unwrap(),
         session: "mine".to_owned(),
         address: None,
         timing: Timing {
@@ -103,7 +106,7 @@ pub(super) fn theirs(lease_ms: u64) -> Record {
     Record::acquiring(
         "other",
         "theirs",
-        Some("http://other"),
+        Some(&Address::parse("http://other").unwrap()),
         ms(lease_ms),
         BEFORE - 1,
     )

@@ -74,6 +74,30 @@ impl Driver {
         self
     }
 
+    pub(super) fn status(&self) -> Status {
+        self.machine.status(self.now)
+    }
+
+    pub(super) fn leads(&self) -> bool {
+        matches!(self.status(), Status::Leader { .. })
+    }
+
+    pub(super) fn follows(&self) -> bool {
+        matches!(self.status(), Status::Follower { .. })
+    }
+
+    /// The other candidate that leads, as far as this one knows.
+    pub(super) fn leader(&self) -> Option<LeaderInfo> {
+        self.leader_at(self.now)
+    }
+
+    pub(super) fn leader_at(&self, now: Moment) -> Option<LeaderInfo> {
+        match self.machine.status(now) {
+            Status::Follower { leader } => leader,
+            _ => None,
+        }
+    }
+
     /// Milliseconds since the start of the test.
     pub(super) fn elapsed(&self) -> u64 {
         u64::try_from(self.now.saturating_since(at(0)).as_millis()).unwrap()

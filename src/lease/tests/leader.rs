@@ -38,7 +38,7 @@ fn only_an_acknowledged_write_grants_anything() {
             actions = d.wake();
         }
         assert_eq!(actions, [read(3)], "{outcome:?}");
-        assert_eq!(d.machine.role(), Role::Following);
+        assert!(d.follows());
     }
 }
 
@@ -108,7 +108,7 @@ fn an_acknowledgement_after_the_deadline_revives_nothing() {
             d.at(DEADLINE + late).acknowledge(9),
             [end(Ended::Expired), d.read()]
         );
-        assert_eq!(d.machine.role(), Role::Following);
+        assert!(d.follows());
     }
 }
 
@@ -129,12 +129,12 @@ fn a_new_term_needs_a_new_acquiring_write_and_has_a_new_token() {
         d.wake();
         d.fail_read();
     }
-    assert_eq!(d.machine.role(), Role::Following);
+    assert!(d.follows());
     d.feed(Input::Written {
         attempt: 3,
         outcome: Outcome::Acknowledged(9),
     });
-    assert_eq!(d.machine.role(), Role::Following);
+    assert!(d.follows());
     d.wake_until(is_read);
     let sent = d.elapsed();
     assert_eq!(
@@ -154,7 +154,7 @@ fn an_acquiring_write_that_is_acknowledged_too_late_begins_no_term() {
         d.at(DEADLINE).acknowledge(TOKEN),
         [Action::Notice(Notice::AcquiredTooLate)]
     );
-    assert_eq!(d.machine.role(), Role::Following);
+    assert!(d.follows());
     assert_eq!(d.wake(), [d.write(TOKEN, mine(TOKEN))]);
 }
 
@@ -171,7 +171,7 @@ fn a_term_ends_by_itself_at_its_deadline() {
 fn a_term_that_a_reader_of_the_gate_found_expired_is_over() {
     let mut d = Driver::leading();
     assert_eq!(d.feed(Input::Expired { token: TOKEN - 1 }), []);
-    assert_eq!(d.machine.role(), Role::Leading);
+    assert!(d.leads());
     let actions = d.feed(Input::Expired { token: TOKEN });
     assert_eq!(actions, [end(Ended::Expired), d.read()]);
 }
@@ -191,7 +191,7 @@ fn a_leader_whose_key_is_overwritten_steps_down_at_once() {
         let mut d = Driver::leading();
         let actions = d.at(1_000).push(holds(9, &record));
         assert_eq!(actions[0], end(Ended::Overwritten), "{record:?}");
-        assert_eq!(d.machine.role(), Role::Following);
+        assert!(d.follows());
     }
 }
 

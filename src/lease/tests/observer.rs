@@ -44,19 +44,19 @@ fn an_observer_never_writes() {
 #[test]
 fn an_observer_names_the_holder_until_its_lease_runs_out() {
     let mut d = Driver::that_read(observer(), holds(BEFORE, &theirs(LEASE)));
-    assert_eq!(d.machine.holder(at(LEASE - 1)).unwrap().token, BEFORE);
+    assert_eq!(d.leader_at(at(LEASE - 1)).unwrap().token(), BEFORE.into());
     d.at(5_000)
         .push(holds(8, &theirs(LEASE).renewed(BEFORE, 1)));
-    let holder = d.machine.holder(at(5_000 + LEASE - 1)).unwrap();
-    assert_eq!((holder.id.as_str(), holder.token), ("other", BEFORE));
-    assert_eq!(d.machine.holder(at(5_000 + LEASE)), None);
+    let holder = d.leader_at(at(5_000 + LEASE - 1)).unwrap();
+    assert_eq!((holder.id(), holder.token()), ("other", BEFORE.into()));
+    assert_eq!(d.leader_at(at(5_000 + LEASE)), None);
 }
 
 #[test]
 fn an_observer_is_told_of_a_release() {
     let mut d = Driver::that_read(observer(), holds(BEFORE, &theirs(LEASE)));
     assert_eq!(d.at(1_000).push(holds(8, &released())), []);
-    assert_eq!(d.machine.holder(d.now), None);
+    assert_eq!(d.leader(), None);
 }
 
 #[test]
@@ -87,5 +87,5 @@ fn an_observer_holds_nothing_that_it_would_have_to_give_back() {
         let settled = d.feed(Input::Drained { token: 0 });
         assert!(settled.contains(&Action::Settled(Settled::Released)));
     }
-    assert_eq!(d.machine.role(), Role::Stopped);
+    assert_eq!(d.status(), Status::Stopped);
 }

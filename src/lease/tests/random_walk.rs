@@ -13,7 +13,7 @@ fn a_walk_never_panics_never_spins_and_never_falls_asleep() {
         for _ in 0..STEPS {
             walk.step();
             let asleep = walk.d.machine.poll_timeout().is_none();
-            let stopped = walk.d.machine.role() == Role::Stopped;
+            let stopped = walk.d.machine.is_stopped();
             assert_eq!(asleep, stopped, "seed {seed}");
             walk.drain_ticks();
         }
@@ -205,7 +205,7 @@ impl Walk {
             }
             (Gate::None, Action::Settled(_)) => {
                 assert!(self.unsettled || self.closed, "settled twice");
-                let stopped = self.d.machine.role() == Role::Stopped;
+                let stopped = self.d.machine.is_stopped();
                 assert!(stopped || !self.stopping, "answered before it has stopped");
                 self.unsettled = false;
                 self.closed = false;

@@ -30,7 +30,7 @@ fn sequences_that_go_backwards_fail_closed() {
 fn an_acquiring_write_acknowledged_at_an_earlier_revision_begins_no_term() {
     let mut d = Driver::acquiring(candidate());
     assert_eq!(d.acknowledge(3), [data_lost(BEFORE, 3), read(3)]);
-    assert_eq!(d.machine.role(), Role::Following);
+    assert!(d.follows());
 }
 
 /// Its own record, for all it knows, but the revision was seen with another one.
@@ -108,7 +108,7 @@ fn an_older_revision_is_only_suspected() {
     let mut d = far_ahead();
     assert_eq!(d.at(1_000).push(restored()), []);
     // The holder that it believes in is still named, and the answer to the next read settles it.
-    assert_eq!(d.machine.holder(d.now).map(|h| h.token), Some(BEFORE));
+    assert_eq!(d.leader().map(|h| h.token()), Some(BEFORE.into()));
     let seen = holds(100, &theirs(LEASE).renewed(BEFORE, 9));
     assert_eq!(d.campaign(&seen), (LEASE, 100, mine(BEFORE)));
 }
@@ -204,7 +204,7 @@ fn a_read_after_a_conflict_does_not_overrule_news_that_came_later() {
     assert_eq!(d.end_write(Outcome::Conflict), [read(3)]);
     assert_eq!(d.push(holds(8, &theirs(LEASE))), []);
     assert_eq!(d.answer(holds(BEFORE, &released())), []);
-    assert_eq!(d.machine.holder(d.now).map(|h| h.token), Some(8));
+    assert_eq!(d.leader().map(|h| h.token()), Some(8.into()));
     assert_eq!(d.campaign(&holds(8, &theirs(LEASE))), (LEASE, 8, mine(8)));
 }
 
@@ -213,7 +213,7 @@ fn a_stale_answer_does_not_end_a_term() {
     let mut d = Driver::renewing();
     for seen in [holds(BEFORE, &released()), absent(3), garbage(4)] {
         d.push(seen);
-        assert_eq!(d.machine.role(), Role::Leading);
+        assert!(d.leads());
     }
 }
 
@@ -314,7 +314,7 @@ fn until_known(mut look: impl FnMut(&mut Driver, Observation)) -> u64 {
         let seen = holds(3 + renewal, &theirs(LEASE).renewed(2_000, renewal));
         look(&mut d, seen);
         let since = d.elapsed() - *first.get_or_insert(d.elapsed());
-        if d.machine.holder(d.now).is_some_and(|h| h.token == 2_000) {
+        if d.leader().is_some_and(|h| h.token() == 2_000.into()) {
             return since;
         }
     }
@@ -368,7 +368,7 @@ fn a_follower_whose_read_finds_no_message_still_knows_the_holder() {
     let mut d = far_ahead();
     d.wake_until(is_read);
     assert!(d.answer(absent(0)).iter().any(is_write));
-    assert_eq!(d.machine.holder(d.now).map(|h| h.token), Some(BEFORE));
+    assert_eq!(d.leader().map(|h| h.token()), Some(BEFORE.into()));
 }
 
 #[test]

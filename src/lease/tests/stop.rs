@@ -24,7 +24,7 @@ fn closing_comes_before_releasing() {
     for input in [Input::StepDown, Input::Shutdown] {
         let mut d = Driver::leading();
         assert_eq!(d.feed(input), [Action::Close]);
-        assert_eq!(d.machine.role(), Role::Draining);
+        assert_eq!(d.status(), Status::Draining);
         assert_eq!(d.tick_at(3_000), []);
         let actions = d.feed(Input::Drained { token: TOKEN });
         assert_eq!(
@@ -42,7 +42,7 @@ fn a_release_is_a_compare_and_set() {
     // Refused: the successor's record stays.
     assert_eq!(d.end_write(Outcome::Conflict), [d.read()]);
     assert_eq!(d.answer(holds(9, &theirs(LEASE))), [RELEASED]);
-    assert_eq!(d.machine.role(), Role::Stopped);
+    assert_eq!(d.status(), Status::Stopped);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_leader_that_was_overtaken_while_draining_releases_nothing() {
     assert_eq!(actions, [end(Ended::Overwritten), Action::Close, d.read()]);
     // Its requests go on, and are waited for.
     assert_eq!(d.feed(Input::Drained { token: TOKEN }), []);
-    assert_eq!(d.machine.role(), Role::Draining);
+    assert!(d.machine.is_leaving() && d.follows());
     assert_eq!(d.feed(CLEARED), [RELEASED]);
     assert_eq!(d.machine.poll_timeout(), None);
 }
@@ -94,7 +94,7 @@ fn a_lease_is_kept_while_its_requests_finish() {
     assert_eq!(d.wake(), [d.write(TOKEN, renewed(TOKEN, 1))]);
     let deadline = at(d.elapsed() + LEASE - GUARD);
     assert_eq!(d.acknowledge(9), [Action::Extend { deadline }]);
-    assert_eq!(d.machine.role(), Role::Draining);
+    assert_eq!(d.status(), Status::Draining);
 }
 
 /// A leader without a store, told to stop at 1 s, with a request inside, whose lease has run out.
@@ -114,7 +114,7 @@ fn requests_are_waited_for_though_the_lease_runs_out_meanwhile() {
         let mut d = expired_while_draining(input);
         d.fail_read();
         d.tick_at(LEASE);
-        assert_eq!(d.machine.role(), Role::Draining);
+        assert_eq!(d.status(), Status::Draining);
         // Its record is in the key still, for all it knows.
         d.feed(CLEARED);
         let settled = d.wake_until(|action| matches!(action, Action::Settled(_)));
@@ -149,7 +149,7 @@ fn a_shutdown_is_not_answered_before_it_has_stopped() {
     assert_eq!(actions, [end(Ended::Expired), Action::Close, d.read()]);
     assert_eq!(d.answer(holds(9, &theirs(LEASE))), []);
     assert_eq!(d.feed(CLEARED), [RELEASED]);
-    assert_eq!(d.machine.role(), Role::Stopped);
+    assert_eq!(d.status(), Status::Stopped);
 }
 
 #[test]
@@ -168,14 +168,14 @@ fn drained_requests_of_another_term_release_nothing() {
     let mut d = Driver::leading();
     d.feed(Input::StepDown);
     assert_eq!(d.feed(Input::Drained { token: TOKEN - 1 }), []);
-    assert_eq!(d.machine.role(), Role::Draining);
+    assert_eq!(d.status(), Status::Draining);
 }
 
 #[test]
 fn step_down_sits_out_a_cool_down() {
     let mut d = releasing(Input::StepDown);
     assert_eq!(d.acknowledge(9), [RELEASED]);
-    assert_eq!(d.machine.role(), Role::Following);
+    assert!(d.follows());
     let seen = holds(9, &given_back(TOKEN));
     assert_eq!(d.campaign(&seen), (2_000 + LEASE / 2, 9, mine(TOKEN)));
 }
@@ -184,7 +184,7 @@ fn step_down_sits_out_a_cool_down() {
 fn shutdown_stops_for_good() {
     let mut d = releasing(Input::Shutdown);
     assert_eq!(d.acknowledge(9), [RELEASED]);
-    assert_eq!(d.machine.role(), Role::Stopped);
+    assert_eq!(d.status(), Status::Stopped);
     assert_eq!(d.machine.poll_timeout(), None);
     assert_eq!(d.at(9 * LEASE).push(holds(9, &released())), []);
     // And settles whatever comes after it.
@@ -205,7 +205,7 @@ fn a_shutdown_during_a_step_down_stops_for_good() {
             assert_eq!(d.feed(Input::Shutdown), []);
         }
         assert_eq!(d.acknowledge(9), [RELEASED]);
-        assert_eq!(d.machine.role(), Role::Stopped);
+        assert_eq!(d.status(), Status::Stopped);
     }
 }
 
@@ -228,7 +228,7 @@ fn a_release_to_a_silent_store_is_left_to_expire() {
     let actions = d.wake_until(|action| matches!(action, Action::Settled(_)));
     assert_eq!(actions, [LEFT]);
     assert_eq!(d.elapsed(), 2_000 + 2 * REQUEST_TIMEOUT);
-    assert_eq!(d.machine.role(), Role::Stopped);
+    assert_eq!(d.status(), Status::Stopped);
 }
 
 #[test]

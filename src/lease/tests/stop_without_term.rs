@@ -10,16 +10,14 @@ const CLEARED: Input = Input::Drained { token: 0 };
 
 #[test]
 fn a_follower_holds_nothing_and_is_settled_once_nobody_is_inside() {
-    for (input, role) in [
-        (Input::Shutdown, Role::Stopped),
-        (Input::StepDown, Role::Following),
-    ] {
+    for (input, stops) in [(Input::Shutdown, true), (Input::StepDown, false)] {
         let mut d = Driver::following(&theirs(LEASE));
         assert_eq!(d.feed(input), [Action::Close]);
         assert_eq!(d.tick_at(DRAIN_TIMEOUT / 2), []);
-        assert_eq!(d.machine.role(), Role::Draining);
+        assert!(d.machine.is_leaving());
         assert_eq!(d.feed(CLEARED), [RELEASED]);
-        assert_eq!(d.machine.role(), role);
+        assert_eq!(d.machine.is_stopped(), stops);
+        assert!(!d.machine.is_leaving());
     }
 }
 
@@ -41,7 +39,7 @@ fn left_behind_by(candidate: Candidate, input: Input) -> Driver {
     assert_eq!(d.tick_at(LEASE - GUARD), [end(Ended::Expired), d.read()]);
     assert_eq!(d.feed(input), [Action::Close]);
     assert_eq!(d.answer(holds(TOKEN, &mine(BEFORE))), []);
-    assert_eq!(d.machine.role(), Role::Draining);
+    assert!(d.machine.is_leaving());
     d
 }
 
@@ -81,14 +79,14 @@ fn one_that_was_overtaken_names_the_leader_until_its_lease_is_over() {
     let mut d = left_behind_by(candidate, Input::Shutdown);
     d.push(holds(9, &theirs(LEASE)));
     let over = d.now + ms(LEASE);
-    while d.machine.holder(d.now).is_some() {
+    while d.leader().is_some() {
         assert!(d.machine.poll_timeout().unwrap() <= over);
         if d.wake().iter().any(is_read) {
             d.fail_read();
         }
     }
     assert_eq!(d.now, over);
-    assert_eq!(d.machine.role(), Role::Draining);
+    assert!(d.machine.is_leaving());
 }
 
 #[test]
@@ -97,7 +95,7 @@ fn a_shutdown_while_a_record_left_behind_is_kept_stops_for_good() {
     assert_eq!(d.feed(Input::Shutdown), []);
     d.feed(CLEARED);
     assert_eq!(d.acknowledge(9), [RELEASED]);
-    assert_eq!(d.machine.role(), Role::Stopped);
+    assert_eq!(d.status(), Status::Stopped);
 }
 
 #[test]
@@ -119,7 +117,7 @@ fn a_key_that_is_lost_while_requests_of_an_earlier_term_finish_is_marked_with_it
         expected == 0 && mark.vacant && mark.floor == TOKEN,
         "{mark:?}"
     );
-    assert_eq!(d.machine.role(), Role::Draining);
+    assert!(d.machine.is_leaving());
 }
 
 #[test]
@@ -127,7 +125,7 @@ fn what_is_won_while_requests_of_an_earlier_term_finish_never_opens() {
     let mut d = Driver::acquiring(candidate());
     d.feed(Input::StepDown);
     assert_eq!(d.acknowledge(TOKEN), []);
-    assert_eq!(d.machine.role(), Role::Draining);
+    assert!(d.machine.is_leaving());
     assert_eq!(d.feed(CLEARED), [d.write(TOKEN, given_back(TOKEN))]);
 }
 
@@ -137,7 +135,7 @@ fn shutdown_with_a_read_under_way_does_not_wait_for_its_answer() {
     assert_eq!(d.tick(), [read(1)]);
     assert_eq!(d.feed(Input::Shutdown), [Action::Close]);
     assert_eq!(d.feed(CLEARED), [RELEASED]);
-    assert_eq!(d.machine.role(), Role::Stopped);
+    assert_eq!(d.status(), Status::Stopped);
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn the_loser_of_a_takeover_reads_and_follows() {
     assert_eq!(d.end_write(Outcome::Conflict), [d.read()]);
     let winner = Record::acquiring("winner", "another", None, ms(LEASE), BEFORE);
     assert_eq!(d.answer(holds(8, &winner)), []);
-    assert_eq!(d.machine.holder(d.now).map(|h| h.id).unwrap(), "winner");
+    assert_eq!(d.leader().map(|h| h.id().to_owned()).unwrap(), "winner");
     assert_eq!(d.campaign(&holds(8, &winner)), (2 * LEASE, 8, mine(8)));
 }
 
@@ -100,7 +100,7 @@ fn a_second_refusal_without_news_is_followed_up_after_a_pause() {
 fn the_record_of_an_earlier_process_of_its_own_is_foreign() {
     let earlier = Record::acquiring("me", "earlier", None, ms(LEASE), BEFORE - 1);
     let mut d = Driver::following(&earlier);
-    assert_eq!(d.machine.holder(at(0)).map(|h| h.id).unwrap(), "me");
+    assert_eq!(d.leader_at(at(0)).map(|h| h.id().to_owned()).unwrap(), "me");
     assert_eq!(
         d.campaign(&holds(BEFORE, &earlier)),
         (LEASE, BEFORE, mine(BEFORE))

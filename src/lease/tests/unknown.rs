@@ -8,7 +8,7 @@ fn a_write_of_unknown_outcome_is_followed_by_a_read() {
     assert_eq!(d.end_write(Outcome::Unknown), [read(3)]);
     let mut d = Driver::renewing();
     assert_eq!(d.end_write(Outcome::Unknown), [d.read()]);
-    assert_eq!(d.machine.role(), Role::Leading);
+    assert!(d.leads());
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn the_nonce_tells_its_own_record() {
         d.at(1_000).answer(holds(8, &mine(BEFORE))),
         [write(4, 8, mine(8))]
     );
-    assert_eq!(d.machine.role(), Role::Following);
+    assert!(d.follows());
     assert_eq!(
         d.acknowledge(9),
         [begin(9, 1_000 + LEASE - GUARD), Action::Open]
@@ -40,7 +40,7 @@ fn another_nonce_tells_another_record() {
     d.end_write(Outcome::Unknown);
     let namesake = Record::acquiring("me", "earlier", None, ms(LEASE), BEFORE);
     assert_eq!(d.answer(holds(8, &namesake)), []);
-    assert_eq!(d.machine.holder(d.now).map(|h| h.token), Some(8));
+    assert_eq!(d.leader().map(|h| h.token()), Some(8.into()));
     assert_eq!(d.campaign(&holds(8, &namesake)), (LEASE, 8, mine(8)));
 }
 
@@ -90,7 +90,7 @@ fn a_refusal_after_an_unknown_outcome_does_not_end_the_term() {
     );
     assert_eq!(d.end_write(Outcome::Conflict), []);
     assert_eq!(d.wake(), [d.read()]);
-    assert_eq!(d.machine.role(), Role::Leading);
+    assert!(d.leads());
     assert_eq!(
         d.answer(holds(9, &renewed(TOKEN, 1))),
         [d.write(9, renewed(TOKEN, 1))]
@@ -140,7 +140,7 @@ fn the_acknowledgement_of_a_write_that_was_given_up_is_ignored() {
         outcome: Outcome::Acknowledged(TOKEN),
     };
     assert_eq!(d.feed(late), []);
-    assert_eq!(d.machine.role(), Role::Following);
+    assert!(d.follows());
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn an_acknowledgement_behind_the_news_of_a_deletion_begins_no_term() {
     let mut d = Driver::acquiring(candidate());
     assert_eq!(d.push(absent(9)), [absent_for(LEASE)]);
     assert_eq!(d.acknowledge(8), []);
-    assert_eq!(d.machine.role(), Role::Following);
+    assert!(d.follows());
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_stale_answer_to_the_read_of_a_leader_does_not_end_its_term() {
         let mut d = Driver::renewing();
         assert_eq!(d.end_write(Outcome::Unknown), [d.read()]);
         d.answer(seen);
-        assert_eq!(d.machine.role(), Role::Leading);
+        assert!(d.leads());
     }
 }
 

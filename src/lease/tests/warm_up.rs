@@ -16,9 +16,9 @@ fn the_gate_stays_shut_until_the_warm_up_is_done() {
         d.acknowledge(TOKEN),
         [begin(TOKEN, LEASE - GUARD), Action::WarmUp]
     );
-    assert_eq!(d.machine.role(), Role::Warming);
+    assert_eq!(d.status(), Status::Warming);
     assert_eq!(d.at(1_000).warmed(TOKEN, true), [Action::Open]);
-    assert_eq!(d.machine.role(), Role::Leading);
+    assert!(d.leads());
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn a_warm_up_ends_once() {
     d.warmed(TOKEN, true);
     assert_eq!(d.warmed(TOKEN, true), []);
     assert_eq!(d.warmed(TOKEN, false), []);
-    assert_eq!(d.machine.role(), Role::Leading);
+    assert!(d.leads());
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn the_lease_is_renewed_during_a_warm_up() {
     assert_eq!(d.wake(), [d.write(TOKEN, renewed(TOKEN, 1))]);
     let deadline = at(d.elapsed() + LEASE - GUARD);
     assert_eq!(d.acknowledge(9), [Action::Extend { deadline }]);
-    assert_eq!(d.machine.role(), Role::Warming);
+    assert_eq!(d.status(), Status::Warming);
     assert_eq!(d.warmed(TOKEN, true), [Action::Open]);
 }
 
@@ -44,14 +44,14 @@ fn the_lease_is_renewed_during_a_warm_up() {
 fn a_failed_warm_up_gives_the_lease_back() {
     let mut d = Driver::leading_as(warming());
     assert_eq!(d.at(1_000).warmed(TOKEN, false), [Action::Close]);
-    assert_eq!(d.machine.role(), Role::Draining);
+    assert_eq!(d.status(), Status::Draining);
     // A request of a term that was lost may still be inside.
     assert_eq!(
         d.at(2_000).feed(Input::Drained { token: TOKEN }),
         [end(Ended::Released), d.write(TOKEN, given_back(TOKEN))]
     );
     assert_eq!(d.acknowledge(9), [Action::Settled(Settled::Released)]);
-    assert_eq!(d.machine.role(), Role::Following);
+    assert!(d.follows());
 }
 
 /// So that another candidate gets its turn, and a broken one does not churn through terms.
@@ -94,7 +94,7 @@ fn a_term_that_is_lost_during_its_warm_up_never_opens() {
         };
         assert!(ended.contains(&end(why)), "{ended:?}");
         assert_eq!(d.warmed(TOKEN, true), []);
-        assert_eq!(d.machine.role(), Role::Following);
+        assert!(d.follows());
     }
 }
 
@@ -112,7 +112,7 @@ fn the_warm_up_of_another_term_opens_nothing() {
     let mut d = Driver::leading_as(warming());
     for ready in [true, false] {
         assert_eq!(d.warmed(TOKEN - 1, ready), []);
-        assert_eq!(d.machine.role(), Role::Warming);
+        assert_eq!(d.status(), Status::Warming);
     }
 }
 

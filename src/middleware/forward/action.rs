@@ -6,17 +6,21 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{
-    BoxError, ForwardBody, ForwardFuture,
+    body::ForwardBody,
     call::Call,
-    future::Otherwise,
+    future::{ForwardFuture, Otherwise},
     hop::{is_transfer_encoded, prepare_request},
 };
 use crate::{
-    Admission, LeaderHandle, NotLeader,
+    error::BoxError,
     middleware::{
-        FollowerAction, Reject, Rejects, ResponseFuture, action::sealed::Sealed, answer::Form,
+        action::{FollowerAction, sealed::Sealed},
+        answer::Form,
+        future::ResponseFuture,
+        reject::{Reject, Rejects},
         target::Target,
     },
+    task::{Admission, LeaderHandle, NotLeader},
 };
 
 /// How long the leader may take to answer an HTTP request, unless set otherwise.

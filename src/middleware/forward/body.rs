@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{BoxError, hop::prepare_response};
-use crate::middleware::ResponseBody;
+use super::hop::prepare_response;
+use crate::{error::BoxError, middleware::body::ResponseBody};
 
 pin_project! {
     /// The response body of a service that [forwards](super::Forward): the gated service's, `B`, or the one

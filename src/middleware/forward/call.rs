@@ -10,7 +10,8 @@ use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
-use super::{BoxError, Failure};
+use super::failure::Failure;
+use crate::error::BoxError;
 
 pin_project! {
     /// One call of a client, from its readiness to the head of the response. Dropping it gives the call up.

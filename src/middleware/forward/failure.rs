@@ -2,10 +2,9 @@ use std::{
     error::Error,
     fmt,
     io::{self, ErrorKind},
-    iter::successors,
 };
 
-use super::BoxError;
+use crate::error::{BoxError, chain};
 
 /// Why the leader's answer did not come.
 #[derive(Debug)]
@@ -54,7 +53,7 @@ impl fmt::Display for Failure {
 /// client says in many ways that it failed, and a request that was executed must not be said not to be.
 fn is_refused(error: &(dyn Error + 'static)) -> bool {
     let mut refused = false;
-    for error in successors(Some(error), |&error| cause(error)) {
+    for error in chain(error) {
         // Of a connection that was there. Its host may have become unreachable since.
         if error.is::<hyper::Error>() {
             return false;
@@ -71,14 +70,6 @@ fn is_refused(error: &(dyn Error + 'static)) -> bool {
         });
     }
     refused
-}
-
-fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    // The `source` of an IO error is that of the error in it, which it leaves out.
-    match error.downcast_ref().and_then(io::Error::get_ref) {
-        Some(inside) => Some(inside),
-        None => error.source(),
-    }
 }
 
 #[cfg(test)]

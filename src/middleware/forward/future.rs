@@ -11,11 +11,17 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{BoxError, Failure, ForwardBody, call::Call, hop::prepare_response};
+use super::{body::ForwardBody, call::Call, failure::Failure, hop::prepare_response};
 use crate::{
-    LeaderInfo, NotLeader,
-    error::chain,
-    middleware::{Reject, Rejection, ResponseBody, ResponseFuture, answer::Form},
+    error::{self, BoxError},
+    lease::LeaderInfo,
+    middleware::{
+        answer::{Form, Rejection},
+        body::ResponseBody,
+        future::ResponseFuture,
+        reject::Reject,
+    },
+    task::NotLeader,
 };
 
 pin_project! {
@@ -115,7 +121,7 @@ impl Otherwise {
         tracing::warn!(
             leader = leader.map(LeaderInfo::id),
             address = leader.and_then(LeaderInfo::address),
-            error = failure.source().map(|error| chain(error)),
+            error = failure.source().map(|error| error::line(error)),
             "{failure}",
         );
         self.reject.failed(self.form, failure, &self.not_leader)

@@ -18,5 +18,3 @@ pub use self::{
     future::ForwardFuture,
 };
 pub(super) use self::{failure::Failure, hop::is_marked};
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;

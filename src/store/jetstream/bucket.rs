@@ -4,11 +4,11 @@ use async_nats::jetstream::{
     Context,
     context::{CreateKeyValueErrorKind, GetStreamErrorKind},
     kv,
-    stream::{Config, StorageType},
+    stream::Config,
 };
 
-use super::error;
-use crate::store::StoreError;
+use super::{bucket_name::BucketName, error, storage::Storage};
+use crate::store::error::StoreError;
 
 /// The age at which a new bucket drops records that nobody renews: at least this.
 const MIN_MAX_AGE: Duration = Duration::from_secs(60 * 60);
@@ -20,57 +20,35 @@ const MIN_LEASES: u32 = 10;
 /// The smallest message limit that a record with a long id and a long address fits into, in bytes.
 const MIN_MESSAGE_SIZE: i32 = 4096;
 
-/// Where a bucket keeps its data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Storage {
-    /// In files: it survives a restart of the server.
-    File,
-    /// In memory: after a restart of all its servers it is gone, and the candidates wait one lease.
-    Memory,
-}
-
-impl From<StorageType> for Storage {
-    fn from(storage: StorageType) -> Self {
-        match storage {
-            StorageType::File => Self::File,
-            StorageType::Memory => Self::Memory,
-        }
-    }
-}
-
-impl From<Storage> for StorageType {
-    fn from(storage: Storage) -> Self {
-        match storage {
-            Storage::File => Self::File,
-            Storage::Memory => Self::Memory,
-        }
-    }
-}
-
 /// The bucket, and what it is to be like if it is created here.
 #[derive(Clone, Debug)]
 pub(super) struct Bucket {
-    name: String,
-    pub(super) create: bool,
-    pub(super) replicas: Option<usize>,
-    pub(super) storage: Option<Storage>,
+    name: BucketName,
+    create: bool,
+    replicas: Option<usize>,
+    storage: Option<Storage>,
     /// What the bucket was like when it was first found. If it vanishes it is made again like that, unless
     /// something else was asked for.
     found: OnceLock<(usize, Storage)>,
 }
 
 impl Bucket {
-    pub(super) fn new(name: String) -> Self {
+    pub(super) fn new(
+        name: BucketName,
+        create: bool,
+        replicas: Option<usize>,
+        storage: Option<Storage>,
+    ) -> Self {
         Self {
             name,
-            create: true,
-            replicas: None,
-            storage: None,
+            create,
+            replicas,
+            storage,
             found: OnceLock::new(),
         }
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &BucketName {
         &self.name
     }
 
@@ -101,7 +79,7 @@ impl Bucket {
         }
         if !self.create {
             return Err(StoreError::BucketMissing {
-                bucket: self.name.clone(),
+                bucket: self.name.to_string(),
             });
         }
         self.create(context, lease, api_prefix).await
@@ -115,20 +93,20 @@ impl Bucket {
     ) -> Result<(), StoreError> {
         let (replicas, storage) = self.found.get().copied().unwrap_or((1, Storage::File));
         let config = kv::Config {
-            bucket: self.name.clone(),
+            bucket: self.name.to_string(),
             description: "leases of noleader".to_owned(),
             history: 1,
             max_age: MIN_MAX_AGE.max(lease.saturating_mul(MIN_LEASES)),
-            storage: self.storage.unwrap_or(storage).into(),
+            storage: self.storage.unwrap_or(storage).storage_type(),
             num_replicas: self.replicas.unwrap_or(replicas),
             ..Default::default()
         };
         let error = match context.create_key_value(config).await {
             Ok(_) => {
                 match self.found.get() {
-                    None => tracing::info!(bucket = self.name, "created the bucket"),
+                    None => tracing::info!(bucket = self.name.as_str(), "created the bucket"),
                     Some(_) => tracing::error!(
-                        bucket = self.name,
+                        bucket = self.name.as_str(),
                         "the bucket had vanished, and was made again"
                     ),
                 }
@@ -149,7 +127,7 @@ impl Bucket {
                 Err(match error::of_request(error, &subject) {
                     StoreError::Request(source) if !error::is_unavailable(&*source) => {
                         StoreError::BucketNotCreated {
-                            bucket: self.name.clone(),
+                            bucket: self.name.to_string(),
                             source,
                         }
                     }
@@ -162,7 +140,7 @@ impl Bucket {
     /// Refuses a bucket that cannot keep the lease, and says so if it is not what was asked for.
     fn check(&self, found: &Config, lease: Duration) -> Result<(), StoreError> {
         let unfit = |setting, found: String, remedy: String| StoreError::BucketUnfit {
-            bucket: self.name.clone(),
+            bucket: self.name.to_string(),
             setting,
             found,
             remedy,
@@ -197,14 +175,16 @@ impl Bucket {
             };
             return Err(unfit(setting, "set".to_owned(), remedy));
         }
-        let _ = self.found.set((found.num_replicas, found.storage.into()));
+        let _ = self
+            .found
+            .set((found.num_replicas, Storage::of(found.storage)));
         if self
             .storage
-            .is_some_and(|wanted| wanted != found.storage.into())
+            .is_some_and(|wanted| wanted != Storage::of(found.storage))
         {
             let (wanted, found) = (self.storage, found.storage);
             tracing::warn!(
-                bucket = name,
+                bucket = name.as_str(),
                 ?wanted,
                 ?found,
                 "the bucket exists with another storage"
@@ -216,7 +196,7 @@ impl Bucket {
         {
             let (wanted, found) = (self.replicas, found.num_replicas);
             tracing::warn!(
-                bucket = name,
+                bucket = name.as_str(),
                 ?wanted,
                 found,
                 "the bucket exists with other replicas"
@@ -231,7 +211,8 @@ mod tests {
     use super::*;
 
     fn check(config: Config) -> Result<(), String> {
-        Bucket::new("orders".to_owned())
+        let name = BucketName::parse("orders").unwrap();
+        Bucket::new(name, true, None, None)
             .check(&config, Duration::from_secs(15))
             .map_err(|error| error.to_string())
     }

@@ -6,7 +6,10 @@ use async_nats::{
 };
 
 use super::TIMEOUT;
-use crate::store::{StoreError, WriteError};
+use crate::{
+    error::find,
+    store::error::{StoreError, WriteError},
+};
 
 /// Another revision than the expected one. The server has two codes for it; async-nats 0.51 maps only
 /// the first to an error kind of its own.
@@ -21,7 +24,7 @@ pub(super) fn is_stream_missing(error: &jetstream::Error) -> bool {
 
 /// Judges a request to the JetStream API by the cause at the bottom of async-nats's error.
 pub(super) fn of_request(error: impl Error + Send + Sync + 'static, subject: &str) -> StoreError {
-    if let Some(code) = cause::<jetstream::Error>(&error).map(jetstream::Error::error_code)
+    if let Some(code) = find::<jetstream::Error>(&error).map(jetstream::Error::error_code)
         && is_disabled(code)
     {
         return StoreError::JetStreamDisabled(Box::new(error));
@@ -29,7 +32,7 @@ pub(super) fn of_request(error: impl Error + Send + Sync + 'static, subject: &st
     if is_timeout(&error) {
         return no_answer(subject);
     }
-    match cause::<context::RequestError>(&error).map(context::RequestError::kind) {
+    match find::<context::RequestError>(&error).map(context::RequestError::kind) {
         Some(context::RequestErrorKind::NoResponders) => {
             StoreError::JetStreamDisabled(Box::new(error))
         }
@@ -41,13 +44,13 @@ pub(super) fn of_request(error: impl Error + Send + Sync + 'static, subject: &st
 fn is_timeout(error: &(dyn Error + 'static)) -> bool {
     use context::{AccountError, AccountErrorKind, CreateStreamError, CreateStreamErrorKind};
     use stream::{ConsumerError, ConsumerErrorKind};
-    cause::<context::RequestError>(error)
+    find::<context::RequestError>(error)
         .is_some_and(|error| error.kind() == context::RequestErrorKind::TimedOut)
-        || cause::<ConsumerError>(error)
+        || find::<ConsumerError>(error)
             .is_some_and(|error| error.kind() == ConsumerErrorKind::TimedOut)
-        || cause::<CreateStreamError>(error)
+        || find::<CreateStreamError>(error)
             .is_some_and(|error| error.kind() == CreateStreamErrorKind::TimedOut)
-        || cause::<AccountError>(error)
+        || find::<AccountError>(error)
             .is_some_and(|error| error.kind() == AccountErrorKind::TimedOut)
 }
 
@@ -57,7 +60,7 @@ pub(super) fn is_disabled(code: ErrorCode) -> bool {
 
 /// What a cluster says that has no leader yet.
 pub(super) fn is_unavailable(error: &(dyn Error + 'static)) -> bool {
-    cause::<jetstream::Error>(error)
+    find::<jetstream::Error>(error)
         .is_some_and(|error| error.error_code() == ErrorCode::CLUSTER_NOT_AVAILABLE)
 }
 
@@ -95,17 +98,6 @@ pub(super) fn of_refused_write(error: jetstream::Error) -> WriteError {
     } else {
         WriteError::Unknown(source)
     }
-}
-
-fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
 }
 
 #[cfg(test)]

@@ -1,7 +1,11 @@
-//! The store on NATS JetStream: the only place, beside the builder, that names async-nats types.
+//! The store on NATS JetStream.
 
 mod bucket;
+mod bucket_name;
 mod error;
+mod key_name;
+mod settings;
+mod storage;
 mod watch;
 
 use std::{sync::OnceLock, time::Duration};
@@ -13,18 +17,22 @@ use async_nats::{
     jetstream::{self, publish::PublishAck, response::Response, stream::LastRawMessageErrorKind},
 };
 
-use self::bucket::Bucket;
-pub use self::bucket::Storage;
-use super::{LeaseStore, Observation, Request, StoreError, Watch, WriteError};
-use crate::config::{check_bucket, check_key};
+use self::settings::Place;
+pub use self::{settings::BucketSettings, storage::Storage};
+use super::{
+    error::{StoreError, WriteError},
+    lease_store::{LeaseStore, Request},
+    watch::Watch,
+};
+use crate::{error::ConfigError, lease::Observation, names::ElectionName};
 
 /// How long a request waits for an answer, if its future is not dropped before.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A key in a NATS JetStream KeyValue bucket.
 ///
-/// [`Builder::start`](crate::Builder::start) makes one; make it yourself if the bucket is in another
-/// JetStream domain:
+/// [`LeaderHandle::builder`](crate::LeaderHandle::builder) makes one. Make it yourself if the bucket is in another
+/// JetStream domain, or for a [`Leader`](crate::Leader) with settings:
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -32,15 +40,17 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// let client = async_nats::connect("localhost:4222").await?;
 /// let store = JetStream::new(client, "orders", "writer").domain("hub").replicas(3);
-/// let leader = LeaderHandle::builder("orders", "writer").start_with(store).await?;
+/// let leader = LeaderHandle::with_store(store).id("node-7").start().await?;
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
+#[must_use = "a store does nothing until a candidate uses it"]
 pub struct JetStream {
     context: jetstream::Context,
     client: Client,
-    bucket: Bucket,
-    key: String,
+    settings: BucketSettings,
+    /// Parsed from the settings at the first use.
+    place: OnceLock<Place>,
     /// Where the JetStream API is, if not at its default: in another domain or account.
     api_prefix: Option<String>,
     /// The lease that a bucket which is made again has to keep.
@@ -48,14 +58,17 @@ pub struct JetStream {
 }
 
 impl JetStream {
-    /// The key `key` in the bucket `bucket`.
-    #[must_use]
+    /// The key `key` in the bucket `bucket`. The names are checked when a candidate starts.
     pub fn new(client: Client, bucket: impl Into<String>, key: impl Into<String>) -> Self {
+        Self::with_settings(client, BucketSettings::new(bucket, key))
+    }
+
+    pub(crate) fn with_settings(client: Client, settings: BucketSettings) -> Self {
         Self {
             context: context(jetstream::new(client.clone())),
             client,
-            bucket: Bucket::new(bucket.into()),
-            key: key.into(),
+            settings,
+            place: OnceLock::new(),
             api_prefix: None,
             lease: OnceLock::new(),
         }
@@ -63,14 +76,12 @@ impl JetStream {
 
     /// The JetStream domain that the bucket is in, such as that of a hub beyond a leaf node. Default: the
     /// client's own.
-    #[must_use]
     pub fn domain(self, domain: &str) -> Self {
         self.api_prefix(format!("$JS.{domain}.API"))
     }
 
     /// The prefix of the JetStream API that the bucket is reached by, such as one imported from another
     /// account. Default: `$JS.API`.
-    #[must_use]
     pub fn api_prefix(mut self, prefix: impl Into<String>) -> Self {
         let prefix = prefix.into();
         self.context = context(jetstream::with_prefix(self.client.clone(), &prefix));
@@ -78,40 +89,36 @@ impl JetStream {
         self
     }
 
-    /// Whether the bucket may be created where it does not exist, at the start and if it vanishes later.
+    /// Whether the bucket may be created if it does not exist, at the start and if it vanishes later.
     /// Default: yes.
-    #[must_use]
-    pub fn create_bucket(mut self, create: bool) -> Self {
-        self.bucket.create = create;
+    pub fn create_bucket(self, create: bool) -> Self {
+        self.with(|settings| settings.create_bucket(create))
+    }
+
+    /// How many replicas a bucket that is created here has: 1 to 5. Default: 1. If the bucket exists with another
+    /// number of replicas it is used, and a warning is logged.
+    pub fn replicas(self, replicas: usize) -> Self {
+        self.with(|settings| settings.replicas(replicas))
+    }
+
+    /// Where a bucket that is created here keeps its data. Default: in files. If the bucket exists with another
+    /// storage it is used, and a warning is logged.
+    pub fn storage(self, storage: Storage) -> Self {
+        self.with(|settings| settings.storage(storage))
+    }
+
+    fn with(mut self, change: impl FnOnce(BucketSettings) -> BucketSettings) -> Self {
+        self.settings = change(self.settings);
+        self.place = OnceLock::new();
         self
     }
 
-    /// How many replicas a bucket that is created here has. Default: 1.
-    #[must_use]
-    pub fn replicas(mut self, replicas: usize) -> Self {
-        self.bucket.replicas = Some(replicas);
-        self
-    }
-
-    /// Where a bucket that is created here keeps its data. Default: in files.
-    #[must_use]
-    pub fn storage(mut self, storage: impl Into<Storage>) -> Self {
-        self.bucket.storage = Some(storage.into());
-        self
-    }
-
-    /// The subject of the key in its stream.
-    fn subject(&self) -> String {
-        format!("$KV.{}.{}", self.bucket.name(), self.key)
-    }
-
-    /// The subject that the key is written to.
-    fn write_subject(&self) -> String {
-        match &self.api_prefix {
-            None => self.subject(),
-            // As other clients do it: the API's prefix leads to the stream's server.
-            Some(prefix) => format!("{prefix}.{}", self.subject()),
+    fn place(&self) -> Result<&Place, ConfigError> {
+        if let Some(place) = self.place.get() {
+            return Ok(place);
         }
+        let place = self.settings.parse()?;
+        Ok(self.place.get_or_init(|| place))
     }
 
     fn api(&self) -> &str {
@@ -119,10 +126,14 @@ impl JetStream {
     }
 
     /// The subject that a request goes to.
-    fn asked(&self, request: Request) -> String {
+    fn asked(&self, request: Request, place: &Place) -> String {
         match request {
-            Request::Read => format!("{}.STREAM.MSG.GET.{}", self.api(), self.bucket.stream()),
-            Request::Write => self.write_subject(),
+            Request::Read => format!("{}.STREAM.MSG.GET.{}", self.api(), place.bucket.stream()),
+            Request::Write => match &self.api_prefix {
+                None => place.subject(),
+                // As other clients do it: the API's prefix leads to the stream's server.
+                Some(prefix) => format!("{prefix}.{}", place.subject()),
+            },
         }
     }
 
@@ -132,15 +143,6 @@ impl JetStream {
             State::Connected => Ok(()),
             State::Pending | State::Disconnected => Err(StoreError::Disconnected),
         }
-    }
-
-    /// The revision in an acknowledgement, if it is one of this bucket's stream.
-    fn acknowledged(&self, ack: PublishAck) -> Result<u64, WriteError> {
-        if ack.stream == self.bucket.stream() {
-            return Ok(ack.sequence);
-        }
-        let strange = format!("the write was acknowledged by the stream `{}`", ack.stream);
-        Err(WriteError::Unknown(StoreError::Request(strange.into())))
     }
 
     fn server_version(&self) -> Result<(), StoreError> {
@@ -153,6 +155,24 @@ impl JetStream {
             _ => Ok(()),
         }
     }
+
+    /// Checks the bucket, and creates it if it is missing.
+    async fn check_or_create(&self, place: &Place) -> Result<(), StoreError> {
+        let lease = self.lease.get().copied().unwrap_or_default();
+        place
+            .bucket
+            .check_or_create(&self.context, lease, self.api())
+            .await
+    }
+}
+
+/// The revision in an acknowledgement, if it is one of this bucket's stream.
+fn acknowledged(ack: PublishAck, place: &Place) -> Result<u64, WriteError> {
+    if ack.stream == place.bucket.stream() {
+        return Ok(ack.sequence);
+    }
+    let strange = format!("the stream `{}` acknowledged the write", ack.stream);
+    Err(WriteError::Unknown(StoreError::Request(strange.into())))
 }
 
 fn context(mut context: jetstream::Context) -> jetstream::Context {
@@ -161,27 +181,29 @@ fn context(mut context: jetstream::Context) -> jetstream::Context {
 }
 
 impl LeaseStore for JetStream {
+    fn name(&self) -> ElectionName {
+        self.settings.name()
+    }
+
     async fn prepare(&self, lease: Duration) -> Result<(), StoreError> {
-        check_bucket(self.bucket.name()).map_err(|error| StoreError::Request(error.into()))?;
-        check_key(&self.key).map_err(|error| StoreError::Request(error.into()))?;
+        let place = self.place()?;
         self.connected()?;
         self.server_version()?;
         let _ = self.lease.set(lease);
-        self.bucket
-            .check_or_create(&self.context, lease, self.api())
-            .await
+        self.check_or_create(place).await
     }
 
     async fn read(&self) -> Result<Observation, StoreError> {
+        let place = self.place()?;
         self.connected()?;
         let stream = self
             .context
-            .get_stream_no_info(self.bucket.stream())
+            .get_stream_no_info(place.bucket.stream())
             .await
             .map_err(|error| StoreError::Request(error.into()))?;
         // Asks the stream's leader, unlike a direct get, which any replica answers.
         let error = match stream
-            .get_last_raw_message_by_subject(&self.subject())
+            .get_last_raw_message_by_subject(&place.subject())
             .await
         {
             Ok(message) => {
@@ -197,28 +219,26 @@ impl LeaseStore for JetStream {
             LastRawMessageErrorKind::NoMessageFound => {}
             LastRawMessageErrorKind::JetStream(ref error) if error::is_stream_missing(error) => {
                 // The bucket is gone. Whoever makes it again waits as for any absent key.
-                let lease = self.lease.get().copied().unwrap_or_default();
-                self.bucket
-                    .check_or_create(&self.context, lease, self.api())
-                    .await?;
+                self.check_or_create(place).await?;
             }
             _ => {
-                return Err(error::of_request(error, &self.asked(Request::Read)));
+                let subject = self.asked(Request::Read, place);
+                return Err(error::of_request(error, &subject));
             }
         }
-        Ok(Observation {
-            revision: 0,
-            value: None,
-        })
+        Ok(Observation::absent())
     }
 
     async fn write(&self, expected: u64, value: Vec<u8>) -> Result<u64, WriteError> {
+        let place = self
+            .place()
+            .map_err(|error| WriteError::Failed(error.into()))?;
         self.connected().map_err(WriteError::Failed)?;
         let mut headers = HeaderMap::new();
         headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected.to_string());
         // A request of our own rather than `kv::Store::update`, which knows only one of the two codes
         // that mean a conflict.
-        let subject = self.asked(Request::Write);
+        let subject = self.asked(Request::Write, place);
         let request = async_nats::Request::new()
             .headers(headers)
             .payload(value.into())
@@ -229,22 +249,25 @@ impl LeaseStore for JetStream {
             .await
             .map_err(|error| error::of_write(error, &subject))?;
         match serde_json::from_slice(&answer.payload) {
-            Ok(Response::Ok(ack)) => self.acknowledged(ack),
+            Ok(Response::Ok(ack)) => acknowledged(ack, place),
             Ok(Response::Err { error }) => Err(error::of_refused_write(error)),
             Err(error) => Err(WriteError::Unknown(StoreError::Request(error.into()))),
         }
     }
 
     async fn watch(&self) -> Result<Watch, StoreError> {
+        let place = self.place()?;
         self.connected()?;
-        let stream = self.bucket.stream();
-        watch::open(&self.context, self.api(), &stream, self.subject()).await
+        watch::open(&self.context, self.api(), place).await
     }
 
     fn unanswered(&self, request: Request, waited: Duration) -> StoreError {
-        StoreError::NoAnswer {
-            subject: self.asked(request),
-            waited,
+        match self.place() {
+            Ok(place) => StoreError::NoAnswer {
+                subject: self.asked(request, place),
+                waited,
+            },
+            Err(error) => error.into(),
         }
     }
 }

@@ -14,8 +14,14 @@ use async_nats::{
 use futures_util::{StreamExt, stream};
 use uuid::Uuid;
 
-use super::error;
-use crate::store::{Observation, StoreError, Watch};
+use super::{error, settings::Place};
+use crate::{
+    lease::Observation,
+    store::{
+        error::StoreError,
+        watch::{Epoch, Watch},
+    },
+};
 
 /// The headers that mark a deletion: by a client, and by the server itself.
 const DELETIONS: [&str; 2] = ["KV-Operation", "Nats-Marker-Reason"];
@@ -38,15 +44,14 @@ const REMOVED_AFTER: Duration = Duration::from_secs(5);
 pub(super) async fn open(
     context: &Context,
     api_prefix: &str,
-    stream: &str,
-    key: String,
+    place: &Place,
 ) -> Result<Watch, StoreError> {
-    let client = context.client();
+    let (client, stream, key) = (context.client(), place.bucket.stream(), place.subject());
     let name = format!("noleader_{}", Uuid::new_v4().simple());
     let subject = format!("{api_prefix}.CONSUMER.CREATE.{stream}.{name}.{key}");
     let connects = connects(&client);
     let messages = context
-        .create_consumer_on_stream(consumer(name, key, client.new_inbox()), stream)
+        .create_consumer_on_stream(consumer(name, key, client.new_inbox()), &stream)
         .await
         .map_err(|error| error::of_request(error, &subject))?
         .messages()
@@ -58,12 +63,25 @@ pub(super) async fn open(
         connects,
         delivered: 0,
     };
-    Ok(Box::pin(stream::unfold(Some(pushes), async |pushes| {
+    // Read once the consumer exists, which dies with its stream.
+    let epoch = epoch(context, api_prefix, &stream).await?;
+    let changes = stream::unfold(Some(pushes), async |pushes| {
         let mut pushes = pushes?;
         let item = pushes.next().await?;
         let goes_on = item.is_ok();
         Some((item, goes_on.then_some(pushes)))
-    })))
+    });
+    Ok(Watch::new(epoch, changes))
+}
+
+/// The time at which the stream was created, in nanoseconds.
+async fn epoch(context: &Context, api_prefix: &str, stream: &str) -> Result<Epoch, StoreError> {
+    let info = context.get_stream(stream).await.map_err(|error| {
+        let subject = format!("{api_prefix}.STREAM.INFO.{stream}");
+        error::of_request(error, &subject)
+    })?;
+    let created = info.cached_info().created.unix_timestamp_nanos();
+    Ok(Epoch::new(u64::try_from(created).unwrap_or_default()))
 }
 
 /// A consumer with a name: then the request for it has the key in its subject, so that the permission to
@@ -145,10 +163,8 @@ pub(super) fn observation(revision: u64, headers: &HeaderMap, payload: &[u8]) ->
             .get(name)
             .is_none_or(|value| value.as_str() == "PUT")
     };
-    Observation {
-        revision,
-        value: DELETIONS.into_iter().all(is_put).then(|| payload.to_vec()),
-    }
+    let value = DELETIONS.into_iter().all(is_put).then(|| payload.to_vec());
+    Observation::new(revision, value)
 }
 
 #[cfg(test)]
@@ -169,7 +185,7 @@ mod tests {
         let with = |name: &str, value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(name, value);
-            observation(7, &headers, b"x").value
+            observation(7, &headers, b"x").value().map(<[u8]>::to_vec)
         };
         assert_eq!(with("KV-Operation", "DEL"), None);
         assert_eq!(with("KV-Operation", "PURGE"), None);

@@ -3,35 +3,38 @@ use std::sync::{Arc, atomic::Ordering};
 use loom::{sync::atomic::AtomicBool, thread};
 
 use super::{gated::Gated, in_every_order};
-use crate::Admission;
+use crate::task::admission::Admission;
 
 #[test]
 fn an_admission_belongs_to_one_term_from_its_token_to_its_end() {
     in_every_order(|| {
         let gated = Gated::new();
-        let term = gated.open(7);
+        gated.open(7);
         let requests = thread::spawn({
             let gated = gated.clone();
             move || {
                 let admitted = [gated.admit(), gated.admit()];
                 // Nobody shuts it again.
-                let is_in = admitted.iter().flatten().any(|a| a.term().token() == 8);
+                let is_in = admitted
+                    .iter()
+                    .flatten()
+                    .any(|a| a.term().token() == 8.into());
                 assert!(!is_in || gated.gate.is_open(), "let in before it opened");
                 admitted
             }
         });
-        gated.end(&term);
+        gated.end();
         gated.open(8);
 
         let admitted = requests.join().unwrap();
         let tokens = admitted.iter().flatten().map(|a| a.term().token());
         assert!(tokens.is_sorted(), "a request went back to an earlier term");
         for admission in admitted.iter().flatten() {
-            let is_over = admission.term().token() == 7;
-            assert_eq!(admission.shut().is_cancelled(), is_over);
+            let is_over = admission.term().token() == 7.into();
+            assert_eq!(admission.term().closing().is_cancelled(), is_over);
             assert_eq!(admission.term().is_current(), !is_over);
         }
-        let inside = |a: &&Admission| a.term().token() == 7;
+        let inside = |a: &&Admission| a.term().token() == 7.into();
         let draining = admitted.iter().flatten().filter(inside).count();
         assert_eq!(gated.gate.draining(), draining);
     });

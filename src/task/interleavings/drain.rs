@@ -45,7 +45,7 @@ fn counts_who_is_inside() {
         gated.open(7);
         let [stays, goes] = [gated.admit().unwrap(), gated.admit().unwrap()];
         let leaving = thread::spawn(move || {
-            let heard = goes.shut().is_cancelled();
+            let heard = goes.term().closing().is_cancelled();
             drop(goes);
             heard
         });
@@ -62,12 +62,12 @@ fn counts_who_is_inside() {
 fn an_earlier_opening_is_drained_whoever_is_inside_the_next() {
     in_every_order(|| {
         let gated = Gated::new();
-        let term = gated.open(7);
+        gated.open(7);
         let request = thread::spawn({
             let gated = gated.clone();
-            move || gated.admit().filter(|a| a.term().token() == 8)
+            move || gated.admit().filter(|a| a.term().token() == 8.into())
         });
-        let drain = gated.end(&term);
+        let drain = gated.end();
         gated.open(8);
         block_on(drain.finished());
         request.join().unwrap();
@@ -78,7 +78,7 @@ fn an_earlier_opening_is_drained_whoever_is_inside_the_next() {
 fn those_of_an_earlier_opening_are_waited_for_with_the_last() {
     in_every_order(|| {
         let gated = Gated::new();
-        let term = gated.open(7);
+        gated.open(7);
         let left = Arc::new(AtomicBool::new(false));
         let old = gated.admit().unwrap();
         let leaving = thread::spawn({
@@ -88,7 +88,7 @@ fn those_of_an_earlier_opening_are_waited_for_with_the_last() {
                 drop(old);
             }
         });
-        gated.end(&term);
+        gated.end();
         gated.open(8);
         block_on(gated.gate.shut().finished());
         // Read by an operation that writes, which finds the newest value.

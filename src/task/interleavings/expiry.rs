@@ -6,7 +6,7 @@ use super::{
     gated::{Gated, SECOND},
     in_every_order,
 };
-use crate::Term;
+use crate::task::term::Term;
 
 /// A gate at its deadline, and its term. The renewal was acknowledged in time, and is still to be published.
 fn at_the_deadline() -> (Gated, Term) {
@@ -17,14 +17,14 @@ fn at_the_deadline() -> (Gated, Term) {
 }
 
 /// Publishes the renewal.
-fn renew(gated: &Gated, term: &Term) -> bool {
-    gated.gate.extend(term, gated.clock.now() + SECOND)
+fn renew(gated: &Gated) -> bool {
+    gated.gate.extend(gated.clock.now() + SECOND)
 }
 
 /// Publishes the renewal, as the task does: the term ends where somebody saw it end, and another begins.
-fn renew_or_go_on(gated: &Gated, term: &Term) {
-    if !renew(gated, term) {
-        gated.end(term);
+fn renew_or_go_on(gated: &Gated) {
+    if !renew(gated) {
+        gated.end();
         gated.open(8);
     }
 }
@@ -35,7 +35,7 @@ fn shut_for_one_is_shut_for_all(
     token: impl Fn(&Gated) -> Option<u64> + Send + Sync + Copy + 'static,
 ) {
     in_every_order(move || {
-        let (gated, term) = at_the_deadline();
+        let (gated, _) = at_the_deadline();
         let told = Arc::new(AtomicBool::new(false));
         let first = thread::spawn({
             let (gated, told) = (gated.clone(), told.clone());
@@ -53,7 +53,7 @@ fn shut_for_one_is_shut_for_all(
                 assert!(!was_told || token != Some(7), "a shut gate let somebody in");
             }
         });
-        renew_or_go_on(&gated, &term);
+        renew_or_go_on(&gated);
         first.join().unwrap();
         second.join().unwrap();
     });
@@ -63,7 +63,7 @@ fn shut_for_one_is_shut_for_all(
 fn who_asks_whether_the_gate_is_open_shuts_it_for_requests() {
     shut_for_one_is_shut_for_all(
         |gated| !gated.gate.is_open(),
-        |gated| gated.admit().map(|a| a.term().token()),
+        |gated| gated.admit().map(|a| a.term().token().into()),
     );
 }
 
@@ -71,7 +71,7 @@ fn who_asks_whether_the_gate_is_open_shuts_it_for_requests() {
 fn who_asks_whether_the_gate_is_open_shuts_it_for_who_asks_for_the_term() {
     shut_for_one_is_shut_for_all(
         |gated| !gated.gate.is_open(),
-        |gated| gated.gate.term().map(|term| term.token()),
+        |gated| gated.gate.term().map(|term| term.token().into()),
     );
 }
 
@@ -79,19 +79,19 @@ fn who_asks_whether_the_gate_is_open_shuts_it_for_who_asks_for_the_term() {
 fn a_request_that_is_refused_shuts_the_gate_for_the_next() {
     shut_for_one_is_shut_for_all(
         |gated| gated.admit().is_none(),
-        |gated| gated.admit().map(|a| a.term().token()),
+        |gated| gated.admit().map(|a| a.term().token().into()),
     );
 }
 
 #[test]
 fn a_request_that_is_refused_shuts_the_gate_for_who_asks() {
     in_every_order(|| {
-        let (gated, term) = at_the_deadline();
+        let (gated, _) = at_the_deadline();
         let looks = thread::spawn({
             let gated = gated.clone();
             move || gated.admit().is_some() || !gated.gate.is_open()
         });
-        renew(&gated, &term);
+        renew(&gated);
         assert!(looks.join().unwrap(), "open for one and shut for another");
     });
 }
@@ -99,12 +99,12 @@ fn a_request_that_is_refused_shuts_the_gate_for_who_asks() {
 #[test]
 fn a_term_is_renewed_unless_somebody_saw_it_end() {
     in_every_order(|| {
-        let (gated, term) = at_the_deadline();
+        let (gated, _) = at_the_deadline();
         let look = thread::spawn({
             let gated = gated.clone();
             move || gated.gate.is_open()
         });
-        let renewed = renew(&gated, &term);
+        let renewed = renew(&gated);
         assert_eq!(look.join().unwrap(), renewed);
         assert_eq!(gated.gate.is_open(), renewed);
         assert_eq!(gated.admit().is_some(), renewed);
@@ -125,7 +125,7 @@ fn a_term_is_renewed_unless_somebody_saw_it_end_while_time_goes_by() {
             let term = term.clone();
             move || term.is_current()
         });
-        let renewed = gated.gate.extend(&term, later);
+        let renewed = gated.gate.extend(later);
         assert_eq!(look.join().unwrap(), renewed);
         time.join().unwrap();
         assert_eq!(term.is_current(), renewed);
@@ -141,8 +141,8 @@ fn a_term_that_was_ended_is_over_whoever_renews_it() {
             let term = term.clone();
             move || [term.is_current(), term.is_current(), term.is_current()]
         });
-        renew(&gated, &term);
-        gated.end(&term);
+        renew(&gated);
+        gated.end();
         let looks = looks.join().unwrap();
         assert!(looks.is_sorted_by(|before, after| before >= after));
         assert!(!term.is_current() && term.cancellation().is_cancelled());

@@ -1,9 +1,12 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    Admission, Term,
     clock::FakeClock,
-    task::{Gate, gate::Drain},
+    task::{
+        admission::Admission,
+        gate::{Drain, Gate},
+        term::Term,
+    },
 };
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -19,7 +22,7 @@ impl Gated {
     pub(super) fn new() -> Self {
         let clock = FakeClock::new();
         Self {
-            gate: Arc::new(Gate::new(clock.clone().into())),
+            gate: Arc::new(Gate::new()),
             clock,
         }
     }
@@ -27,15 +30,16 @@ impl Gated {
     /// Opens it for a second.
     pub(super) fn open(&self, token: u64) -> Term {
         let deadline = self.clock.now() + SECOND;
-        let term = Term::new(token, deadline, self.clock.clone().into());
-        self.gate.open(term.clone(), deadline);
+        let term = Term::new(token.into(), deadline, self.clock.clone().into());
+        self.gate.begin(term.clone());
+        self.gate.open();
         term
     }
 
     /// The term's end, as the task brings it about.
-    pub(super) fn end(&self, term: &Term) -> Drain {
+    pub(super) fn end(&self) -> Drain {
         let drain = self.gate.shut();
-        term.end();
+        self.gate.end();
         drain
     }
 

@@ -4,12 +4,10 @@ use futures_util::FutureExt;
 use loom::future::block_on;
 
 use crate::{
-    LeaderHandle,
     clock::FakeClock,
-    config::Config,
-    lease::{Input, Role},
+    lease::{Input, Status, TimeSettings},
     store::Memory,
-    task::{self, driver::Driver},
+    task::{driver::Driver, handle::LeaderHandle, start::Start},
 };
 
 /// The task of a candidate, one step at a time. The thread that has it is the one that it runs on.
@@ -21,13 +19,17 @@ pub(super) struct Node {
 impl Node {
     /// A follower that knows that the key is free.
     pub(super) fn new() -> (Self, LeaderHandle) {
-        let mut config = Config::new("orders".to_owned(), "writer".to_owned());
-        config.trust_absent_key = true;
-        config.campaign_delay = Duration::ZERO;
-        let timing = config.check().unwrap();
         let clock = FakeClock::new();
-        let (mut driver, handle) =
-            task::candidate(config, timing, Memory::new(), clock.clone().into(), None);
+        let time = TimeSettings {
+            campaign_delay: Duration::ZERO,
+            ..TimeSettings::default()
+        };
+        let start = Start {
+            trust_absent_key: true,
+            timing: time.timing().unwrap(),
+            ..Start::for_tests(&clock)
+        };
+        let (mut driver, handle) = start.into_parts();
         driver.handle(Input::Tick);
         let mut node = Self { driver, clock };
         node.answer();
@@ -37,7 +39,7 @@ impl Node {
     /// Wins the election, and opens the gate.
     pub(super) fn lead(&mut self) {
         self.answer();
-        assert_eq!(self.driver.machine.role(), Role::Leading);
+        assert!(self.leads());
     }
 
     /// Lets the lease run as far as the next renewal.
@@ -50,13 +52,13 @@ impl Node {
     pub(super) fn renew(&mut self) {
         self.driver.handle(Input::Tick);
         self.answer();
-        assert_eq!(self.driver.machine.role(), Role::Leading);
+        assert!(self.leads());
     }
 
     /// Shuts the gate, waits for who is inside, releases the lease, and ends.
     pub(super) fn stop(mut self) {
         self.driver.handle(Input::Shutdown);
-        while self.driver.machine.role() != Role::Stopped {
+        while !self.driver.machine.is_stopped() {
             match self.driver.leaving.take() {
                 Some(mut leaving) => {
                     let token = block_on(leaving.finished());
@@ -65,6 +67,13 @@ impl Node {
                 None => self.answer(),
             }
         }
+    }
+
+    fn leads(&self) -> bool {
+        matches!(
+            self.driver.machine.status(self.clock.now()),
+            Status::Leader { .. }
+        )
     }
 
     /// The store answers the request that is under way.

@@ -1,11 +1,11 @@
 use loom::{future::block_on, thread};
 
 use super::{in_every_order, node::Node};
-use crate::{LeaderHandle, Status};
+use crate::{lease::Status, task::LeaderHandle};
 
 /// Follows the status up to `wanted`.
 fn wait_for(handle: &LeaderHandle, wanted: &Status) {
-    let mut status = handle.status();
+    let mut status = handle.watch();
     block_on(async {
         while *status.borrow_and_update() != *wanted {
             status.changed().await.unwrap();
@@ -27,7 +27,7 @@ fn the_flag_tells_of_an_open_gate() {
                     }
                 });
                 assert!(handle.is_leader());
-                assert_eq!(handle.admit().unwrap().term().token(), 1);
+                assert_eq!(handle.admit().unwrap().term().token(), 1.into());
             }
         });
         node.lead();
@@ -42,9 +42,10 @@ fn the_status_tells_of_an_open_gate_and_who_opened_it() {
         let follower = thread::spawn({
             let handle = handle.clone();
             move || {
-                wait_for(&handle, &Status::Leader);
+                let token = 1.into();
+                wait_for(&handle, &Status::Leader { token });
                 assert!(handle.is_leader());
-                assert_eq!(handle.leader().unwrap().token(), 1);
+                assert_eq!(handle.leader().unwrap().token(), 1.into());
             }
         });
         node.lead();

@@ -5,7 +5,10 @@ use tokio::runtime;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::{in_every_order, node::Node};
-use crate::{LeaderHandle, LeaderOnlyLayer, NotLeader, Reason};
+use crate::{
+    middleware::LeaderOnlyLayer,
+    task::{LeaderHandle, NotLeader, Reason},
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -61,7 +64,7 @@ fn who_waits_to_be_elected_hears_of_each() {
     beside_each_change(
         |handle| block_on(handle.elected()).map(|term| term.token()),
         |change, elected| match change {
-            Change::Opens => assert_eq!(elected.unwrap(), 1),
+            Change::Opens => assert_eq!(elected.unwrap(), 1.into()),
             Change::Stops | Change::Vanishes => assert!(elected.is_err()),
         },
     );

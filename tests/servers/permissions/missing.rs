@@ -99,7 +99,7 @@ async fn each_is_missed(role: &str, is_made: bool) {
         let builder = candidate(&one.bucket, &one.id);
         if is_made {
             let admin = server.client().await.unwrap();
-            builder.prepare(admin).await.unwrap();
+            builder.clone().prepare(admin).await.unwrap();
         }
         let builder = if role == "observer" {
             builder.observe()

@@ -19,5 +19,5 @@ fn candidate(bucket: &str, id: &str) -> Builder {
         .id(id)
         .lease(LONG)
         .renew_every(Duration::from_millis(200))
-        .trust_absent_key(true)
+        .dangerous_trust_absent_key(true)
 }

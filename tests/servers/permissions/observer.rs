@@ -42,7 +42,7 @@ async fn an_observer_cannot_write_the_key() {
 
     let client = connect(&server, "observer").await;
     let store = JetStream::new(client.clone(), "orders", "writer");
-    let revision = store.read().await.unwrap().revision;
+    let revision = store.read().await.unwrap().revision();
     let refused = store.write(revision, b"mine".to_vec()).await.unwrap_err();
     let WriteError::Unknown(StoreError::NoAnswer { subject, .. }) = &refused else {
         panic!("{refused:?}");

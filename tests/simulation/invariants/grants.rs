@@ -56,8 +56,8 @@ impl Node {
             self.last_lease = known.lease.unwrap_or(self.last_lease);
             return;
         }
-        let bytes = state.value.as_deref().unwrap_or_default();
-        let record = Record::decode(state.revision, bytes).ok();
+        let bytes = state.value().unwrap_or_default();
+        let record = Record::decode(state.revision(), bytes).ok();
         let lease = record.as_ref().map(Record::lease);
         self.seen.push(Seen {
             wait: self.wait(state, record),
@@ -83,16 +83,16 @@ impl Node {
                 Duration::ZERO
             }
             Some(record) => record.lease(),
-            None if state.value.is_none() && trusts => Duration::ZERO,
-            None => own.max(self.last_before(state.revision)),
+            None if state.value().is_none() && trusts => Duration::ZERO,
+            None => own.max(self.last_before(state.revision())),
         }
     }
 
     /// The lease of the last record before `revision`: the one that was seen last, or the newest that was seen,
     /// since a stale look may have been the last one, and a store may have lost the newest.
     fn last_before(&self, revision: u64) -> Duration {
-        let before = self.seen.iter().filter(|s| s.state.revision < revision);
-        let records = before.filter_map(|s| Some((s.state.revision, s.lease?)));
+        let before = self.seen.iter().filter(|s| s.state.revision() < revision);
+        let records = before.filter_map(|s| Some((s.state.revision(), s.lease?)));
         let newest = records.max().map_or(Duration::ZERO, |(_, lease)| lease);
         newest.min(self.last_lease)
     }
@@ -107,7 +107,8 @@ impl Node {
             Some(_) => seen.wait,
             None => seen.wait.min(self.wait(&seen.state, None)),
         };
-        let is_open = |seen: &Seen| seen.state.revision == expected && now >= seen.at + wait(seen);
+        let is_open =
+            |seen: &Seen| seen.state.revision() == expected && now >= seen.at + wait(seen);
         if self.seen.iter().any(is_open) {
             return Ok(());
         }
@@ -120,7 +121,7 @@ impl Node {
         let written = self.written.take_if(|(sent, _)| *sent == attempt);
         if let (Some((_, record)), Outcome::Acknowledged(revision)) = (written, outcome) {
             let value = Some(record.encode());
-            self.saw(&Observation { revision, value }, now);
+            self.saw(&Observation::new(revision, value), now);
         }
     }
 }

@@ -1,10 +1,13 @@
 //! No candidate is stuck, and none spins: it always wants to be woken later, until it has stopped; no term is
 //! lost for nothing; and after a long calm each one leads, knows the leader, or has stopped.
 
-use noleader::{clock::Moment, lease::Ended};
+use noleader::{
+    clock::Moment,
+    lease::{Ended, Status},
+};
 
 use super::Invariant;
-use crate::{fact::Fact, node::Status};
+use crate::{fact::Fact, finale::KnownAs};
 
 /// How often in a row a machine may ask to be woken at once.
 const MOST_TURNS_AT_ONCE: u32 = 8;
@@ -45,11 +48,13 @@ impl Liveness {
     }
 }
 
-fn stands(status: &Status, leader: Option<&noleader::lease::Holder>) -> Result<(), String> {
+fn stands(status: &Status, leader: Option<&KnownAs>) -> Result<(), String> {
     let knows = match status {
-        Status::Follower(known) => known.as_ref() == leader && leader.is_some(),
-        Status::Leader | Status::Stopped => true,
-        Status::Warming | Status::Draining => false,
+        Status::Follower { leader: known } => known
+            .as_ref()
+            .is_some_and(|known| Some(&KnownAs::from(known)) == leader),
+        Status::Leader { .. } | Status::Stopped => true,
+        _ => false,
     };
     match (knows, leader) {
         (true, _) => Ok(()),

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use noleader::clock::Moment;
+use noleader::{clock::Moment, lease::Status};
 
 use super::Invariant;
-use crate::{fact::Fact, node::Status};
+use crate::fact::Fact;
 
 pub(super) struct Waiters {
     nodes: Vec<Node>,
@@ -40,7 +40,7 @@ impl Node {
     }
 
     fn turned(&self, status: &Status, has_opening: bool, now: Moment) -> Result<(), String> {
-        if (*status == Status::Leader) != has_opening {
+        if matches!(status, Status::Leader { .. }) != has_opening {
             return Err(format!(
                 "{status:?} is published while the gate is {}",
                 if has_opening { "open" } else { "shut" }

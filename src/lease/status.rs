@@ -1,0 +1,76 @@
+use std::fmt;
+
+use super::leader_info::LeaderInfo;
+use crate::names::FencingToken;
+
+/// The state of a node in its election.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// This node does not lead.
+    Follower {
+        /// Who leads, if that is known.
+        leader: Option<LeaderInfo>,
+    },
+    /// This node won the election and runs its warm-up. Its gate is shut.
+    Warming,
+    /// This node leads. Its gate is open.
+    Leader {
+        /// The fencing token of the term.
+        token: FencingToken,
+    },
+    /// This node was told to stop: its gate is shut, the admitted requests finish, and then the lease is released, if
+    /// this node still holds it. A node that lost the lease meanwhile is a follower of the new leader.
+    Draining,
+    /// This node takes no part in the election any more.
+    Stopped,
+}
+
+impl Status {
+    /// The name of the status in lower case, without what it carries.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Follower { .. } => "follower",
+            Self::Warming => "warming",
+            Self::Leader { .. } => "leader",
+            Self::Draining => "draining",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Follower { leader: None } => f.write_str("follower, no leader"),
+            Self::Follower {
+                leader: Some(leader),
+            } => write!(f, "follower of {}", leader.id()),
+            Self::Warming => f.write_str("warming up"),
+            Self::Leader { .. } | Self::Draining | Self::Stopped => f.write_str(self.name()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_status_reads_well() {
+        let token = FencingToken::from(7);
+        let leader = LeaderInfo::new("a".to_owned(), None, token);
+        let leader = Some(leader);
+        let read = [
+            (Status::Follower { leader: None }, "follower, no leader"),
+            (Status::Follower { leader }, "follower of a"),
+            (Status::Warming, "warming up"),
+            (Status::Leader { token }, "leader"),
+            (Status::Draining, "draining"),
+            (Status::Stopped, "stopped"),
+        ];
+        for (status, reads) in read {
+            assert_eq!(status.to_string(), reads);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+use std::{fmt, sync::Arc};
+
+use http::Uri;
+use serde::{Serialize, Serializer};
+
+use crate::error::ConfigError;
+
+/// The longest address, in bytes.
+const MAX_LEN: usize = 1024;
+
+/// Where a node is reached: an absolute URI with a host, and without user or password.
+///
+/// Clones are cheap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address(Arc<Parsed>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Parsed {
+    /// As it was given. `Uri` adds a path of `/` if there is none.
+    text: String,
+    uri: Uri,
+}
+
+impl Address {
+    /// Parses an address that this node is to publish, or one that another node published.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for the setting `address`, with what is wrong with it.
+    pub fn parse(text: impl Into<String>) -> Result<Self, ConfigError> {
+        let text = text.into();
+        let bound = |bound: &str| ConfigError::new("address", format_args!("{text:?}"), bound);
+        if text.len() > MAX_LEN {
+            return Err(bound("it must be at most 1024 bytes long"));
+        }
+        let uri: Uri = text
+            .parse()
+            .map_err(|error| bound(&format!("it must be a URI ({error})")))?;
+        let (Some(_), Some(authority)) = (uri.scheme(), uri.authority()) else {
+            return Err(bound(
+                "it must be an absolute URI, such as `http://10.0.0.7:8080`",
+            ));
+        };
+        if authority.as_str().contains('@') || authority.host().is_empty() {
+            return Err(bound("it must name a host, without a user or a password"));
+        }
+        Ok(Self(Arc::new(Parsed { text, uri })))
+    }
+
+    /// The address as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0.text
+    }
+
+    /// The address as a URI.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        &self.0.uri
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absolute_uri_with_a_host_is_an_address() {
+        for text in [
+            "http://10.0.0.7:8080",
+            "https://node-7.example/base",
+            "nats://[::1]:4222",
+        ] {
+            assert_eq!(Address::parse(text).unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in [
+            "",
+            "10.0.0.7:8080",
+            "/orders",
+            "http://",
+            "http://user:secret@host/",
+            "http://host/\r\nx: y",
+            "not a uri",
+            &format!("http://{}/", "x".repeat(1024)),
+        ] {
+            let error = Address::parse(text).unwrap_err();
+            assert_eq!(error.setting(), "address", "{text}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+use std::fmt;
+
+use crate::error::ConfigError;
+
+/// The longest id, in bytes.
+const MAX_LEN: usize = 256;
+
+/// A node's name, for people: 1 to 256 bytes without control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeId(String);
+
+impl NodeId {
+    /// Parses the name that this node is given.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for the setting `id`.
+    pub fn parse(id: impl Into<String>) -> Result<Self, ConfigError> {
+        let id = id.into();
+        if !id.is_empty() && id.len() <= MAX_LEN && !id.chars().any(char::is_control) {
+            return Ok(Self(id));
+        }
+        let bound = format!("it must be 1 to {MAX_LEN} bytes long, without control characters");
+        Err(ConfigError::new("id", format_args!("{id:?}"), bound))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_for_people_is_parsed() {
+        for id in ["node-7", "Knoten ä", &"x".repeat(256)] {
+            assert_eq!(NodeId::parse(id).unwrap().as_str(), id);
+        }
+    }
+
+    #[test]
+    fn any_other_name_is_refused() {
+        for id in ["", "a\nb", &"x".repeat(257)] {
+            assert_eq!(NodeId::parse(id).unwrap_err().setting(), "id", "{id:?}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+use std::fmt;
+
+use crate::error::ConfigError;
+
+/// The name of a KeyValue bucket: letters, digits, `-` and `_`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BucketName(String);
+
+impl BucketName {
+    pub(crate) fn parse(name: &str) -> Result<Self, ConfigError> {
+        let is_valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        if !name.is_empty() && name.chars().all(is_valid) {
+            return Ok(Self(name.to_owned()));
+        }
+        let bound = "it must consist of letters, digits, `-` and `_`, at least one";
+        Err(ConfigError::new("bucket", format_args!("{name:?}"), bound))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for BucketName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_nats_takes_is_parsed() {
+        for name in ["orders", "ORDERS_2-b", "7"] {
+            assert_eq!(BucketName::parse(name).unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn any_other_name_is_refused() {
+        for name in ["", "a b", "a.b", "a*", "a>", "ä"] {
+            assert_eq!(BucketName::parse(name).unwrap_err().setting(), "bucket");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+use std::fmt;
+
+use crate::error::ConfigError;
+
+/// The name of a key in a KeyValue bucket: parts of letters, digits, `-`, `/`, `_` and `=`, separated by dots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyName(String);
+
+impl KeyName {
+    pub(crate) fn parse(name: &str) -> Result<Self, ConfigError> {
+        let is_valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '/' | '_' | '=');
+        let mut parts = name.split('.');
+        if parts.all(|part| !part.is_empty() && part.chars().all(is_valid)) {
+            return Ok(Self(name.to_owned()));
+        }
+        let bound = "it must consist of letters, digits, `-`, `/`, `_` and `=`, in parts separated by single dots";
+        Err(ConfigError::new("key", format_args!("{name:?}"), bound))
+    }
+}
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_nats_takes_is_parsed() {
+        for name in ["writer", "a.b-c/d_e=f", "7"] {
+            assert_eq!(KeyName::parse(name).unwrap().to_string(), name);
+        }
+    }
+
+    #[test]
+    fn any_other_name_is_refused() {
+        for name in ["", "a b", ".a", "a.", "a..b", "a*", "a.>", "ä"] {
+            assert_eq!(KeyName::parse(name).unwrap_err().setting(), "key", "{name}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::mpsc;
+use tracing::Instrument;
+
+use super::{
+    driver::Driver, handle::LeaderHandle, journal::Journal, shared::Shared, warm_up::WarmUp,
+    watcher::Watcher,
+};
+use crate::{
+    clock::Clock,
+    lease::{Candidate, Machine, Timing},
+    names::{Address, NodeId},
+    store::LeaseStore,
+};
+
+/// A candidate whose settings and store have been checked.
+pub(crate) struct Start<S> {
+    pub(crate) store: S,
+    pub(crate) id: NodeId,
+    pub(crate) address: Option<Address>,
+    pub(crate) timing: Timing,
+    pub(crate) observer: bool,
+    pub(crate) trust_absent_key: bool,
+    pub(crate) warm_up: Option<WarmUp>,
+    pub(crate) clock: Clock,
+}
+
+impl<S: LeaseStore> Start<S> {
+    /// Spawns the background task.
+    pub(crate) fn spawn(self) -> LeaderHandle {
+        let election = self.store.name();
+        let span = tracing::info_span!(
+            "election",
+            bucket = election.bucket(),
+            key = election.key(),
+            id = self.id.as_str(),
+        );
+        let (driver, handle) = self.into_parts();
+        tokio::spawn(driver.run().instrument(span));
+        handle
+    }
+
+    pub(super) fn into_parts(self) -> (Driver<S>, LeaderHandle) {
+        let Timing {
+            lease,
+            renew_every,
+            request_timeout,
+            ..
+        } = self.timing;
+        let shared = Arc::new(Shared::new(
+            self.id.clone(),
+            self.address.clone(),
+            self.clock.clone(),
+            lease,
+            renew_every,
+        ));
+        let journal = Journal::new(&self.store.name());
+        let store = Arc::new(self.store);
+        let pause = (lease / 20).max(Duration::from_millis(100));
+        let watcher = Watcher::new(store.clone(), self.clock, pause, request_timeout);
+        let candidate = Candidate {
+            id: self.id,
+            session: uuid::Uuid::new_v4().to_string(),
+            address: self.address,
+            timing: self.timing,
+            observer: self.observer,
+            warm_up: self.warm_up.is_some(),
+            trust_absent_key: self.trust_absent_key,
+        };
+        let (sender, commands) = mpsc::unbounded_channel();
+        let driver = Driver {
+            machine: Machine::new(candidate, fastrand::u64(..)),
+            store,
+            shared: shared.clone(),
+            commands,
+            watcher,
+            warm_up: self.warm_up,
+            journal,
+            request: None,
+            warming: None,
+            warm_ups: Vec::new(),
+            leaving: None,
+            waiting: Vec::new(),
+            settled: Vec::new(),
+            abandoned: false,
+            stopping: false,
+        };
+        (driver, LeaderHandle::new(shared, sender))
+    }
+}
+
+#[cfg(all(test, feature = "test-util"))]
+mod tests {
+    use super::*;
+    use crate::{clock::FakeClock, lease::TimeSettings, store::Memory};
+
+    impl Start<Memory> {
+        /// A candidate with the default settings.
+        #[allow(clippy::unwrap_used, reason = "the defaults are good")]
+        pub(in crate::task) fn for_tests(clock: &FakeClock) -> Self {
+            Self {
+                store: Memory::new(),
+                id: NodeId::parse("node").unwrap(),
+                address: None,
+                timing: TimeSettings::default().timing().unwrap(),
+                observer: false,
+                trust_absent_key: false,
+                warm_up: None,
+                clock: clock.clone().into(),
+            }
+        }
+    }
+}

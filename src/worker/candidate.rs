@@ -1,0 +1,38 @@
+use std::{future::Future, pin::Pin, time::Duration};
+
+use crate::{
+    builder::{Builder, StartError},
+    store::LeaseStore,
+    task::LeaderHandle,
+};
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A builder of whichever store, from which a candidate is started again and again.
+pub(super) trait Candidate: Send + Sync {
+    fn id(&self) -> &str;
+
+    fn drain_timeout(&self) -> Duration;
+
+    fn prepare(&self) -> BoxFuture<'_, Result<(), StartError>>;
+
+    fn start(&self) -> BoxFuture<'_, Result<LeaderHandle, StartError>>;
+}
+
+impl<S: LeaseStore + Clone> Candidate for Builder<S> {
+    fn id(&self) -> &str {
+        self.node_id()
+    }
+
+    fn drain_timeout(&self) -> Duration {
+        self.longest_drain()
+    }
+
+    fn prepare(&self) -> BoxFuture<'_, Result<(), StartError>> {
+        Box::pin(self.clone().prepare())
+    }
+
+    fn start(&self) -> BoxFuture<'_, Result<LeaderHandle, StartError>> {
+        Box::pin(self.clone().start())
+    }
+}

@@ -1,0 +1,363 @@
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    campaign::{Campaign, Claim, Progress, Running},
+    candidate::Candidate,
+    error::RunError,
+};
+#[cfg(feature = "jetstream")]
+use crate::store::JetStream;
+use crate::{
+    builder::{Builder, StartError},
+    error::{self, BoxError},
+    lease::Status,
+    store::LeaseStore,
+    task::{Admission, LeaderHandle, Term},
+};
+
+/// How long a closure may go on after its token was cancelled, by default.
+const GRACE_PERIOD: Duration = Duration::from_secs(5);
+
+/// The least time between two starts of a closure that returns at once.
+const PACE: Duration = Duration::from_secs(1);
+
+/// The pauses between attempts to start the election.
+const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+
+/// Runs a closure on the node that leads.
+///
+/// Clones share one candidate, which campaigns while [`run`](Self::run), [`acquire_and_run`](Self::acquire_and_run) or
+/// [`start`](Self::start) runs.
+///
+/// ```no_run
+/// # use noleader::{FencingToken, Leader, LeaderHandle, store::Memory};
+/// # async fn write_next(_: FencingToken) -> std::io::Result<()> { Ok(()) }
+/// # async fn example() -> Result<(), noleader::RunError> {
+/// # let leader = Leader::with_builder(LeaderHandle::with_store(Memory::new()));
+/// # /*
+/// let client = async_nats::connect("localhost:4222").await?;
+/// let leader = Leader::new("my_bucket", "election_key", client);
+/// # */
+/// leader
+///     .run(|term| async move {
+///         while !term.closing().is_cancelled() {
+///             write_next(term.token()).await?;
+///         }
+///         Ok::<(), std::io::Error>(())
+///     })
+///     .await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Fencing
+///
+/// A leader can be paused in the middle of a write and wake up when another one leads. Send
+/// [`Term::token`](crate::Term::token) of the closure's own term with each write, and end the run, not the loop, when
+/// the storage refuses it: see [`fencing`](crate::fencing).
+#[derive(Clone)]
+pub struct Leader {
+    candidate: Arc<dyn Candidate>,
+    grace_period: Duration,
+    running: Arc<Running>,
+}
+
+impl Leader {
+    /// A candidate for the election `key` in the KeyValue bucket `bucket`, with the default settings.
+    #[cfg(feature = "jetstream")]
+    #[must_use]
+    pub fn new(bucket: &str, key: &str, client: async_nats::Client) -> Self {
+        Self::with_builder(LeaderHandle::with_store(JetStream::new(
+            client, bucket, key,
+        )))
+    }
+
+    /// A candidate with other settings or on another store.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use noleader::{Leader, LeaderHandle, store::Memory};
+    ///
+    /// let builder = LeaderHandle::with_store(Memory::new()).lease(Duration::from_secs(5));
+    /// let leader = Leader::with_builder(builder);
+    /// ```
+    #[must_use]
+    pub fn with_builder(builder: Builder<impl LeaseStore + Clone>) -> Self {
+        Self {
+            candidate: Arc::new(builder),
+            grace_period: GRACE_PERIOD,
+            running: Arc::default(),
+        }
+    }
+
+    /// How long the closure's future may go on after its token was cancelled, before it is dropped.
+    /// Default: 5 s. It is never longer than the builder's
+    /// [`drain_timeout`](Builder::drain_timeout), after which the lease is released in any case.
+    #[must_use]
+    pub fn grace_period(mut self, period: Duration) -> Self {
+        self.grace_period = period;
+        self
+    }
+
+    fn longest_grace(&self) -> Duration {
+        self.grace_period.min(self.candidate.drain_timeout())
+    }
+
+    /// The candidate's id: a fresh UUID, unless the builder set one.
+    #[must_use]
+    pub fn leader_id(&self) -> &str {
+        self.candidate.id()
+    }
+
+    /// Checks the bucket, and creates it if it does not exist. Starting does the same.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], which names what has to be changed.
+    pub async fn create_bucket(&self) -> Result<(), StartError> {
+        self.candidate.prepare().await
+    }
+
+    /// Whether this node leads, at this instant. See [`LeaderHandle::is_leader`].
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        let progress = self.running.campaign.borrow();
+        progress
+            .handle
+            .as_ref()
+            .is_some_and(LeaderHandle::is_leader)
+    }
+
+    /// The handle of the candidate, while it campaigns. None before the server was reached for the first time.
+    #[must_use]
+    pub fn handle(&self) -> Option<LeaderHandle> {
+        self.running.campaign.borrow().handle.clone()
+    }
+
+    /// Campaigns until `cancellation_token`, of the crate `tokio-util`, is cancelled, then releases the lease and
+    /// returns.
+    ///
+    /// It returns as well once somebody has shut the [`handle`](Self::handle) down. Run closures beside it with
+    /// [`do_while_leader`](Self::do_while_leader). If the future is dropped, the lease is released in the
+    /// background, for as long as the runtime lives.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Start`] if the election cannot start, [`RunError::AlreadyRunning`] if a clone campaigns
+    /// already, [`RunError::Stopped`] if the election's task ended before its time, by a panic or with its runtime,
+    /// [`RunError::Release`] if the lease could not be released. While the server cannot be reached, it
+    /// tries again.
+    pub async fn start(&self, cancellation_token: CancellationToken) -> Result<(), RunError> {
+        let claim = Claim::new(&self.running)?;
+        let campaign = tokio::select! {
+            campaign = self.campaign(claim) => campaign?,
+            () = cancellation_token.cancelled() => return Ok(()),
+        };
+        tokio::select! {
+            () = stopped(&campaign.handle) => {}
+            () = cancellation_token.cancelled() => {}
+        }
+        campaign.shutdown().await
+    }
+
+    /// Campaigns, and runs `work` whenever this node leads, until `work` returns an error.
+    ///
+    /// `work` gets the term. It finishes when [`Term::closing`] is cancelled, the moment that the gate shuts; in a
+    /// process that was paused, before `work` is polled again. Its future is dropped after the
+    /// [grace period](Self::grace_period). If it returns `Ok` while this node still leads, it is run again, at most
+    /// once a second. If the returned future is dropped, so is the closure's, and the lease is released in the
+    /// background, for as long as the runtime lives.
+    ///
+    /// Code that runs for long without an `await` asks [`Term::is_current`]: while it occupies its thread, the
+    /// token may be cancelled late. Code that writes to a storage [fences](Self#fencing) its writes.
+    ///
+    /// To stop the loop from outside, shut the [`handle`](Self::handle) down: this returns `Ok` once the closure has
+    /// ended and the lease is released. While there is no handle yet, drop the future. Or run
+    /// [`start`](Self::start) with your own token, and [`do_while_leader`](Self::do_while_leader) next to it.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Work`] with the error of `work`, after the lease was released; otherwise as
+    /// [`start`](Self::start).
+    pub async fn run<F, Fut, E>(&self, work: F) -> Result<(), RunError>
+    where
+        F: Fn(Term) -> Fut,
+        Fut: Future<Output = Result<(), E>>,
+        E: Into<BoxError>,
+    {
+        let campaign = self.campaign(Claim::new(&self.running)?).await?;
+        let result = self.run_while_leader(&campaign.handle, &work).await;
+        let ended = campaign.shutdown().await;
+        // The error of the closure says more than one of the release.
+        result.and(ended)
+    }
+
+    /// As [`run`](Self::run), for a closure that needs no more than a token which says when to finish. It is
+    /// [`Term::closing`], and is cancelled with the end of the closure's future as well, for what that has spawned.
+    ///
+    /// ```no_run
+    /// # async fn example(leader: noleader::Leader) -> Result<(), noleader::RunError> {
+    /// leader
+    ///     .acquire_and_run(|cancelled| async move {
+    ///         while !cancelled.is_cancelled() {
+    ///             println!("working as the leader");
+    ///             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    ///         }
+    ///         Ok::<(), std::io::Error>(())
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub async fn acquire_and_run<F, Fut, E>(&self, work: F) -> Result<(), RunError>
+    where
+        F: Fn(CancellationToken) -> Fut,
+        Fut: Future<Output = Result<(), E>>,
+        E: Into<BoxError>,
+    {
+        self.run(|term| run_with_token(&work, term)).await
+    }
+
+    /// Runs `work` whenever this node leads, until `work` returns an error, beside a
+    /// [`start`](Self::start) that campaigns. It waits for that start if it has not come yet, and returns
+    /// `Ok` once it has ended, also where it ended before it reached the server. One that ended before this
+    /// call is not seen, so call this first, or run both by `join!`.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Work`] with the error of `work`. The campaign goes on.
+    pub fn do_while_leader<F, Fut, E>(
+        &self,
+        work: F,
+    ) -> impl Future<Output = Result<(), RunError>> + use<'_, F, Fut, E>
+    where
+        F: Fn(CancellationToken) -> Fut,
+        Fut: Future<Output = Result<(), E>>,
+        E: Into<BoxError>,
+    {
+        let mut campaign = self.running.campaign.subscribe();
+        // Before the first poll: the start beside it may end at once.
+        let ended = campaign.borrow().ended;
+        async move {
+            let begun_or_ended = |now: &Progress| now.handle.is_some() || now.ended > ended;
+            let handle = match campaign.wait_for(begun_or_ended).await {
+                Ok(progress) => progress.handle.clone(),
+                Err(_) => None,
+            };
+            match handle {
+                Some(handle) => {
+                    let work = |term| run_with_token(&work, term);
+                    self.run_while_leader(&handle, &work).await
+                }
+                None => Ok(()),
+            }
+        }
+    }
+
+    /// Starts the candidate, as soon as the server can be reached.
+    async fn campaign(&self, claim: Claim) -> Result<Campaign, RunError> {
+        let mut pause = RETRY.0;
+        loop {
+            match self.candidate.start().await {
+                Ok(handle) => return Ok(Campaign::new(claim, handle)),
+                Err(StartError::Store(error)) if error.is_transient() => {
+                    let error = error::line(&error);
+                    tracing::warn!(error, ?pause, "the election cannot start yet; trying again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(RETRY.1);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Runs `work` term by term. `Ok` once the election has stopped.
+    async fn run_while_leader<F, Fut, E>(
+        &self,
+        handle: &LeaderHandle,
+        work: &F,
+    ) -> Result<(), RunError>
+    where
+        F: Fn(Term) -> Fut,
+        Fut: Future<Output = Result<(), E>>,
+        E: Into<BoxError>,
+    {
+        while handle.elected().await.is_ok() {
+            // The term may have ended since.
+            let Ok(admission) = handle.admit() else {
+                continue;
+            };
+            let pace = tokio::time::sleep(PACE);
+            self.run_once(admission, work).await?;
+            pace.await;
+        }
+        Ok(())
+    }
+
+    /// Runs `work` once, under a term that this node holds.
+    async fn run_once<F, Fut, E>(&self, admission: Admission, work: &F) -> Result<(), RunError>
+    where
+        F: Fn(Term) -> Fut,
+        Fut: Future<Output = Result<(), E>>,
+        E: Into<BoxError>,
+    {
+        let term = admission.term();
+        let closing = term.closing();
+        let mut working = pin!(work(term.clone()));
+        // In a process that was paused, the background task may not have noticed the end of the term yet.
+        let mut working = poll_fn(|cx| {
+            term.close_if_over();
+            working.as_mut().poll(cx)
+        });
+        let done = tokio::select! {
+            done = &mut working => Some(done),
+            () = closing.cancelled() => {
+                tokio::time::timeout(self.longest_grace(), working).await.ok()
+            }
+        };
+        if done.is_none() {
+            tracing::warn!(grace_period = ?self.longest_grace(), "dropping work that goes on past its term");
+        }
+        done.unwrap_or(Ok(()))
+            .map_err(|error| RunError::Work(error.into()))
+    }
+}
+
+impl fmt::Debug for Leader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Leader")
+            .field("leader_id", &self.leader_id())
+            .field("handle", &self.running.campaign.borrow().handle)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs a closure that takes a token. The token is cancelled with the end of the closure's future as well, for what
+/// that has spawned.
+async fn run_with_token<F, Fut, E>(work: &F, term: Term) -> Result<(), E>
+where
+    F: Fn(CancellationToken) -> Fut,
+    Fut: Future<Output = Result<(), E>>,
+{
+    let token = term.closing();
+    let _ended = token.clone().drop_guard();
+    work(token).await
+}
+
+async fn stopped(handle: &LeaderHandle) {
+    // An error means the same.
+    let _ = handle
+        .watch()
+        .wait_for(|status| *status == Status::Stopped)
+        .await;
+}
