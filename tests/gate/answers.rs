@@ -49,16 +49,16 @@ async fn followers() -> Vec<(Node, Reason, &'static str)> {
     // For as long as the test runs.
     std::mem::forget((other, warm, admission));
     vec![
-        (of_other, Reason::NotLeader, "another node does"),
+        (of_other, Reason::NotLeader, "another node leads"),
         (
             Node::follower().await,
             Reason::NoLeader,
-            "no node does at the moment",
+            "no node leads at the moment",
         ),
         (
             warming,
             Reason::Warming,
-            "it has won the election and is warming up",
+            "it won the election and is warming up",
         ),
         (
             draining,

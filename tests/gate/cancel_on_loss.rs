@@ -31,7 +31,7 @@ use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use crate::node::{DRAIN_TIMEOUT, LEASE, Node, released, settle, soon};
 
 const LOST: &str =
-    "this node lost its term while the request was under way: it may have been executed";
+    "leadership was lost while the request was in progress; it may have been executed";
 
 fn request(method: Method, content_type: &str) -> Request<Body> {
     Request::builder()
@@ -288,7 +288,7 @@ async fn what_was_not_admitted_has_no_term_to_end_with() {
     let text = refused.collect().await.unwrap().to_bytes();
     assert_eq!(
         text,
-        "this node does not lead: no node does at the moment\n"
+        "this node does not lead: no node leads at the moment\n"
     );
 }
 

@@ -285,7 +285,7 @@ async fn a_leader_that_is_not_reached_is_a_502() {
     let client = failing(io::ErrorKind::ConnectionRefused);
     let answer = send(&follower, client.clone(), post("/orders")).await;
     failed(&answer, 502, "unreachable", true);
-    let said = "the leader could not be reached: the request was not executed\n";
+    let said = "could not reach the leader; the request was not executed\n";
     assert_eq!(text(answer).await, said);
 
     let answer = send(&follower, client, grpc()).await;

@@ -83,5 +83,5 @@ async fn goes_with_a_router_and_a_matcher() {
     let request = Request::post("/orders").body(Body::empty()).unwrap();
     let response = app.oneshot(request).await.unwrap();
     let text = response.collect().await.unwrap().to_bytes();
-    assert_eq!(text, "this node does not lead: no node does at the moment");
+    assert_eq!(text, "this node does not lead: no node leads at the moment");
 }

@@ -38,12 +38,12 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Unreachable(_) => "the leader could not be reached: the request was not executed",
+            Self::Unreachable(_) => "could not reach the leader; the request was not executed",
             Self::Broken(_) => {
-                "the connection to the leader broke: the request may have been executed"
+                "the connection to the leader broke; the request may have been executed"
             }
             Self::TooSlow => {
-                "the leader did not answer in time: the request may have been executed"
+                "the leader did not answer in time; the request may have been executed"
             }
         })
     }

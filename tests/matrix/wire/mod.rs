@@ -15,14 +15,14 @@ pub(crate) use self::{
 };
 
 const LOST: &str =
-    "this node lost its term while the request was under way: it may have been executed";
+    "leadership was lost while the request was in progress; it may have been executed";
 
 /// The sentence that goes with a reason.
 fn sentence(reason: &str) -> String {
     let why = match reason {
-        "not_leader" => "another node does",
-        "no_leader" => "no node does at the moment",
-        "warming" => "it has won the election and is warming up",
+        "not_leader" => "another node leads",
+        "no_leader" => "no node leads at the moment",
+        "warming" => "it won the election and is warming up",
         "draining" => "it is handing over to another node",
         "stopped" => "it has left the election",
         other => panic!("there is no reason {other}"),
@@ -33,9 +33,9 @@ fn sentence(reason: &str) -> String {
 /// The same for what became of a request on its way to the leader.
 fn failure(reason: &str) -> &'static str {
     match reason {
-        "unreachable" => "the leader could not be reached: the request was not executed",
-        "lost" => "the connection to the leader broke: the request may have been executed",
-        "timeout" => "the leader did not answer in time: the request may have been executed",
+        "unreachable" => "could not reach the leader; the request was not executed",
+        "lost" => "the connection to the leader broke; the request may have been executed",
+        "timeout" => "the leader did not answer in time; the request may have been executed",
         other => panic!("there is no reason {other}"),
     }
 }
