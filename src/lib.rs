@@ -74,6 +74,7 @@ pub mod clock;
 mod config;
 mod error;
 pub mod fencing;
+pub mod guide;
 pub mod health;
 pub mod lease;
 pub mod middleware;
@@ -97,11 +98,3 @@ pub use self::{
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
-
-#[cfg(doctest)]
-#[doc = include_str!("../docs/health.md")]
-struct HealthPage;
-
-#[cfg(doctest)]
-#[doc = include_str!("../docs/nats.md")]
-struct NatsPage;
