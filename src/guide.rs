@@ -4,7 +4,7 @@
 //! - [`health`]: endpoints for load balancers, Kubernetes and gRPC.
 //! - [`nats`]: durability, bucket settings, permissions, TLS and domains.
 //! - [`observability`]: every metric and every log event.
-//! - [`architecture`]: how it works: code map, invariants, and what is absent on purpose.
+//! - [`architecture`]: how it works: code map, invariants and deliberate omissions.
 //! - [`guarantees`]: each promise, what it rests on, and how it is checked.
 //! - [`figures`]: what was measured.
 //! - [`history`]: the bugs that the checks have found.
