@@ -1,7 +1,7 @@
 //! How long elections and hand-overs take on a real nats-server, beside a raw write and a push of the
 //! same run.
 //!
-//! `cargo bench --bench failover` prints the table that the README shows. `NOLEADER_ROUNDS` sets how often
+//! `cargo bench --bench failover` prints the table in docs/figures.md. `NOLEADER_ROUNDS` sets how often
 //! each row is measured (default 100).
 #![allow(
     missing_docs,
@@ -44,13 +44,13 @@ fn main() -> Result<()> {
         println!("| | p50 | p99 | max | |\n|---|---|---|---|---|");
         let (write, push) = raw(&server, rounds * 10).await?;
         let hop = write.p50() + push.p50();
-        write.print("raw CAS write", "");
+        write.print("raw compare-and-set write", "");
         push.print("raw watch push", "from the start of the write");
         let after_release = after_a_release(&server, rounds).await?;
         after_release.print("first election after a release", "bound: 50 ms");
         let none = where_no_record_is(&server, rounds).await?;
         none.print(
-            "first election where no record is",
+            "first election where the key has no record",
             "bound: lease of 200 ms + 50 ms",
         );
         let handed = hand_over(&server, rounds).await?;

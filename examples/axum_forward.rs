@@ -1,13 +1,13 @@
-//! An axum app where any node takes any write: one that does not lead sends it on to the leader, and passes the
-//! answer back. A node that only observes is a router to the leader.
+//! An axum app in which every node accepts every write: a follower forwards it to the leader and returns the
+//! leader's response. A node that only observes is a router to the leader.
 //!
 //! ```sh
-//! cargo run --example axum_forward   # tells its story in about 5 s
+//! cargo run --example axum_forward   # about 5 s
 //! ```
 //!
-//! Two candidates and an observer get the same writes, before, during and after a hand-over. The election is
-//! held on the NATS server at `NATS_URL`, or else on one that this starts. The exit code is 1 if a write is not
-//! taken by the leader.
+//! Two candidates and an observer receive the same writes before, during and after a hand-over. The election uses
+//! the NATS server at `NATS_URL`, or starts a server if that is not set. The exit code is 1 if a write is not
+//! executed by the leader.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use std::{env, time::Duration};
@@ -30,7 +30,7 @@ use tokio::{net::TcpListener, time::sleep};
 
 type HttpClient = Client<HttpConnector, Body>;
 
-/// How often a client asks again, before it gives up.
+/// How often a client tries before it gives up.
 const ATTEMPTS: usize = 10;
 
 #[tokio::main]
@@ -50,14 +50,14 @@ async fn main() -> anyhow::Result<()> {
     ];
     let [a, b, _] = &nodes;
 
-    println!("waiting for a leader: one lease, 3 s, if the election is new");
+    println!("waiting for a leader; a new election takes one lease, 3 s");
     let (old, new) = tokio::select! {
         term = a.elected() => { term?; (a, b) }
         term = b.elected() => { term?; (b, a) }
     };
     write_to_all(&nodes, old).await?;
 
-    println!("{} steps down, and the writes go on", old.id());
+    println!("{} steps down while the writes continue", old.id());
     let mut leads = old.subscribe();
     let (stepped_down, written) = tokio::join!(old.step_down(), async {
         leads.wait_for(|leads| !leads).await?;
@@ -89,7 +89,7 @@ async fn serve(
 
     let gate = LeaderOnlyLayer::new(handle.clone())
         .writes_only()
-        // A write that comes in the middle of a hand-over is late, not refused.
+        // Delays a write during a hand-over instead of rejecting it.
         .wait_up_to(Duration::from_secs(2))
         .forward(http_client());
     let app = Router::new()
@@ -101,7 +101,7 @@ async fn serve(
     Ok(handle)
 }
 
-/// Runs on the leader, whichever node was asked.
+/// Runs on the leader, whichever node received the request.
 async fn create(term: Term, State(id): State<&'static str>) -> (StatusCode, String) {
     let answer = format!("{id}, fencing token {}", term.token());
     (StatusCode::CREATED, answer)
@@ -111,7 +111,7 @@ fn http_client() -> HttpClient {
     Client::builder(TokioExecutor::new()).build_http()
 }
 
-/// Writes to each node, and shows who took it: the leader, always.
+/// Writes to each node, and checks that the leader executed each write.
 async fn write_to_all(nodes: &[LeaderHandle], leader: &LeaderHandle) -> anyhow::Result<()> {
     let client = http_client();
     for node in nodes {
@@ -123,7 +123,7 @@ async fn write_to_all(nodes: &[LeaderHandle], leader: &LeaderHandle) -> anyhow::
     Ok(())
 }
 
-/// A write, as a client of the app does it.
+/// A write, as a client of the app sends it.
 async fn write(client: &HttpClient, url: &str) -> anyhow::Result<String> {
     for _ in 0..ATTEMPTS {
         let request = Request::post(url).body(Body::from("a book"))?;
@@ -134,14 +134,14 @@ async fn write(client: &HttpClient, url: &str) -> anyhow::Result<String> {
         let text = String::from_utf8(body.to_vec())?;
         match (status, retry_after) {
             (StatusCode::CREATED, _) => return Ok(text),
-            // It was not executed: that node still took the old leader for the leader.
+            // The write was not executed: the node still followed the old leader.
             (_, Some(seconds)) => {
                 let seconds = seconds.to_str()?.parse()?;
-                println!("  {status} from {url}, to be repeated in {seconds} s");
+                println!("  {status} from {url}; retrying in {seconds} s");
                 sleep(Duration::from_secs(seconds)).await;
             }
             _ => anyhow::bail!("{status} from {url}: {text}"),
         }
     }
-    anyhow::bail!("{url}: no leader took the write")
+    anyhow::bail!("{url}: no leader accepted the write")
 }

@@ -1,4 +1,4 @@
-//! An axum app whose reads are served by every node, and whose writes by the leader only.
+//! An axum app in which every node serves reads, and only the leader accepts writes.
 //!
 //! ```sh
 //! PORT=8080 ID=a cargo run --example axum_writes
@@ -8,9 +8,9 @@
 //! curl -i -X POST localhost:8080/orders     # 201 on one of them, 503 on the other
 //! ```
 //!
-//! It needs a NATS server with JetStream at `NATS_URL`, or else at `localhost:4222`. On Ctrl-C or SIGTERM the
-//! node first leaves the election: it refuses new writes, finishes those that it has admitted, and releases the
-//! lease. Then its server stops.
+//! It needs a NATS server with JetStream at `NATS_URL`, by default `localhost:4222`. On Ctrl-C or SIGTERM the node
+//! first leaves the election: it rejects new writes, finishes those that it has admitted, and releases the lease.
+//! Then its server stops.
 
 use std::{env, sync::Arc};
 
@@ -50,13 +50,13 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every node has this. The orders live in its memory, so that it lists those which it took itself.
+/// Runs on every node. A node keeps its orders in memory, so it lists only those that it accepted itself.
 async fn list(State(orders): State<Orders>) -> String {
     orders.read().await.concat()
 }
 
-/// Only the leader gets here. A real app would send the token along to its database, which refuses a token
-/// that is smaller than one it has seen.
+/// Runs on the leader only. A real app sends the token to its database, which rejects a token smaller than the
+/// largest that it has seen.
 async fn create(term: Term, State(orders): State<Orders>) -> (StatusCode, String) {
     let mut orders = orders.write().await;
     let order = format!(
@@ -81,6 +81,6 @@ async fn leave(leader: LeaderHandle) {
         _ = terminated => {}
     }
     if let Err(error) = leader.shutdown().await {
-        tracing::warn!(%error, "the next leader has to wait for the lease to run out");
+        tracing::warn!(%error, "could not release the lease; the next leader waits until it expires");
     }
 }

@@ -1,11 +1,11 @@
-//! A node that does not lead is not ready: what tower's `LoadShed` and `Buffer` make of it.
+//! A follower that is not ready, below tower's `LoadShed` and `Buffer`.
 //!
 //! ```sh
 //! cargo run --example load_shed
 //! ```
 //!
-//! The service here takes a number, so that the same works for any protocol. Two nodes hold their election in
-//! memory; nothing else is needed.
+//! The service takes a number, to show that this works for any protocol. Two nodes hold their election in memory,
+//! without a server.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use noleader::{LeaderHandle, LeaderOnlyLayer, store::Memory};
@@ -25,7 +25,7 @@ async fn main() -> Result<(), BoxError> {
     let mut on_follower = shedding(&follower);
     println!("follower, shedding:   {}", call(&mut on_follower, 2).await);
 
-    // A buffer keeps requests while its service is not ready: here, until this node leads.
+    // A buffer holds requests while its service is not ready: here, until this node leads.
     let mut queue = ServiceBuilder::new().buffer(16).service(orders(&follower));
     let queued = queue.ready().await?.call(3);
     println!("follower, buffering:  order 3 waits in the queue");
@@ -41,17 +41,17 @@ async fn main() -> Result<(), BoxError> {
 
 async fn start(id: &str, store: &Memory) -> Result<LeaderHandle, BoxError> {
     let builder = LeaderHandle::with_store(store.clone()).id(id);
-    // Nobody else knows of this store, so that an absent key means that nobody leads.
+    // No other process uses this store, so an absent key means that no node leads.
     Ok(builder.dangerous_trust_absent_key(true).start().await?)
 }
 
-/// Takes orders on the leader, and is not ready elsewhere.
+/// Accepts orders on the leader, and is not ready on a follower.
 fn orders(
     handle: &LeaderHandle,
 ) -> impl Service<u64, Response = String, Error = BoxError, Future: Send> + Clone + Send + use<> {
     let id = handle.id().to_owned();
     let take = move |order: u64| {
-        let answer = format!("order {order} taken by {id}");
+        let answer = format!("order {order} accepted by {id}");
         async move { Ok::<_, BoxError>(answer) }
     };
     ServiceBuilder::new()
@@ -59,7 +59,7 @@ fn orders(
         .service(service_fn(take))
 }
 
-/// The same, but a request that cannot be served now fails now, instead of waiting.
+/// The same, but a request that cannot be served now fails at once.
 fn shedding(
     handle: &LeaderHandle,
 ) -> impl Service<u64, Response = String, Error = BoxError> + use<> {
@@ -71,5 +71,5 @@ where
     S: Service<u64, Response = String, Error = BoxError>,
 {
     let answer = async { service.ready().await?.call(order).await }.await;
-    answer.unwrap_or_else(|error| format!("order {order} refused: {error}"))
+    answer.unwrap_or_else(|error| format!("order {order} rejected: {error}"))
 }

@@ -5,8 +5,8 @@
 //! cargo run --release --example lots_of_candidates 1000
 //! ```
 //!
-//! The election is held on the NATS server at `NATS_URL`, or else on one that this starts. The leader steps
-//! down ten times. All the while one thread looks at every gate, for two that are open at once.
+//! The election uses the NATS server at `NATS_URL`, or starts a server if that is not set. The leader steps down ten
+//! times. Meanwhile one thread reads every gate, and counts how many are open at once.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 #![allow(
     clippy::disallowed_methods,
@@ -52,11 +52,11 @@ async fn main() -> anyhow::Result<()> {
 
     let started = Instant::now();
     let candidates = start(count, &url).await?;
-    println!("{count} candidates after {:.1?}", started.elapsed());
+    println!("{count} candidates started in {:.1?}", started.elapsed());
     let mut elections = announce(&candidates);
     let inspection = Inspection::start(candidates.clone());
 
-    let mut now = elections.recv().await.context("nobody was elected")?;
+    let mut now = elections.recv().await.context("no candidate was elected")?;
     let took = now.at - started;
     println!(
         "{:>5} leads, token {}, after {took:.1?}",
@@ -66,7 +66,7 @@ async fn main() -> anyhow::Result<()> {
     for _ in 0..HAND_OVERS {
         let asked = Instant::now();
         now.leader.step_down().await?;
-        now = elections.recv().await.context("nobody was elected")?;
+        now = elections.recv().await.context("no candidate was elected")?;
         let took = now.at - asked;
         println!(
             "{:>5} leads, token {}, after {took:.1?}",
@@ -76,7 +76,7 @@ async fn main() -> anyhow::Result<()> {
     }
 
     let (looks, most_open) = inspection.stop()?;
-    println!("{looks} looks at all gates, at most {most_open} open at once");
+    println!("read all gates {looks} times; at most {most_open} open at once");
     anyhow::ensure!(most_open <= 1, "two gates were open");
     for candidate in &candidates {
         candidate.shutdown().await?;
@@ -96,7 +96,7 @@ async fn start(count: usize, url: &str) -> anyhow::Result<Vec<LeaderHandle>> {
     Ok(candidates)
 }
 
-/// Tells of each election, of any candidate.
+/// Reports each election of any candidate.
 fn announce(candidates: &[LeaderHandle]) -> mpsc::UnboundedReceiver<Elected> {
     let (sender, elections) = mpsc::unbounded_channel();
     for leader in candidates {
@@ -137,7 +137,7 @@ impl Inspection {
         Self { stop, thread }
     }
 
-    /// How many times it looked, and the most gates that were open at once.
+    /// How often it read the gates, and how many were open at once at most.
     fn stop(self) -> anyhow::Result<(u64, usize)> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread
@@ -146,8 +146,8 @@ impl Inspection {
     }
 }
 
-/// A look takes a while, in which one gate may shut and another open. What is still current after it was open
-/// at once: a term that is over never becomes current again.
+/// Reading all gates takes a while, in which one may close and another open. Terms that are still current
+/// afterwards were current at once: a term that is over never becomes current again.
 fn open_at_once(candidates: &[LeaderHandle]) -> usize {
     let terms: Vec<Term> = candidates.iter().filter_map(LeaderHandle::term).collect();
     terms.iter().filter(|term| term.is_current()).count()

@@ -1,12 +1,12 @@
-//! Work that is done by one node at a time.
+//! Work that runs on one node at a time.
 //!
 //! ```sh
 //! cargo run --example quickstart
 //! ```
 //!
-//! It needs a NATS server with JetStream at `NATS_URL`, or else at `localhost:4222`. Run it in two terminals:
-//! one of them works, the other waits. Ctrl-C or SIGTERM stops the work and releases the lease, so that the other
-//! takes over at once; after a `kill -9` it takes over when the lease has run out, 15 s later.
+//! It needs a NATS server with JetStream at `NATS_URL`, by default `localhost:4222`. Run it in two terminals: one
+//! process works, the other waits. Ctrl-C or SIGTERM stops the work and releases the lease, and the other process
+//! takes over at once. After a `kill -9` it takes over when the lease expires, up to 15 s later.
 
 use std::{env, process, time::Duration};
 
@@ -49,7 +49,7 @@ async fn leave(leader: Leader) -> anyhow::Result<()> {
     match leader.handle() {
         // Then the loop in `main` returns.
         Some(handle) => handle.shutdown().await?,
-        // The server was not reached yet, and there is nothing to release.
+        // The server was not reached yet, so there is nothing to release.
         None => process::exit(0),
     }
     Ok(())

@@ -34,11 +34,8 @@
 //!
 //! # Guides
 //!
-//! In the repository: [which action to take for followers](https://github.com/noleader/noleader/blob/main/docs/actions.md),
-//! [health endpoints](https://github.com/noleader/noleader/blob/main/docs/health.md),
-//! [permissions and settings of NATS](https://github.com/noleader/noleader/blob/main/docs/nats.md),
-//! [how it works](https://github.com/noleader/noleader/blob/main/docs/architecture.md) and
-//! [how each promise is checked](https://github.com/noleader/noleader/blob/main/docs/guarantees.md).
+//! [`guide`] has pages on follower actions, health endpoints, NATS, metrics and log events, how the protocol works,
+//! and how each promise is checked.
 //!
 //! # Features
 //!
@@ -58,6 +55,7 @@ mod builder;
 pub mod clock;
 mod error;
 pub mod fencing;
+pub mod guide;
 pub mod health;
 #[doc(hidden)]
 pub mod lease;
@@ -89,11 +87,3 @@ pub use self::{
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
-
-#[cfg(doctest)]
-#[doc = include_str!("../docs/health.md")]
-struct HealthPage;
-
-#[cfg(doctest)]
-#[doc = include_str!("../docs/nats.md")]
-struct NatsPage;

@@ -1,7 +1,7 @@
 //! What it costs to send a request on to the leader: noleader's `forward`, beside nginx as a reverse proxy, a
 //! handler that calls the same client by hand, and no proxy at all.
 //!
-//! `cargo bench --bench forward` prints the tables that the README shows, in about a minute and a half. nginx is
+//! `cargo bench --bench forward` prints the tables in docs/figures.md, in about a minute and a half. nginx is
 //! measured where it is installed. Everything speaks HTTP/1.1 on loopback, over connections that are kept; each
 //! proxy has one thread, or one worker. The subjects have their turns in many rounds, so that what disturbs the
 //! machine disturbs all of them alike, and each ratio is one within a round.

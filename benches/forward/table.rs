@@ -1,11 +1,11 @@
-//! The tables, as the README shows them.
+//! The tables, as docs/figures.md has them.
 
 use crate::subject::{Subject, Turn};
 
 /// Prints the median of each figure, and of each ratio within a round, over all rounds.
 pub(crate) fn print(body: &str, subjects: &[Subject], rounds: &[Vec<Turn>]) {
     println!(
-        "| {body} | requests/s | x direct | x nginx | p99 | CPU, each | x nginx |\n\
+        "| {body} | requests/s | x direct | x nginx | p99 | CPU per request | x nginx |\n\
          |---|---|---|---|---|---|---|"
     );
     let nginx = subjects.iter().position(|s| s.label.starts_with("nginx"));

@@ -1,6 +1,6 @@
 //! What the gate costs a request, and what each option adds, beside one clock read and other ways to do the same.
 //!
-//! `cargo bench --bench gate` prints the tables that the README shows, in about ten seconds. All rows are measured
+//! `cargo bench --bench gate` prints the tables in docs/figures.md, in about ten seconds. All rows are measured
 //! in turns, in many rounds, so that what disturbs the machine disturbs all of them alike.
 //!
 //! - `rounds`: measures. `table`: prints.
@@ -39,7 +39,7 @@ fn main() {
     let times = rounds.run();
 
     println!("`CLOCK_BOOTTIME`, the median of {} rounds\n", rounds::COUNT);
-    table::print("a request that is admitted", &times, read, &admitted);
+    table::print("an admitted request", &times, read, &admitted);
     println!("\nThe bound that was set: {BOUND} x one clock read over the bare service.");
     for (name, row) in [("any service", admitted.any), ("HTTP", admitted.http)] {
         let ratio = times.ratio(row, read);

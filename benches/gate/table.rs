@@ -1,4 +1,4 @@
-//! The tables, as the README shows them.
+//! The tables, as docs/figures.md has them.
 
 use crate::rounds::{Row, Times};
 
@@ -11,7 +11,7 @@ pub(crate) trait Table {
 
 /// Prints what each row adds to the bare service, and to the layer without options.
 pub(crate) fn print(title: &str, times: &Times, clock: Row, table: &impl Table) {
-    println!("| {title} | adds | x one clock read | beyond the default |\n|---|---|---|---|");
+    println!("| {title} | adds | x one clock read | more than the default |\n|---|---|---|---|");
     println!("| one clock read | {:.0} ns | 1.00 | |", times.adds(clock));
     for &row in table.rows() {
         let label = times.label(row);

@@ -9,13 +9,13 @@ use crate::traffic::Sender;
 /// How long a replica may take to start, on a very slow machine.
 const BOUND: Duration = Duration::from_secs(60);
 
-/// A replica: its process, and who writes to it.
+/// A replica: its process, and the client that writes to it.
 pub(crate) struct Replica {
     pub(crate) name: &'static str,
     pub(crate) process: Process,
     pub(crate) sender: Sender,
     nats_url: String,
-    /// Stays ours while the replica is down.
+    /// Stays reserved while the replica is down.
     port: Port,
 }
 

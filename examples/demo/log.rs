@@ -1,4 +1,4 @@
-//! What became of every write, and what must be true of it.
+//! The outcome of every write, and the checks.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use crate::traffic::{Answer, Sender};
 /// Longer than anything here takes.
 const BOUND: Duration = Duration::from_secs(60);
 
-/// A write that a replica took.
+/// A write that a replica accepted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Taken {
     pub(crate) by: &'static str,
@@ -24,7 +24,7 @@ pub(crate) struct Taken {
 
 #[derive(Debug, Default)]
 pub(crate) struct Pages {
-    /// In the order of the answers.
+    /// In the order of the responses.
     pub(crate) taken: Vec<Taken>,
     /// Since the last [`Log::tally`].
     counts: BTreeMap<(&'static str, Answer), u64>,
@@ -35,7 +35,7 @@ pub(crate) struct Pages {
 pub(crate) struct Log(watch::Sender<Pages>);
 
 impl Log {
-    /// Writes to a replica, and notes the answer.
+    /// Writes to a replica, and records the response.
     pub(crate) async fn write(&self, name: &'static str, sender: &Sender) -> Answer {
         let sent = Instant::now();
         let answer = sender.write().await;
@@ -53,7 +53,7 @@ impl Log {
         answer
     }
 
-    /// Waits until something stands in the log.
+    /// Waits until the log contains something.
     pub(crate) async fn wait<T>(
         &self,
         what: &str,
@@ -70,17 +70,17 @@ impl Log {
         };
         time::timeout(BOUND, found)
             .await
-            .with_context(|| format!("waited in vain for {what}"))?
+            .with_context(|| format!("timed out waiting for {what}"))?
     }
 
-    /// The write that was taken last.
+    /// The last accepted write.
     pub(crate) fn last(&self) -> anyhow::Result<Taken> {
         let last = self.0.borrow().taken.last().copied();
-        last.context("no write was taken")
+        last.context("no write was accepted")
     }
 
-    /// Waits for the first write that another replica than `old` takes after `since`, and answers with the
-    /// last one of `old` and with that one.
+    /// Waits for the first write that a replica other than `old` accepts after `since`. Returns the last write of
+    /// `old`, and that write.
     pub(crate) async fn succession(
         &self,
         old: &str,
@@ -95,19 +95,19 @@ impl Log {
         .await
     }
 
-    /// Waits until so many more writes are taken.
+    /// Waits until `count` more writes are accepted.
     pub(crate) async fn more(&self, count: usize) -> anyhow::Result<()> {
         let goal = self.0.borrow().taken.len() + count;
         let reached = |pages: &Pages| (pages.taken.len() >= goal).then_some(());
         self.wait("more writes", reached).await
     }
 
-    /// How many writes were taken in all.
+    /// How many writes were accepted in all.
     pub(crate) fn count(&self) -> usize {
         self.0.borrow().taken.len()
     }
 
-    /// The answers since the last tally, by replica.
+    /// The responses since the last tally, by replica.
     pub(crate) fn tally(&self) -> String {
         let mut counts = BTreeMap::new();
         self.0
@@ -127,7 +127,7 @@ impl Log {
             .join("   ")
     }
 
-    /// A write that was sent after another was answered has the same token or a larger one.
+    /// A write sent after the response to another has the same token or a larger one.
     pub(crate) fn check_order(&self) -> anyhow::Result<()> {
         let by_answer = self.0.borrow().taken.clone();
         let mut by_sending = by_answer.clone();
@@ -140,7 +140,7 @@ impl Log {
             }
             anyhow::ensure!(
                 taken.token >= largest,
-                "{} took a write with token {} after one with token {largest}",
+                "{} accepted a write with token {} after a write with token {largest}",
                 taken.by,
                 taken.token,
             );
@@ -148,7 +148,7 @@ impl Log {
         Ok(())
     }
 
-    /// No token is used by two replicas, neither in the answers nor in the `orders` that the replicas have.
+    /// No two replicas use the same token, neither in the responses nor in the `orders` that the replicas keep.
     pub(crate) fn check_owners(&self, orders: &[(&'static str, u64)]) -> anyhow::Result<usize> {
         let mut owners: BTreeMap<u64, &str> = BTreeMap::new();
         let pages = self.0.borrow();
@@ -157,7 +157,7 @@ impl Log {
             let owner = *owners.entry(token).or_insert(name);
             anyhow::ensure!(
                 owner == name,
-                "{owner} and {name} both took writes with token {token}"
+                "{owner} and {name} both accepted writes with token {token}"
             );
         }
         Ok(owners.len())

@@ -1,19 +1,19 @@
-//! Three replicas of a small orders app, and what happens to writes when their leader is killed, steps down, or
-//! is paused for longer than its lease.
+//! Three replicas of a small orders app, and what happens to writes when the leader is killed, steps down, or is
+//! paused for longer than its lease.
 //!
 //! ```sh
-//! cargo run --example demo            # tells its story in about 15 s
-//! cargo run --example demo -- --keep  # and leaves the replicas running, to be played with
+//! cargo run --example demo            # about 15 s
+//! cargo run --example demo -- --keep  # leaves the replicas running, for you to try
 //! ```
 //!
-//! It needs nothing but Rust and Python: it finds or fetches a nats-server and starts it. Every replica is a
-//! process of its own. All of them get writes, all the time, and every answer is kept, so that at the end the
-//! fencing tokens of the writes that were taken can be checked. The exit code is 1 if a check fails.
+//! You need Rust and Python 3. The demo finds or downloads nats-server and starts it. Each replica is a separate
+//! process. All of them receive writes all the time, and the demo records every response. At the end it checks the
+//! fencing tokens of the accepted writes. The exit code is 1 if a check fails.
 //!
-//! - `replica`: the app. The part to copy; the rest is stagecraft.
+//! - `replica`: the app. This is the part to copy.
 //! - `cast`: the processes, started, killed, paused.
-//! - `traffic`: the writes. `log`: their answers, and the checks.
-//! - `story`: what happens, and in which order.
+//! - `traffic`: the writes. `log`: their responses, and the checks.
+//! - `story`: the sequence of events.
 #![allow(clippy::print_stdout, reason = "a demo talks to its audience")]
 #![allow(
     clippy::disallowed_methods,
@@ -40,7 +40,7 @@ async fn main() -> anyhow::Result<()> {
     }
 }
 
-/// The replicas and the nats-server end with this, however it ends.
+/// The replicas and the nats-server end when this returns or is dropped.
 async fn play(keep: bool) -> anyhow::Result<()> {
     tokio::select! {
         played = story::play(keep) => played,

@@ -20,7 +20,7 @@ pub(crate) const LEASE: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 struct App {
     leader: LeaderHandle,
-    /// The fencing token of each order that this replica took.
+    /// The fencing token of each order that this replica accepted.
     orders: Arc<Mutex<Vec<u64>>>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) async fn run(id: &str, address: &str, nats_url: &str) -> anyhow::Resu
     let app = Router::new()
         .route("/orders", get(list).post(create))
         .layer(LeaderOnlyLayer::new(leader.clone()).writes_only())
-        // Routes that are added after the layer are open everywhere.
+        // The layer does not apply to routes added after it.
         .route("/leader", get(who_leads))
         .route("/step-down", post(step_down))
         .with_state(App {
@@ -49,14 +49,14 @@ pub(crate) async fn run(id: &str, address: &str, nats_url: &str) -> anyhow::Resu
     Ok(())
 }
 
-/// Takes an order, and answers with the fencing token under which it was taken.
+/// Accepts an order, and returns the fencing token of the term.
 async fn create(term: Term, State(app): State<App>) -> (StatusCode, String) {
     let mut orders = app.orders.lock().unwrap_or_else(PoisonError::into_inner);
     orders.push(term.token().into());
     (StatusCode::CREATED, format!("{}\n", term.token()))
 }
 
-/// The orders that this replica took: one fencing token a line.
+/// The orders that this replica accepted: one fencing token per line.
 async fn list(State(app): State<App>) -> String {
     let orders = app.orders.lock().unwrap_or_else(PoisonError::into_inner);
     orders.iter().map(|token| format!("{token}\n")).collect()
@@ -65,7 +65,7 @@ async fn list(State(app): State<App>) -> String {
 async fn who_leads(State(app): State<App>) -> String {
     match app.leader.leader() {
         Some(leader) => format!("{}, fencing token {}\n", leader.id(), leader.token()),
-        None => "nobody, as far as this replica knows\n".to_owned(),
+        None => "no leader known\n".to_owned(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What happens, and in which order.
+//! The sequence of events.
 
 use std::{
     future,
@@ -17,13 +17,13 @@ use crate::{
     traffic::Answer,
 };
 
-/// Writes to be taken before something else happens: about a second of them.
+/// Writes to accept between two events: about a second of them.
 const A_WHILE: usize = 120;
 
 /// Writes that a paused replica finds when it wakes.
 const WAITING: usize = 50;
 
-/// The replicas, and what was seen of them.
+/// The replicas, and what was observed.
 struct Stage {
     replicas: Vec<Replica>,
     /// Ends when this is dropped.
@@ -63,7 +63,7 @@ pub(crate) async fn play(keep: bool) -> anyhow::Result<()> {
 
 impl Stage {
     async fn open() -> anyhow::Result<Self> {
-        println!("starting a nats-server and three replicas of an orders app");
+        println!("starting nats-server and three replicas of an orders app");
         let nats = Server::start().await?;
         let mut replicas = Vec::new();
         for name in ["a", "b", "c"] {
@@ -87,7 +87,9 @@ impl Stage {
     }
 
     async fn first_election(&mut self) -> anyhow::Result<()> {
-        self.say("all get writes, all the time. The election is new, so that they wait one lease");
+        self.say(
+            "all replicas receive writes. The election is new, so the candidates wait one lease",
+        );
         for replica in &self.replicas {
             let writes = replica
                 .sender
@@ -111,14 +113,14 @@ impl Stage {
         replica.process.kill();
         self.head(
             "SIGKILL",
-            &format!("{name} is killed, and nobody tells the others"),
+            &format!("{name} is killed without releasing its lease"),
         );
         self.takes_over(name, killed, "SIGKILL", "after the kill")
             .await?;
         self.watch().await?;
 
         self.replicas[leader].restart().await?;
-        self.say(&format!("{name} is started again, and follows"));
+        self.say(&format!("{name} is restarted, and follows"));
         self.watch().await
     }
 
@@ -132,7 +134,7 @@ impl Stage {
         let gap = self
             .takes_over(name, asked, "step-down", "after the request")
             .await?;
-        self.say(&format!("no write was taken for {gap:.1?}"));
+        self.say(&format!("no write was accepted for {gap:.1?}"));
         self.watch().await
     }
 
@@ -140,21 +142,18 @@ impl Stage {
         let leader = self.leader()?;
         let replica = &self.replicas[leader];
         let (name, sender) = (replica.name, replica.sender.clone());
-        // No write is on its way to it, so that it has to decide about the next one after its sleep.
+        // No write is in progress, so the replica decides about the next one after its pause.
         let hold = sender.hold().await;
         replica.process.pause()?;
         let paused = Instant::now();
-        self.head(
-            "SIGSTOP",
-            &format!("{name} is paused, and still believes that it leads"),
-        );
+        self.head("SIGSTOP", &format!("{name} is paused while it leads"));
         let mut waiting = JoinSet::new();
         for _ in 0..WAITING {
             let (sender, log) = (sender.clone(), self.log.clone());
             waiting.spawn(async move { log.write(name, &sender).await });
         }
         self.say(&format!(
-            "{WAITING} writes are sent to {name}, and wait in its sockets"
+            "{WAITING} writes are sent to {name} and wait in its sockets"
         ));
         self.takes_over(name, paused, "SIGSTOP", "after the pause")
             .await?;
@@ -164,20 +163,20 @@ impl Stage {
         self.replicas[leader].process.resume()?;
         let slept = paused.elapsed();
         self.say(&format!(
-            "SIGCONT: {name} goes on, {slept:.1?} after it was paused"
+            "SIGCONT: {name} resumes, {slept:.1?} after the pause began"
         ));
         let answers = waiting.join_all().await;
         let refused = |answer: &Answer| matches!(answer, Answer::Refused { .. });
         anyhow::ensure!(
             answers.iter().all(refused),
-            "{name} took a write after its pause"
+            "{name} accepted a write after its pause"
         );
-        self.say(&format!("{name} refuses all {WAITING}"));
+        self.say(&format!("{name} rejects all {WAITING}"));
         drop(hold);
         self.watch().await
     }
 
-    /// Waits until another replica takes a write. Answers with the time in which none did.
+    /// Waits until another replica accepts a write. Returns the time in which none did.
     async fn takes_over(
         &mut self,
         old: &str,
@@ -189,7 +188,7 @@ impl Stage {
         let took = next.answered - since;
         let (by, token) = (next.by, next.token);
         self.say(&format!(
-            "{by} takes a write with token {token}, {took:.1?} {after}"
+            "{by} accepts a write with token {token}, {took:.1?} {after}"
         ));
         let change = Change { why, last, next };
         let gap = change.gap();
@@ -200,13 +199,13 @@ impl Stage {
     async fn close(&mut self) -> anyhow::Result<()> {
         self.traffic.shutdown().await;
         println!(
-            "\n  {:<10} {:>18}   leader    token",
-            "", "no write taken for"
+            "\n  {:<10} {:>21}   leader    token",
+            "", "no write accepted for"
         );
         for change in &self.changes {
             let (last, next) = (change.last, change.next);
             println!(
-                "  {:<10} {:>15.1} ms   {} -> {}    {} -> {}",
+                "  {:<10} {:>18.1} ms   {} -> {}    {} -> {}",
                 change.why,
                 change.gap().as_secs_f64() * 1e3,
                 last.by,
@@ -226,8 +225,8 @@ impl Stage {
         let terms = self.log.check_owners(&orders)?;
         self.log.check_order()?;
         println!(
-            "\n{} writes taken in {terms} terms: no token was used by two replicas, none was smaller than one\n\
-             before it, and a leader that had slept past its lease took nothing. {:.1?} in all",
+            "\n{} writes accepted in {terms} terms. No two replicas used the same token, tokens never decreased, and a\n\
+             leader that was paused past its lease accepted nothing. Total time: {:.1?}",
             self.log.count(),
             self.began.elapsed(),
         );
@@ -235,7 +234,7 @@ impl Stage {
     }
 
     async fn stay(&self) {
-        println!("\nthe replicas run until Ctrl-C:");
+        println!("\nthe replicas run until you press Ctrl-C:");
         for replica in &self.replicas {
             println!(
                 "  {}  curl -i -X POST {}/orders",
@@ -249,7 +248,7 @@ impl Stage {
         future::pending::<()>().await;
     }
 
-    /// The replica that took the last write.
+    /// The replica that accepted the last write.
     fn leader(&self) -> anyhow::Result<usize> {
         let name = self.log.last()?.by;
         let position = self
@@ -259,7 +258,7 @@ impl Stage {
         position.context("an unknown replica")
     }
 
-    /// Lets writes go on for a while, and shows their answers.
+    /// Lets writes continue for a while, and shows their responses.
     async fn watch(&self) -> anyhow::Result<()> {
         self.log.more(A_WHILE).await?;
         println!("           {}", self.log.tally());

@@ -1,4 +1,4 @@
-//! Writes to every replica, one after the other, whoever leads.
+//! Writes to every replica, one after the other.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -16,10 +16,10 @@ use crate::log::Log;
 /// The pause between two writes to one replica.
 const PACE: Duration = Duration::from_millis(5);
 
-/// How long an answer may take. A replica that is paused answers when it is resumed.
+/// How long a response may take. A paused replica responds once it resumes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What became of a write.
+/// The outcome of a write.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Answer {
     Taken(u64),
@@ -32,7 +32,7 @@ impl fmt::Display for Answer {
         match self {
             Self::Taken(token) => write!(f, "201 (token {token})"),
             Self::Refused { status, reason } => write!(f, "{status} {reason}"),
-            Self::None => f.write_str("no answer"),
+            Self::None => f.write_str("no response"),
         }
     }
 }
@@ -42,7 +42,7 @@ impl fmt::Display for Answer {
 pub(crate) struct Sender {
     client: Client<HttpConnector, Empty<Bytes>>,
     url: String,
-    /// Held during each write, so that the traffic to this replica can be held.
+    /// Held during each write, so that the traffic to this replica can be paused.
     turn: Arc<Mutex<()>>,
 }
 
@@ -65,7 +65,7 @@ impl Sender {
         }
     }
 
-    /// Waits for the write that is under way, and lets no other begin while the guard lives.
+    /// Waits for the write in progress, and starts no other while the guard lives.
     pub(crate) async fn hold(&self) -> tokio::sync::OwnedMutexGuard<()> {
         self.turn.clone().lock_owned().await
     }

@@ -1,4 +1,4 @@
-//! A candidate: it takes orders while it leads, and keeps them in the storage.
+//! A candidate: it accepts orders while it leads, and keeps them in the storage.
 
 use std::{env, process::Command, time::Duration};
 
@@ -22,10 +22,10 @@ use tokio::net::TcpListener;
 /// Short, so that the example is short. The default is 15 s.
 const LEASE: Duration = Duration::from_secs(2);
 
-/// The variable that makes a candidate of this program: its id, and the URLs of the others.
+/// The variable that makes this program a candidate: its id, and the URLs of NATS and of the storage.
 const VARIABLE: &str = "FENCED_STORE_CANDIDATE";
 
-/// What a candidate has to know.
+/// The settings of a candidate.
 pub(crate) struct Role {
     pub(crate) id: String,
     pub(crate) nats_url: String,
@@ -76,8 +76,8 @@ pub(crate) async fn run(role: Role) -> anyhow::Result<()> {
 /// Adds an order to the list in the storage.
 async fn add(term: Term, State(orders): State<Orders>, order: String) -> Result<(), Failure> {
     let mut list = orders.ask(Method::GET, &term, String::new()).await?;
-    // However often one asks here whether the term is current: the process may be stopped after that. So
-    // nothing is asked here, and the storage decides.
+    // A check here that the term is current would prove nothing: the process may be stopped right after it. So the
+    // storage decides.
     list.push_str(&order);
     list.push('\n');
     orders.ask(Method::PUT, &term, list).await?;
@@ -92,7 +92,7 @@ struct Orders {
 }
 
 impl Orders {
-    /// Reads and writes are fenced alike: what is written builds on what was read.
+    /// Reads are fenced like writes, since each write builds on a read.
     async fn ask(&self, method: Method, term: &Term, body: String) -> Result<String, Failure> {
         let mut request = Request::builder()
             .method(method)
@@ -113,9 +113,9 @@ impl Orders {
     }
 }
 
-/// Why an order was not taken.
+/// Why an order was not accepted.
 enum Failure {
-    /// The storage says no. Its answer is passed on.
+    /// The storage rejected it. Its response is passed on.
     Refused(StatusCode, String),
     Broken(anyhow::Error),
 }

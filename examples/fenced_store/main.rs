@@ -1,16 +1,16 @@
-//! A leader is stopped in the middle of a write, and goes on when another one leads: a storage that checks
-//! fencing tokens refuses its late write, and one that does not loses an update.
+//! A leader is stopped in the middle of a write, and resumes after another node was elected. A storage that checks
+//! fencing tokens rejects the late write; a storage that does not loses an update.
 //!
 //! ```sh
-//! cargo run --example fenced_store   # tells its story in about 6 s
+//! cargo run --example fenced_store   # about 6 s
 //! ```
 //!
-//! The candidates are processes of their own, so that one can be stopped with SIGSTOP; the nats-server is real.
-//! The exit code is 1 if the late write was taken.
+//! The candidates are separate processes, so that SIGSTOP can stop one of them. The nats-server is real. The exit
+//! code is 1 if the late write was accepted.
 //!
-//! - `candidate`: a leader that sends its token with all that it asks of the storage. A part to copy.
-//! - `storage`: a server that checks it. The other part to copy.
-//! - `story`: what happens, and in which order.
+//! - `candidate`: a leader that sends its token with every request to the storage. Copy this part.
+//! - `storage`: a server that checks the token. Copy this part too.
+//! - `story`: the sequence of events.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 #![allow(
     clippy::disallowed_methods,

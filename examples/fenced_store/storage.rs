@@ -1,4 +1,4 @@
-//! The storage: it keeps one list, and keeps it twice, to show what a fence is good for.
+//! The storage: it keeps one list twice, with a fence and without, to show the difference.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,19 +23,19 @@ pub(crate) struct Storage {
 
 #[derive(Default)]
 struct Registers {
-    /// What the storage is asked for.
+    /// The list that the storage serves.
     fenced: Fenced<String>,
-    /// What it would be without a fence: every write is taken.
+    /// The list without a fence: every write is accepted.
     unfenced: String,
 }
 
-/// The answer to a read that is ready, and waits until this is dropped.
+/// A response to a read. It is sent when this is dropped.
 pub(crate) struct Held {
     _goes_on: oneshot::Sender<()>,
 }
 
 impl Storage {
-    /// Serves on a port of its own, and answers with the URL.
+    /// Serves on a free port, and returns the URL.
     pub(crate) async fn serve(&self) -> anyhow::Result<String> {
         let app = Router::new()
             .route("/orders", get(read).put(write))
@@ -54,7 +54,7 @@ impl Storage {
         self.registers().unfenced.clone()
     }
 
-    /// Holds the answer to the next read. Resolves once there is one to hold.
+    /// Holds the response to the next read. Resolves once that read has arrived.
     pub(crate) fn hold_next_read(&self) -> oneshot::Receiver<Held> {
         let (sender, receiver) = oneshot::channel();
         *lock(&self.slow) = Some(sender);
@@ -77,7 +77,7 @@ impl Storage {
 
 type Refusal = (StatusCode, String);
 
-/// A read raises the fence as well: the writes of an earlier term must not change what it saw.
+/// A read raises the fence too: writes of an earlier term must not change what it saw.
 async fn read(State(storage): State<Storage>, headers: HeaderMap) -> Result<String, Refusal> {
     let token = token(&headers)?;
     let orders = storage.registers().fenced.write(token).cloned();

@@ -1,4 +1,4 @@
-//! What happens, and in which order. Nothing here waits for time to pass, only for what others do.
+//! The sequence of events. Nothing here waits for time to pass, only for other processes.
 
 use std::{
     env,
@@ -21,7 +21,7 @@ use super::{candidate::Role, storage::Storage};
 /// How long something may take, on a very slow machine.
 const BOUND: Duration = Duration::from_secs(60);
 
-/// What became of the late write.
+/// The outcome of the late write.
 pub(crate) struct Outcome {
     /// The token of the leader that was stopped, and that of its successor.
     pub(crate) tokens: [u64; 2],
@@ -30,7 +30,7 @@ pub(crate) struct Outcome {
     pub(crate) unfenced: String,
 }
 
-/// How a candidate answered to an order.
+/// A candidate's response to an order.
 pub(crate) type Answer = (StatusCode, String);
 
 impl Outcome {
@@ -40,15 +40,15 @@ impl Outcome {
         let (status, text) = &self.late;
         anyhow::ensure!(
             self.fenced == "apples\nplums\n",
-            "the late write was taken: {status}, {text}"
+            "the late write was accepted: {status}, {text}"
         );
         anyhow::ensure!(
             *status == StatusCode::CONFLICT,
-            "the late write was not refused by the storage: {status}, {text}"
+            "the storage did not reject the late write: {status}, {text}"
         );
         anyhow::ensure!(
             self.unfenced == "apples\npears\n",
-            "the late write did not arrive where nothing is checked"
+            "the late write did not reach the list without a fence"
         );
         Ok(())
     }
@@ -56,17 +56,17 @@ impl Outcome {
     fn print(&self) {
         let lost = |text: &str| match text.contains("plums") {
             true => "",
-            false => "   <- lost update: the plums are gone",
+            false => "   <- lost update: no plums",
         };
         let list = |text: &str| text.lines().collect::<Vec<_>>().join(", ") + lost(text);
         let (status, text) = &self.late;
-        println!("\nthe late write is answered with {status}: {text}");
-        println!("  with a fence  {}", list(&self.fenced));
-        println!("  without one   {}", list(&self.unfenced));
+        println!("\nthe response to the late write: {status}, {text}");
+        println!("  with a fence     {}", list(&self.fenced));
+        println!("  without a fence  {}", list(&self.unfenced));
     }
 }
 
-/// Tells the story. `arguments` are what this program has to be called with to become a candidate.
+/// Runs the example. With `arguments`, this program becomes a candidate.
 pub(crate) async fn play(arguments: &[&str]) -> anyhow::Result<Outcome> {
     let began = Instant::now();
     let say = |text: &str| println!("[{:5.2} s]  {text}", began.elapsed().as_secs_f64());
@@ -86,26 +86,26 @@ pub(crate) async fn play(arguments: &[&str]) -> anyhow::Result<Outcome> {
     say(&format!("a leads with token {old}"));
     let mut b = start("b").await?;
     taken(order(a.url.clone(), "apples").await?)?;
-    say("a takes an order for apples, and writes it to the storage");
+    say("a accepts an order for apples, and writes it to the storage");
 
     let held = storage.hold_next_read();
     let late = tokio::spawn(order(a.url.clone(), "pears"));
     let held = time::timeout(BOUND, held).await??;
     a.process.pause()?;
     let stopped = Instant::now();
-    say("a takes an order for pears, reads the list, and is stopped before it writes: SIGSTOP");
+    say("a accepts an order for pears, reads the list, and is stopped before it writes (SIGSTOP)");
     drop(held);
 
     let new = b.leads().await?;
     say(&format!("b leads with token {new}"));
     taken(order(b.url.clone(), "plums").await?)?;
-    say("b takes an order for plums, and writes it to the storage");
+    say("b accepts an order for plums, and writes it to the storage");
 
     a.process.resume()?;
     let late = late.await??;
     let after = stopped.elapsed();
     say(&format!(
-        "SIGCONT: a goes on, and its write arrives, {after:.1?} late"
+        "a resumes (SIGCONT), and its write arrives {after:.1?} late"
     ));
     let outcome = Outcome {
         tokens: [old, new],
@@ -117,7 +117,7 @@ pub(crate) async fn play(arguments: &[&str]) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
-/// A candidate's process, and where it takes orders.
+/// A candidate's process, and the URL of its orders.
 struct Candidate {
     process: Process,
     url: String,
@@ -135,13 +135,13 @@ impl Candidate {
         Ok(Self { process, url })
     }
 
-    /// Waits until it leads, and answers with its token.
+    /// Waits until it leads, and returns its token.
     async fn leads(&mut self) -> anyhow::Result<u64> {
         Ok(told(&mut self.process, "leads with ").await?.parse()?)
     }
 }
 
-/// The rest of the next line with these words in it.
+/// The rest of the next line that contains `words`.
 async fn told(process: &mut Process, words: &str) -> anyhow::Result<String> {
     let line = process
         .wait_for_line(|line| line.contains(words), BOUND)
@@ -165,7 +165,7 @@ async fn order(url: String, order: &'static str) -> anyhow::Result<Answer> {
 fn taken((status, text): Answer) -> anyhow::Result<()> {
     anyhow::ensure!(
         status.is_success(),
-        "an order was not taken: {status}, {text}"
+        "an order was not accepted: {status}, {text}"
     );
     Ok(())
 }

@@ -16,10 +16,10 @@ use tonic::{
 };
 use tower::{Service, ServiceExt, util::Oneshot};
 
-/// Calls the host that a request's URI names, over a `Channel` of its own.
+/// Calls the host that a request's URI names, over a `Channel` to that host.
 ///
-/// A `Channel` goes to the endpoint that it was made for, whatever the URI names. Nobody but the leader is called,
-/// so that the channel to the last one is the only one worth keeping.
+/// A `Channel` connects to the endpoint that it was created for, whatever the URI names. Only the leader is called,
+/// so this keeps only the last channel.
 #[derive(Clone, Default)]
 pub(crate) struct Channels {
     last: Arc<Mutex<Option<(Origin, Channel)>>>,
@@ -49,7 +49,7 @@ impl Service<Request<Body>> for Channels {
     type Future = Either<Oneshot<Channel, Request<Body>>, Ready<Result<Response<Body>, Error>>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Poll::Ready(Ok(())) // Which channel it will be, the request says.
+        Poll::Ready(Ok(())) // The request decides which channel it is.
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {

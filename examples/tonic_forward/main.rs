@@ -1,16 +1,16 @@
-//! A gRPC service where any node takes any call: one that does not lead sends it on to the leader, over h2c, and
-//! passes the answer back. A node that only observes is a router to the leader.
+//! A gRPC service in which every node accepts every call: a follower forwards it to the leader over h2c and returns
+//! the leader's response. A node that only observes is a router to the leader.
 //!
 //! ```sh
-//! cargo run --example tonic_forward   # tells its story in about 5 s
+//! cargo run --example tonic_forward   # about 5 s
 //! ```
 //!
-//! Two candidates and an observer get the same calls, before and during a hand-over. The election is held on the
-//! NATS server at `NATS_URL`, or else on one that this starts. The exit code is 1 if a call is not taken by the
+//! Two candidates and an observer receive the same calls before and during a hand-over. The election uses the NATS
+//! server at `NATS_URL`, or starts a server if that is not set. The exit code is 1 if a call is not executed by the
 //! leader.
 //!
-//! - `node`: a node, and what it forwards with. The part to copy.
-//! - `channels`: what a tonic `Channel` needs to be a client that forwards.
+//! - `node`: a node, and the client that it forwards with. This is the part to copy.
+//! - `channels`: how to forward with a tonic `Channel` instead.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
 mod channels;
@@ -37,7 +37,7 @@ use crate::{
     orders::{CreateReply, CreateRequest, orders_client::OrdersClient},
 };
 
-/// How often a client calls again, before it gives up.
+/// How often a client tries before it gives up.
 const ATTEMPTS: usize = 10;
 
 #[tokio::main]
@@ -53,19 +53,19 @@ async fn main() -> anyhow::Result<()> {
     let nodes = [
         Node::start("a", &nats_url, |candidate| candidate, hyper_client()).await?,
         Node::start("b", &nats_url, |candidate| candidate, hyper_client()).await?,
-        // Either client goes with either role.
+        // Either client works for either role.
         Node::start("router", &nats_url, Builder::observe, Channels::default()).await?,
     ];
     let [a, b, _] = nodes.each_ref().map(|node| &node.handle);
 
-    println!("waiting for a leader: one lease, 3 s, if the election is new");
+    println!("waiting for a leader; a new election takes one lease, 3 s");
     let (old, new) = tokio::select! {
         term = a.elected() => { term?; (a, b) }
         term = b.elected() => { term?; (b, a) }
     };
     call_all(&nodes, old).await?;
 
-    println!("{} steps down, and the calls go on", old.id());
+    println!("{} steps down while the calls continue", old.id());
     let mut leads = old.subscribe();
     let (stepped_down, called) = tokio::join!(old.step_down(), async {
         leads.wait_for(|leads| !leads).await?;
@@ -80,7 +80,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Calls each node, and shows who took it: the leader, always.
+/// Calls each node, and checks that the leader executed each call.
 async fn call_all(nodes: &[Node], leader: &LeaderHandle) -> anyhow::Result<()> {
     for Node { handle, url } in nodes {
         let CreateReply { node, token } = call(url).await?;
@@ -100,13 +100,13 @@ async fn call(url: &str) -> anyhow::Result<CreateReply> {
             Ok(reply) => return Ok(reply.into_inner()),
             Err(status) => status,
         };
-        // With this it was not executed: that node still took the old leader for the leader.
+        // With this metadata the call was not executed: the node still followed the old leader.
         let Some(millis) = status.metadata().get("grpc-retry-pushback-ms") else {
             return Err(status.into());
         };
         let wait = Duration::from_millis(millis.to_str()?.parse()?);
-        println!("  {} from {url}, to be repeated in {wait:?}", status.code());
+        println!("  {} from {url}; retrying in {wait:?}", status.code());
         sleep(wait).await;
     }
-    anyhow::bail!("{url}: no leader took the order")
+    anyhow::bail!("{url}: no leader accepted the order")
 }

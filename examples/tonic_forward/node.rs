@@ -1,4 +1,4 @@
-//! A node with a tonic server that forwards what it does not lead on.
+//! A node with a tonic server that forwards calls while it does not lead.
 
 use std::time::Duration;
 
@@ -21,11 +21,11 @@ use crate::orders::{
     orders_server::{Orders, OrdersServer},
 };
 
-/// Small beside the connection's, so that callers who do not read their answers do not stop the others.
+/// Small compared to the connection's, so that callers that do not read their responses do not block the others.
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 5 * 1024 * 1024;
 
-/// More than the servers here accept, so that no caller's headers end the connection of all.
+/// More than the servers here accept, so that the headers of one caller do not end the shared connection.
 const HEADER_LIMIT: u32 = 64 * 1024;
 
 /// A node, and where its server listens.
@@ -65,7 +65,7 @@ impl Node {
             .await?;
 
         let gated = LeaderOnlyLayer::new(handle.clone())
-            // A call that comes in the middle of a hand-over is late, not refused.
+            // Delays a call during a hand-over instead of rejecting it.
             .wait_up_to(Duration::from_secs(2))
             .forward(client)
             .layer(OrdersServer::new(Desk(id)));

@@ -1,13 +1,13 @@
-//! A gRPC service that answers on the leader only.
+//! A gRPC service that runs on the leader only.
 //!
 //! ```sh
 //! cargo run --example tonic_guard
 //! ```
 //!
-//! Two nodes, each with a tonic server, and a client that asks both. The election is held on the NATS server at
-//! `NATS_URL`, or else on one that this starts.
+//! Two nodes, each with a tonic server, and a client that calls both. The election uses the NATS server at
+//! `NATS_URL`, or starts a server if that is not set.
 //!
-//! `orders.rs` was made from `orders.proto`, so that no protoc is needed here:
+//! `orders.rs` is generated from `orders.proto`, so that this needs no protoc:
 //! `tonic_prost_build::configure().out_dir(..).compile_fds(protox::compile(["orders.proto"], ["."])?)?`.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
@@ -35,7 +35,7 @@ use tower::Layer;
 )]
 mod orders;
 
-/// The service. It knows nothing of elections but the term under which a request was admitted.
+/// The service. All that it sees of the election is the term under which a request was admitted.
 struct Node {
     id: String,
 }
@@ -73,7 +73,7 @@ async fn main() -> anyhow::Result<()> {
     };
     let (a, b) = (serve("a", &nats_url).await?, serve("b", &nats_url).await?);
 
-    println!("waiting for a leader: one lease, 2 s, if the election is new");
+    println!("waiting for a leader; a new election takes one lease, 2 s");
     let (leader, follower) = tokio::select! {
         term = a.handle.elected() => { term?; (&a, &b) }
         term = b.handle.elected() => { term?; (&b, &a) }
@@ -111,14 +111,14 @@ async fn serve(id: &str, nats_url: &str) -> anyhow::Result<Running> {
     Ok(Running { handle, url })
 }
 
-/// Sends an order to a node, and prints what comes back.
+/// Sends an order to a node, and prints the response.
 async fn ask(node: &Running) -> anyhow::Result<()> {
     let mut client = OrdersClient::connect(node.url.clone()).await?;
     let item = "a book".to_owned();
     let answer = match client.create(CreateRequest { item }).await {
         Ok(reply) => {
             let CreateReply { node, token } = reply.into_inner();
-            format!("taken by {node}, fencing token {token}")
+            format!("executed by {node}, fencing token {token}")
         }
         Err(status) => format!(
             "{:?}, noleader-reason {:?}: {}",

@@ -8,7 +8,7 @@ pub(crate) enum Plan {
     /// removes those of dead ones.
     UnequalLeases,
     /// The bucket is deleted and made anew, with every other fault around it; all leases are equal. What was
-    /// on its way to the old bucket never arrives, and no revision comes twice: `docs/architecture.md` says
+    /// on its way to the old bucket never arrives, and no revision comes twice: `docs/guarantees.md` says
     /// what is not covered.
     NewBucket,
     /// Once, the server loses the stream, with every other fault around it. One candidate that saw the last

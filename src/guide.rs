@@ -1,0 +1,78 @@
+//! Guides: the pages of `docs/`, as of this version.
+//!
+//! - [`actions`]: which follower action to use, and what clients see.
+//! - [`health`]: endpoints for load balancers, Kubernetes and gRPC.
+//! - [`nats`]: durability, bucket settings, permissions, TLS and domains.
+//! - [`observability`]: every metric and every log event.
+//! - [`architecture`]: how it works: code map, invariants and deliberate omissions.
+//! - [`guarantees`]: each promise, what it rests on, and how it is checked.
+//! - [`figures`]: what was measured.
+//! - [`history`]: the bugs that the checks have found.
+
+// A page defines its links for readers of the repository. In each module below, definitions for readers of these
+// docs come first, as Markdown uses the first definition of a link. `tests/docs` checks that none is missing.
+
+pub mod actions {
+    #![doc = "[health]: crate::guide::health"]
+    #![doc = "[`LeaderOnlyLayer`]: crate::LeaderOnlyLayer"]
+    #![doc = "[`fencing`]: crate::fencing"]
+    #![doc = ""]
+    #![doc = include_str!("../docs/actions.md")]
+}
+
+pub mod health {
+    #![doc = "[actions]: crate::guide::actions"]
+    #![doc = "[haproxy]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/docs/haproxy.cfg"]
+    #![doc = ""]
+    #![doc = include_str!("../docs/health.md")]
+}
+
+pub mod nats {
+    #![doc = "[observability]: crate::guide::observability"]
+    #![doc = "[figures]: crate::guide::figures#outside-the-assumptions"]
+    #![doc = ""]
+    #![doc = include_str!("../docs/nats.md")]
+}
+
+pub mod observability {
+    #![doc = "[health]: crate::guide::health"]
+    #![doc = "[nats]: crate::guide::nats#permissions"]
+    #![doc = "[durability]: crate::guide::nats#durability"]
+    #![doc = "[fencing]: crate::fencing"]
+    #![doc = ""]
+    #![doc = include_str!("../docs/observability.md")]
+}
+
+pub mod architecture {
+    #![doc = "[nats]: crate::guide::nats#permissions"]
+    #![doc = "[guarantees]: crate::guide::guarantees#not-promised"]
+    #![doc = ""]
+    #![doc = include_str!("../docs/architecture.md")]
+}
+
+pub mod guarantees {
+    #![doc = "[figures]: crate::guide::figures"]
+    #![doc = "[history]: crate::guide::history"]
+    #![doc = "[mutants]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/docs/mutants.md"]
+    #![doc = "[durability]: crate::guide::nats#durability"]
+    #![doc = "[permissions]: crate::guide::nats#permissions"]
+    #![doc = "[fenced_store]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/examples/fenced_store/main.rs"]
+    #![doc = "[invariants]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/tests/simulation/invariants"]
+    #![doc = "[earlier]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/tests/earlier/README.md"]
+    #![doc = ""]
+    #![doc = include_str!("../docs/guarantees.md")]
+}
+
+pub mod figures {
+    #![doc = "[guarantees]: crate::guide::guarantees"]
+    #![doc = "[mutants]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/docs/mutants.md"]
+    #![doc = "[earlier]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/tests/earlier/README.md"]
+    #![doc = ""]
+    #![doc = include_str!("../docs/figures.md")]
+}
+
+pub mod history {
+    #![doc = "[guarantees]: crate::guide::guarantees"]
+    #![doc = ""]
+    #![doc = include_str!("../docs/history.md")]
+}

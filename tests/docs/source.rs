@@ -1,0 +1,116 @@
+//! What the source of the library logs and measures.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::page::ROOT;
+
+const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+
+/// A call of one of tracing's macros.
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) level: &'static str,
+    /// A text with a value in it, such as that of an error, starts with a brace.
+    pub(crate) message: String,
+    pub(crate) fields: Vec<String>,
+}
+
+pub(crate) fn events() -> Vec<Event> {
+    let mut events = Vec::new();
+    for source in sources() {
+        for level in LEVELS {
+            let call = format!("tracing::{level}!(");
+            let arguments = source.split(&call).skip(1).map(arguments);
+            events.extend(arguments.map(|arguments| event(level, arguments)));
+        }
+    }
+    events
+}
+
+/// The names of metrics, which all begin alike.
+pub(crate) fn metrics() -> Vec<String> {
+    let mut names: Vec<_> = sources()
+        .iter()
+        .flat_map(|source| source.split("\"noleader_").skip(1))
+        .filter_map(|rest| {
+            let name = rest.split('"').next().unwrap();
+            let is_name = name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            is_name.then(|| format!("noleader_{name}"))
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn event(level: &'static str, mut arguments: Vec<String>) -> Event {
+    let message = arguments.pop().unwrap();
+    let fields = arguments.iter().map(|argument| {
+        let name = argument.split('=').next().unwrap().trim();
+        name.trim_start_matches(['?', '%']).to_owned()
+    });
+    Event {
+        level,
+        message: unescape(&message),
+        fields: fields.collect(),
+    }
+}
+
+/// The text of a string literal.
+fn unescape(literal: &str) -> String {
+    let text = literal
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
+    let text = text.unwrap_or_else(|| panic!("a message in one literal, not {literal}"));
+    let mut lines = text.split("\\\n");
+    let first = lines.next().unwrap().to_owned();
+    lines
+        .fold(first, |text, line| text + line.trim_start())
+        .replace("\\\"", "\"")
+}
+
+/// The arguments of a macro, up to the parenthesis that ends it.
+fn arguments(source: &str) -> Vec<String> {
+    let (mut arguments, mut argument) = (Vec::new(), String::new());
+    let (mut depth, mut in_text, mut escaped) = (0, false, false);
+    for c in source.chars() {
+        match c {
+            _ if in_text => {
+                in_text = escaped || c != '"';
+                escaped = !escaped && c == '\\';
+            }
+            '"' => in_text = true,
+            '(' | '[' | '{' => depth += 1,
+            ')' if depth == 0 => break,
+            ')' | ']' | '}' => depth -= 1,
+            ',' if depth == 0 => {
+                arguments.push(std::mem::take(&mut argument));
+                continue;
+            }
+            _ => {}
+        }
+        argument.push(c);
+    }
+    arguments.push(argument);
+    let trimmed = arguments.iter().map(|argument| argument.trim().to_owned());
+    trimmed.filter(|argument| !argument.is_empty()).collect()
+}
+
+fn sources() -> Vec<String> {
+    let mut sources = Vec::new();
+    let mut folders = vec![Path::new(ROOT).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path: PathBuf = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                sources.push(fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    sources
+}
