@@ -8,6 +8,7 @@
 //! - [`guarantees`]: each promise, what it rests on, and how it is checked.
 //! - [`figures`]: what was measured.
 //! - [`history`]: the bugs that the checks have found.
+//! - [`migrating`]: what changed from 0.1, and how to roll over.
 
 // A page defines its links for readers of the repository. In each module below, definitions for readers of these
 // docs come first, as Markdown uses the first definition of a link. `tests/docs` checks that none is missing.
@@ -75,4 +76,14 @@ pub mod history {
     #![doc = "[guarantees]: crate::guide::guarantees"]
     #![doc = ""]
     #![doc = include_str!("../docs/history.md")]
+}
+
+pub mod migrating {
+    #![doc = "[actions]: crate::guide::actions"]
+    #![doc = "[earlier]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/tests/earlier/README.md"]
+    #![doc = "[health]: crate::guide::health"]
+    #![doc = "[observability]: crate::guide::observability"]
+    #![doc = "[permissions]: crate::guide::nats#permissions"]
+    #![doc = ""]
+    #![doc = include_str!("../docs/migrating.md")]
 }

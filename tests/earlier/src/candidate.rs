@@ -1,16 +1,19 @@
 //! A candidate: what this program is when it is started with `candidate`.
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{ffi::OsString, io, path::PathBuf, str::FromStr, time::Duration};
 
 use anyhow::{Context, bail};
 use futures_util::FutureExt;
 use noleader::LeaderHandle;
+use pico_args::Arguments;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::lookout;
 
-const BUCKET: &str = "elections";
 const KEY: &str = "leader";
+/// How often a held candidate looks whether it may lead.
+const HELD: Duration = Duration::from_millis(100);
 
 /// Which of the two a candidate is made of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -49,17 +52,59 @@ impl FromStr for Make {
     }
 }
 
-/// Runs for an election until it is killed, and logs its flag.
-pub(crate) async fn run(make: Make, url: &str, log: PathBuf) -> anyhow::Result<()> {
-    match make {
-        Make::Earlier => earlier(url, log).await,
-        Make::Present => present(url, log).await,
+/// The election that a candidate takes part in, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) bucket: String,
+    /// Of the present make; that of 0.1.2 is fixed.
+    pub(crate) lease: Duration,
+    /// The present make warms up until this file exists.
+    pub(crate) hold: Option<PathBuf>,
+}
+
+impl Part {
+    pub(crate) fn new(bucket: &str, lease: Duration) -> Self {
+        Self {
+            bucket: bucket.to_owned(),
+            lease,
+            hold: None,
+        }
+    }
+
+    /// The arguments that [`parse`](Self::parse) reads.
+    pub(crate) fn args(&self) -> Vec<OsString> {
+        let mut args: Vec<OsString> = vec![
+            "--bucket".into(),
+            self.bucket.clone().into(),
+            "--lease-ms".into(),
+            self.lease.as_millis().to_string().into(),
+        ];
+        if let Some(hold) = &self.hold {
+            args.extend(["--hold".into(), hold.into()]);
+        }
+        args
+    }
+
+    pub(crate) fn parse(args: &mut Arguments) -> anyhow::Result<Self> {
+        Ok(Self {
+            bucket: args.value_from_str("--bucket")?,
+            lease: Duration::from_millis(args.value_from_str("--lease-ms")?),
+            hold: args.opt_value_from_str("--hold")?,
+        })
     }
 }
 
-async fn earlier(url: &str, log: PathBuf) -> anyhow::Result<()> {
+/// Runs for an election until it is killed, and logs its flag.
+pub(crate) async fn run(make: Make, url: &str, log: PathBuf, part: Part) -> anyhow::Result<()> {
+    match make {
+        Make::Earlier => earlier(url, log, &part.bucket).await,
+        Make::Present => present(url, log, part).await,
+    }
+}
+
+async fn earlier(url: &str, log: PathBuf, bucket: &str) -> anyhow::Result<()> {
     let client = async_nats_earlier::connect(url).await?;
-    let leader = earlier::Leader::new(BUCKET, KEY, client);
+    let leader = earlier::Leader::new(bucket, KEY, client);
     leader.create_bucket().await?;
     let flag = leader.clone();
     let leads = move || {
@@ -72,17 +117,25 @@ async fn earlier(url: &str, log: PathBuf) -> anyhow::Result<()> {
     bail!("the election has ended")
 }
 
-async fn present(url: &str, log: PathBuf) -> anyhow::Result<()> {
+async fn present(url: &str, log: PathBuf, part: Part) -> anyhow::Result<()> {
     let client = async_nats::connect(url).await?;
-    let leader = LeaderHandle::builder(BUCKET, KEY)
-        .lease(Make::Present.lease())
-        .start(client)
-        .await?;
+    let mut builder = LeaderHandle::builder(part.bucket, KEY).lease(part.lease);
+    if let Some(hold) = part.hold {
+        builder = builder.warm_up(move |_term| exists(hold.clone()));
+    }
+    let leader = builder.start(client).await?;
     let flag = leader.clone();
     lookout::start(&log, move || flag.is_leader())?;
-    let mut status = leader.status();
+    let mut status = leader.watch();
     status
         .wait_for(|status| *status == noleader::Status::Stopped)
         .await?;
     bail!("the election has ended")
+}
+
+async fn exists(file: PathBuf) -> io::Result<()> {
+    while !file.try_exists()? {
+        sleep(HELD).await;
+    }
+    Ok(())
 }

@@ -4,6 +4,8 @@
 //! cargo run --release --manifest-path tests/earlier/Cargo.toml -- --rounds 3
 //! ```
 //!
+//! With `mixed` the two makes meet in one election, or follow each other in two.
+//!
 //! Each round is an election of its own: a real nats-server, candidates that are processes of this program, and
 //! one fault of the leader, which lasts longer than its lease and until another one leads. Every candidate logs
 //! its own flag; the logs prove for how long two of them led. `README.md` has the figures.
@@ -14,6 +16,7 @@ mod clock;
 mod fault;
 mod look;
 mod lookout;
+mod mixed;
 mod node;
 mod round;
 mod table;
@@ -22,7 +25,11 @@ use anyhow::{Context, bail};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use pico_args::Arguments;
 
-use crate::{candidate::Make, fault::Fault, round::Outcome};
+use crate::{
+    candidate::{Make, Part},
+    fault::Fault,
+    round::Outcome,
+};
 
 #[derive(Clone, Copy)]
 struct Plan {
@@ -38,10 +45,12 @@ fn main() -> anyhow::Result<()> {
     let mut args = Arguments::from_env();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).enable_all().build()?;
-    if args.subcommand()?.as_deref() == Some("candidate") {
+    let mode = args.subcommand()?;
+    if mode.as_deref() == Some("candidate") {
+        let part = Part::parse(&mut args)?;
         let make = args.free_from_str()?;
         let (url, log): (String, String) = (args.free_from_str()?, args.free_from_str()?);
-        return runtime.block_on(candidate::run(make, &url, log.into()));
+        return runtime.block_on(candidate::run(make, &url, log.into(), part));
     }
     let plan = Plan {
         rounds: args.opt_value_from_str("--rounds")?.unwrap_or(3),
@@ -53,6 +62,11 @@ fn main() -> anyhow::Result<()> {
     let rest = args.finish();
     if !rest.is_empty() {
         bail!("unknown arguments: {rest:?}");
+    }
+    match mode.as_deref() {
+        None => {}
+        Some("mixed") => return runtime.block_on(mixed::run(plan.rounds, plan.jobs)),
+        Some(other) => bail!("unknown mode: {other:?}"),
     }
     runtime.block_on(compare(plan))
 }

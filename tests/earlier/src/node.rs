@@ -11,7 +11,7 @@ use std::{
 use noleader_fixture::{Process, Proxy, Server};
 
 use crate::{
-    candidate::Make,
+    candidate::{Make, Part},
     claims::{self, Claim},
     look::Line,
 };
@@ -26,12 +26,18 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) async fn start(make: Make, server: &Server, log: PathBuf) -> anyhow::Result<Self> {
+    pub(crate) async fn start(
+        make: Make,
+        part: &Part,
+        server: &Server,
+        log: PathBuf,
+    ) -> anyhow::Result<Self> {
         let proxy = Proxy::start(server.addr()).await?;
         let mut command = Command::new(env::current_exe()?);
         command
             .args(["candidate", make.name(), &proxy.url()])
-            .arg(&log);
+            .arg(&log)
+            .args(part.args());
         Ok(Self {
             process: Process::spawn(command)?,
             proxy,
@@ -42,6 +48,11 @@ impl Node {
     /// Whether its newest line says that it leads.
     pub(crate) fn claims_now(&self) -> bool {
         last_line(&self.log).is_some_and(|line| line.claims())
+    }
+
+    /// None before it has looked at its flag for the first time.
+    pub(crate) fn has_looked(&self) -> bool {
+        last_line(&self.log).is_some()
     }
 
     pub(crate) fn claims(&self) -> anyhow::Result<Vec<Claim>> {

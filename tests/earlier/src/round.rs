@@ -7,7 +7,7 @@ use noleader_fixture::{Server, eventually};
 use tokio::time::sleep;
 
 use crate::{
-    candidate::Make,
+    candidate::{Make, Part},
     claims::{Overlap, overlap},
     clock::now_ns,
     fault::Fault,
@@ -32,10 +32,11 @@ pub(crate) struct Outcome {
 pub(crate) async fn run(make: Make, fault: Fault, candidates: usize) -> anyhow::Result<Outcome> {
     let server = Server::start().await?;
     let logs = tempfile::tempdir()?;
+    let part = Part::new("elections", make.lease());
     let mut nodes = Vec::with_capacity(candidates);
     for number in 0..candidates {
         let log = logs.path().join(number.to_string());
-        nodes.push(Node::start(make, &server, log).await?);
+        nodes.push(Node::start(make, &part, &server, log).await?);
     }
 
     let leader = new_leader(make, &nodes, None).await?;
