@@ -6,7 +6,11 @@ use metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Label, Metadata, Recorder, SharedString, Unit,
 };
 use metrics_util::registry::{AtomicStorage, Registry};
-use noleader::{Status, store::Memory, test_util::FakeClock};
+use noleader::{
+    Status,
+    store::{ElectionName, Memory},
+    test_util::FakeClock,
+};
 
 use crate::support::{LEASE, advance_until, leader};
 
@@ -57,11 +61,15 @@ fn key(name: &'static str) -> Key {
     Key::from_parts(name, labels)
 }
 
+fn store() -> Memory {
+    Memory::named(ElectionName::new("orders", "writer"))
+}
+
 #[tokio::test]
 async fn a_term_that_is_given_back_is_measured() {
     let measured = Measured::new();
     let _here = metrics::set_default_local_recorder(&measured);
-    let (store, clock) = (Memory::new(), FakeClock::new());
+    let (store, clock) = (store(), FakeClock::new());
     let a = leader(&store, &clock).await;
     let token = u64::from(a.term().unwrap().token());
     assert_eq!(measured.gauge("noleader_is_leader"), Some(1.0));
@@ -93,7 +101,7 @@ async fn a_term_that_is_given_back_is_measured() {
 async fn a_term_that_is_lost_is_measured() {
     let measured = Measured::new();
     let _here = metrics::set_default_local_recorder(&measured);
-    let (store, clock) = (Memory::new(), FakeClock::new());
+    let (store, clock) = (store(), FakeClock::new());
     let a = leader(&store, &clock).await;
     store.set_outage(true);
     advance_until(&clock, || matches!(a.status(), Status::Follower { .. })).await;

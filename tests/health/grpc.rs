@@ -97,7 +97,9 @@ async fn a_leader_whose_lease_ran_out_while_it_was_paused_does_not_serve() {
     assert_eq!(served.check("").await.unwrap(), Serving);
     node.clock.advance_silently(LEASE);
     assert_eq!(served.check("").await.unwrap(), NotServing);
-    assert!(matches!(node.handle.status(), Status::Leader { .. }));
+    let published = node.handle.watch().borrow().clone();
+    assert!(matches!(published, Status::Leader { .. }));
+    assert!(matches!(node.handle.status(), Status::Follower { .. }));
 }
 
 #[tokio::test]

@@ -139,5 +139,7 @@ async fn a_watch_sees_the_lease_run_out_under_a_blocked_task() {
     assert_eq!(next().await, ServingStatus::Serving);
     node.clock.advance(LEASE);
     assert_eq!(next().await, ServingStatus::NotServing);
-    assert!(matches!(node.handle.status(), Status::Leader { .. }));
+    let published = node.handle.watch().borrow().clone();
+    assert!(matches!(published, Status::Leader { .. }));
+    assert!(matches!(node.handle.status(), Status::Follower { .. }));
 }

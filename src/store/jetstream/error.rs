@@ -1,15 +1,17 @@
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
 use async_nats::{
     RequestError, RequestErrorKind,
     jetstream::{self, ErrorCode, context, stream},
 };
 
-use super::TIMEOUT;
 use crate::{
     error::find,
     store::error::{StoreError, WriteError},
 };
+
+/// How long a request waits for an answer, if its future is not dropped before.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Another revision than the expected one. The server has two codes for it; async-nats 0.51 maps only
 /// the first to an error kind of its own.

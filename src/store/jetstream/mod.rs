@@ -17,7 +17,7 @@ use async_nats::{
     jetstream::{self, publish::PublishAck, response::Response, stream::LastRawMessageErrorKind},
 };
 
-use self::settings::Place;
+use self::{error::TIMEOUT, settings::Place};
 pub use self::{settings::BucketSettings, storage::Storage};
 use super::{
     error::{StoreError, WriteError},
@@ -25,9 +25,6 @@ use super::{
     watch::Watch,
 };
 use crate::{error::ConfigError, lease::Observation, names::ElectionName};
-
-/// How long a request waits for an answer, if its future is not dropped before.
-const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A key in a NATS JetStream KeyValue bucket.
 ///
