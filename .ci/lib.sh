@@ -13,7 +13,9 @@ need() {
   for name in "$@"; do
     case $name in
       c++) command -v c++ >/dev/null || missing+=" g++" ;;
-      curl | haproxy) command -v "$name" >/dev/null || missing+=" $name" ;;
+      curl) command -v curl >/dev/null || missing+=" curl" ;;
+      # Debian installs it outside of the PATH of ordinary users.
+      haproxy) PATH=$PATH:/usr/sbin command -v haproxy >/dev/null || missing+=" haproxy" ;;
       pip) python3 -m pip --version >/dev/null 2>&1 || missing+=" python3 python3-pip" ;;
       *) printf 'need: unknown program: %s\n' "$name" >&2; exit 2 ;;
     esac
