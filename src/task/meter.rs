@@ -17,40 +17,59 @@ pub(super) struct Meter {
 }
 
 #[cfg(feature = "metrics")]
+const IS_LEADER: &str = "noleader_is_leader";
+#[cfg(feature = "metrics")]
+const TOKEN: &str = "noleader_token";
+#[cfg(feature = "metrics")]
+const TERMS: &str = "noleader_terms_total";
+#[cfg(feature = "metrics")]
+const TERMS_LOST: &str = "noleader_terms_lost_total";
+#[cfg(feature = "metrics")]
+const RENEWALS: &str = "noleader_renewals_total";
+#[cfg(feature = "metrics")]
+const STORE_FAILURES: &str = "noleader_store_failures_total";
+
+#[cfg(feature = "metrics")]
 impl Meter {
     pub(super) fn new(election: &ElectionName) -> Self {
         let label = |name: &'static str, value: &str| metrics::Label::new(name, value.to_owned());
-        Self {
+        let meter = Self {
             labels: [
                 label("bucket", election.bucket()),
                 label("key", election.key()),
             ],
+        };
+        // A series that is missing cannot be told from one that is zero.
+        meter.shut();
+        for name in [TERMS, TERMS_LOST, RENEWALS, STORE_FAILURES] {
+            meter.add(name, 0);
         }
+        meter
     }
 
     pub(super) fn opened(&self, token: u64) {
-        self.gauge("noleader_is_leader", 1.0);
+        self.gauge(IS_LEADER, 1.0);
         #[allow(clippy::cast_precision_loss, reason = "metrics are floats")]
-        self.gauge("noleader_token", token as f64);
-        self.count("noleader_terms_total");
+        self.gauge(TOKEN, token as f64);
+        self.count(TERMS);
     }
 
     pub(super) fn shut(&self) {
-        self.gauge("noleader_is_leader", 0.0);
+        self.gauge(IS_LEADER, 0.0);
     }
 
     pub(super) fn ended(&self, why: Ended) {
         if why != Ended::Released {
-            self.count("noleader_terms_lost_total");
+            self.count(TERMS_LOST);
         }
     }
 
     pub(super) fn renewed(&self) {
-        self.count("noleader_renewals_total");
+        self.count(RENEWALS);
     }
 
     pub(super) fn failed(&self) {
-        self.count("noleader_store_failures_total");
+        self.count(STORE_FAILURES);
     }
 
     fn gauge(&self, name: &'static str, value: f64) {
@@ -58,7 +77,11 @@ impl Meter {
     }
 
     fn count(&self, name: &'static str) {
-        metrics::counter!(name, self.labels.iter()).increment(1);
+        self.add(name, 1);
+    }
+
+    fn add(&self, name: &'static str, count: u64) {
+        metrics::counter!(name, self.labels.iter()).increment(count);
     }
 }
 

@@ -12,7 +12,7 @@ use noleader::{
     test_util::FakeClock,
 };
 
-use crate::support::{LEASE, advance_until, leader};
+use crate::support::{LEASE, advance_until, candidate, leader};
 
 /// What is measured on this thread, which is all of it in a test with one thread.
 struct Measured(Registry<Key, AtomicStorage>);
@@ -66,6 +66,19 @@ fn store() -> Memory {
 }
 
 #[tokio::test]
+async fn every_series_of_a_follower_is_zero_from_the_start() {
+    let measured = Measured::new();
+    let _here = metrics::set_default_local_recorder(&measured);
+    let observer = candidate(store(), "o", &FakeClock::new()).observe();
+    let _observer = observer.start().await.unwrap();
+    assert_eq!(measured.gauge("noleader_is_leader"), Some(0.0));
+    for name in ["terms", "terms_lost", "renewals", "store_failures"] {
+        let name: &'static str = format!("noleader_{name}_total").leak();
+        assert_eq!(measured.counter(name), Some(0), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_term_that_is_given_back_is_measured() {
     let measured = Measured::new();
     let _here = metrics::set_default_local_recorder(&measured);
@@ -93,8 +106,8 @@ async fn a_term_that_is_given_back_is_measured() {
     drop(admission);
     stopping.await.unwrap().unwrap();
     assert_eq!(measured.gauge("noleader_is_leader"), Some(0.0));
-    assert_eq!(measured.counter("noleader_terms_lost_total"), None);
-    assert_eq!(measured.counter("noleader_store_failures_total"), None);
+    assert_eq!(measured.counter("noleader_terms_lost_total"), Some(0));
+    assert_eq!(measured.counter("noleader_store_failures_total"), Some(0));
 }
 
 #[tokio::test]

@@ -149,8 +149,8 @@ impl Bucket {
         let wanted = lease.saturating_mul(MIN_LEASES);
         if !found.max_age.is_zero() && found.max_age < wanted {
             let remedy = format!(
-                "it must be {MIN_LEASES} leases or more; run `nats kv edit {name} --ttl {}s`, or set a \
-                 `.lease(..)` of {:?} at most",
+                "it must be {MIN_LEASES} leases or more; run `nats kv edit {name} --ttl {}s`, set a \
+                 `.lease(..)` of {:?} at most, or use another bucket",
                 wanted.as_secs().max(1),
                 found.max_age / MIN_LEASES
             );
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(
             check(max_age(60)).unwrap_err(),
             "bucket `orders` has max_age 60s: it must be 10 leases or more; run `nats kv edit orders \
-             --ttl 150s`, or set a `.lease(..)` of 6s at most"
+             --ttl 150s`, set a `.lease(..)` of 6s at most, or use another bucket"
         );
     }
 
