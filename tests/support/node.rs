@@ -123,7 +123,8 @@ impl Node {
         assert_eq!(self.handle.leader().unwrap().id(), "x");
     }
 
-    async fn start(describe: impl FnOnce(Builder<Fragile>) -> Builder<Fragile>) -> Self {
+    /// A node with more settings, in whichever state they lead to.
+    pub(crate) async fn start(describe: impl FnOnce(Builder<Fragile>) -> Builder<Fragile>) -> Self {
         Self::join("a", &Fragile::default(), &FakeClock::new(), describe).await
     }
 
