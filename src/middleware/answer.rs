@@ -15,19 +15,18 @@ const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC_RETRY_PUSHBACK_MS: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 const LOST: HeaderValue = HeaderValue::from_static("lost");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-/// gRPC's `UNAVAILABLE`: the request was not executed and may be repeated.
+/// gRPC's `UNAVAILABLE`: the request was not executed, and the client may repeat it.
 const UNAVAILABLE: HeaderValue = HeaderValue::from_static("14");
-/// gRPC's `ABORTED`: the request may have been executed, and whether to repeat it is for the application to
-/// decide.
+/// gRPC's `ABORTED`: the request may have been executed, and the application decides whether to repeat it.
 const ABORTED: HeaderValue = HeaderValue::from_static("10");
-/// gRPC's `DEADLINE_EXCEEDED`, which says as little of whether the request was executed.
+/// gRPC's `DEADLINE_EXCEEDED`: the request may have been executed.
 const DEADLINE_EXCEEDED: HeaderValue = HeaderValue::from_static("4");
 
-/// When a gRPC client may try again where another node leads. Its next attempt may well go there, so it is not
-/// told to wait for a change here.
+/// How long a gRPC client waits if another node leads. Its next attempt may reach that node, so it need not wait for a
+/// change on this one.
 const ELSEWHERE: Duration = Duration::from_millis(100);
 
-/// How an answer is called in the two protocols.
+/// One outcome, as a status of each protocol.
 struct Code {
     http: StatusCode,
     grpc: HeaderValue,
@@ -45,13 +44,13 @@ impl Code {
     }
 }
 
-/// How a request wants to be answered.
+/// The form of response that a request expects.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Form {
     Text,
-    /// As text, whose body is left out.
+    /// As `Text`, without the body.
     Head,
-    /// A "trailers-only" response, which is all head.
+    /// A "trailers-only" response: headers and no body.
     Grpc,
 }
 
@@ -66,8 +65,8 @@ impl Form {
         }
     }
 
-    /// `application/grpc`, also with a suffix (`+proto`) or parameters, but not `application/grpc-web`,
-    /// whose answers are framed otherwise.
+    /// True for `application/grpc`, with or without a suffix (`+proto`) or parameters. False for
+    /// `application/grpc-web`, which frames its responses differently.
     pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
         let Some(value) = headers.get(CONTENT_TYPE) else {
             return false;
@@ -81,8 +80,7 @@ impl Form {
     }
 }
 
-/// The answer to a request that was not executed, as [`Reject`](super::Reject) and
-/// [`Redirect`](super::Redirect) describe it.
+/// The response in place of the service's, as [`Reject`](super::Reject) and [`Redirect`](super::Redirect) describe it.
 #[derive(Debug)]
 pub struct Rejection(Response<Bytes>);
 
@@ -98,7 +96,7 @@ impl Rejection {
         Self(response)
     }
 
-    /// To a request that was sent on to the leader, whose answer did not come.
+    /// For a forwarded request that the leader did not answer.
     pub(super) fn failed(form: Form, failure: &Failure, not_leader: &NotLeader) -> Self {
         let (code, reason) = match failure {
             Failure::Unreachable(_) => (Code::UNREACHABLE, "unreachable"),
@@ -113,7 +111,6 @@ impl Rejection {
         Self(response)
     }
 
-    /// Sends the client to another address.
     pub(super) fn elsewhere(location: HeaderValue, not_leader: &NotLeader) -> Self {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
@@ -134,7 +131,7 @@ impl Rejection {
     }
 }
 
-/// When to try again: for a request that may be repeated.
+/// Only for requests that were not executed: the header invites the client to repeat the request.
 fn insert_wait(headers: &mut HeaderMap, form: Form, wait: Duration) {
     match form {
         Form::Text | Form::Head => headers.insert(RETRY_AFTER, seconds(wait).into()),
@@ -146,12 +143,12 @@ fn reason(not_leader: &NotLeader) -> HeaderValue {
     HeaderValue::from_static(not_leader.reason().as_str())
 }
 
-/// The answer to a request that was cut off before its response began.
+/// The response if the term ends before the response starts.
 pub(super) fn lost(form: Form) -> Response<Bytes> {
     answer(form, &TermLost.to_string(), Code::LOST, LOST)
 }
 
-/// The end of a gRPC response that had begun.
+/// The trailers if the term ends after a gRPC response has started.
 pub(super) fn lost_trailers() -> HeaderMap {
     let mut trailers = HeaderMap::new();
     insert_status(&mut trailers, ABORTED, &TermLost.to_string());
@@ -185,25 +182,25 @@ fn answer(form: Form, message: &str, code: Code, reason: HeaderValue) -> Respons
 
 fn insert_status(headers: &mut HeaderMap, status: HeaderValue, message: &str) {
     headers.insert(GRPC_STATUS, status);
-    // Cannot fail: what is percent-encoded is visible ASCII and blanks.
+    // Cannot fail: percent-encoded text consists of visible ASCII and spaces.
     if let Ok(message) = HeaderValue::try_from(percent_encode(message)) {
         headers.insert(GRPC_MESSAGE, message);
     }
 }
 
-/// Whole seconds, rounded up, one at least.
+/// Rounded up, and at least 1.
 fn seconds(wait: Duration) -> u64 {
     let up = u64::from(wait.subsec_nanos() > 0);
     wait.as_secs().saturating_add(up).max(1)
 }
 
-/// Whole milliseconds, rounded up. gRPC has them as a 32-bit integer.
+/// Rounded up. gRPC defines the value as a 32-bit integer.
 fn millis(wait: Duration) -> i32 {
     let millis = wait.as_nanos().div_ceil(1_000_000);
     i32::try_from(millis).unwrap_or(i32::MAX)
 }
 
-/// As gRPC has it: all but the visible ASCII characters and the blank, and the percent sign itself.
+/// Percent-encodes as gRPC specifies for `grpc-message`: `%`, and every byte that is neither visible ASCII nor a space.
 pub(super) fn percent_encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -221,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_are_rounded_up() {
+    fn retry_delays_are_rounded_up() {
         let in_seconds = |millis| seconds(Duration::from_millis(millis));
         assert_eq!([0, 1, 999, 1000, 1001].map(in_seconds), [1, 1, 1, 1, 2]);
         assert_eq!(seconds(Duration::MAX), u64::MAX);
@@ -232,13 +229,13 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_percent_encoded() {
+    fn grpc_messages_are_percent_encoded() {
         assert_eq!(percent_encode("it leads: 100 ~"), "it leads: 100 ~");
         assert_eq!(percent_encode("100 %\r\n\u{7f}ü"), "100 %25%0D%0A%7F%C3%BC");
     }
 
     #[test]
-    fn a_content_type_of_any_bytes_is_looked_at() {
+    fn a_non_ascii_content_type_is_not_grpc() {
         for value in [&b"application/grp"[..], b"application/gr\xff\xffc", b"\xff"] {
             let value = HeaderValue::from_bytes(value).unwrap();
             assert!(!Form::is_grpc(&HeaderMap::from_iter([(
@@ -249,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rejection_has_the_wait_that_was_asked_for() {
+    fn a_rejection_carries_the_retry_delay() {
         let not_leader = NotLeader::new(Reason::NoLeader, None, Duration::from_millis(1500));
         let headers = |form| Rejection::new(form, &not_leader).0.into_parts().0.headers;
         assert_eq!(headers(Form::Text)[RETRY_AFTER], "2");

@@ -10,8 +10,11 @@ use http::{StatusCode, request::Parts};
 use super::answer::{Form, Rejection};
 use crate::task::{Admission, NotLeader, Term};
 
-/// The answer where a handler takes a [`Term`] and no [`LeaderOnlyLayer`](crate::LeaderOnlyLayer) has put
-/// one into the request: 500, as it is a mistake of the application.
+/// The rejection of the [`Term`] and [`Admission`] extractors for a request that no
+/// [`LeaderOnlyLayer`](crate::LeaderOnlyLayer) has admitted.
+///
+/// The response is a 500, because the application is at fault: the route lacks a layer, or its layer lets the request
+/// pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MissingTerm;
@@ -34,7 +37,9 @@ impl IntoResponse for MissingTerm {
     }
 }
 
-/// The term under which the request was admitted.
+/// Extracts the term under which the request was admitted.
+///
+/// Fails with [`MissingTerm`] if the request carries no term.
 ///
 /// ```
 /// use axum::{Router, routing::post};
@@ -58,7 +63,7 @@ impl<S: Sync> FromRequestParts<S> for Term {
     }
 }
 
-/// The term under which the request was admitted, or none if the gate did not apply to it.
+/// Extracts the term under which the request was admitted, or `None` if the request was not gated.
 impl<S: Sync> OptionalFromRequestParts<S> for Term {
     type Rejection = Infallible;
 
@@ -67,9 +72,10 @@ impl<S: Sync> OptionalFromRequestParts<S> for Term {
     }
 }
 
-/// An admission that keeps the request inside the gate for as long as it lives, for work that outlasts the response: a
-/// step-down or a shutdown waits for it, up to the drain timeout. End that work when
-/// [`Term::closing`] is cancelled.
+/// Extracts a further admission of the request, for work that outlasts the response.
+///
+/// A step-down or a shutdown waits until the admission is dropped, up to the drain timeout. End the work when
+/// [`Term::closing`] is cancelled. Fails with [`MissingTerm`] if the request carries no term.
 ///
 /// ```
 /// use axum::{Router, routing::post};
@@ -96,7 +102,7 @@ impl<S: Sync> FromRequestParts<S> for Admission {
     }
 }
 
-/// As above, or none if the gate did not apply to the request.
+/// Extracts a further admission of the request, or `None` if the request was not gated.
 impl<S: Sync> OptionalFromRequestParts<S> for Admission {
     type Rejection = Infallible;
 
@@ -109,8 +115,7 @@ fn admission(parts: &Parts) -> Option<Admission> {
     Admission::of(parts.extensions.get()?)
 }
 
-/// The answer of [`LeaderOnlyLayer`](crate::LeaderOnlyLayer) to an HTTP request that is not gRPC: 503, `retry-after`,
-/// `cache-control: no-store`, `noleader-reason`, and a line of text.
+/// Returns the response that [`Reject`](super::Reject) gives to an HTTP request.
 ///
 /// ```
 /// use axum::extract::State;

@@ -10,10 +10,10 @@ use pin_project_lite::pin_project;
 use crate::task::Admission;
 
 pin_project! {
-    /// The response body of [`LeaderOnly`](super::LeaderOnly): the inner service's, or a rejection's.
+    /// The response body of [`LeaderOnly`](super::LeaderOnly): the body of the inner service, or of a rejection.
     ///
-    /// It holds the request's admission until its end, an error, or its drop, whichever comes first. So
-    /// a leader that steps down waits for the responses that it streams.
+    /// It holds the admission of the request until it ends, fails or is dropped. A leader that steps down therefore
+    /// finishes the responses that it streams.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
@@ -28,7 +28,7 @@ pin_project! {
         Inner {
             #[pin]
             body: B,
-            // Dropped after the body: until then the request is under way.
+            // Declared after the body, so that the body is dropped first.
             admission: Option<Admission>,
         },
         Text {
@@ -40,7 +40,7 @@ pin_project! {
 impl<B: Body> ResponseBody<B> {
     #[inline]
     pub(super) fn new(body: B, admission: Option<Admission>) -> Self {
-        // Servers do not poll a body that is at its end.
+        // Servers do not poll a body that has already ended.
         let admission = admission.filter(|_| !body.is_end_stream());
         Self {
             kind: Kind::Inner { body, admission },

@@ -14,10 +14,9 @@ use super::{
 use crate::error::BoxError;
 
 pin_project! {
-    /// The response body of a service that [cancels on loss](super::CancelOnLoss): `B`, which is dropped
-    /// when the term ends.
+    /// The response body of [`CancelOnLoss`](super::CancelOnLoss): the body `B`, which is dropped when the term ends.
     ///
-    /// Then a gRPC response ends with the status `ABORTED`, and any other with the error [`TermLost`].
+    /// A gRPC response then ends with the status `ABORTED`, and any other response with the error [`TermLost`].
     #[derive(Debug)]
     pub struct CancelBody<B> {
         #[pin]
@@ -83,7 +82,7 @@ where
                 if !lost {
                     let frame = ready!(body.poll_frame(cx));
                     if !matches!(&frame, Some(Ok(frame)) if !frame.is_trailers()) {
-                        // It is whole, or broken, whatever becomes of the term.
+                        // The body has ended or failed, so the end of the term no longer matters.
                         *loss = None;
                     }
                     return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
@@ -97,7 +96,6 @@ where
             KindProj::Text { text } if text.is_empty() => return Poll::Ready(None),
             KindProj::Text { text } => Ok(Frame::data(std::mem::take(text).into())),
         };
-        // Drops what was cut off, and is at its end.
         kind.set(Kind::Text { text: Bytes::new() });
         Poll::Ready(Some(end))
     }

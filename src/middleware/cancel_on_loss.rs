@@ -19,18 +19,21 @@ use super::{
 };
 use crate::task::{Admission, LeaderHandle, NotLeader};
 
-/// Does as `A` says, and ends admitted requests when the term ends, from
-/// [`LeaderOnlyLayer::cancel_on_loss`](super::LeaderOnlyLayer::cancel_on_loss).
+/// Ends admitted requests when their term ends, and handles all others with the action `A`.
 ///
-/// The service's future, or its response body, is dropped at once. The request may have been executed, in
-/// part or as a whole, so the answer is another than to one that was refused:
+/// Created by [`LeaderOnlyLayer::cancel_on_loss`](super::LeaderOnlyLayer::cancel_on_loss).
 ///
-/// | request | before the response's head | after it |
+/// The service's future or its response body is dropped at once. The request may have been executed, in part or as a
+/// whole, so the response differs from a rejection:
+///
+/// | request | before the response starts | afterwards |
 /// |---|---|---|
-/// | HTTP | 503 with `noleader-reason: lost`, and without `retry-after` | the body ends with the error [`TermLost`](crate::TermLost) |
-/// | gRPC | `grpc-status: 10` (`ABORTED`) with `noleader-reason: lost` | the same, as trailers |
+/// | HTTP | 503 with `noleader-reason: lost` | the body fails with [`TermLost`](crate::TermLost) |
+/// | gRPC | 10 `ABORTED` with `noleader-reason: lost` | the same, as trailers |
 ///
-/// The response body is a [`CancelBody`], whose error is a boxed one.
+/// No response carries `retry-after` or `grpc-retry-pushback-ms`.
+///
+/// The response body is a [`CancelBody`], whose error type is `Box<dyn Error + Send + Sync>`.
 #[derive(Clone, Copy, Debug)]
 pub struct CancelOnLoss<A>(pub(super) A);
 
@@ -82,8 +85,7 @@ where
 }
 
 pin_project! {
-    /// The future of a service that [cancels on loss](CancelOnLoss): that of the action, `F`, which is
-    /// dropped when the term ends.
+    /// The response future of [`CancelOnLoss`]: the future of its action, `F`, which is dropped when the term ends.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct CancelFuture<F> {
@@ -99,7 +101,7 @@ pin_project! {
         Inner {
             #[pin]
             future: F,
-            // None where the request was not admitted, and has no term to end with.
+            // None if the request was not admitted, and has no term.
             ends: Option<(Loss, Form)>,
         },
         Lost,

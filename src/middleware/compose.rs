@@ -11,11 +11,12 @@ use super::{
     wait_up_to::WaitUpTo,
 };
 
-/// An action that rejects for want of another choice: [`Reject`], by itself or in [`WaitUpTo`] and
-/// [`CancelOnLoss`]. What is chosen instead takes its place, so that the settings of a layer can be given in
-/// any order.
+/// The default action, used until another is chosen: [`Reject`], on its own or inside [`WaitUpTo`] and
+/// [`CancelOnLoss`].
+///
+/// The chosen action replaces [`Reject`], so the settings of a layer can be given in any order. This trait is sealed.
 pub trait Undecided: Sealed {
-    /// The same with `A` in the place of [`Reject`].
+    /// This action, with `A` in place of [`Reject`].
     type Decided<A>;
 
     #[doc(hidden)]
@@ -46,7 +47,7 @@ impl<U: Undecided> Undecided for CancelOnLoss<U> {
     }
 }
 
-/// An action that is taken at once: all but [`WaitUpTo`].
+/// An action that does not hold requests: every action but [`WaitUpTo`]. This trait is sealed.
 pub trait Immediate: Sealed {}
 
 impl Immediate for Reject {}
@@ -56,10 +57,10 @@ impl<C> Immediate for Forward<C> {}
 impl Immediate for Fail {}
 impl<A> Immediate for CancelOnLoss<A> {}
 
-/// An action whose answers are HTTP, so that a request can be cut off with one: all but [`Fail`], and none
-/// that is in [`CancelOnLoss`] already.
+/// An action that [`CancelOnLoss`] can wrap: every action but [`Fail`], whose responses may be of any type, and
+/// [`CancelOnLoss`] itself. This trait is sealed.
 pub trait Cancellable: Sealed + Sized {
-    /// The same in [`CancelOnLoss`].
+    /// This action, wrapped in [`CancelOnLoss`].
     type OnLoss;
 
     #[doc(hidden)]
@@ -98,7 +99,7 @@ impl<C> Cancellable for Forward<C> {
     }
 }
 
-/// What waits is what was not admitted yet, so that the wait stays outside.
+/// `WaitUpTo` stays outermost: a request that waits has not been admitted yet, and has no term.
 impl<A: Cancellable> Cancellable for WaitUpTo<A> {
     type OnLoss = WaitUpTo<A::OnLoss>;
 
@@ -119,7 +120,7 @@ impl<A: Forwards> Forwards for CancelOnLoss<A> {
     }
 }
 
-/// What makes no sense does not compile.
+/// Settings that contradict each other do not compile.
 ///
 /// ```compile_fail,E0599
 /// # fn example(layer: noleader::LeaderOnlyLayer) {

@@ -2,11 +2,10 @@ use std::time::Duration;
 
 use crate::task::{Admission, LeaderHandle, NotLeader};
 
-/// The gate of an election, and what one service asks for on top of its being open.
+/// The gate of an election, with the conditions of one service.
 #[derive(Clone, Debug)]
 pub struct Entrance {
     handle: LeaderHandle,
-    /// How much of the lease has to be left.
     min_remaining: Duration,
 }
 
@@ -24,8 +23,8 @@ impl Entrance {
             tracing::warn!(
                 ?min_remaining,
                 ?always_left,
-                "`min_remaining` is more than is left of the lease just before a renewal: \
-                 requests will be refused also while all is well",
+                "`min_remaining` is more than is left of the lease just before a renewal; \
+                 a healthy leader will reject requests",
             );
         }
         self.min_remaining = min_remaining;
@@ -35,7 +34,6 @@ impl Entrance {
         &self.handle
     }
 
-    /// Admits a request, if the gate is open at this instant and stays so for long enough.
     #[inline]
     pub(super) fn admit(&self) -> Result<Admission, NotLeader> {
         self.handle.admit_for(self.min_remaining)

@@ -6,12 +6,16 @@ use super::{
 };
 use crate::task::{Admission, LeaderHandle, NotLeader};
 
-/// While the gate is shut a request fails with [`NotLeader`], from
-/// [`LeaderOnlyLayer::fail`](super::LeaderOnlyLayer::fail).
+/// Fails requests with [`NotLeader`].
 ///
-/// Requests and responses may be of any type, and nothing is known of them: no [`Term`](crate::Term) is
-/// put into a request, and it is admitted until its response future resolves. A handler that needs the
-/// term asks the [`LeaderHandle`](crate::LeaderHandle).
+/// Created by [`LeaderOnlyLayer::fail`](super::LeaderOnlyLayer::fail).
+///
+/// Requests and responses may be of any type, so this action does nothing specific to HTTP:
+///
+/// - An admitted request carries no [`Term`](crate::Term). A handler can get the term from the
+///   [`LeaderHandle`](crate::LeaderHandle).
+/// - The admission ends when the response future resolves. The lease may be released while the response body is still
+///   being sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fail;
 

@@ -13,9 +13,10 @@ use super::{answer::Rejection, body::ResponseBody};
 use crate::task::{Admission, NotLeader};
 
 pin_project! {
-    /// The future of [`LeaderOnly`](super::LeaderOnly): the inner service's, `F`, or a refusal, `R`.
+    /// The response future of [`LeaderOnly`](super::LeaderOnly): the future of the inner service, `F`, or a rejection,
+    /// `R`.
     ///
-    /// It holds the request's admission, so that dropping it gives the request up.
+    /// It holds the admission of the request. Dropping it gives the request up, which may have been executed in part.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, R = Rejection> {
@@ -31,7 +32,7 @@ pin_project! {
         Inner {
             #[pin]
             future: F,
-            // Dropped after the future: until then the request is under way.
+            // Declared after the future, so that the future is dropped first.
             admission: Option<Admission>,
         },
         Refused {
@@ -57,7 +58,7 @@ impl<F, R> ResponseFuture<F, R> {
     }
 }
 
-/// Of [`Reject`](super::Reject).
+/// For [`Reject`](super::Reject), [`Redirect`](super::Redirect) and [`Forward`](super::Forward).
 impl<F, B, E> Future for ResponseFuture<F, Rejection>
 where
     F: Future<Output = Result<Response<B>, E>>,
@@ -81,7 +82,7 @@ where
     }
 }
 
-/// Of [`RejectWith`](super::RejectWith).
+/// For [`RejectWith`](super::RejectWith).
 impl<F, B, E> Future for ResponseFuture<F, Response<B>>
 where
     F: Future<Output = Result<Response<B>, E>>,
@@ -100,7 +101,7 @@ where
     }
 }
 
-/// Of [`Fail`](super::Fail).
+/// For [`Fail`](super::Fail).
 impl<F, T, E> Future for ResponseFuture<F, NotLeader>
 where
     F: Future<Output = Result<T, E>>,

@@ -18,9 +18,10 @@ use super::{
 };
 use crate::task::{LeaderHandle, NotLeader};
 
-/// Lets requests through while this node leads.
+/// A [`Layer`] that admits requests while this node leads.
 ///
-/// `A` is what is done with a request while the gate is shut, `M` which requests the gate applies to.
+/// While this node does not lead, the follower action `A` handles each gated request. The matcher `M` decides which
+/// requests are gated. All other requests reach the service on every node.
 ///
 /// ```
 /// use noleader::{LeaderHandle, LeaderOnlyLayer};
@@ -33,7 +34,7 @@ use crate::task::{LeaderHandle, NotLeader};
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "a layer does nothing until it is put around a service"]
+#[must_use = "a layer does nothing until it is applied to a service"]
 pub struct LeaderOnlyLayer<A = Reject, M = EveryRequest> {
     entrance: Entrance,
     action: A,
@@ -41,10 +42,10 @@ pub struct LeaderOnlyLayer<A = Reject, M = EveryRequest> {
 }
 
 impl LeaderOnlyLayer {
-    /// Gates every request, and rejects with a response while the gate is shut.
+    /// Creates a layer that gates every request, and rejects it with a response while this node does not lead.
     ///
-    /// An HTTP request is answered 503, a gRPC request `UNAVAILABLE`; see [`Reject`]. The error type of
-    /// the service stays what it is.
+    /// The response is a 503 over HTTP and `UNAVAILABLE` over gRPC; see [`Reject`]. The error type of the service does
+    /// not change.
     pub fn new(handle: LeaderHandle) -> Self {
         Self {
             entrance: Entrance::new(handle),
@@ -55,8 +56,9 @@ impl LeaderOnlyLayer {
 }
 
 impl<A: Undecided, M> LeaderOnlyLayer<A, M> {
-    /// Sends HTTP requests to the leader, by a 307 to the address that it publishes, with path and query
-    /// kept. Where that is not possible a request is rejected. See [`Redirect`].
+    /// Redirects HTTP requests to the address that the leader publishes, with a 307 that keeps path and query.
+    ///
+    /// A request that cannot be redirected, such as a gRPC request, is rejected; see [`Redirect`].
     ///
     /// ```
     /// use axum::{Router, routing::post};
@@ -72,17 +74,25 @@ impl<A: Undecided, M> LeaderOnlyLayer<A, M> {
         self.acting(|reject, entrance| Redirect::new(entrance.handle(), reject))
     }
 
-    /// Sends requests on to the leader, to the address that it publishes, and its answers back. Where that is
-    /// not possible a request is rejected. See [`Forward`].
+    /// Forwards requests to the address that the leader publishes, and returns the leader's responses.
     ///
-    /// The client is any tower service for the same requests, such as the one of hyper-util, and is cloned
-    /// for each request. It has to call the host that the request's URI names, which tonic's `Channel` does
-    /// not: for gRPC take hyper-util's client with `http2_only`, and see [`Forward`] for what to set. Limits
-    /// on connecting, pooling and keeping alive are its own settings. Set one on connecting: a leader whose
-    /// host is gone refuses nothing.
+    /// A request that cannot be forwarded is rejected; see [`Forward`].
     ///
-    /// The error of the response body becomes a `Box<dyn Error + Send + Sync>`, into which the service's
-    /// has to convert. A forwarded request has to be polled in a tokio runtime with its timer enabled.
+    /// The client is a tower service for the same request type, such as hyper-util's `Client`, and is cloned for each
+    /// request:
+    ///
+    /// - It has to connect to the host in the request's URI. tonic's `Channel` does not; use hyper-util's client with
+    ///   `http2_only(true)` for gRPC.
+    /// - Timeouts for connecting, connection pools and keep-alives are settings of the client. Set a connect timeout: a
+    ///   host that has vanished does not refuse connections.
+    /// - [`Forward`] lists further settings for HTTP/2.
+    ///
+    /// The error type of the response body becomes `Box<dyn Error + Send + Sync>`. The error type of the service's
+    /// response body has to convert into it.
+    ///
+    /// # Panics
+    ///
+    /// The future of a forwarded request panics if it is polled outside of a tokio runtime with time enabled.
     ///
     /// ```
     /// use std::time::Duration;
@@ -106,12 +116,14 @@ impl<A: Undecided, M> LeaderOnlyLayer<A, M> {
         self.acting(|reject, entrance| Forward::new(client, entrance.handle(), reject))
     }
 
-    /// Answers with what `answer` makes of the request and of why it was not admitted.
+    /// Rejects requests with the response that a closure returns.
     ///
-    /// The response's body is of the type that the service's responses have. The closure also sees the
-    /// gRPC requests, and is cloned with the service. Its request needs a type, also where it is not used.
-    /// The request was not executed: let the answer say so, by a 503 for instance, and name the leader's
-    /// address only to those who may know it.
+    /// The closure receives the reason and the request, HTTP or gRPC, and is cloned with the service. Its request
+    /// parameter needs a type annotation even if it is not used. The response body has the type of the service's
+    /// response bodies.
+    ///
+    /// The request was not executed. Return a status that says so, such as 503, and name the leader's address only to
+    /// clients that may know it.
     ///
     /// ```
     /// use axum::{Json, body::Body, response::IntoResponse};
@@ -138,8 +150,10 @@ impl<A: Undecided, M> LeaderOnlyLayer<A, M> {
         self.acting(|_, _| RejectWith(answer))
     }
 
-    /// Fails instead of responding: for any service, HTTP or not, whose error is
-    /// `From<`[`NotLeader`](crate::NotLeader)`>`. See [`Fail`].
+    /// Fails requests with an error instead of a response.
+    ///
+    /// This works for any service, HTTP or not, whose error type implements `From<`[`NotLeader`](crate::NotLeader)`>`.
+    /// See [`Fail`] for its limits.
     ///
     /// ```
     /// use noleader::{LeaderHandle, LeaderOnlyLayer, NotLeader};
@@ -168,22 +182,27 @@ impl<A: Undecided, M> LeaderOnlyLayer<A, M> {
 }
 
 impl<A: Immediate, M> LeaderOnlyLayer<A, M> {
-    /// Holds a request for as long as an election is under way, for `at_most` this long, instead of
-    /// refusing it at once.
+    /// Holds requests during an election for up to `at_most`, instead of handling them with the follower action at
+    /// once.
     ///
-    /// The request goes on at once
-    /// - when this node leads: the service is called;
-    /// - when another node is known to lead, or the election has stopped here: what is configured is
-    ///   done, such as [`redirect`](Self::redirect);
-    /// - when the time is over: the same.
+    /// - A held request is admitted when this node leads.
+    /// - It is handled by the follower action, such as [`redirect`](Self::redirect), when another node leads, when this
+    ///   node has left the election, or when `at_most` has passed.
     ///
-    /// So a request to a follower does not wait while there is a leader. Each held request keeps its body
-    /// unread, and the readied service, whose place a clone takes: the service has to be `Clone`. Their
-    /// number has no limit here; tower's `ConcurrencyLimit` around this layer sets one. Dropping the
-    /// future gives the request up, which was not executed then.
+    /// A follower that knows a leader therefore holds no requests. A crashed leader counts as the leader until its
+    /// lease expires.
     ///
-    /// The time is tokio's, so that a held request has to be polled in a tokio runtime with its timer
-    /// enabled, or panics.
+    /// Each held request keeps its unread body and the ready service, which is replaced by a clone: the service has to
+    /// be `Clone`. The number of held requests is not limited. To limit it, wrap this layer in tower's
+    /// `ConcurrencyLimit`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future of a held request gives the request up. It was not executed.
+    ///
+    /// # Panics
+    ///
+    /// The future of a held request panics if it is polled outside of a tokio runtime with time enabled.
     ///
     /// ```
     /// use std::time::Duration;
@@ -205,17 +224,22 @@ impl<A: Immediate, M> LeaderOnlyLayer<A, M> {
 }
 
 impl<A: Cancellable, M> LeaderOnlyLayer<A, M> {
-    /// Ends the admitted requests when their term ends, be it lost, or released because the drain timeout
-    /// is over. By default they go on.
+    /// Ends admitted requests when their term ends. By default they continue.
     ///
-    /// The service's future and its response body are dropped, and the client is told that the request may
-    /// have been executed; see [`CancelOnLoss`](super::CancelOnLoss) for how. The term is checked each time
-    /// that the future or the body is polled, so that a process that was paused does not go on with a
-    /// request when it wakes. What a handler has spawned, or runs without an await, is not ended: give it
-    /// [`Term::cancellation`](crate::Term::cancellation). Nor is an upgraded connection.
+    /// A term ends when its lease is lost, or when the drain timeout has passed and the lease is released. The
+    /// service's future and response body are then dropped, and the response says that the request may have been
+    /// executed; see [`CancelOnLoss`](super::CancelOnLoss). The term is checked each time the future or the body is
+    /// polled, so a process that was paused does not continue a request on waking.
     ///
-    /// The error of the response body becomes a `Box<dyn Error + Send + Sync>`, into which the service's
-    /// has to convert. It does not go with [`fail`](Self::fail), which knows nothing of responses.
+    /// Not ended are:
+    ///
+    /// - tasks that a handler has spawned, and code that does not await: pass them
+    ///   [`Term::cancellation`](crate::Term::cancellation)
+    /// - upgraded connections
+    ///
+    /// The error type of the response body becomes `Box<dyn Error + Send + Sync>`. The error type of the service's
+    /// response body has to convert into it. This setting does not combine with [`fail`](Self::fail), whose responses
+    /// may be of any type.
     ///
     /// ```
     /// use axum::{Router, routing::post};
@@ -237,17 +261,18 @@ impl<A: Cancellable, M> LeaderOnlyLayer<A, M> {
 }
 
 impl<A, M> LeaderOnlyLayer<A, M> {
-    /// Admits a request only while at least `min_remaining` of the lease is left, for requests that should
-    /// not begin when they are unlikely to end under this term. Zero by default.
+    /// Admits a request only while at least `min_remaining` of the lease is left. The default is zero.
     ///
-    /// A request that comes later is refused with the reason
-    /// [`NoLeader`](crate::Reason::NoLeader), as if the lease had run out already: this node's renewals
-    /// fail, and nobody else can lead yet. It is checked when the request is admitted, by the same clock
-    /// read; a handler that wants to know later asks [`Term::remaining`](crate::Term::remaining). The
-    /// readiness of [`not_ready`](LeaderOnlyLayer::not_ready) does not depend on it.
+    /// Use it for requests that should not start if they are unlikely to finish within the current term. A request that
+    /// comes later is rejected with the reason [`NoLeader`](crate::Reason::NoLeader), as if the lease had expired: the
+    /// renewals of this node are failing, and no other node can lead yet.
     ///
-    /// Keep it below what is left just before a renewal, two thirds of the lease by default; with more,
-    /// requests are refused also while all is well, of which a line in the log warns.
+    /// The time left is checked once, on admission. A handler reads it later with
+    /// [`Term::remaining`](crate::Term::remaining). The readiness of [`not_ready`](LeaderOnlyLayer::not_ready) does not
+    /// depend on it.
+    ///
+    /// Keep `min_remaining` below the time that is left just before a renewal, two thirds of the lease by default.
+    /// Otherwise a healthy leader rejects requests as well, and the layer logs a warning.
     ///
     /// ```
     /// use std::time::Duration;
@@ -264,11 +289,11 @@ impl<A, M> LeaderOnlyLayer<A, M> {
 }
 
 impl<A: Forwards, M> LeaderOnlyLayer<A, M> {
-    /// How long the leader may take until its response begins, from the moment that the request is
-    /// forwarded. By default 30 s; for gRPC, whose clients send deadlines of their own, without a limit.
+    /// Sets how long the leader may take until its response starts, counted from the start of the forwarding.
     ///
-    /// The request body is sent within that time, so that long uploads need more. The response body is not
-    /// limited. A request that takes longer is answered 504, and may have been executed.
+    /// The default is 30 s for HTTP and no limit for gRPC, whose clients send their own deadlines. The limit includes
+    /// sending the request body, so long uploads need more. It does not include the response body. A request that
+    /// exceeds the limit is answered with a 504, and may have been executed.
     ///
     /// ```
     /// use std::time::Duration;
@@ -289,15 +314,15 @@ impl<A: Forwards, M> LeaderOnlyLayer<A, M> {
 }
 
 impl<A: Rejects, M> LeaderOnlyLayer<A, M> {
-    /// Whether rejections name the leader, where it is known. Off by default, as who leads and at which
-    /// address is seldom the client's business.
+    /// Sets whether rejections name the leader, if it is known. Off by default, because clients seldom need to know
+    /// which node leads and at which address.
     ///
-    /// | header, or gRPC metadata | |
+    /// | header, or gRPC metadata | value |
     /// |---|---|
-    /// | `noleader-leader` | the leader's id; what is not visible ASCII or a blank is percent-encoded, and so is `%` |
-    /// | `noleader-leader-address` | its address, if it publishes one that a [`Redirect`] could go to |
+    /// | `noleader-leader` | the leader's id, percent-encoded except for spaces and visible ASCII other than `%` |
+    /// | `noleader-leader-address` | the leader's address, if [`Redirect`] would send a client there |
     ///
-    /// It says nothing to [`reject_with`](Self::reject_with), whose closure is given the leader.
+    /// This has no effect on [`reject_with`](Self::reject_with), whose closure receives the leader.
     ///
     /// ```
     /// use noleader::{LeaderHandle, LeaderOnlyLayer};
@@ -314,14 +339,14 @@ impl<A: Rejects, M> LeaderOnlyLayer<A, M> {
 }
 
 impl<A> LeaderOnlyLayer<A> {
-    /// Gates the requests that may write: all but `GET`, `HEAD`, `OPTIONS` and `TRACE`, which pass.
+    /// Gates all requests except `GET`, `HEAD`, `OPTIONS` and `TRACE`, which reach the service on every node.
     ///
-    /// A gRPC request is a `POST`, whatever its method does, and so it is gated.
+    /// Every gRPC request is a `POST` and therefore gated, even if its method only reads.
     pub fn writes_only(self) -> LeaderOnlyLayer<A, WritesOnly> {
         self.matching(WritesOnly)
     }
 
-    /// Gates the requests for which `gated` is true; the others pass.
+    /// Gates the requests for which `gated` returns true. All others reach the service on every node.
     ///
     /// The closure runs once per request, and is cloned with the service.
     ///
@@ -342,14 +367,16 @@ impl<A> LeaderOnlyLayer<A> {
         self.matching(When(gated))
     }
 
-    /// Gates every request, and is not ready while the gate is shut: `poll_ready` is pending, and wakes
-    /// when it opens.
+    /// Gates every request, and reports the service as not ready while this node does not lead: `poll_ready` is
+    /// pending, and wakes its task when the gate opens.
     ///
-    /// This goes with tower's `LoadShed`, `Buffer` and `Balance`. An axum router and a hyper server are
-    /// always ready, and call `poll_ready` once they have a request: there it parks each request until
-    /// this node leads, without a limit. Once the election has stopped the service is ready and rejects,
-    /// or with [`fail`](Self::fail) its `poll_ready` fails, so that `Balance` drops it. A caller of
-    /// `LoadShed` sees its `Overloaded`, not why the gate is shut.
+    /// Use it with tower's `LoadShed`, `Buffer` and `Balance`. `LoadShed` returns its own `Overloaded` error, without
+    /// the reason.
+    ///
+    /// - axum routers and hyper servers are always ready, and call `poll_ready` once they have a request. There each
+    ///   request waits until this node leads, without a time limit; prefer [`wait_up_to`](Self::wait_up_to).
+    /// - After this node has left the election, the service is ready and rejects requests. With [`fail`](Self::fail),
+    ///   `poll_ready` returns the error instead, so that `Balance` drops the service.
     ///
     /// ```
     /// use std::time::Duration;
@@ -357,7 +384,7 @@ impl<A> LeaderOnlyLayer<A> {
     /// use tower::{BoxError, ServiceBuilder, service_fn};
     ///
     /// # fn example(leader: LeaderHandle) {
-    /// // Answers at once with `Overloaded` on a follower.
+    /// // A follower returns `Overloaded` at once.
     /// let service = ServiceBuilder::new()
     ///     .load_shed()
     ///     .layer(LeaderOnlyLayer::new(leader).not_ready().fail())

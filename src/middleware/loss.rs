@@ -9,14 +9,14 @@ use thiserror::Error;
 
 use crate::{sync::WaitForCancellationFutureOwned, task::Term};
 
-/// The term ended while a request that was admitted under it was in progress.
+/// The term of a request ended while the request was in progress.
 ///
 /// The request may have been executed, in part or as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("leadership was lost while the request was in progress; it may have been executed")]
 pub struct TermLost;
 
-/// Waits for the end of the term that a request was admitted under.
+/// Waits for the end of the term under which a request was admitted.
 pub(super) struct Loss {
     term: Term,
     ended: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -30,8 +30,8 @@ impl Loss {
         }
     }
 
-    /// Whether the term is over. The clock is read each time: in a process that was paused, the background
-    /// task may not have noticed yet.
+    /// Ready once the term has ended. Compares the deadline with the clock on each call: in a process that was paused,
+    /// the background task may not have noticed the end yet.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.term.is_current() {
             self.ended.as_mut().poll(cx)

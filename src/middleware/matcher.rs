@@ -9,8 +9,9 @@ use http::{Method, Request};
 use super::wait::{Gate, Wait};
 use crate::task::LeaderHandle;
 
-/// Which requests the gate applies to. Implemented by [`EveryRequest`], [`WritesOnly`], [`When`] and
-/// [`NotReady`], and by nothing else.
+/// Decides which requests are gated.
+///
+/// This trait is sealed. [`EveryRequest`], [`WritesOnly`], [`When`] and [`NotReady`] implement it.
 pub trait Matcher<Req>: sealed::Readiness {
     #[doc(hidden)]
     fn gates(&self, request: &Req) -> bool;
@@ -19,15 +20,15 @@ pub trait Matcher<Req>: sealed::Readiness {
 pub(super) mod sealed {
     use super::{Context, Gate, LeaderHandle, Poll};
 
-    /// What the gate has to do with a service's readiness: by default, nothing.
+    /// How the gate affects the readiness of a service. By default it does not.
     pub trait Readiness {
-        /// Whether to go on to the inner service.
+        /// Waits until the inner service may be polled.
         #[inline]
         fn poll_gate(&mut self, _: &LeaderHandle, _: &mut Context<'_>) -> Poll<Gate> {
             Poll::Ready(Gate::Open)
         }
 
-        /// Waits for the moment to ask [`poll_gate`](Self::poll_gate) again.
+        /// Waits until [`poll_gate`](Self::poll_gate) has to be polled again.
         #[inline]
         fn poll_change(&mut self, _: &LeaderHandle, _: &mut Context<'_>) -> Poll<()> {
             Poll::Pending
@@ -35,7 +36,7 @@ pub(super) mod sealed {
     }
 }
 
-/// The gate applies to every request.
+/// Gates every request. This is the default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EveryRequest;
 
@@ -48,8 +49,9 @@ impl<Req> Matcher<Req> for EveryRequest {
     }
 }
 
-/// The gate applies to all methods but `GET`, `HEAD`, `OPTIONS` and `TRACE`, from
-/// [`LeaderOnlyLayer::writes_only`](super::LeaderOnlyLayer::writes_only).
+/// Gates all methods except `GET`, `HEAD`, `OPTIONS` and `TRACE`.
+///
+/// Created by [`LeaderOnlyLayer::writes_only`](super::LeaderOnlyLayer::writes_only).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WritesOnly;
 
@@ -65,7 +67,9 @@ impl<B> Matcher<Request<B>> for WritesOnly {
     }
 }
 
-/// The gate applies where a closure says so, from [`LeaderOnlyLayer::when`](super::LeaderOnlyLayer::when).
+/// Gates the requests for which a closure returns true.
+///
+/// Created by [`LeaderOnlyLayer::when`](super::LeaderOnlyLayer::when).
 #[derive(Clone, Copy)]
 pub struct When<F>(pub(super) F);
 
@@ -87,8 +91,9 @@ impl<F> fmt::Debug for When<F> {
     }
 }
 
-/// The gate applies to every request, and to the service's readiness, from
-/// [`LeaderOnlyLayer::not_ready`](super::LeaderOnlyLayer::not_ready).
+/// Gates every request, and reports the service as not ready while this node does not lead.
+///
+/// Created by [`LeaderOnlyLayer::not_ready`](super::LeaderOnlyLayer::not_ready).
 #[derive(Clone, Debug)]
 pub struct NotReady {
     wait: Wait,
@@ -126,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn writes_are_what_is_not_known_to_be_safe() {
+    fn unknown_methods_count_as_writes() {
         let gated = |method: &str| {
             let request = Request::builder().method(method).body(()).unwrap();
             WritesOnly.gates(&request)
@@ -140,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closure_decides_on_any_request() {
+    fn when_gates_requests_of_any_type() {
         let odd = When(|number: &u32| number % 2 == 1);
         assert!(odd.gates(&1));
         assert!(!odd.gates(&2));

@@ -1,4 +1,4 @@
-//! The gate as a tower middleware: requests reach the service while this node leads.
+//! A tower middleware that admits requests on the leader only.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -23,40 +23,44 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A [`LeaderOnlyLayer<A, M>`](LeaderOnlyLayer) has two parts: what is done with a request while the gate
-//! is shut ([`Reject`], [`RejectWith`], [`Redirect`], [`Forward`] or [`Fail`], at once or after [`WaitUpTo`]), and which
-//! requests the gate applies to ([`EveryRequest`], [`WritesOnly`], [`When`], [`NotReady`]).
+//! A [`LeaderOnlyLayer<A, M>`](LeaderOnlyLayer) has two type parameters, which its methods choose:
 //!
-//! # What is promised
+//! - `A`, the follower action, handles a gated request while this node does not lead: [`Reject`], [`RejectWith`],
+//!   [`Redirect`], [`Forward`] or [`Fail`]. [`WaitUpTo`] and [`CancelOnLoss`] wrap one of these.
+//! - `M`, the matcher, decides which requests are gated: [`EveryRequest`], [`WritesOnly`], [`When`] or [`NotReady`].
 //!
-//! - The gate is checked in `call`, at that instant, whatever `poll_ready` said before. A request that was
-//!   refused has not reached the inner service.
-//! - An admitted request holds up the release of the lease until its response body ends or is dropped, for
-//!   the drain timeout at most. An upgraded connection, such as a WebSocket, is not part of the body: end
-//!   it by [`Term::cancellation`](crate::Term::cancellation).
-//! - An admitted request goes on when its term ends, unless
-//!   [`cancel_on_loss`](LeaderOnlyLayer::cancel_on_loss) is set. A handler fences what it writes with
-//!   [`Term::fence`](crate::Term::fence) or [`Term::token`](crate::Term::token).
-//! - An admitted HTTP request carries its [`Term`](crate::Term) in its extensions; one that the gate does
-//!   not apply to carries none.
-//! - [`Fail`] serves requests of any type, and so knows nothing of terms in extensions and of bodies: it
-//!   keeps neither of the last promise and the second.
-//! - The layer holds a [`LeaderHandle`](crate::LeaderHandle), so that the election goes on for as long as
-//!   the service lives. Call [`shutdown`](crate::LeaderHandle::shutdown) to leave it before.
+//! The guide on [follower actions](crate::guide::actions) helps to choose one and shows every response.
 //!
-//! # Code map
+//! # Guarantees
 //!
-//! - `layer`, `service`: what a user builds, and what it builds.
-//! - `entrance`: the gate, and how much of the lease has to be left.
-//! - `matcher`: which requests are gated; `wait`: a readiness that waits for the gate.
-//! - `action`: what is done with a request while the gate is shut; `reject`, `reject_with`, `redirect`,
-//!   `forward`, `fail`: one each; `wait_up_to`: any of them later; `compose`: which settings go together.
-//! - `forward`: what it takes to be a proxy.
-//! - `target`: where the leader serves a request; `origin`: which addresses are those of one server.
-//! - `future`, `body`: they carry the admission to the end of the response.
-//! - `cancel_on_loss`, `cancel_body`: they end a request with its term; `loss` waits for that.
-//! - `answer`: what a rejection looks like over HTTP and over gRPC; `reveal`: the leader's name in it.
-//! - `axum`, `tonic`: what these two need on top.
+//! - `call` checks the gate at that instant, whatever `poll_ready` returned before. A rejected request has not reached
+//!   the inner service.
+//! - The lease is not released while an admitted request is in progress, up to the drain timeout. A request is in
+//!   progress until its response body ends or is dropped. An upgraded connection, such as a WebSocket, is not part of
+//!   the body: end it when [`Term::closing`](crate::Term::closing) is cancelled.
+//! - An admitted request continues after its term has ended, unless [`cancel_on_loss`](LeaderOnlyLayer::cancel_on_loss)
+//!   is set. Handlers fence their writes with [`Term::fence`](crate::Term::fence) or
+//!   [`Term::token`](crate::Term::token).
+//! - An admitted HTTP request carries its [`Term`](crate::Term) in its extensions. A request that is not gated carries
+//!   none.
+//! - [`Fail`] works for any request and response type. With it, an admitted request carries no `Term`, and is in
+//!   progress only until its response future resolves.
+//! - The layer holds a [`LeaderHandle`](crate::LeaderHandle), which keeps the election running for as long as the
+//!   service lives. Call [`shutdown`](crate::LeaderHandle::shutdown) to leave the election earlier.
+
+// Code map:
+//
+// - `layer`, `service`: the layer, and the service that it makes.
+// - `entrance`: the gate, and `min_remaining`.
+// - `matcher`: which requests are gated; `wait`: readiness that waits for the gate.
+// - `action`: the trait of a follower action; `reject`, `reject_with`, `redirect`, `forward`, `fail`: one action each;
+//   `wait_up_to`: any of them after a wait; `compose`: which settings combine.
+// - `forward`: the proxy.
+// - `target`: where the leader serves a request; `origin`: compares the addresses of servers.
+// - `future`, `body`: hold the admission until the response ends.
+// - `cancel_on_loss`, `cancel_body`: end a request with its term; `loss`: waits for the end of the term.
+// - `answer`: rejections over HTTP and gRPC; `reveal`: the leader's name in them.
+// - `axum`, `tonic`: integration with these two.
 
 mod action;
 mod answer;

@@ -2,7 +2,7 @@ use std::net::Ipv6Addr;
 
 use http::Uri;
 
-/// What two addresses of one server have in common: scheme, host and port, in one spelling.
+/// Scheme, host and port in a normal form, so that two addresses of one server compare as equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Origin {
     https: bool,
@@ -17,7 +17,7 @@ enum Host {
 }
 
 impl Origin {
-    /// Of an absolute http(s) URI without user info.
+    /// The origin of an absolute http(s) URI without user info.
     pub(super) fn of(uri: &Uri) -> Option<Self> {
         let https = match uri.scheme_str()? {
             scheme if scheme.eq_ignore_ascii_case("http") => false,
@@ -52,13 +52,13 @@ impl Host {
         if let Some(address) = host.strip_prefix('[') {
             return address.strip_suffix(']')?.parse().ok().map(Self::V6);
         }
-        // A dot at the end makes a name absolute, and names the same host.
+        // A trailing dot makes a name absolute. It still names the same host.
         let name = host.strip_suffix('.').unwrap_or(host);
         (!name.is_empty()).then(|| Self::Name(name.to_ascii_lowercase()))
     }
 }
 
-/// Whether the authority ends with its host, or with the colon of a port that is left out.
+/// True also for an authority that ends with a colon, whose port is empty.
 fn has_no_port(authority: &str) -> bool {
     authority.ends_with([']', ':']) || !authority.contains(':')
 }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn other_origins_are_not() {
+    fn different_origins_are_not_equal() {
         let base = origin("http://h:8080");
         for other in [
             "https://h:8080",
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_client_can_go_to_is_none() {
+    fn an_unusable_uri_has_no_origin() {
         for uri in [
             "/path",
             "h:8080",

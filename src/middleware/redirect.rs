@@ -13,25 +13,31 @@ use super::{
 };
 use crate::task::{Admission, LeaderHandle, NotLeader};
 
-/// While the gate is shut a request is sent to the leader, from
-/// [`LeaderOnlyLayer::redirect`](super::LeaderOnlyLayer::redirect).
+/// Redirects requests to the leader.
 ///
-/// The answer is 307 (Temporary Redirect), with which a client repeats the method and the body. `location`
-/// is the address that the leader publishes, followed by the request's path and query; the base path of
-/// the address, if it has one, comes first. `cache-control` is `no-store`, `noleader-reason` is
-/// `not_leader`, and there is no body.
+/// Created by [`LeaderOnlyLayer::redirect`](super::LeaderOnlyLayer::redirect).
 ///
-/// A request is rejected as [`Reject`] does it
-/// - if no leader is known, or it publishes no address;
-/// - if the address is not an absolute `http` or `https` URI, or has a user or a password in it;
-/// - if the address has the scheme, host and port of the one that this node publishes;
-/// - if the request has no path, as that of `CONNECT` and `OPTIONS *`;
-/// - if the request is gRPC, as its clients do not follow redirects;
-/// - if another node has [forwarded](super::Forward) it here.
+/// The response is 307 (Temporary Redirect), after which the client repeats the request with the same method and body.
+/// It has no body. Its headers are:
 ///
-/// The path is that of the request as the layer sees it. A router that strips a prefix, such as axum's
-/// `nest`, has done so before a layer inside of it is called: put the layer around the outer router, or
-/// publish an address with the prefix as its base path.
+/// | header | value |
+/// |---|---|
+/// | `location` | the leader's address with its base path, followed by the request's path and query |
+/// | `cache-control` | `no-store` |
+/// | `noleader-reason` | `not_leader` |
+///
+/// A request is rejected as by [`Reject`] if:
+///
+/// - no leader is known, or the leader publishes no address
+/// - the address is not an absolute `http` or `https` URI, or contains a user or a password
+/// - the address has the same scheme, host and port as the address of this node
+/// - the request has no path, as with `CONNECT` and `OPTIONS *`
+/// - the request is gRPC, whose clients do not follow redirects
+/// - another node has [forwarded](super::Forward) the request
+///
+/// The path is the one that the layer sees. A router that strips a prefix, such as axum's `nest`, does so before it
+/// calls a layer inside of it. Apply the layer to the outer router, or publish an address with the prefix as its base
+/// path.
 #[derive(Clone, Debug)]
 pub struct Redirect {
     target: Target,
@@ -46,7 +52,6 @@ impl Redirect {
         }
     }
 
-    /// Where the leader serves what was asked for here, if a client may be sent there.
     fn location<B>(&self, request: &Request<B>, not_leader: &NotLeader) -> Option<HeaderValue> {
         if Form::is_grpc(request.headers()) {
             return None;

@@ -14,25 +14,24 @@ use super::{
 };
 use crate::task::{Admission, LeaderHandle, NotLeader};
 
-/// While the gate is shut a request is answered, so that the service's error type stays what it is. The
-/// default.
+/// Rejects requests with a response, so that the error type of the service does not change. This is the default.
 ///
-/// | request | answer |
-/// |---|---|
-/// | HTTP | 503, `retry-after` in whole seconds, `cache-control: no-store`, `noleader-reason`, one line of text |
-/// | gRPC | HTTP 200 without a body, `grpc-status: 14` (`UNAVAILABLE`), `grpc-message`, `grpc-retry-pushback-ms`, `noleader-reason` |
+/// | request | status | headers | body |
+/// |---|---|---|---|
+/// | HTTP | 503 | `noleader-reason`, `retry-after` in whole seconds, `cache-control: no-store` | one line of text |
+/// | gRPC | 14 `UNAVAILABLE` | `noleader-reason`, `grpc-retry-pushback-ms`, `grpc-message` | none |
 ///
-/// `noleader-reason` is one of `not_leader`, `no_leader`, `warming`, `draining` and `stopped`. A request
-/// is gRPC if its content type is `application/grpc`, also with a suffix such as `+proto`. gRPC-Web
-/// (`application/grpc-web`) is answered as HTTP: its clients have `UNAVAILABLE` stand for a 503.
+/// - `noleader-reason` is `not_leader`, `no_leader`, `warming`, `draining` or `stopped`.
+/// - A request is gRPC if its content type is `application/grpc`, with or without a suffix such as `+proto`. A gRPC-Web
+///   request (`application/grpc-web`) gets the HTTP response; gRPC-Web clients treat a 503 as `UNAVAILABLE`.
+/// - The response to a gRPC request is trailers-only, with the HTTP status 200.
+/// - The response names the leader only if [`reveal_leader`](super::LeaderOnlyLayer::reveal_leader) is set.
 ///
-/// The leader is not named, unless [`reveal_leader`](super::LeaderOnlyLayer::reveal_leader) is set.
-///
-/// The response body is a [`ResponseBody`], which needs chunks that are made from [`Bytes`], as those of
-/// axum, tonic and hyper are.
+/// The response body is a [`ResponseBody`]. The service's body has to use a data type that implements `From<Bytes>`, as
+/// the bodies of axum, tonic and hyper do.
 #[derive(Clone, Debug, Default)]
 pub struct Reject {
-    /// Names the leader, with an address that a client may be sent to.
+    /// Set if rejections name the leader.
     pub(super) revealed: Option<Target>,
 }
 
@@ -41,7 +40,6 @@ impl Reject {
         self.revealing(not_leader, Rejection::new(Form::of(request), not_leader))
     }
 
-    /// Answers in the place of a leader that did not.
     pub(super) fn failed(
         &self,
         form: Form,
@@ -59,8 +57,10 @@ impl Reject {
     }
 }
 
-/// An action that answers as [`Reject`] does, be it as a last resort, so that
+/// A follower action that rejects at least some requests as [`Reject`] does, so that
 /// [`reveal_leader`](super::LeaderOnlyLayer::reveal_leader) applies to it.
+///
+/// This trait is sealed.
 pub trait Rejects: Sealed {
     #[doc(hidden)]
     fn reject_mut(&mut self) -> &mut Reject;

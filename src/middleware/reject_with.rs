@@ -12,8 +12,9 @@ use super::{
 };
 use crate::task::{Admission, LeaderHandle, NotLeader};
 
-/// While the gate is shut a closure answers, from
-/// [`LeaderOnlyLayer::reject_with`](super::LeaderOnlyLayer::reject_with).
+/// Rejects requests with the response that a closure returns.
+///
+/// Created by [`LeaderOnlyLayer::reject_with`](super::LeaderOnlyLayer::reject_with).
 #[derive(Clone, Copy)]
 pub struct RejectWith<F>(pub(super) F);
 

@@ -5,12 +5,11 @@ use crate::lease::LeaderInfo;
 
 const LEADER: HeaderName = HeaderName::from_static("noleader-leader");
 const LEADER_ADDRESS: HeaderName = HeaderName::from_static("noleader-leader-address");
-/// The longest id that is named, in bytes as it stands in the header. A candidate's own has at most 256,
-/// of which each may take three.
+/// The longest encoded id, in bytes. An id has at most 256 bytes, each of which may take three.
 const MAX_ID: usize = 3 * 256;
 
-/// Names the leader, as far as what stands in the bucket can stand in a header, and its address if a client
-/// could be redirected there.
+/// Names the leader. Id and address come from a shared bucket, so a value that does not fit into a header is left out,
+/// and so is an address to which a client could not be redirected.
 pub(super) fn insert_leader(headers: &mut HeaderMap, leader: &LeaderInfo, target: &Target) {
     if let Some(id) = id_value(leader.id()) {
         headers.insert(LEADER, id);
@@ -24,7 +23,7 @@ pub(super) fn insert_leader(headers: &mut HeaderMap, leader: &LeaderInfo, target
 fn id_value(id: &str) -> Option<HeaderValue> {
     let mut value = percent_encode(id);
     if value.starts_with(' ') || value.ends_with(' ') {
-        // A header value loses the blanks around it on its way.
+        // Recipients trim spaces at either end of a header value.
         value = value.replace(' ', "%20");
     }
     if value.is_empty() || value.len() > MAX_ID {
@@ -35,7 +34,7 @@ fn id_value(id: &str) -> Option<HeaderValue> {
 
 fn address_value(address: &str) -> Option<HeaderValue> {
     let address = HeaderValue::from_str(address).ok()?;
-    // A URI may have bytes beyond ASCII in its path.
+    // The path of an `http::Uri` may contain non-ASCII bytes.
     address.to_str().is_ok().then_some(address)
 }
 
@@ -57,14 +56,14 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_encoded_where_a_header_cannot_hold_it() {
+    fn an_id_that_is_no_header_is_encoded() {
         for (id, value) in [
             ("node-7", "node-7"),
             ("node 7", "node 7"),
             ("7 \r\nset-cookie: a=b", "7 %0D%0Aset-cookie: a=b"),
             (" 7", "%207"),
             ("kn\u{f6}del", "kn%C3%B6del"),
-            // So that what is decoded is always the id.
+            // Encoded as well, so that decoding always yields the id.
             ("100%", "100%25"),
         ] {
             let expected = ("noleader-leader".to_owned(), value.to_owned());
@@ -76,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_none_is_left_out() {
+    fn an_unusable_address_is_left_out() {
         let named = headers("a", Some("http://h:1/base"));
         assert_eq!(named[1].0, "noleader-leader-address");
         assert_eq!(named[1].1, "http://h:1/base");

@@ -10,9 +10,10 @@ use super::{
     wait::Gate,
 };
 
-/// A service that is reached while this node leads, from [`LeaderOnlyLayer`](super::LeaderOnlyLayer).
+/// A service that receives gated requests only while this node leads. Created by
+/// [`LeaderOnlyLayer`](super::LeaderOnlyLayer).
 ///
-/// Clones share the election, and start unready.
+/// Clones share the election. A clone has to be polled until it is ready before it is called, even if the original was.
 #[derive(Clone, Debug)]
 pub struct LeaderOnly<S, A = Reject, M = EveryRequest> {
     inner: S,
@@ -31,18 +32,18 @@ impl<S, A, M> LeaderOnly<S, A, M> {
         }
     }
 
-    /// The service behind the gate.
+    /// Returns a reference to the inner service.
     #[must_use]
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The service behind the gate. A call to it is not checked.
+    /// Returns a mutable reference to the inner service. The gate does not check calls through it.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// Takes the gate away.
+    /// Returns the inner service, without the gate.
     #[must_use]
     pub fn into_inner(self) -> S {
         self.inner
@@ -62,16 +63,16 @@ where
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         let handle = self.entrance.handle();
         loop {
-            // The gate comes first, so that a follower does not keep a permit of the inner service.
+            // The gate first, so that a follower holds no permit of the inner service.
             match self.matcher.poll_gate(handle, cx) {
                 Poll::Ready(Gate::Open) => {}
-                // Nothing will be admitted any more, so that the inner service is not needed.
+                // The gate will admit no further request, so the inner service need not be ready.
                 Poll::Ready(Gate::Stopped) => return Poll::Ready(self.action.stopped(handle)),
                 Poll::Pending => return Poll::Pending,
             }
             match self.inner.poll_ready(cx) {
                 Poll::Ready(ready) => return Poll::Ready(ready),
-                // The gate may shut before the inner service is ready.
+                // The gate may close before the inner service is ready.
                 Poll::Pending => std::task::ready!(self.matcher.poll_change(handle, cx)),
             }
         }

@@ -9,10 +9,10 @@ use crate::{
     task::{LeaderHandle, NotLeader},
 };
 
-/// Where a request can go that was not admitted here.
+/// Where the leader serves a request that this node did not admit.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Target {
-    /// This node's own, where nothing is sent.
+    /// The origin of this node, to which nothing is redirected or forwarded.
     own: Option<Arc<Origin>>,
 }
 
@@ -24,8 +24,8 @@ impl Target {
         }
     }
 
-    /// The absolute URI at which the leader serves what was asked for here. None if it publishes no address
-    /// that can be gone to, or if the request was sent here by another node already.
+    /// The absolute URI at which the leader serves the request. None if the leader publishes no usable address, or if
+    /// another node has already forwarded the request.
     pub(super) fn of<B>(&self, request: &Request<B>, not_leader: &NotLeader) -> Option<String> {
         let base = self.base(not_leader.leader()?)?;
         if is_marked(request.headers()) {
@@ -34,7 +34,7 @@ impl Target {
         join(base, request.uri())
     }
 
-    /// The address that the leader publishes, if a client or a request may be sent there.
+    /// The address that the leader publishes, if a request may be redirected or forwarded to it.
     pub(super) fn base<'a>(&self, leader: &'a LeaderInfo) -> Option<&'a Uri> {
         let base = leader.parsed_address()?.uri();
         let origin = Origin::of(base)?;
@@ -42,7 +42,7 @@ impl Target {
     }
 }
 
-/// The path and query of `uri`, below `base`.
+/// Appends the path and query of `uri` to the path of `base`.
 fn join(base: &Uri, uri: &Uri) -> Option<String> {
     let below = uri.path_and_query()?;
     if !below.path().starts_with('/') {
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn path_and_query_are_kept_below_the_base_path() {
+    fn path_and_query_follow_the_base_path() {
         for (base, uri, location) in [
             ("http://h:1", "/a/b?c=d&e", "http://h:1/a/b?c=d&e"),
             ("http://h:1/", "/", "http://h:1/"),
@@ -92,14 +92,14 @@ mod tests {
     }
 
     #[test]
-    fn bytes_beyond_ascii_are_percent_encoded() {
+    fn non_ascii_bytes_are_percent_encoded() {
         let uri = Uri::try_from("/stra\u{df}e".as_bytes()).unwrap();
         let joined = join(&Uri::from_static("http://h"), &uri).unwrap();
         assert_eq!(joined, "http://h/stra%C3%9Fe");
     }
 
     #[test]
-    fn what_has_no_path_goes_nowhere() {
+    fn a_uri_without_a_path_has_no_target() {
         assert_eq!(joined("http://h", "*"), None);
         assert_eq!(joined("http://h", "h:80"), None);
     }

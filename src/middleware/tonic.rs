@@ -7,7 +7,7 @@ use super::{
 };
 use crate::task::NotLeader;
 
-/// A gated service keeps its name, so that it can be added to a server:
+/// A gated service keeps its name, so it can be added to a server:
 ///
 /// ```
 /// use noleader::{LeaderHandle, LeaderOnlyLayer};
@@ -29,8 +29,8 @@ impl<S: NamedService, A, M> NamedService for LeaderOnly<S, A, M> {
     const NAME: &'static str = S::NAME;
 }
 
-/// The answer of [`LeaderOnlyLayer`](crate::LeaderOnlyLayer) to a gRPC request: `UNAVAILABLE`, with
-/// `grpc-retry-pushback-ms` and `noleader-reason` as metadata.
+/// Returns the status of [`Reject`](super::Reject) for a gRPC request: `UNAVAILABLE`, with `grpc-retry-pushback-ms` and
+/// `noleader-reason` as metadata.
 ///
 /// ```
 /// # use noleader::LeaderHandle;
@@ -42,7 +42,7 @@ impl<S: NamedService, A, M> NamedService for LeaderOnly<S, A, M> {
 impl From<NotLeader> for Status {
     fn from(not_leader: NotLeader) -> Self {
         let mut rejection = Rejection::new(Form::Grpc, &not_leader);
-        // A response has one of its own.
+        // tonic sets the content type of a response itself.
         rejection.headers_mut().remove(CONTENT_TYPE);
         Self::from_header_map(rejection.headers_mut())
             .unwrap_or_else(|| Self::unavailable(not_leader.to_string()))

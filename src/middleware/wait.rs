@@ -6,27 +6,28 @@ use crate::{lease::Status, sync::watch};
 
 type Receiver = watch::Receiver<Status>;
 
-/// How a gate was found.
+/// The result of waiting for the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
-    /// Open, or of no concern.
+    /// The gate is open, or does not affect readiness.
     Open,
-    /// Shut for good.
+    /// The gate is closed permanently.
     Stopped,
 }
 
-/// Waits for a gate to open. A clone waits for itself.
+/// Waits for a gate to open. A clone starts a wait anew.
 ///
-/// The status only says when to look at the gate again: it lags behind the gate, which shuts by itself.
+/// The status only signals when to check the gate again. It lags behind the gate, which closes by itself at its
+/// deadline.
 #[derive(Debug, Default)]
 pub(super) struct Wait {
-    /// The next change of the status after the one that was looked at last.
+    /// The next change of the status.
     change: Option<ReusableBoxFuture<'static, (Receiver, bool)>>,
     stopped: bool,
 }
 
 impl Wait {
-    /// Waits until the gate is open, or will not open any more.
+    /// Waits until the gate is open, or until it cannot open any more.
     pub(super) fn poll_gate(
         &mut self,
         is_open: impl Fn() -> bool,
@@ -44,10 +45,10 @@ impl Wait {
         }
     }
 
-    /// Waits until the status is another than at the last look.
+    /// Waits until the status has changed since the last call.
     ///
-    /// The first look counts as a change: what happened before it was not waited for, so that the caller
-    /// has to look at the gate once more.
+    /// The first call counts as a change: the status may have changed before the subscription, so the caller has to
+    /// check the gate once more.
     pub(super) fn poll_change(
         &mut self,
         subscribe: impl Fn() -> Receiver,
@@ -91,7 +92,7 @@ mod tests {
         token: FencingToken::ZERO,
     };
 
-    /// A gate and its status, which move as the background task moves them: the gate first.
+    /// A gate and its status. As in the background task, the gate changes first.
     struct Fake {
         open: Cell<bool>,
         status: watch::Sender<Status>,
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn an_opening_just_before_the_subscription_is_not_missed() {
+    fn an_opening_before_subscribing_is_not_missed() {
         let (fake, mut wait) = (Fake::new(FOLLOWER), Wait::default());
         let gate = task::spawn(()).enter(|cx, _| {
             let subscribe = || {
@@ -129,14 +130,14 @@ mod tests {
     }
 
     #[test]
-    fn an_opening_just_after_the_subscription_is_not_missed() {
+    fn an_opening_after_subscribing_is_not_missed() {
         let (fake, mut wait) = (Fake::new(FOLLOWER), Wait::default());
         let looks = Cell::new(0);
         let gate = task::spawn(()).enter(|cx, _| {
             let is_open = || {
                 let open = fake.open.get();
                 looks.set(looks.get() + 1);
-                // Right after the second look, the one that follows the subscription.
+                // The second check is the one after the subscription.
                 if looks.get() == 2 {
                     fake.open();
                 }
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_that_lags_behind_the_gate_is_waited_for() {
+    fn a_lagging_status_does_not_end_the_wait() {
         let (fake, mut wait) = (Fake::new(LEADER), Wait::default());
         let mut task = task::spawn(());
         assert_pending!(poll(&mut task, &mut wait, &fake));
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_polled_last_is_woken() {
+    fn the_last_task_to_poll_is_woken() {
         let (fake, mut wait) = (Fake::new(FOLLOWER), Wait::default());
         let (mut first, mut second) = (task::spawn(()), task::spawn(()));
         assert_pending!(poll(&mut first, &mut wait, &fake));
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn stopped_and_vanished_are_the_same() {
+    fn a_dropped_status_sender_counts_as_stopped() {
         let (fake, mut wait) = (Fake::new(Status::Stopped), Wait::default());
         assert_ready_eq!(poll(&mut task::spawn(()), &mut wait, &fake), Gate::Stopped);
 
@@ -181,7 +182,7 @@ mod tests {
         let Fake { open, status } = fake;
         drop(status);
         assert!(task.is_woken());
-        let subscribe = || -> Receiver { unreachable!("it has subscribed") };
+        let subscribe = || -> Receiver { unreachable!("already subscribed") };
         let gate = task.enter(|cx, _| wait.poll_gate(|| open.get(), subscribe, cx));
         assert_ready_eq!(gate, Gate::Stopped);
     }

@@ -17,8 +17,9 @@ use super::{
 };
 use crate::task::{Admission, LeaderHandle, NotLeader, Reason};
 
-/// Holds a request over an election, and then does as `A` says, from
-/// [`LeaderOnlyLayer::wait_up_to`](super::LeaderOnlyLayer::wait_up_to).
+/// Holds requests during an election, and then handles them with the action `A`.
+///
+/// Created by [`LeaderOnlyLayer::wait_up_to`](super::LeaderOnlyLayer::wait_up_to).
 #[derive(Clone, Copy, Debug)]
 pub struct WaitUpTo<A> {
     action: A,
@@ -75,7 +76,7 @@ where
         if !may_change(not_leader.reason()) {
             return self.refuse(request, not_leader);
         }
-        // The one that is ready is the one that is called. Its place takes a clone, which is not.
+        // Keep the service that is ready. The clone in its place is not.
         let clone = inner.clone();
         let held = Held {
             action: self.action.clone(),
@@ -99,7 +100,7 @@ where
     }
 }
 
-/// Whether an election is under way, so that waiting may be worth it.
+/// Whether waiting may help, because an election is in progress.
 fn may_change(reason: Reason) -> bool {
     match reason {
         Reason::NoLeader | Reason::Warming | Reason::Draining => true,
@@ -107,12 +108,12 @@ fn may_change(reason: Reason) -> bool {
     }
 }
 
-/// Waits until a request is admitted, or waiting for it is over.
+/// Waits until the request is admitted, or until waiting any longer does not help.
 async fn decided(entrance: Entrance, at_most: Duration) -> Result<Admission, NotLeader> {
     let mut status = entrance.handle().watch();
     let mut timeout = pin!(sleep(at_most));
     loop {
-        // Before the look at the gate, so that what happens after it is not missed.
+        // Before the check of the gate, so that no later change is missed.
         status.mark_unchanged();
         let renewed = entrance.handle().renewed();
         match entrance.admit() {
@@ -121,7 +122,7 @@ async fn decided(entrance: Entrance, at_most: Duration) -> Result<Admission, Not
         }
         tokio::select! {
             biased;
-            // It cannot close, as the handle has its sender.
+            // Cannot fail: the handle holds the sender.
             _ = status.changed() => {}
             () = renewed => {}
             () = &mut timeout => return entrance.admit(),
@@ -132,11 +133,10 @@ async fn decided(entrance: Entrance, at_most: Duration) -> Result<Admission, Not
 type Decided = Pin<Box<dyn Future<Output = Result<Admission, NotLeader>> + Send + Sync>>;
 
 pin_project! {
-    /// The future of a [`LeaderOnly`](super::LeaderOnly) that waits: that of the action, `F`, at once or
-    /// after the wait.
+    /// The response future of [`WaitUpTo`]: the future of its action, `F`, after the wait if there is one.
     ///
-    /// While it waits it holds the request and the service, and dropping it gives the request up without
-    /// its being executed.
+    /// While it waits, it holds the request and the service. Dropping it then gives the request up, which was not
+    /// executed.
     #[must_use = "futures do nothing unless polled"]
     pub struct WaitFuture<F, A, S, Req> {
         #[pin]
@@ -191,7 +191,7 @@ where
                     let decided = ready!(decided.as_mut().poll(cx));
                     match held.take() {
                         Some(held) => held.go_on(decided),
-                        None => unreachable!("the state changes with it"),
+                        None => unreachable!("taken only when the state changes"),
                     }
                 }
             };

@@ -1,4 +1,4 @@
-//! What a rejection looks like, to the letter.
+//! The exact rejections over HTTP and gRPC.
 
 use std::{collections::BTreeMap, convert::Infallible, future::ready};
 
@@ -39,14 +39,14 @@ fn headers<B>(response: &Response<B>) -> BTreeMap<&str, &str> {
         .collect()
 }
 
-/// A node that does not lead for each reason there is, and how it says so.
+/// A node for each reason for rejection, with the reason and its text.
 async fn followers() -> Vec<(Node, Reason, &'static str)> {
     let other = Node::leader().await;
     let of_other = other.rival().await;
     settle().await;
     let (warming, warm) = Node::warming().await;
     let (draining, admission, _) = Node::draining().await;
-    // For as long as the test runs.
+    // The nodes keep their states for as long as the test runs.
     std::mem::forget((other, warm, admission));
     vec![
         (of_other, Reason::NotLeader, "another node leads"),
@@ -74,7 +74,7 @@ async fn followers() -> Vec<(Node, Reason, &'static str)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn http_is_answered_503() {
+async fn http_is_rejected_with_503() {
     for (node, reason, why) in followers().await {
         let response = send(&node.handle, http(Method::POST)).await;
         let text = format!("this node does not lead: {why}\n");
@@ -98,7 +98,7 @@ async fn http_is_answered_503() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn head_is_answered_without_a_body() {
+async fn the_response_to_head_has_no_body() {
     let node = Node::follower().await;
     let get = send(&node.handle, http(Method::GET)).await;
     let head = send(&node.handle, http(Method::HEAD)).await;
@@ -109,7 +109,7 @@ async fn head_is_answered_without_a_body() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn grpc_is_answered_unavailable() {
+async fn grpc_is_rejected_as_unavailable() {
     for (node, reason, why) in followers().await {
         let response = send(&node.handle, grpc("application/grpc")).await;
         let message = format!("this node does not lead: {why}");
@@ -126,13 +126,13 @@ async fn grpc_is_answered_unavailable() {
             ("noleader-reason", reason.as_str()),
         ]);
         assert_eq!(headers(&response), expected);
-        // "Trailers-only": the head ends the stream.
+        // "Trailers-only": the headers end the stream.
         assert!(response.body().is_end_stream());
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn grpc_is_told_from_http_by_the_content_type() {
+async fn grpc_is_recognized_by_its_content_type() {
     let node = Node::follower().await;
     for content_type in [
         "application/grpc",
@@ -155,7 +155,7 @@ async fn grpc_is_told_from_http_by_the_content_type() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_leader_is_not_named() {
+async fn a_rejection_does_not_name_the_leader() {
     let other = Node::leader().await;
     let node = Node::join("x", &other.store, &other.clock, |builder| builder).await;
     settle().await;

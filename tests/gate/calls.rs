@@ -1,4 +1,4 @@
-//! The gate is checked in `call`, and what goes through it.
+//! `call` checks the gate, and what it passes through.
 
 use std::{
     convert::Infallible,
@@ -25,7 +25,7 @@ fn post() -> Request<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leader_calls_the_service_with_its_term() {
+async fn an_admitted_request_carries_the_term() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone());
     let (mut service, mut inner) = mock::spawn_layer::<_, Response<Body>, _>(layer);
@@ -46,7 +46,7 @@ async fn a_leader_calls_the_service_with_its_term() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gate_that_shut_since_poll_ready_is_seen_in_call() {
+async fn call_rejects_if_the_gate_closed_meanwhile() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone());
     let (mut plain, mut inner) = mock::spawn_layer::<_, Response<Body>, _>(layer.clone());
@@ -62,7 +62,7 @@ async fn a_gate_that_shut_since_poll_ready_is_seen_in_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gate_that_opened_since_poll_ready_is_seen_in_call() {
+async fn call_admits_if_the_gate_opened_meanwhile() {
     let node = Node::follower().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone());
     let (mut service, mut inner) = mock::spawn_layer::<_, Response<Body>, _>(layer);
@@ -72,7 +72,7 @@ async fn a_gate_that_opened_since_poll_ready_is_seen_in_call() {
     assert_ready!(inner.poll_request()).unwrap();
 }
 
-/// client-go, kubernetes#124588: nobody has told the flag that the lease is over.
+/// client-go, kubernetes#124588: the flag stays true after the lease has expired.
 #[tokio::test(start_paused = true)]
 async fn a_stale_flag_does_not_admit() {
     let node = Node::leader().await;
@@ -81,7 +81,7 @@ async fn a_stale_flag_does_not_admit() {
     let (mut service, mut inner) = mock::spawn_layer::<_, Response<Body>, _>(layer);
     assert_ready_ok!(service.poll_ready());
     node.clock.advance_silently(LEASE);
-    // Not one await between the end of the lease and the call.
+    // No await between the end of the lease and the call, so that the task cannot update the flag.
     let mut response = task::spawn(service.call(post()));
     assert!(*flag.borrow() && matches!(*status.borrow(), Status::Leader { .. }));
     let response = assert_ready!(response.poll()).unwrap();
@@ -90,7 +90,7 @@ async fn a_stale_flag_does_not_admit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_request_fails_where_the_layer_says_so() {
+async fn fail_returns_not_leader_as_the_error() {
     let node = Node::follower().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone()).fail();
     let (mut service, mut inner) = mock::spawn_layer::<u32, u32, _>(layer);
@@ -108,7 +108,7 @@ async fn a_refused_request_fails_where_the_layer_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn errors_of_the_inner_service_pass() {
+async fn errors_of_the_inner_service_are_returned() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone());
     let (mut service, mut inner) = mock::spawn_layer::<_, Response<Body>, _>(layer);
@@ -122,7 +122,7 @@ async fn errors_of_the_inner_service_pass() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_was_admitted_goes_on_when_the_term_ends() {
+async fn an_admitted_request_continues_after_its_term() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone());
     let (mut service, mut inner) = mock::spawn_layer::<_, Response<Body>, _>(layer);
@@ -136,7 +136,7 @@ async fn a_request_that_was_admitted_goes_on_when_the_term_ends() {
     assert_eq!(response.await.unwrap().status(), 200);
 }
 
-/// Counts how often it is asked for its readiness, and is called only by whom it said yes to.
+/// Counts calls of `poll_ready`, and panics if it is called without being ready.
 #[derive(Debug, Default)]
 pub(crate) struct Strict {
     pub(crate) asked: Arc<AtomicUsize>,
@@ -172,9 +172,9 @@ impl<T> Service<T> for Strict {
     }
 }
 
-/// linkerd2-proxy#2491.
+/// linkerd2-proxy#2491: the readiness of the inner service was cached.
 #[tokio::test(start_paused = true)]
-async fn the_inner_service_is_asked_every_time() {
+async fn readiness_of_the_inner_service_is_not_cached() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone()).not_ready();
     let inner = Strict::default();
@@ -194,7 +194,7 @@ async fn the_inner_service_is_asked_every_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_readied_service_is_the_one_called_and_clones_start_unready() {
+async fn a_clone_has_to_become_ready_itself() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone());
     let mut service = layer.layer(Strict::default());
@@ -224,7 +224,7 @@ async fn two_services_share_one_gate() {
 }
 
 #[test]
-fn layers_services_and_futures_go_between_threads() {
+fn layers_services_and_futures_are_send_and_sync() {
     fn check<T: Send + Sync>() {}
     fn check_clone<T: Clone + std::fmt::Debug + Send + Sync + 'static>() {}
     use noleader::{

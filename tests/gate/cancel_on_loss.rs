@@ -1,4 +1,4 @@
-//! Requests that end with their term.
+//! `cancel_on_loss` ends requests with their term.
 
 use std::{
     convert::Infallible,
@@ -52,7 +52,7 @@ fn layer(
     LeaderOnlyLayer::new(node.handle.clone()).cancel_on_loss()
 }
 
-/// A handler that does not answer, and a channel that closes when it is dropped.
+/// A handler that never responds, and a channel that closes when the handler is dropped.
 fn endless() -> (
     impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Future + Send>
     + Clone,
@@ -71,7 +71,7 @@ fn endless() -> (
     (service, dropped)
 }
 
-/// A body that has sent one chunk and has more to say, and a channel that closes when it is dropped.
+/// A body that sends one chunk and never ends, and a channel that closes when the body is dropped.
 fn stream_of_one() -> (
     impl Stream<Item = Result<Bytes, BoxError>> + Send,
     oneshot::Receiver<()>,
@@ -94,7 +94,7 @@ fn is_closed(channel: &mut oneshot::Receiver<()>) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_handler_is_dropped_and_http_is_answered_503() {
+async fn a_lost_term_ends_http_with_503() {
     for method in [Method::POST, Method::HEAD] {
         let node = Node::leader().await;
         let (service, mut dropped) = endless();
@@ -105,7 +105,7 @@ async fn the_handler_is_dropped_and_http_is_answered_503() {
         assert!(response.is_woken());
         assert!(!is_closed(&mut dropped));
         let response = assert_ready_ok!(response.poll());
-        assert!(is_closed(&mut dropped), "not when the future is dropped");
+        assert!(is_closed(&mut dropped), "the handler was not dropped");
 
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers().len(), 4);
@@ -122,9 +122,9 @@ async fn the_handler_is_dropped_and_http_is_answered_503() {
     }
 }
 
-/// etcd#18424: not the code of a request that was not executed.
+/// etcd#18424: the code differs from that of a request that was not executed.
 #[tokio::test(start_paused = true)]
-async fn grpc_is_answered_aborted() {
+async fn a_lost_term_ends_grpc_with_aborted() {
     let node = Node::leader().await;
     let (service, mut dropped) = endless();
     let request = request(Method::POST, "application/grpc+proto");
@@ -142,9 +142,9 @@ async fn grpc_is_answered_aborted() {
     assert!(response.body().is_end_stream());
 }
 
-/// Nobody has told the process, which has just woken, that the lease is over.
+/// The background task has not run yet since the process woke.
 #[tokio::test(start_paused = true)]
-async fn a_woken_process_does_not_go_on() {
+async fn a_woken_process_does_not_continue_a_request() {
     let node = Node::leader().await;
     let service =
         service_fn(|_| std::future::ready(Ok::<_, Infallible>(Response::<Body>::default())));
@@ -181,7 +181,7 @@ async fn streaming(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_has_begun_ends_with_an_error() {
+async fn a_lost_term_fails_the_response_body() {
     let node = Node::leader().await;
     let (stream, mut dropped) = stream_of_one();
     let mut body = streaming(&node, "application/json", stream)
@@ -197,13 +197,13 @@ async fn a_body_that_has_begun_ends_with_an_error() {
     let error = assert_ready!(end).unwrap().unwrap_err();
     assert_eq!(error.downcast_ref(), Some(&TermLost));
     assert_eq!(error.to_string(), LOST);
-    assert!(is_closed(&mut dropped), "not when the body is dropped");
+    assert!(is_closed(&mut dropped), "the body was not dropped");
     assert!(body.is_end_stream());
     assert!(assert_ready!(body.enter(|cx, body| body.poll_frame(cx))).is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_grpc_stream_that_has_begun_ends_with_aborted() {
+async fn a_lost_term_ends_grpc_streams_with_aborted() {
     let node = Node::leader().await;
     let (stream, mut dropped) = stream_of_one();
     let mut body = streaming(&node, "application/grpc", stream)
@@ -226,7 +226,7 @@ async fn a_grpc_stream_that_has_begun_ends_with_aborted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_whole_is_not_touched() {
+async fn a_finished_response_is_not_changed() {
     let node = Node::leader().await;
     let service = service_fn(|_| {
         let frames = stream::iter([
@@ -245,7 +245,7 @@ async fn what_is_whole_is_not_touched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn errors_of_the_body_pass() {
+async fn errors_of_the_body_are_returned() {
     let node = Node::leader().await;
     let torn = stream::iter([Err::<Bytes, BoxError>("torn".into())]);
     let mut body = streaming(&node, "application/json", torn).await.into_body();
@@ -254,13 +254,13 @@ async fn errors_of_the_body_pass() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_that_takes_too_long_cuts_off() {
+async fn the_drain_timeout_ends_admitted_requests() {
     let node = Node::leader().await;
     let (service, mut dropped) = endless();
     let mut response = task::spawn(layer(&node).layer(service).oneshot(post()));
     assert_pending!(response.poll());
     let stepped_down = node.step_down().await;
-    assert_pending!(response.poll(), "the term goes on while it is drained");
+    assert_pending!(response.poll(), "the term ended before the drain timeout");
     for _ in 0..10 {
         node.advance(DRAIN_TIMEOUT / 10).await;
     }
@@ -271,7 +271,7 @@ async fn a_drain_that_takes_too_long_cuts_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_not_admitted_has_no_term_to_end_with() {
+async fn requests_without_a_term_continue_after_a_loss() {
     let node = Node::leader().await;
     let (service, mut dropped) = endless();
     let layer = layer(&node).writes_only();
@@ -293,7 +293,7 @@ async fn what_was_not_admitted_has_no_term_to_end_with() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn settings_come_in_any_order() {
+async fn settings_can_be_given_in_any_order() {
     let node = Node::follower().await;
     let new = || LeaderOnlyLayer::new(node.handle.clone());
     let wait = LEASE * 2;
@@ -316,9 +316,9 @@ async fn settings_come_in_any_order() {
     }
 }
 
-/// On the wire: no last chunk, so that half a response is not taken for a whole one.
+/// The last chunk is missing, so that the client detects the truncated body.
 #[tokio::test]
-async fn a_client_of_http_sees_that_it_was_cut_off() {
+async fn an_http_client_sees_a_truncated_body() {
     let node = Node::leader().await;
     let handler = || async { Body::from_stream(stream_of_one().0) };
     let app = Router::new().route("/", get(handler)).layer(layer(&node));
@@ -343,7 +343,6 @@ async fn a_client_of_http_sees_that_it_was_cut_off() {
     server.abort();
 }
 
-/// Sends one message, and then nothing.
 #[derive(Clone)]
 struct Ticks;
 
@@ -381,7 +380,7 @@ impl Service<Request<tonic::body::Body>> for Ticks {
 }
 
 #[tokio::test]
-async fn a_client_of_grpc_sees_aborted() {
+async fn a_grpc_client_sees_aborted() {
     let node = Node::leader().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -408,7 +407,7 @@ async fn a_client_of_grpc_sees_aborted() {
 }
 
 #[test]
-fn futures_and_bodies_go_between_threads() {
+fn futures_and_bodies_are_send() {
     fn check<T: Send + Sync + std::fmt::Debug>() {}
     use noleader::middleware::{CancelBody, CancelFuture};
     check::<CancelFuture<std::future::Ready<()>>>();

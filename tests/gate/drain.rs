@@ -1,4 +1,4 @@
-//! A request is under way until its response body ends or is dropped, and so long the lease is held.
+//! The lease is held until the body of each admitted response ends or is dropped.
 
 use std::{
     convert::Infallible,
@@ -26,7 +26,7 @@ use tower::{BoxError, Layer, Service, ServiceExt, service_fn, util::ServiceFn};
 
 use crate::node::{DRAIN_TIMEOUT, LEASE, Node, released, settle};
 
-/// A body that is written by the test.
+/// A body that the test writes.
 #[derive(Debug)]
 struct Written(mpsc::UnboundedReceiver<Result<Frame<Bytes>, BoxError>>);
 
@@ -50,7 +50,7 @@ impl Body for Written {
     }
 }
 
-/// A leader, a response that it gave, and the writer of its body.
+/// A leader, one of its responses, and the writer of that response's body.
 async fn streaming() -> (Node, Response<ResponseBody<Written>>, Writer) {
     let node = Node::leader().await;
     let (writer, written) = mpsc::unbounded_channel();
@@ -68,7 +68,7 @@ async fn streaming() -> (Node, Response<ResponseBody<Written>>, Writer) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_step_down_waits_for_the_end_of_the_body() {
+async fn step_down_waits_until_the_body_ends() {
     let (node, response, writer) = streaming().await;
     let stepped_down = node.step_down().await;
     assert_eq!(node.handle.status(), Status::Draining);
@@ -79,10 +79,7 @@ async fn a_step_down_waits_for_the_end_of_the_body() {
     let some = body.frame().await.unwrap().unwrap();
     assert_eq!(some.into_data().unwrap(), "some");
     settle().await;
-    assert!(
-        !stepped_down.is_finished(),
-        "released in the middle of a response"
-    );
+    assert!(!stepped_down.is_finished(), "released during a response");
 
     let trailers = HeaderMap::from_iter([("a".parse().unwrap(), "b".parse().unwrap())]);
     writer.send(Ok(Frame::trailers(trailers.clone()))).unwrap();
@@ -90,13 +87,13 @@ async fn a_step_down_waits_for_the_end_of_the_body() {
     assert_eq!(last.into_trailers().unwrap(), trailers);
     drop(writer);
     assert!(body.frame().await.is_none());
-    // The body is not dropped yet: its end is enough.
+    // The body has ended, but is not dropped yet.
     released(stepped_down).await;
     assert!(body.frame().await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_step_down_waits_for_the_drop_of_the_body() {
+async fn step_down_waits_until_the_body_is_dropped() {
     let (node, response, _writer) = streaming().await;
     let stepped_down = node.step_down().await;
     let (head, body) = response.into_parts();
@@ -107,17 +104,16 @@ async fn a_step_down_waits_for_the_drop_of_the_body() {
     released(stepped_down).await;
 }
 
-/// Puts a gate around an application.
 type Gated = fn(LeaderOnlyLayer, Router) -> Router;
 
-/// Each action, and what wraps one.
+/// Each action, alone and wrapped.
 const ACTIONS: [(&str, Gated); 9] = [
     ("reject", |layer, app| app.layer(layer)),
     ("reject_with", |layer, app| {
         app.layer(layer.reject_with(|_, _: Request<AnyBody>| Response::new(AnyBody::empty())))
     }),
     ("redirect", |layer, app| app.layer(layer.redirect())),
-    ("forward", |layer, app| app.layer(layer.forward(nobody()))),
+    ("forward", |layer, app| app.layer(layer.forward(unused()))),
     ("not_ready", |layer, app| app.layer(layer.not_ready())),
     ("wait_up_to", |layer, app| {
         app.layer(layer.wait_up_to(LEASE))
@@ -126,21 +122,21 @@ const ACTIONS: [(&str, Gated); 9] = [
         app.layer(layer.cancel_on_loss())
     }),
     ("forward and cancel_on_loss", |layer, app| {
-        app.layer(layer.forward(nobody()).cancel_on_loss())
+        app.layer(layer.forward(unused()).cancel_on_loss())
     }),
     ("all", |layer, app| {
-        let layer = layer.wait_up_to(LEASE).forward(nobody());
+        let layer = layer.wait_up_to(LEASE).forward(unused());
         app.layer(layer.cancel_on_loss().writes_only())
     }),
 ];
 
-/// A client that has nobody to call.
-fn nobody() -> Client<HttpConnector, AnyBody> {
+/// A client that is never called.
+fn unused() -> Client<HttpConnector, AnyBody> {
     Client::builder(TokioExecutor::new()).build_http()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_step_down_waits_for_the_body_whatever_the_action() {
+async fn step_down_waits_for_bodies_with_every_action() {
     for (action, gated) in ACTIONS {
         let node = Node::leader().await;
         let (writer, written) = mpsc::unbounded_channel();
@@ -165,7 +161,7 @@ async fn a_step_down_waits_for_the_body_whatever_the_action() {
 type Answer = Ready<Result<Response<AnyBody>, BoxError>>;
 type Broken = ServiceFn<fn(Request<AnyBody>) -> Answer>;
 
-/// Steps down once the service has failed, with its future at hand.
+/// Steps down after the service has failed, while its future is still alive.
 async fn is_released_with_the_error<L>(gated: impl FnOnce(LeaderOnlyLayer) -> L)
 where
     L: Layer<Broken, Service: Service<Request<AnyBody>, Error: Into<BoxError>>>,
@@ -180,21 +176,21 @@ where
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_step_down_does_not_wait_after_an_error_of_the_service() {
+async fn step_down_does_not_wait_for_failed_requests() {
     is_released_with_the_error(|layer| layer).await;
     is_released_with_the_error(|layer| {
         layer.reject_with(|_, _: Request<AnyBody>| Response::new(AnyBody::empty()))
     })
     .await;
     is_released_with_the_error(LeaderOnlyLayer::redirect).await;
-    is_released_with_the_error(|layer| layer.forward(nobody())).await;
+    is_released_with_the_error(|layer| layer.forward(unused())).await;
     is_released_with_the_error(LeaderOnlyLayer::not_ready).await;
     is_released_with_the_error(|layer| layer.wait_up_to(LEASE)).await;
     is_released_with_the_error(LeaderOnlyLayer::cancel_on_loss).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_step_down_does_not_wait_after_an_error_of_the_body() {
+async fn step_down_does_not_wait_for_failed_bodies() {
     let (node, response, writer) = streaming().await;
     let stepped_down = node.step_down().await;
     let mut body = response.into_body();
@@ -204,10 +200,10 @@ async fn a_step_down_does_not_wait_after_an_error_of_the_body() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_step_down_waits_no_longer_than_the_drain_timeout() {
+async fn step_down_waits_at_most_the_drain_timeout() {
     let (node, response, _writer) = streaming().await;
     let stepped_down = node.step_down().await;
-    // Shorter than the lease, which is renewed meanwhile.
+    // In steps shorter than the lease, so that it is renewed meanwhile.
     for _ in 0..10 {
         assert!(!stepped_down.is_finished());
         node.advance(DRAIN_TIMEOUT / 10).await;
@@ -216,7 +212,7 @@ async fn a_step_down_waits_no_longer_than_the_drain_timeout() {
     drop(response);
 }
 
-/// Answers with `body` and steps down, with the response at hand.
+/// Responds with `body` and steps down, while the response is still alive.
 async fn is_released_with_the_response<B>(body: B) -> ResponseBody<B>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -241,20 +237,20 @@ where
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_says_that_it_has_ended_is_believed() {
+async fn is_end_stream_ends_the_admission() {
     is_released_with_the_response(Empty::new()).await;
     is_released_with_the_response(Full::new("one frame".into())).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_body_keeps_its_hints() {
+async fn the_body_keeps_its_size_hint() {
     let (_node, response, _writer) = streaming().await;
     assert_eq!(response.body().size_hint().upper(), Some(42));
     assert!(!response.body().is_end_stream());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_step_down_waits_for_the_response() {
+async fn step_down_waits_for_the_response() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone());
     let service = service_fn(|_: Request<()>| {
@@ -269,7 +265,7 @@ async fn a_step_down_waits_for_the_response() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failing_gate_holds_the_lease_until_the_response() {
+async fn fail_holds_the_lease_until_the_response() {
     let node = Node::leader().await;
     let layer: LeaderOnlyLayer<Fail, EveryRequest> =
         LeaderOnlyLayer::new(node.handle.clone()).fail();
@@ -286,12 +282,12 @@ async fn a_failing_gate_holds_the_lease_until_the_response() {
     answer.send(2).unwrap();
     assert_eq!((&mut response).await.unwrap(), 2);
     released(stepped_down).await;
-    // It was not its drop.
+    // Dropped only here, so the drop did not end the drain.
     drop(response);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_gate_does_not_apply_to_holds_up_nothing() {
+async fn step_down_does_not_wait_for_ungated_requests() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone()).writes_only();
     let service = service_fn(|_: Request<()>| {

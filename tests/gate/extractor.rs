@@ -1,4 +1,4 @@
-//! With axum: the three kinds of layers, and `Term` as an extractor.
+//! axum: three places for the layer, and the extractor `Term`.
 
 use axum::{
     Router,
@@ -40,7 +40,7 @@ fn read() -> Request<Body> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_kind_of_layer_gates_writes() {
+async fn every_placement_of_the_layer_gates_writes() {
     let (leader, follower) = (Node::leader().await, Node::follower().await);
     let token = leader.handle.term().unwrap().token().to_string();
     let apps = |node: &Node| {
@@ -67,7 +67,7 @@ async fn every_kind_of_layer_gates_writes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_setting_goes_with_a_router() {
+async fn every_matcher_works_with_a_router() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone());
     let app = Router::new()
@@ -85,7 +85,7 @@ async fn every_setting_goes_with_a_router() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_term_without_a_layer_is_a_mistake_of_the_application() {
+async fn a_term_without_a_layer_is_a_500() {
     let app = Router::new().route("/orders", post(create));
     let (status, text) = send(&app, write()).await;
     assert_eq!(status, 500);
@@ -95,7 +95,6 @@ async fn a_term_without_a_layer_is_a_mistake_of_the_application() {
     );
 }
 
-/// What hyper makes of a rejection, on the wire.
 #[tokio::test]
 async fn a_rejection_leaves_the_connection_usable() {
     let node = Node::follower().await;

@@ -1,5 +1,4 @@
-//! A client sends a fencing token of its own choice, one or several: what the handler knows and sends on is
-//! the term's.
+//! Clients send fencing tokens of their own. The handler sees and sends only the token of its term.
 
 use std::{convert::Infallible, future::ready};
 
@@ -21,7 +20,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::{grpc::Tokens, node::Node};
 
-/// What a client may send: nothing, a token that beats every other, an old one, several, and none at all.
+/// No token, the largest, the smallest, several, a list, and an invalid one.
 const FORGED: [&[&str]; 6] = [
     &[],
     &["18446744073709551615"],
@@ -48,7 +47,7 @@ fn token_of(node: &Node) -> u64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_extensions_have_the_term_of_the_gate() {
+async fn the_extensions_carry_the_term_of_the_gate() {
     let node = Node::leader().await;
     let term = node.handle.term();
     let service = service_fn(|request: Request| {
@@ -72,7 +71,7 @@ async fn the_extensions_have_the_term_of_the_gate() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_extractor_has_the_term_of_the_gate() {
+async fn the_extractor_returns_the_term_of_the_gate() {
     let node = Node::leader().await;
     let create = post(|term: Term| async move { term.token().to_string() });
     let app = Router::new()
@@ -86,7 +85,7 @@ async fn the_extractor_has_the_term_of_the_gate() {
 }
 
 #[tokio::test]
-async fn a_tonic_service_has_the_term_of_the_gate() {
+async fn a_tonic_service_gets_the_gates_term() {
     let node = Node::leader().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -110,9 +109,9 @@ async fn a_tonic_service_has_the_term_of_the_gate() {
     server.abort();
 }
 
-/// The mistake that `Term::fence` forgives: the client's headers are copied into the outgoing request.
+/// The handler copies the client's headers into the outgoing request, and `Term::fence` replaces the forged token.
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_passes_headers_on_sends_the_term_of_the_gate() {
+async fn fence_replaces_forged_tokens_in_headers() {
     let node = Node::leader().await;
     let create = post(|term: Term, headers: HeaderMap| async move {
         let mut outgoing = http::Request::put("/orders/1").body(()).unwrap();
@@ -132,7 +131,7 @@ async fn a_handler_that_passes_headers_on_sends_the_term_of_the_gate() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn metadata_that_is_passed_on_sends_the_term_of_the_gate() {
+async fn fence_replaces_forged_tokens_in_metadata() {
     let node = Node::leader().await;
     let term = node.handle.term().unwrap();
     for values in FORGED {

@@ -1,4 +1,4 @@
-//! What a follower sends on to the leader, what comes back, and what it answers itself.
+//! What a follower forwards to the leader, what it returns, and what it rejects itself.
 
 #![allow(clippy::disallowed_methods, reason = "the time limit is tokio's")]
 
@@ -26,11 +26,11 @@ use crate::node::{LEASE, Node, settle, soon};
 
 const LEADER: &str = "http://leader.example:8080/base";
 
-/// What a client was called with.
+/// The requests with which a client was called.
 type Sent = Arc<Mutex<Vec<Request<Body>>>>;
 type Answer = Response<ForwardBody<Body, Body>>;
 
-/// A client that remembers what it sent, and is answered 201.
+/// A client that records each request, and returns a 201.
 fn client(
     sent: &Sent,
 ) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
@@ -89,7 +89,7 @@ fn is_rejected(answer: &Answer, sent: &Sent, reason: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_goes_to_the_leader_and_its_answer_comes_back() {
+async fn a_request_is_forwarded_and_its_response_returned() {
     let follower = Node::follower_of(Some(LEADER)).await;
     let sent = Sent::default();
     let mut request = post("/orders/7?full=yes");
@@ -136,7 +136,7 @@ async fn the_leader_serves_the_request_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_gate_does_not_apply_to_stays_here() {
+async fn ungated_requests_are_not_forwarded() {
     let follower = Node::follower_of(Some(LEADER)).await;
     let sent = Sent::default();
     let layer = LeaderOnlyLayer::new(follower.handle.clone())
@@ -150,9 +150,9 @@ async fn what_the_gate_does_not_apply_to_stays_here() {
     assert!(sent.lock().unwrap().is_empty());
 }
 
-/// Vault#6881, LiteFS: requests that go round.
+/// Vault#6881, LiteFS: forwarding loops.
 #[tokio::test(start_paused = true)]
-async fn a_request_is_sent_on_once() {
+async fn a_forwarded_request_is_not_forwarded_again() {
     let follower = Node::follower_of(Some(LEADER)).await;
     let sent = Sent::default();
     for mark in ["1", "", "anything"] {
@@ -166,7 +166,7 @@ async fn a_request_is_sent_on_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_was_sent_on_is_not_redirected() {
+async fn a_forwarded_request_is_not_redirected() {
     let follower = Node::follower_of(Some(LEADER)).await;
     let mut request = post("/orders");
     request
@@ -179,7 +179,7 @@ async fn a_request_that_was_sent_on_is_not_redirected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_sent_to_an_address_that_cannot_be_gone_to() {
+async fn nothing_is_forwarded_to_an_unusable_address() {
     let sent = Sent::default();
     for address in [
         "leader.example:8080",
@@ -203,7 +203,7 @@ async fn nothing_is_sent_to_an_address_that_cannot_be_gone_to() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_sent_to_oneself() {
+async fn nothing_is_forwarded_to_this_node() {
     for own in ["http://leader.example:8080", "http://LEADER.example.:8080"] {
         let leader = Node::join("a", &Default::default(), &Default::default(), |builder| {
             builder.dangerous_trust_absent_key(true).address(LEADER)
@@ -218,7 +218,7 @@ async fn nothing_is_sent_to_oneself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_names_no_path_is_not_sent() {
+async fn requests_without_a_path_are_not_forwarded() {
     let follower = Node::follower_of(Some(LEADER)).await;
     let sent = Sent::default();
     for (method, uri) in [
@@ -252,7 +252,6 @@ async fn without_a_leader_a_request_is_rejected() {
     }
 }
 
-/// Fails as a client does, with the reason deep inside.
 fn failing(
     kind: io::ErrorKind,
 ) -> impl Service<Request<Body>, Response = Response<Body>, Error = BoxError, Future: Send> + Clone
@@ -280,7 +279,7 @@ fn failed(answer: &Answer, status: u16, reason: &str, may_be_repeated: bool) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leader_that_is_not_reached_is_a_502() {
+async fn an_unreachable_leader_is_a_502() {
     let follower = Node::follower_of(Some(LEADER)).await;
     let client = failing(io::ErrorKind::ConnectionRefused);
     let answer = send(&follower, client.clone(), post("/orders")).await;
@@ -297,9 +296,9 @@ async fn a_leader_that_is_not_reached_is_a_502() {
     assert!(answer.headers().contains_key("grpc-retry-pushback-ms"));
 }
 
-/// etcd#18424: one code for "not executed" and "maybe executed".
+/// etcd#18424: one code for "not executed" and for "maybe executed".
 #[tokio::test(start_paused = true)]
-async fn a_leader_that_is_lost_on_the_way_is_another_502() {
+async fn a_broken_connection_is_a_502_lost() {
     let follower = Node::follower_of(Some(LEADER)).await;
     let client = failing(io::ErrorKind::ConnectionReset);
     let answer = send(&follower, client.clone(), post("/orders")).await;
@@ -312,7 +311,7 @@ async fn a_leader_that_is_lost_on_the_way_is_another_502() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_will_not_be_ready_has_sent_nothing() {
+async fn a_failed_poll_ready_counts_as_unreachable() {
     let follower = Node::follower_of(Some(LEADER)).await;
     let (client, mut handle) = mock::pair::<Request<Body>, Response<Body>>();
     handle.send_error("no more");
@@ -321,7 +320,7 @@ async fn a_client_that_will_not_be_ready_has_sent_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_is_called_once_it_is_ready() {
+async fn the_client_is_called_when_it_is_ready() {
     let follower = Node::follower_of(Some(LEADER)).await;
     let (client, mut leader) = mock::pair::<Request<Body>, Response<Body>>();
     leader.allow(0);
@@ -335,15 +334,17 @@ async fn a_client_is_called_once_it_is_ready() {
     assert_eq!(text(soon(answer).await).await, "created");
 }
 
-/// Waits for a future that takes this long.
+/// Awaits a future, and checks that it takes this long.
 async fn after<F: Future>(takes: Duration, future: F) -> F::Output {
     let (tick, mut future) = (Duration::from_millis(1), pin!(future));
     assert!(timeout(takes - tick, &mut future).await.is_err());
-    timeout(tick * 2, future).await.expect("it takes longer")
+    timeout(tick * 2, future)
+        .await
+        .expect("the future should have resolved by now")
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leader_that_is_too_slow_is_a_504() {
+async fn a_leader_that_exceeds_the_limit_is_504() {
     let follower = Node::follower_of(Some(LEADER)).await;
     let answer = send(&follower, slow(), post("/orders"));
     let answer = after(Duration::from_secs(30), answer).await;
@@ -352,7 +353,7 @@ async fn a_leader_that_is_too_slow_is_a_504() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn how_slow_can_be_set_before_and_after_other_settings() {
+async fn forward_timeout_combines_with_other_settings() {
     let follower = Node::follower_of(Some(LEADER)).await;
     let limit = Duration::from_secs(1);
     let layer = LeaderOnlyLayer::new(follower.handle.clone())
@@ -374,14 +375,14 @@ async fn how_slow_can_be_set_before_and_after_other_settings() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn grpc_has_as_long_as_its_client_gives_it() {
+async fn grpc_has_no_default_time_limit() {
     let follower = Node::follower_of(Some(LEADER)).await;
     let answer = send(&follower, slow(), grpc());
     assert!(timeout(Duration::from_secs(86_400), answer).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_client_gives_up_is_given_up() {
+async fn dropping_the_response_cancels_the_call() {
     let follower = Node::follower_of(Some(LEADER)).await;
     let under_way = Arc::new(());
     let client = {
@@ -405,7 +406,7 @@ async fn what_the_client_gives_up_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_leader_is_named_where_it_may_be() {
+async fn reveal_leader_applies_to_a_502() {
     let follower = Node::follower_of(Some(LEADER)).await;
     let layer = LeaderOnlyLayer::new(follower.handle.clone())
         .forward(failing(io::ErrorKind::ConnectionRefused))
@@ -417,7 +418,7 @@ async fn the_leader_is_named_where_it_may_be() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_switch_of_protocols_is_not_passed_on() {
+async fn a_101_of_the_leader_is_not_returned() {
     let follower = Node::follower_of(Some(LEADER)).await;
     let client = service_fn(|_| {
         let response = Response::builder().status(101).body(Body::empty());
@@ -432,7 +433,7 @@ async fn a_switch_of_protocols_is_not_passed_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn trailers_pass_in_both_directions() {
+async fn trailers_are_forwarded_in_both_directions() {
     let follower = Node::follower_of(Some(LEADER)).await;
     let trailers = |value: &'static str| {
         HeaderMap::from_iter([("x-sum".parse().unwrap(), value.parse().unwrap())])
@@ -459,7 +460,7 @@ async fn trailers_pass_in_both_directions() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_breaks_on_the_way_breaks_here() {
+async fn an_error_of_the_leaders_body_is_returned() {
     let follower = Node::follower_of(Some(LEADER)).await;
     let client = service_fn(|_| {
         let body = Body::from_stream(half_a_stream());
@@ -481,7 +482,6 @@ fn half_a_stream() -> impl futures_util::Stream<Item = Result<&'static str, io::
     ])
 }
 
-/// An observer in front of the others is a router.
 #[tokio::test(start_paused = true)]
 async fn an_observer_forwards() {
     let leader = Node::join("a", &Default::default(), &Default::default(), |builder| {
@@ -500,7 +500,7 @@ async fn an_observer_forwards() {
 }
 
 #[test]
-fn debug_says_what_it_is() {
+fn debug_names_the_action() {
     fn debug(follower: &dyn std::fmt::Debug) -> String {
         format!("{follower:?}")
     }

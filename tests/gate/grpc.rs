@@ -1,4 +1,4 @@
-//! With tonic: a gated service on a server, a layer around a server, and what its client makes of it.
+//! tonic: the layer around a service and around a server, as a client sees it.
 
 use std::{
     convert::Infallible,
@@ -21,7 +21,7 @@ use tower::{BoxError, Layer, Service};
 
 use crate::node::Node;
 
-/// Answers with the token of the term that came with the request, as generated code would.
+/// Responds with the token of the request's term. In place of generated code.
 #[derive(Clone)]
 pub(crate) struct Tokens;
 
@@ -95,7 +95,7 @@ async fn check(node: Node, channel: Channel, server: JoinHandle<Result<(), BoxEr
 }
 
 #[tokio::test]
-async fn a_gated_service_is_added_to_a_server() {
+async fn one_tonic_service_is_gated() {
     let node = Node::leader().await;
     let gated = LeaderOnlyLayer::new(node.handle.clone()).layer(Tokens);
     let (incoming, channel) = listen().await;
@@ -107,7 +107,7 @@ async fn a_gated_service_is_added_to_a_server() {
 }
 
 #[tokio::test]
-async fn a_server_is_gated_as_a_whole() {
+async fn a_whole_tonic_server_is_gated() {
     let node = Node::leader().await;
     let (incoming, channel) = listen().await;
     let server = Server::builder()

@@ -1,5 +1,5 @@
-//! The gate as a tower middleware: readiness, admission, rejection, and how it goes with tower, axum and
-//! tonic. No network but loopback, and no time but a fake clock's.
+//! The layer without IO: readiness, admission and rejection, and how it combines with tower, axum and tonic. No network
+//! but loopback, and a fake clock.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 

@@ -1,4 +1,4 @@
-//! Which requests the gate applies to.
+//! Which requests are gated.
 
 use std::{convert::Infallible, future::ready};
 
@@ -9,7 +9,7 @@ use tower::{BoxError, Layer, ServiceExt, service_fn};
 
 use crate::node::Node;
 
-/// Tells whether a term came with the request.
+/// Responds whether the request carries a term.
 async fn tell(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     let term = request.extensions().get::<Term>();
     Ok(Response::new(term.map_or("none", |_| "a term").into()))
@@ -31,7 +31,7 @@ fn request(method: Method, path: &str) -> Request<Body> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reads_pass_writes_only_without_a_term() {
+async fn writes_only_lets_reads_pass_without_a_term() {
     let (leader, follower) = (Node::leader().await, Node::follower().await);
     let on = |node: &Node| {
         let layer = LeaderOnlyLayer::new(node.handle.clone()).writes_only();
@@ -61,7 +61,7 @@ async fn reads_pass_writes_only_without_a_term() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closure_decides() {
+async fn when_gates_by_the_closure() {
     let node = Node::follower().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone())
         .when(|req: &Request<Body>| req.uri().path().starts_with("/admin"));
@@ -80,7 +80,7 @@ async fn a_closure_decides() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closure_decides_on_any_request() {
+async fn when_gates_requests_of_any_type() {
     let node = Node::follower().await;
     let odd = |number: &u32| number % 2 == 1;
     let double = service_fn(|number: u32| ready(Ok::<_, BoxError>(number * 2)));

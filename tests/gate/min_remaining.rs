@@ -18,7 +18,7 @@ const MIN: Duration = Duration::from_secs(5);
 const NANO: Duration = Duration::from_nanos(1);
 
 #[tokio::test(start_paused = true)]
-async fn is_checked_to_the_nanosecond() {
+async fn min_remaining_is_exact_to_the_nanosecond() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone()).min_remaining(MIN);
     let (mut service, mut inner) = mock::spawn_layer::<Request<()>, Response<Body>, _>(layer);
@@ -42,7 +42,7 @@ async fn is_checked_to_the_nanosecond() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_renewal_admits_again() {
+async fn a_renewal_resumes_admission() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone())
         .min_remaining(MIN)
@@ -66,7 +66,7 @@ async fn a_renewal_admits_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_nanosecond_counts_where_it_is_not_set() {
+async fn zero_admits_until_the_last_nanosecond() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone()).fail();
     let (mut service, mut inner) = mock::spawn_layer::<u32, u32, _>(layer);
@@ -78,10 +78,10 @@ async fn the_last_nanosecond_counts_where_it_is_not_set() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_than_a_renewal_leaves_is_warned_of() {
+async fn an_excessive_min_remaining_is_logged() {
     let (lines, _guard) = Lines::collect();
     let node = Node::leader().await;
-    // The lease is renewed in every third of it.
+    // The lease is renewed every third of its length.
     let layer = LeaderOnlyLayer::new(node.handle.clone()).min_remaining(LEASE - LEASE / 3);
     let warning = ["WARN", "`min_remaining` is more than is left"];
     assert_eq!(lines.with(&warning), [""; 0]);

@@ -1,4 +1,4 @@
-//! What `cancel_on_loss` leaves alone.
+//! Requests that `cancel_on_loss` does not end.
 
 use std::convert::Infallible;
 
@@ -18,7 +18,7 @@ fn request() -> Request<Body> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_cancels_its_token_ends_nobody_elses_request() {
+async fn cancelling_a_handlers_token_ends_no_other_request() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone()).cancel_on_loss();
     let service = layer.layer(service_fn(|request: Request<Body>| async move {
@@ -33,7 +33,7 @@ async fn a_handler_that_cancels_its_token_ends_nobody_elses_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_response_whose_trailers_were_sent_is_whole() {
+async fn a_response_with_sent_trailers_is_complete() {
     for content_type in ["application/grpc", "text/plain"] {
         let node = Node::leader().await;
         let layer = LeaderOnlyLayer::new(node.handle.clone()).cancel_on_loss();
@@ -49,6 +49,6 @@ async fn a_response_whose_trailers_were_sent_is_whole() {
         assert!(body.frame().await.unwrap().unwrap().is_data());
         assert!(body.frame().await.unwrap().unwrap().is_trailers());
         node.lose().await;
-        assert!(body.frame().await.is_none(), "more after the trailers");
+        assert!(body.frame().await.is_none(), "a frame after the trailers");
     }
 }

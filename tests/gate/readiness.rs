@@ -1,4 +1,4 @@
-//! Every change of state wakes a task that is parked in `poll_ready`, and what it sees then.
+//! Every change of state wakes a task that waits in `poll_ready`. The tests are named after the change.
 
 use std::{future::ready, task::Poll};
 
@@ -43,7 +43,6 @@ impl Parked {
         assert_ready_ok!(self.woken());
     }
 
-    /// Another status, and still no leader.
     #[track_caller]
     fn is_parked_again(&mut self) {
         assert_pending!(self.woken());
@@ -67,7 +66,7 @@ async fn follower_to_leader() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn follower_of_nobody_to_follower_of_somebody() {
+async fn no_leader_to_known_leader() {
     let node = Node::join(
         "a",
         &Default::default(),
@@ -89,7 +88,7 @@ async fn follower_of_nobody_to_follower_of_somebody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn follower_to_leader_when_another_releases() {
+async fn follower_to_leader_after_a_release() {
     let other = Node::leader().await;
     let node = other.rival().await;
     let mut parked = Parked::on(&node.handle);
@@ -143,7 +142,7 @@ async fn warming_to_stopped() {
 async fn leader_to_follower_by_expiry_and_back() {
     let node = Node::expired().await;
     node.store.memory.set_outage(true);
-    // The gate is shut, and the status does not say so yet.
+    // The gate is closed, and the status lags behind.
     let mut parked = Parked::on(&node.handle);
     node.advance(LEASE / 100).await;
     assert!(matches!(node.handle.status(), Status::Follower { .. }));
@@ -184,12 +183,15 @@ async fn follower_to_stopped() {
     let mut parked = Parked::on(&node.handle);
     soon(node.handle.shutdown()).await.unwrap();
     parked.has_failed();
-    assert!(parked.poll().is_ready(), "and stays so");
+    assert!(
+        parked.poll().is_ready(),
+        "poll_ready was pending after the stop"
+    );
 }
 
-/// linkerd2-proxy#2493.
+/// linkerd2-proxy#2493: a closed gate whose owner had vanished never woke its waiters.
 #[tokio::test(start_paused = true)]
-async fn a_gate_whose_owner_vanished_wakes_its_waiters() {
+async fn a_panic_of_the_task_wakes_every_waiter() {
     let (warming, _warm) = Node::warming().await;
     let (draining, _admission, _stepped_down) = Node::draining().await;
     for node in [
@@ -207,7 +209,7 @@ async fn a_gate_whose_owner_vanished_wakes_its_waiters() {
 }
 
 #[test]
-fn the_end_of_the_runtime_wakes_the_waiters() {
+fn the_end_of_the_runtime_wakes_every_waiter() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
@@ -218,7 +220,7 @@ fn the_end_of_the_runtime_wakes_the_waiters() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_keeps_the_election_going_and_its_drop_ends_it() {
+async fn the_election_runs_while_the_service_lives() {
     let node = Node::follower().await;
     let mut parked = Parked::on(&node.handle);
     let mut status = node.handle.watch();
@@ -234,11 +236,11 @@ async fn a_service_keeps_the_election_going_and_its_drop_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejecting_service_is_ready_once_stopped_and_rejects() {
+async fn a_stopped_service_is_ready_and_rejects() {
     let node = Node::follower().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone()).not_ready();
     let (mut service, mut inner) = mock::spawn_layer::<Request<()>, Response<String>, _>(layer);
-    // The inner service is of no concern then.
+    // Not ready, which must not matter after the stop.
     inner.allow(0);
     assert_pending!(service.poll_ready());
     soon(node.handle.shutdown()).await.unwrap();
@@ -250,13 +252,13 @@ async fn a_rejecting_service_is_ready_once_stopped_and_rejects() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_before_the_first_look_is_seen() {
+async fn a_stop_before_the_first_poll_is_noticed() {
     let node = Node::stopped().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone()).not_ready().fail();
     let (mut service, _inner) = mock::spawn_layer::<u32, u32, _>(layer);
     assert!(assert_ready!(service.poll_ready::<u32>()).is_err());
 
-    // It is no election that would be worth waiting for.
+    // `wait_up_to` does not wait for an election that has stopped.
     let layer = LeaderOnlyLayer::new(node.handle.clone())
         .wait_up_to(LEASE)
         .not_ready()
@@ -268,13 +270,13 @@ async fn a_stop_before_the_first_look_is_seen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_changes_between_two_polls_are_no_loss() {
+async fn changes_between_two_polls_are_not_missed() {
     let node = Node::follower().await;
     let mut parked = Parked::on(&node.handle);
     node.advance(LEASE).await;
     released(node.step_down().await).await;
     parked.is_parked_again();
-    // Half a lease of cool-down.
+    // Longer than the cool-down of half a lease.
     node.advance(LEASE).await;
     node.until(|status| matches!(status, Status::Leader { .. }))
         .await;
@@ -282,7 +284,7 @@ async fn many_changes_between_two_polls_are_no_loss() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn parks_again_after_the_gate_was_open() {
+async fn poll_ready_waits_again_after_a_step_down() {
     let node = Node::follower().await;
     let mut parked = Parked::on(&node.handle);
     node.advance(LEASE).await;
@@ -296,7 +298,7 @@ async fn parks_again_after_the_gate_was_open() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_parked_on_the_inner_service_is_woken_by_the_gate() {
+async fn the_gate_wakes_tasks_waiting_for_the_service() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone()).not_ready().fail();
     let (task, mut inner) = mock::spawn_layer(layer);
@@ -321,10 +323,10 @@ async fn a_task_parked_on_the_inner_service_is_woken_by_the_gate() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_follower_does_not_touch_the_inner_service() {
+async fn a_follower_does_not_poll_the_inner_service() {
     let node = Node::follower().await;
     let mut parked = Parked::on(&node.handle);
-    // An inner service that was polled would have handed this out.
+    // The inner service returns this error as soon as it is polled.
     parked.inner.send_error("polled");
     assert_pending!(parked.poll());
     node.advance(LEASE).await;
@@ -335,7 +337,7 @@ async fn a_follower_does_not_touch_the_inner_service() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_clone_waits_for_itself() {
+async fn each_clone_is_woken() {
     let node = Node::follower().await;
     let mut parked = Parked::on(&node.handle);
     let mut clone = parked.task.clone();

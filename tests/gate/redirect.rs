@@ -1,4 +1,4 @@
-//! Whom a follower sends to the leader, and whom it does not.
+//! Which requests a follower redirects to the leader, and which it rejects.
 
 use std::{convert::Infallible, future::ready};
 
@@ -63,7 +63,7 @@ fn is_rejected(response: &Response<ResponseBody<Body>>, reason: &str) {
 
 /// rqlite#388: a 301 turns POST into GET.
 #[tokio::test(start_paused = true)]
-async fn a_request_is_sent_to_the_leader_with_307() {
+async fn a_request_is_redirected_with_307() {
     let (_leader, follower) = pair(Some("https://leader.example/base/")).await;
     for method in [Method::GET, Method::HEAD, Method::POST, Method::DELETE] {
         let response = send(&follower, request(method, "/orders/7?full=yes")).await;
@@ -89,7 +89,7 @@ async fn the_leader_serves_the_request_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_gate_does_not_apply_to_stays_here() {
+async fn ungated_requests_are_not_redirected() {
     let (_leader, follower) = pair(Some("http://leader.example")).await;
     let service = service_fn(|_| ready(Ok::<Response<Body>, Infallible>(Response::default())));
     let layer = LeaderOnlyLayer::new(follower.handle.clone())
@@ -116,7 +116,7 @@ async fn grpc_is_rejected_as_grpc() {
 
 /// Vault#6881, LiteFS: redirect loops.
 #[tokio::test(start_paused = true)]
-async fn nobody_is_sent_back_to_where_they_are() {
+async fn nothing_is_redirected_to_this_node() {
     for own in [OWN, "HTTP://OWN.example.:8080/other/path"] {
         let (_leader, follower) = pair(Some(own)).await;
         let response = send(&follower, request(Method::POST, "/orders")).await;
@@ -124,18 +124,18 @@ async fn nobody_is_sent_back_to_where_they_are() {
     }
     let (_leader, follower) = pair(Some("https://own.example:8080")).await;
     let response = send(&follower, request(Method::POST, "/orders")).await;
-    assert_eq!(response.status(), 307, "another scheme is another server");
+    assert_eq!(response.status(), 307, "another scheme is another origin");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leader_without_an_address_is_sent_nobody() {
+async fn without_an_address_a_request_is_rejected() {
     let (_leader, follower) = pair(None).await;
     let response = send(&follower, request(Method::POST, "/orders")).await;
     is_rejected(&response, "not_leader");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_address_out_of_the_bucket_is_checked() {
+async fn nothing_is_redirected_to_an_unusable_address() {
     let node = Node::follower_of(Some("http://h.example")).await;
     let response = send(&node, request(Method::POST, "/orders")).await;
     assert_eq!(response.headers()["location"], "http://h.example/orders");
@@ -168,7 +168,7 @@ async fn without_a_leader_a_request_is_rejected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_no_path_is_rejected() {
+async fn requests_without_a_path_are_rejected() {
     let (_leader, follower) = pair(Some("http://leader.example")).await;
     let options = send(&follower, request(Method::OPTIONS, "*")).await;
     is_rejected(&options, "not_leader");
@@ -192,9 +192,8 @@ async fn a_follower_does_not_call_the_service() {
     assert!(calls.next_request().await.is_none());
 }
 
-/// What a client makes of it, over sockets.
 #[tokio::test]
-async fn a_client_reaches_the_leader() {
+async fn the_location_reaches_the_leader() {
     let serve = |listener: TcpListener, node: &Node| {
         let app = axum::Router::new()
             .route(

@@ -1,4 +1,4 @@
-//! A closure that answers for a gate that is shut.
+//! Rejections by a closure.
 
 use axum::{Router, body::Body, response::IntoResponse, routing::post};
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use tower_test::mock;
 
 use crate::node::{Node, released, settle, soon};
 
-/// Gives the request's body back, and why it was not admitted.
+/// Returns the request's body, with the reason in a header.
 fn give_back(not_leader: NotLeader, request: Request<Bytes>) -> Response<Full<Bytes>> {
     let leader = not_leader.leader().map_or("none", |leader| leader.id());
     Response::builder()
@@ -28,7 +28,7 @@ fn request() -> Request<Bytes> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_closure_has_the_request_and_the_reason() {
+async fn the_closure_receives_the_request_and_the_reason() {
     let leader = Node::leader().await;
     let follower = leader.rival().await;
     settle().await;
@@ -44,7 +44,7 @@ async fn the_closure_has_the_request_and_the_reason() {
         assert_eq!(response.headers()["x-path"], "/orders");
         assert_eq!(response.headers()["x-leader"], name);
         assert_eq!(response.headers()["x-reason"], reason.as_str());
-        assert_eq!(response.headers().len(), 3, "nothing is added");
+        assert_eq!(response.headers().len(), 3, "the layer added a header");
         let body = response.collect().await.unwrap().to_bytes();
         assert_eq!(body, "an order");
         assert_pending!(inner.poll_request());
@@ -52,7 +52,7 @@ async fn the_closure_has_the_request_and_the_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leader_calls_the_service_and_is_drained() {
+async fn an_admitted_request_is_served_and_drained() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone()).reject_with(give_back);
     let (mut service, mut inner) = mock::spawn_layer(layer);
@@ -66,13 +66,13 @@ async fn a_leader_calls_the_service_and_is_drained() {
     answer.send_response(Response::new(Full::from("created")));
     let response = response.await.unwrap();
     let stepped_down = node.step_down().await;
-    assert!(!stepped_down.is_finished(), "the body is under way");
+    assert!(!stepped_down.is_finished(), "released during a response");
     assert_eq!(response.collect().await.unwrap().to_bytes(), "created");
     released(stepped_down).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn goes_with_a_router_and_a_matcher() {
+async fn reject_with_works_with_a_router() {
     let node = Node::follower().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone())
         .reject_with(|not_leader, _: Request<Body>| not_leader.to_string().into_response())

@@ -18,7 +18,6 @@ fn request(content_type: &str) -> Request<Body> {
         .unwrap()
 }
 
-/// What an action answers on `node`.
 macro_rules! answer {
     ($node:expr, $content_type:expr, $($action:tt)*) => {{
         let service = service_fn(|_| ready(Ok::<Response<Body>, Infallible>(Response::default())));
@@ -39,7 +38,7 @@ async fn http_and_grpc_name_the_leader() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_can_be_asked_for_after_the_other_options() {
+async fn reveal_leader_works_after_other_settings() {
     let node = Node::follower_of(Some(ADDRESS)).await;
     let response = answer!(node, "text/plain", cancel_on_loss().reveal_leader(true));
     assert_eq!(response.headers()["noleader-leader"], "x");
@@ -49,7 +48,7 @@ async fn it_can_be_asked_for_after_the_other_options() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn is_off_by_default_and_again() {
+async fn reveal_leader_is_off_by_default() {
     let node = Node::follower_of(Some(ADDRESS)).await;
     let default = answer!(node, "text/plain", writes_only());
     let off = answer!(node, "text/plain", reveal_leader(true).reveal_leader(false));
@@ -60,7 +59,7 @@ async fn is_off_by_default_and_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_known_is_not_named() {
+async fn an_unknown_leader_is_not_named() {
     let node = Node::follower_of(None).await;
     let response = answer!(node, "text/plain", reveal_leader(true));
     assert_eq!(response.headers()["noleader-leader"], "x");
@@ -73,7 +72,7 @@ async fn what_is_not_known_is_not_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unusable_address_is_not_passed_on() {
+async fn an_unusable_address_is_not_named() {
     for address in ["http://user:password@x", "http://x\r\nset-cookie: a=b"] {
         let node = Node::follower_of(Some(address)).await;
         let response = answer!(node, "text/plain", reveal_leader(true));
@@ -84,7 +83,7 @@ async fn an_unusable_address_is_not_passed_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn goes_with_redirect_in_either_order() {
+async fn reveal_leader_combines_with_redirect() {
     let node = Node::follower_of(Some("nats://x.example:4222")).await;
     let before = answer!(node, "text/plain", reveal_leader(true).redirect());
     let after = answer!(node, "text/plain", redirect().reveal_leader(true));
@@ -94,9 +93,8 @@ async fn goes_with_redirect_in_either_order() {
     }
 }
 
-/// As the address is of no use to a client where it is of none to a redirect.
 #[tokio::test(start_paused = true)]
-async fn an_address_that_nobody_is_sent_to_is_not_named() {
+async fn an_address_without_redirects_is_not_named() {
     const OWN: &str = "http://own.example:8080";
     for address in ["ftp://x.example", "nats://x.example:4222", OWN] {
         let node = Node::join("a", &Fragile::default(), &FakeClock::new(), |builder| {

@@ -1,4 +1,4 @@
-//! With tower's own middleware.
+//! The layer below tower's own middleware.
 
 use std::{future::ready, time::Duration};
 
@@ -10,7 +10,7 @@ use tower::{
 
 use crate::node::{LEASE, Node, released, settle, soon};
 
-/// Names the node that it runs on.
+/// Responds with the id of its node.
 fn named(
     handle: &LeaderHandle,
 ) -> impl Service<(), Response = String, Error = BoxError, Future: Send> + Clone + Send + use<> {
@@ -51,7 +51,7 @@ async fn load_shed_sheds_on_a_follower() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn buffer_holds_requests_over_an_election() {
+async fn buffer_holds_requests_during_an_election() {
     let node = Node::follower().await;
     let service = ServiceBuilder::new().buffer(2).service(named(&node.handle));
     let waiting = [(); 2].map(|()| tokio::spawn(service.clone().oneshot(())));
@@ -64,7 +64,7 @@ async fn buffer_holds_requests_over_an_election() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn buffer_fails_its_requests_once_the_election_has_stopped() {
+async fn buffer_fails_requests_after_a_stop() {
     let node = Node::follower().await;
     let service = ServiceBuilder::new().buffer(2).service(named(&node.handle));
     let answer = tokio::spawn(service.oneshot(()));
@@ -76,7 +76,7 @@ async fn buffer_fails_its_requests_once_the_election_has_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn balance_follows_the_leader_and_drops_who_has_stopped() {
+async fn balance_follows_the_leader() {
     let a = Node::leader().await;
     let b = a.rival().await;
     let nodes = [&a, &b].map(|node| Constant::new(named(&node.handle), 1));
@@ -100,12 +100,12 @@ async fn balance_follows_the_leader_and_drops_who_has_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timeout_bounds_the_wait() {
+async fn readiness_can_be_awaited_with_a_timeout() {
     let node = Node::follower().await;
     let mut service = named(&node.handle);
     let waited = tokio::time::timeout(Duration::from_secs(1), service.ready()).await;
     assert!(waited.is_err());
-    // And the wait goes on where it was given up.
+    // The service can be polled again after the timeout.
     node.advance(LEASE).await;
     assert_eq!(
         soon(service.ready()).await.unwrap().call(()).await.unwrap(),

@@ -1,4 +1,4 @@
-//! Requests that are held over an election.
+//! Requests that are held during an election.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ type Outcome = Result<Response<noleader::middleware::ResponseBody<Body>>, BoxErr
 const WAIT: Duration = Duration::from_secs(2);
 const ADDRESS: &str = "http://b.example";
 
-/// One request to `node`, which waits, and then is redirected or rejected.
+/// One request to a node, which is held and then redirected or rejected.
 struct Held<F> {
     response: task::Spawn<F>,
     inner: Handle<Request<()>, Response<Body>>,
@@ -49,7 +49,7 @@ fn send(node: &Node) -> Held<impl Future<Output = Outcome> + use<>> {
 }
 
 impl<F: Future<Output = Outcome>> Held<F> {
-    /// Without any time passing.
+    /// Checks that the request is admitted without any time passing.
     #[track_caller]
     fn is_called(&mut self) {
         assert!(self.response.is_woken());
@@ -66,7 +66,6 @@ impl<F: Future<Output = Outcome>> Held<F> {
         assert!(self.response.is_woken());
         let response = assert_ready_ok!(self.response.poll());
         assert_eq!(response.headers()["noleader-reason"], reason);
-        // It was not executed, and the service is given back.
         assert!(!matches!(
             self.inner.poll_request(),
             std::task::Poll::Ready(Some(_))
@@ -82,7 +81,7 @@ impl<F: Future<Output = Outcome>> Held<F> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_is_served_once_this_node_leads() {
+async fn a_held_request_is_admitted_after_election() {
     let node = Node::follower().await;
     let mut held = hold(&node);
     node.advance(LEASE).await;
@@ -90,7 +89,7 @@ async fn a_request_is_served_once_this_node_leads() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_is_redirected_once_another_node_leads() {
+async fn a_held_request_is_redirected_after_election() {
     let node = Node::join(
         "a",
         &Default::default(),
@@ -110,11 +109,11 @@ async fn a_request_is_redirected_once_another_node_leads() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_former_leader_redirects_to_its_successor() {
+async fn a_draining_leader_redirects_to_its_successor() {
     let (node, admission, stepped_down) = Node::draining().await;
     let other = Node::join("b", &node.store, &node.clock, |b| b.address(ADDRESS)).await;
     let mut held = hold(&node);
-    // A held request was not admitted, and is not waited for.
+    // The step-down does not wait for a held request, which is not admitted.
     drop(admission);
     released(stepped_down).await;
     other
@@ -126,7 +125,7 @@ async fn a_former_leader_redirects_to_its_successor() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_waits_for_the_warm_up() {
+async fn a_request_is_held_during_the_warm_up() {
     let (node, warm) = Node::warming().await;
     let mut held = hold(&node);
     warm.send(Ok(())).unwrap();
@@ -135,7 +134,7 @@ async fn a_request_waits_for_the_warm_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_warm_up_is_no_end_of_the_wait() {
+async fn a_failed_warm_up_does_not_end_holding() {
     let (node, warm) = Node::warming().await;
     let mut held = hold(&node);
     warm.send(Err("no orders")).unwrap();
@@ -144,7 +143,7 @@ async fn a_failed_warm_up_is_no_end_of_the_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_is_refused_once_the_election_has_stopped() {
+async fn a_stop_rejects_held_requests() {
     let node = Node::follower().await;
     let mut held = hold(&node);
     soon(node.handle.shutdown()).await.unwrap();
@@ -157,7 +156,7 @@ async fn a_request_is_refused_once_the_election_has_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_wait_is_bounded() {
+async fn requests_are_held_for_at_most_the_limit() {
     let node = Node::follower().await;
     let mut held = hold(&node);
     advance(WAIT - Duration::from_millis(1)).await;
@@ -167,7 +166,7 @@ async fn the_wait_is_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gate_that_opens_at_the_last_moment_is_seen() {
+async fn an_open_gate_wins_over_the_limit() {
     let node = Node::follower().await;
     let mut held = hold(&node);
     node.advance(LEASE).await;
@@ -176,7 +175,7 @@ async fn a_gate_that_opens_at_the_last_moment_is_seen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_waits_that_has_nothing_to_wait_for() {
+async fn requests_are_held_only_during_an_election() {
     let leader = Node::leader().await;
     let follower = leader.rival().await;
     settle().await;
@@ -188,7 +187,7 @@ async fn nothing_waits_that_has_nothing_to_wait_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn any_length_of_time_will_do() {
+async fn zero_and_maximum_durations_work() {
     let node = Node::follower().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone());
     let none = layer.clone().wait_up_to(Duration::ZERO);
@@ -203,7 +202,7 @@ async fn any_length_of_time_will_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_is_given_up_is_not_executed() {
+async fn a_dropped_held_request_is_not_executed() {
     let node = Node::follower().await;
     let Held {
         response,
@@ -215,12 +214,11 @@ async fn a_request_that_is_given_up_is_not_executed() {
         inner.poll_request(),
         std::task::Poll::Ready(Some(_))
     ));
-    // And holds up nothing.
     released(node.step_down().await).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_held_request_is_admitted_once_it_is_called() {
+async fn step_down_waits_for_requests_once_held() {
     let node = Node::follower().await;
     let mut held = hold(&node);
     node.advance(LEASE).await;
@@ -234,7 +232,7 @@ async fn a_held_request_is_admitted_once_it_is_called() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_readied_service_is_the_one_called() {
+async fn the_ready_service_is_the_one_called() {
     let node = Node::follower().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone()).wait_up_to(WAIT);
     let mut service = layer.layer(Strict::default());
@@ -242,7 +240,7 @@ async fn the_readied_service_is_the_one_called() {
         .await
         .unwrap();
     let held = ready.call(Request::new(()));
-    // What is left is a clone.
+    // The held request owns the ready service; `service` now contains a clone.
     let called = std::panic::AssertUnwindSafe(|| service.get_mut().call(Request::new(())));
     assert!(std::panic::catch_unwind(called).is_err());
     node.advance(LEASE).await;
@@ -250,7 +248,7 @@ async fn the_readied_service_is_the_one_called() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_renewal_ends_the_wait_for_enough_of_the_lease() {
+async fn a_renewal_admits_requests_held_by_min_remaining() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone())
         .min_remaining(LEASE / 3)
@@ -273,7 +271,7 @@ async fn a_renewal_ends_the_wait_for_enough_of_the_lease() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn settings_come_in_any_order() {
+async fn settings_can_be_given_in_any_order() {
     let node = Node::follower_of(Some(ADDRESS)).await;
     let layer = || LeaderOnlyLayer::new(node.handle.clone());
     let request = || Request::new(());
@@ -295,7 +293,7 @@ async fn settings_come_in_any_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn goes_with_a_router() {
+async fn wait_up_to_works_with_a_router() {
     let node = Node::follower().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone())
         .reject_with(|not_leader, _: Request<axum::body::Body>| {
@@ -316,7 +314,7 @@ async fn goes_with_a_router() {
 }
 
 #[test]
-fn futures_go_between_threads() {
+fn futures_are_send_and_sync() {
     fn check<T: Send + Sync + std::fmt::Debug>(_: T) {}
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()

@@ -23,59 +23,66 @@ use crate::{
     task::{Admission, LeaderHandle, NotLeader},
 };
 
-/// How long the leader may take to answer an HTTP request, unless set otherwise.
+/// The default time limit for HTTP requests.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// While the gate is shut a request is sent on to the leader, and its answer sent back, from
-/// [`LeaderOnlyLayer::forward`](crate::LeaderOnlyLayer::forward).
+/// Forwards requests to the leader, and returns the leader's responses.
 ///
-/// What the leader gets is the request with its method, path, query, headers, body and trailers, with these
-/// changes:
-/// - scheme, host and port are those of the address that the leader publishes, in the URI and in `host`; its
-///   base path, if it has one, comes before the path. Dot segments are kept, so that a base path does not
-///   keep clients below it;
-/// - what concerns one connection is dropped: `connection` and what it lists, `keep-alive`, `te` (but for
-///   `trailers`), `transfer-encoding`, `upgrade`, `http2-settings`, `proxy-connection`, `proxy-authorization`
-///   and `proxy-authenticate`. The same goes for the response and its trailers;
-/// - `content-length` is dropped where it is not that of the body; split `cookie` lines are joined;
-/// - `noleader-forwarded` is added. A request that has it is not sent on, nor redirected, by any node: where
-///   the node that it reaches does not lead, it is rejected. So a request takes one hop at the most. It says
-///   nothing to a gate that is open, so that a client gains nothing by it.
+/// Created by [`LeaderOnlyLayer::forward`](crate::LeaderOnlyLayer::forward).
 ///
-/// `noleader-forwarded` reaches the handler. One that passes its headers on to another gated service leaves it
-/// out, or a follower there rejects what it would have forwarded.
+/// Neither body is buffered. If the client goes away, the call to the leader is cancelled.
 ///
-/// Nothing tells the leader who the client is, or which host it asked for: a layer around this one may add
-/// `x-forwarded-for` and the like. Over HTTP/1.1 hyper sends those trailers that a `trailer` line names.
+/// # The forwarded request
 ///
-/// Neither body is buffered. When the client goes away, the call of the leader is given up.
+/// The leader receives the request with its method, path, query, headers, body and trailers, with these changes:
 ///
-/// A request is rejected as [`Reject`] does it where [`redirect`](crate::LeaderOnlyLayer::redirect) rejects,
-/// save that gRPC is forwarded, over a client that speaks HTTP/2. So is one whose method is `CONNECT`, and one
-/// whose body has a transfer coding besides `chunked`. A wish for another protocol, such as WebSocket, is
-/// dropped with `upgrade`. If the leader does not answer:
+/// - Scheme, host and port are those of the address that the leader publishes, in the URI and in `host`. The base path
+///   of the address, if any, precedes the path. Dot segments are kept, so a base path does not confine clients.
+/// - Hop-by-hop headers are removed: `connection` and the headers that it lists, `keep-alive`, `te` (except for
+///   `trailers`), `transfer-encoding`, `upgrade`, `http2-settings`, `proxy-connection`, `proxy-authorization` and
+///   `proxy-authenticate`. They are removed from the response and its trailers as well. Without `upgrade`, a request
+///   for another protocol, such as WebSocket, becomes an ordinary request.
+/// - `content-length` is removed if it does not match the body. Several `cookie` headers are joined into one.
+/// - `noleader-forwarded` is added. A node that does not lead rejects a request with this header, and neither forwards
+///   nor redirects it, so that a request takes at most one hop. The leader ignores the header, so clients gain nothing
+///   by sending it.
 ///
-/// | | HTTP | gRPC | `noleader-reason` | was the request executed? |
+/// The path is the one that the layer sees, as with [`Redirect`](crate::middleware::Redirect).
+///
+/// - The handler receives `noleader-forwarded`. If it copies its request's headers to another gated service, it has to
+///   remove this header; otherwise a follower of that service rejects the request instead of forwarding it.
+/// - No header names the client or the host that it asked for. A layer around this one may add `x-forwarded-for` and
+///   similar headers.
+/// - Over HTTP/1.1, hyper sends only the trailers that a `trailer` header lists.
+///
+/// # Requests that are not forwarded
+///
+/// A request is rejected as by [`Reject`] in the cases that [`Redirect`](crate::middleware::Redirect) lists, except
+/// that gRPC requests are forwarded if the client speaks HTTP/2. It is also rejected if its method is `CONNECT`, or if
+/// its body has a transfer coding other than `chunked`.
+///
+/// If the leader does not respond:
+///
+/// | failure | HTTP | gRPC | `noleader-reason` | executed? |
 /// |---|---|---|---|---|
-/// | connection refused, or no route; or the client not ready in time | 502 | 14 `UNAVAILABLE` | `unreachable` | no; it may be repeated |
+/// | connection refused, no route, or client not ready in time | 502 | 14 `UNAVAILABLE` | `unreachable` | no |
 /// | any other error | 502 | 10 `ABORTED` | `lost` | maybe |
-/// | no answer in time | 504 | 4 `DEADLINE_EXCEEDED` | `timeout` | maybe |
+/// | no response in time | 504 | 4 `DEADLINE_EXCEEDED` | `timeout` | maybe |
 ///
-/// The first row is true of a client that does not repeat requests by itself. A connection that breaks within
-/// the response body ends it with an error.
+/// The first row requires a client that does not repeat requests by itself. If the connection breaks during the
+/// response body, the body ends with an error.
 ///
-/// The path is that of the request as the layer sees it, as with [`Redirect`](crate::middleware::Redirect).
+/// # HTTP/2
 ///
-/// # Over HTTP/2
+/// An HTTP/1.1 client uses one connection to the leader per request in progress. An HTTP/2 client, which gRPC needs,
+/// sends all requests over one connection, on which clients of this node can block each other:
 ///
-/// A client of HTTP/1.1 has a connection to the leader for each request. One of HTTP/2, which gRPC needs,
-/// sends all of them over one, so that who asks can be in the way of others:
-/// - By not reading answers. Each may fill its stream's window out of the connection's, and with hyper's
-///   (2 and 5 MiB) a few such clients stop everybody. Give the client a small
-///   `http2_initial_stream_window_size` and a large `http2_initial_connection_window_size`, and so the
-///   leader's server, for handlers that do not read.
-/// - By headers larger than `max_header_list_size` of the leader's server, 16 KiB with hyper and tonic, which
-///   may end the connection. Let it be more than the followers' servers accept: hyper's some 400 KiB over
+/// - **By not reading responses.** Each unread response fills its stream's window, which counts against the
+///   connection's window. With hyper's defaults, 2 and 5 MiB, a few such clients block all others. Set a small
+///   `http2_initial_stream_window_size` and a large `http2_initial_connection_window_size` on the client. Set the same
+///   on the leader's server, for handlers that do not read request bodies.
+/// - **By sending large headers.** Headers that exceed `max_header_list_size` of the leader's server, 16 KiB with hyper
+///   and tonic, may end the connection. Set it above what the followers' servers accept, about 400 KiB with hyper over
 ///   HTTP/1.1.
 #[derive(Clone)]
 pub struct Forward<C> {
@@ -95,7 +102,7 @@ impl TimeLimit {
     fn of(self, form: Form) -> Option<Duration> {
         match (self, form) {
             (Self::Set(limit), _) => Some(limit),
-            // Its clients set the deadline, and a client may stream for hours before the answer begins.
+            // gRPC clients set deadlines, and may stream for hours before the response starts.
             (Self::Default, Form::Grpc) => None,
             (Self::Default, Form::Text | Form::Head) => Some(TIME_LIMIT),
         }
@@ -112,7 +119,6 @@ impl<C> Forward<C> {
         }
     }
 
-    /// Where the leader serves the request, if it can be sent there.
     fn uri<B>(&self, request: &Request<B>, not_leader: &NotLeader) -> Option<Uri> {
         if request.method() == Method::CONNECT || is_transfer_encoded(request.headers()) {
             return None;
@@ -121,13 +127,12 @@ impl<C> Forward<C> {
     }
 }
 
-/// Makes a request that came in here one that goes to `uri`.
 fn send_to<B: Body>(uri: Uri, request: &mut Request<B>) -> Option<()> {
     let authority = HeaderValue::from_str(uri.authority()?.as_str()).ok()?;
     let size = request.body().size_hint();
     prepare_request(request.headers_mut(), &authority, &size);
     *request.uri_mut() = uri;
-    // That of the connection to the leader is for the client to choose.
+    // The client chooses the version of its own connection.
     *request.version_mut() = Version::default();
     Some(())
 }
@@ -140,8 +145,9 @@ impl<C> Rejects for Forward<C> {
     }
 }
 
-/// An action that forwards, so that [`forward_timeout`](crate::LeaderOnlyLayer::forward_timeout) applies to
-/// it.
+/// A follower action that forwards, so that [`forward_timeout`](crate::LeaderOnlyLayer::forward_timeout) applies to it.
+///
+/// This trait is sealed.
 pub trait Forwards: Sealed {
     #[doc(hidden)]
     fn set_time_limit(&mut self, time_limit: Duration);
@@ -181,7 +187,7 @@ where
     }
 
     fn refuse(&self, mut request: Request<ReqBody>, not_leader: NotLeader) -> Self::Future {
-        // Before a client's `connection` line may take the content type away.
+        // First, because `connection` may list the content type, which `send_to` then removes.
         let form = Form::of(&request);
         let uri = self.uri(&request, &not_leader);
         if uri.and_then(|uri| send_to(uri, &mut request)).is_none() {

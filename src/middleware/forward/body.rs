@@ -11,10 +11,10 @@ use super::hop::prepare_response;
 use crate::{error::BoxError, middleware::body::ResponseBody};
 
 pin_project! {
-    /// The response body of a service that [forwards](super::Forward): the gated service's, `B`, or the one
-    /// that comes from the leader, `R`.
+    /// The response body of [`Forward`](super::Forward): the body of the gated service, `B`, or of the leader's
+    /// response, `R`.
     ///
-    /// Dropping it, as a server does when its client goes away, drops the leader's as well.
+    /// Dropping it, as a server does when its client goes away, cancels the leader's response.
     #[derive(Debug)]
     pub struct ForwardBody<B, R> {
         #[pin]
@@ -51,7 +51,7 @@ impl<B, R> ForwardBody<B, R> {
     }
 }
 
-/// Trailers are headers: a server that is given those of another connection may break off for it.
+/// Trailers are headers too: a server may abort a response whose trailers contain hop-by-hop headers.
 fn passed_on<D>(mut frame: Frame<D>) -> Frame<D> {
     if let Some(trailers) = frame.trailers_mut() {
         prepare_response(trailers);

@@ -14,7 +14,7 @@ use super::failure::Failure;
 use crate::error::BoxError;
 
 pin_project! {
-    /// One call of a client, from its readiness to the head of the response. Dropping it gives the call up.
+    /// One call of a client, from its readiness to the head of the response. Dropping it cancels the call.
     pub(super) struct Call<C, B>
     where
         C: Service<Request<B>>,
@@ -84,10 +84,10 @@ where
     }
 }
 
-/// No request asks for another protocol: that was dropped with the other headers of the connection.
+/// No forwarded request asks for another protocol: `upgrade` is removed as a hop-by-hop header.
 fn expected<R>(response: Response<R>) -> Result<Response<R>, Failure> {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        let error = "the leader switched protocols, which was not asked for";
+        let error = "the leader switched protocols without a request to do so";
         return Err(Failure::Broken(error.into()));
     }
     Ok(response)

@@ -6,19 +6,19 @@ use std::{
 
 use crate::error::{BoxError, chain};
 
-/// Why the leader's answer did not come.
+/// Why the leader did not respond.
 #[derive(Debug)]
 pub(in crate::middleware) enum Failure {
-    /// The request has not left this node.
+    /// The request did not leave this node.
     Unreachable(BoxError),
-    /// It may have.
+    /// The request may have reached the leader.
     Broken(BoxError),
-    /// The leader did not answer in time.
+    /// The time limit has passed.
     TooSlow,
 }
 
 impl Failure {
-    /// Of an error of the client's `call`.
+    /// Classifies an error that the client's `call` returned.
     pub(super) fn of_call(error: BoxError) -> Self {
         if is_refused(&*error) {
             Self::Unreachable(error)
@@ -49,12 +49,12 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Whether there was no connection to send the request on. Only what can have no other reason counts: a
-/// client says in many ways that it failed, and a request that was executed must not be said not to be.
+/// Whether no connection was established. Only errors that have no other cause count: a response must not say that the
+/// request was not executed if it may have been.
 fn is_refused(error: &(dyn Error + 'static)) -> bool {
     let mut refused = false;
     for error in chain(error) {
-        // Of a connection that was there. Its host may have become unreachable since.
+        // The connection was established, and its host may have become unreachable afterwards.
         if error.is::<hyper::Error>() {
             return false;
         }
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn names_its_cause_for_the_log() {
+    fn a_failure_has_its_cause_as_source() {
         for kind in [ErrorKind::ConnectionRefused, ErrorKind::BrokenPipe] {
             let cause = failure(kind).source().map(ToString::to_string);
             assert_eq!(cause.as_deref(), Some("wrapped"));
@@ -109,14 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_connection_has_carried_no_request() {
+    fn a_refused_connection_is_unreachable() {
         for kind in [ErrorKind::ConnectionRefused, ErrorKind::HostUnreachable] {
             assert!(matches!(failure(kind), Failure::Unreachable(_)), "{kind:?}");
         }
     }
 
-    /// Of a connection that ends with `kind`, as TCP's may once its retransmissions have led to nothing, long
-    /// after a request was received.
+    /// The error of a connection that ends with `kind`, as TCP does when its retransmissions time out, long after the
+    /// peer has received a request.
     async fn broken(kind: ErrorKind) -> hyper::Error {
         let stream = tokio_test::io::Builder::new()
             .read_error(kind.into())
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_host_that_vanished_may_have_executed() {
+    async fn an_error_of_an_established_connection_is_broken() {
         for kind in [ErrorKind::HostUnreachable, ErrorKind::ConnectionRefused] {
             let in_another = Wrapped(broken(kind).await.into());
             let in_an_io_error = io::Error::other(broken(kind).await);
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_else_failed_may_have_been_executed() {
+    fn any_other_error_is_broken() {
         for kind in [
             ErrorKind::ConnectionReset,
             ErrorKind::BrokenPipe,

@@ -25,10 +25,10 @@ use crate::{
 };
 
 pin_project! {
-    /// The future of a service that [forwards](super::Forward): the gated service's, `F`, a rejection, or a
-    /// call of the client `C`.
+    /// The response future of [`Forward`](super::Forward): the future of the gated service, `F`, a rejection, or a call
+    /// of the client `C`.
     ///
-    /// Dropping it gives the request up; one that was forwarded may have been executed.
+    /// Dropping it cancels the call to the leader. A request that was forwarded may have been executed.
     #[must_use = "futures do nothing unless polled"]
     pub struct ForwardFuture<F, C, B>
     where
@@ -57,7 +57,7 @@ pin_project! {
     }
 }
 
-/// What is needed to answer in the leader's place.
+/// Responds if the leader does not.
 pub(super) struct Otherwise {
     pub(super) form: Form,
     pub(super) reject: Reject,
@@ -110,7 +110,7 @@ where
 
 fn passed_on<B, R>(mut response: Response<R>) -> Response<ForwardBody<B, R>> {
     prepare_response(response.headers_mut());
-    // That of this node's connection is for its server to say.
+    // This node's server chooses the version of its own connection.
     *response.version_mut() = Version::default();
     response.map(ForwardBody::of_leader)
 }

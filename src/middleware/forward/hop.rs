@@ -7,10 +7,10 @@ use http::{
 };
 use http_body::SizeHint;
 
-/// On a request that one node has sent on to another.
+/// Marks a request that a node has forwarded.
 const FORWARDED: HeaderName = HeaderName::from_static("noleader-forwarded");
 const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
-/// What concerns one connection only (RFC 9110, section 7.6.1), beyond what `connection` lists.
+/// Hop-by-hop headers (RFC 9110, section 7.6.1), in addition to those that `connection` lists.
 const HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
     HeaderName::from_static("http2-settings"),
@@ -23,13 +23,12 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     UPGRADE,
 ];
 
-/// Whether another node has sent this request on already.
 pub(in crate::middleware) fn is_marked(headers: &HeaderMap) -> bool {
     headers.contains_key(FORWARDED)
 }
 
-/// Whether the body is encoded by more than its chunks, which servers undo. Without the header that says so
-/// nobody could decode it.
+/// Whether the body has a transfer coding other than `chunked`, which servers decode. Without the header, which is not
+/// forwarded, the leader could not decode the body.
 pub(in crate::middleware) fn is_transfer_encoded(headers: &HeaderMap) -> bool {
     let values = headers.get_all(TRANSFER_ENCODING).into_iter();
     values
@@ -37,7 +36,7 @@ pub(in crate::middleware) fn is_transfer_encoded(headers: &HeaderMap) -> bool {
         .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"chunked"))
 }
 
-/// Makes the headers of a request that came in here those of one that goes to `authority`.
+/// Turns the headers of a request to this node into those of a request to `authority`.
 pub(in crate::middleware) fn prepare_request(
     headers: &mut HeaderMap,
     authority: &HeaderValue,
@@ -46,7 +45,7 @@ pub(in crate::middleware) fn prepare_request(
     let wants_trailers = wants_trailers(headers);
     remove_hop_by_hop(headers);
     if wants_trailers {
-        // gRPC asks for it, and the trailers do pass through here.
+        // gRPC requires it, and trailers are forwarded.
         headers.insert(TE, TRAILERS);
     }
     check_length(headers, size);
@@ -55,7 +54,6 @@ pub(in crate::middleware) fn prepare_request(
     headers.insert(FORWARDED, HeaderValue::from_static("1"));
 }
 
-/// Makes the headers of a response that came in here those of one that goes to the client.
 pub(in crate::middleware) fn prepare_response(headers: &mut HeaderMap) {
     remove_hop_by_hop(headers);
 }
@@ -72,12 +70,12 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
         .get_all(CONNECTION)
         .into_iter()
         .flat_map(list)
-        // What is no name cannot be the name of a header that is there.
+        // An invalid name cannot match a header of the request.
         .filter_map(|name| HeaderName::from_bytes(name).ok())
         .collect();
     if headers.contains_key(TRANSFER_ENCODING) {
-        // It overrides the length (RFC 9112, section 6.3), and a message with both is an attempt to have
-        // two servers read two different ones.
+        // The transfer encoding overrides the length (RFC 9112, section 6.3). A message with both may be an attempt at
+        // request smuggling.
         headers.remove(CONTENT_LENGTH);
     }
     for name in listed.iter().chain(&HOP_BY_HOP) {
@@ -85,7 +83,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// A length that the body does not have is left to the client to set anew.
+/// Removes a length that does not match the body. The client then sets the right one.
 fn check_length(headers: &mut HeaderMap, size: &SizeHint) {
     let Some(length) = headers.get(CONTENT_LENGTH) else {
         return;
@@ -101,12 +99,12 @@ fn check_length(headers: &mut HeaderMap, size: &SizeHint) {
 
 fn parse_length(length: &HeaderValue) -> Option<u64> {
     let digits = length.to_str().ok()?;
-    // Without the sign that a Rust number may have.
+    // `parse` would accept a sign.
     let is_plain = digits.bytes().all(|byte| byte.is_ascii_digit());
     is_plain.then(|| digits.parse().ok())?
 }
 
-/// HTTP/2 may split the cookies, which HTTP/1.1 does not know (RFC 9113, section 8.2.3).
+/// HTTP/2 may split the cookies into several headers, and HTTP/1.1 allows one (RFC 9113, section 8.2.3).
 fn join_cookies(headers: &mut HeaderMap) {
     let cookies: Vec<&[u8]> = headers
         .get_all(COOKIE)
@@ -120,7 +118,6 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// The members of a comma-separated list.
 fn list(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     value
         .as_bytes()
@@ -160,7 +157,7 @@ mod tests {
     const ADDED: [(&str, &str); 2] = [("host", "leader:1"), ("noleader-forwarded", "1")];
 
     #[test]
-    fn what_concerns_one_connection_is_dropped() {
+    fn hop_by_hop_headers_are_removed() {
         let given = [
             ("connection", "keep-alive, X-Secret,, not a name"),
             ("connection", "x-other"),
@@ -184,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_kept() {
+    fn end_to_end_headers_are_kept() {
         let given = [
             ("accept", "a"),
             ("accept", "b"),
@@ -199,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_for_trailers_is_passed_on() {
+    fn te_trailers_is_forwarded() {
         for te in ["trailers", "gzip, Trailers", "gzip;q=0.5 ,trailers"] {
             let headers = prepared(&[("te", te), ("connection", "te")], None);
             assert_eq!(headers["te"], "trailers", "{te}");
@@ -207,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn host_and_mark_are_replaced_and_cannot_be_listed_away() {
+    fn connection_cannot_remove_host_or_mark() {
         let headers = prepared(
             &[
                 ("host", "evil.example"),
@@ -221,16 +218,16 @@ mod tests {
     }
 
     #[test]
-    fn a_length_beside_a_transfer_encoding_is_dropped() {
+    fn transfer_encoding_removes_content_length() {
         let both = [("content-length", "5"), ("transfer-encoding", "chunked")];
         assert_eq!(lines(&prepared(&both, None)), ADDED);
-        // Also where the encoding is listed, and so removed first.
+        // `connection` lists the encoding, which is therefore removed first.
         let listed = [both[0], both[1], ("connection", "transfer-encoding")];
         assert_eq!(lines(&prepared(&listed, None)), ADDED);
     }
 
     #[test]
-    fn a_transfer_encoding_is_one_beyond_chunks() {
+    fn chunked_alone_is_not_transfer_encoded() {
         let is_encoded =
             |value: &str| is_transfer_encoded(&headers(&[("transfer-encoding", value)]));
         assert!(
@@ -247,13 +244,13 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_kept_if_it_is_that_of_the_body() {
+    fn a_length_is_kept_if_it_fits() {
         let kept = |length: &str, size| {
             let headers = prepared(&[("content-length", length)], size);
             headers.contains_key(CONTENT_LENGTH)
         };
         assert!(kept("5", Some(5)));
-        assert!(kept("5", None), "it may be");
+        assert!(kept("5", None), "the length of the body is not known");
         assert!(!kept("5", Some(4)));
         assert!(!kept("5", Some(6)));
         assert!(!kept("five", Some(5)));
@@ -266,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn split_cookies_become_one_line() {
+    fn split_cookies_are_joined() {
         let headers = prepared(&[("cookie", "a=1"), ("cookie", "b=2")], None);
         assert_eq!(headers.get_all(COOKIE).iter().count(), 1);
         assert_eq!(headers[COOKIE], "a=1; b=2");

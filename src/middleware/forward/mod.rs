@@ -1,9 +1,9 @@
-//! Proxies requests to the leader.
+//! A proxy to the leader.
 //!
-//! - `action`: what is forwarded, and what is answered instead.
-//! - `hop`: what a proxy changes in the headers, and the mark that keeps a request from going round.
+//! - `action`: which requests are forwarded, and the response if that fails.
+//! - `hop`: the headers that a proxy changes, and the mark that prevents forwarding loops.
 //! - `call`: one call of the client, with its time limit; `failure`: how it can fail.
-//! - `future`, `body`: of a service that may answer itself or through the leader.
+//! - `future`, `body`: of a service whose responses come from this node or from the leader.
 
 mod action;
 mod body;

@@ -13,10 +13,9 @@ use tower::ServiceBuilder;
 
 use crate::node::LEASE;
 
-/// Long for a test that waits for its end, short for one that does not.
+/// Short enough to wait for.
 const SHORT: Duration = Duration::from_millis(100);
 
-/// Puts the gate around the application, set as the page says.
 pub(super) fn gated(action: &str, handle: &LeaderHandle, app: Router) -> Router {
     let layer = LeaderOnlyLayer::new(handle.clone());
     match action {
@@ -50,6 +49,6 @@ pub(super) fn gated(action: &str, handle: &LeaderHandle, app: Router) -> Router 
                 .layer(layer.fail())
                 .map_err(BoxError::from),
         ),
-        other => panic!("no such action: {other}"),
+        other => panic!("unknown action in the page: {other}"),
     }
 }

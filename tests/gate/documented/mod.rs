@@ -1,6 +1,6 @@
-//! The answers in docs/actions.md are those that `curl` gets.
+//! Compares the responses in docs/actions.md with those that `curl` gets.
 //!
-//! `UPDATE_DOCS=1` writes what it gets into the page.
+//! `UPDATE_DOCS=1` writes the responses into the page.
 
 mod actions;
 mod nodes;
@@ -15,7 +15,7 @@ use crate::node::settle;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/actions.md");
 
-/// One output on the page: which node is asked, how its gate is set, and what is printed.
+/// One output on the page: the node, the action, the command and its output.
 struct Block {
     node: String,
     action: String,
@@ -24,7 +24,7 @@ struct Block {
 }
 
 #[tokio::test]
-async fn every_answer_on_the_page_is_the_one_given() {
+async fn the_page_shows_the_actual_responses() {
     let mut version = Command::new("curl");
     version.arg("--version").stdout(Stdio::null());
     if version.status().await.is_err() {
@@ -74,7 +74,6 @@ impl Block {
             .to_owned()
     }
 
-    /// What `curl` prints.
     async fn ask(&self) -> String {
         let mut asked = Asked::new(&self.node, &self.action).await;
         let app = gated(&self.action, &asked.node.handle, asked.app.take().unwrap());
@@ -96,7 +95,7 @@ impl Block {
     }
 }
 
-/// Runs the command against `address`. What differs from run to run, the date, is left out.
+/// Runs the command against `address`, and removes the date from its output.
 async fn curl(command: String, address: SocketAddr) -> String {
     let options = format!("curl -sSN --connect-to localhost:8080:{address}");
     let command = command.replacen("curl", &options, 1) + " 2>&1";

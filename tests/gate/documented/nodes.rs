@@ -22,19 +22,19 @@ use tower::BoxError;
 
 use crate::node::{LEASE, Node};
 
-/// A node that is asked, the application on it, and what happens once the request has come.
+/// A node that receives a request, its application, and what happens after the request has arrived.
 pub(super) struct Asked {
     pub(super) node: Node,
     pub(super) app: Option<Router>,
     then: Then,
-    /// What has to live for as long as the node is to stay as it is.
+    /// Keeps the node in its state.
     _kept: Vec<Box<dyn Any>>,
 }
 
 enum Then {
     Nothing,
     Elected,
-    /// Once the handler has come far enough.
+    /// After the handler has signalled.
     Lost(oneshot::Receiver<()>),
 }
 
@@ -90,7 +90,7 @@ impl Asked {
             }
             "follower" => Node::follower_of(Some("http://10.0.0.7:8080")).await.into(),
             "unreachable" => {
-                // Bound, so that nobody else takes it, and not listened to.
+                // Bound, so that no other process uses the port. It does not listen, so it refuses connections.
                 let socket = TcpSocket::new_v4().unwrap();
                 socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
                 let node = follower_of(socket.local_addr().unwrap()).await;
@@ -107,7 +107,7 @@ impl Asked {
                 let node = follower_of(listener.local_addr().unwrap()).await;
                 Self::from(node).keeping(listener)
             }
-            other => panic!("no such node: {other}"),
+            other => panic!("unknown node in the page: {other}"),
         }
     }
 
@@ -125,7 +125,6 @@ impl Asked {
         self
     }
 
-    /// Lets happen what is to happen while the request is under way.
     pub(super) async fn go_on(&mut self) {
         match &mut self.then {
             Then::Nothing => {}
@@ -158,13 +157,13 @@ async fn follower_of(address: SocketAddr) -> Node {
     Node::follower_of(Some(&format!("http://{address}"))).await
 }
 
-/// Handlers are called any number of times, as far as their type goes.
+/// For handlers, whose type allows any number of calls.
 fn once(then: impl FnOnce() + Send) -> impl Fn() + Clone + Send + Sync {
     let then = Arc::new(Mutex::new(Some(then)));
     move || then.lock().unwrap().take().expect("called once")()
 }
 
-/// Has sent its first half when it is asked for the second.
+/// Signals after the first half is sent: hyper polls for the second half only then.
 fn half_a_stream(sent: impl Fn() + Send + 'static) -> Response {
     let first = stream::once(async { Ok::<_, BoxError>(Bytes::from("half\n")) });
     let second = stream::once(async move {
@@ -176,7 +175,7 @@ fn half_a_stream(sent: impl Fn() + Send + 'static) -> Response {
 
 async fn read_and_close(listener: TcpListener) {
     let (mut connection, _) = listener.accept().await.unwrap();
-    // What is left unread would make it a reset.
+    // Unread bytes would turn the close into a reset.
     let mut read = Vec::new();
     while !read.ends_with(b"order") {
         connection.read_buf(&mut read).await.unwrap();
