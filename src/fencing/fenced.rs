@@ -86,7 +86,7 @@ impl<T> Fenced<T> {
 /// A write was refused: it came from a term that is over, and a later one has written since. Over HTTP, a
 /// 409.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
-#[error("the fencing token {token} is too old: {largest} was seen before")]
+#[error("fencing token {token} is stale: the largest token seen is {largest}")]
 pub struct StaleToken {
     token: FencingToken,
     largest: FencingToken,

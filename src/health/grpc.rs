@@ -84,9 +84,7 @@ impl Health for GrpcHealth {
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
         if !self.knows(&request.get_ref().service) {
-            return Err(Status::not_found(
-                "no service of this name follows the leader",
-            ));
+            return Err(Status::not_found("unknown service"));
         }
         let status = serving(self.shared.is_open());
         Ok(Response::new(response(status)))

@@ -67,7 +67,7 @@ impl FromStr for FencingToken {
 
 /// The text is not a fencing token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("a fencing token is a 64-bit number in plain decimal, without a sign and leading zeros")]
+#[error("invalid fencing token: expected a 64-bit decimal number without sign or leading zeros")]
 pub struct ParseTokenError(());
 
 #[cfg(test)]

@@ -4,78 +4,77 @@ use thiserror::Error;
 
 use crate::error::{BoxError, ConfigError};
 
-/// Why the store could not be used.
+/// An error from a lease store.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// A setting of the store cannot be used.
+    /// A setting of the store is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// There is no connection to the server at the moment. Nothing was sent.
+    /// The client is not connected. Nothing was sent.
     #[error("not connected to the NATS server")]
     Disconnected,
-    /// The server is connected but did not answer a request.
+    /// The client is connected, but the server did not respond to a request.
     #[error(
-        "no answer on `{subject}` within {}: the user may lack permission to publish there, or to \
-         subscribe to its inbox (NATS drops such a request without an answer; the server's log names \
-         it), or the server is overloaded",
+        "no response on `{subject}` within {}: check in the server's log that the user has permission to publish \
+         there and to subscribe to its inbox, and that the server is not overloaded",
         seconds(waited)
     )]
     NoAnswer {
-        /// Where the request was sent.
+        /// The subject of the request.
         subject: String,
-        /// How long the answer was waited for.
+        /// How long the request waited for a response.
         waited: Duration,
     },
-    /// The server has no JetStream, or the account may not use it.
+    /// JetStream is disabled on the server or for the account.
     #[error(
         "JetStream is not available: enable it on the server (`jetstream {{}}` in its configuration, or \
          `nats-server -js`) and for this account"
     )]
     JetStreamDisabled(#[source] BoxError),
-    /// The server is too old to keep a lease.
-    #[error("nats-server {found} is too old: run 2.10 or later")]
+    /// The server's version is not supported.
+    #[error("nats-server {found} is too old: upgrade to 2.10 or later")]
     ServerTooOld {
-        /// The version that the server names.
+        /// The version that the server reports.
         found: String,
     },
-    /// The bucket does not exist and may not be created.
+    /// The bucket does not exist, and [`create_bucket`](crate::Builder::create_bucket) is off.
     #[error(
-        "bucket `{bucket}` does not exist: create it with `nats kv add {bucket} --history 1`, or allow \
-         it with `.create_bucket(true)`"
+        "bucket `{bucket}` does not exist: create it with `nats kv add {bucket} --history 1`, or set \
+         `.create_bucket(true)`"
     )]
     BucketMissing {
         /// The bucket's name.
         bucket: String,
     },
     /// The bucket could not be created.
-    #[error("bucket `{bucket}` could not be created")]
+    #[error("could not create bucket `{bucket}`")]
     BucketNotCreated {
         /// The bucket's name.
         bucket: String,
-        /// What the server said.
+        /// The server's error.
         #[source]
         source: BoxError,
     },
-    /// The bucket exists, with a setting that cannot keep this lease.
+    /// The bucket exists, but one of its settings is unfit for the lease.
     #[error("bucket `{bucket}` has {setting} {found}: {remedy}")]
     BucketUnfit {
         /// The bucket's name.
         bucket: String,
         /// The setting's name.
         setting: &'static str,
-        /// Its value.
+        /// The setting's value.
         found: String,
-        /// What to do about it.
+        /// How to fix it.
         remedy: String,
     },
-    /// The server refused a request, or could not be reached.
-    #[error("the request failed")]
+    /// The server rejected a request, or could not be reached.
+    #[error("the request to the lease store failed")]
     Request(#[source] BoxError),
 }
 
 impl StoreError {
-    /// Whether the same request may succeed later, without anybody changing a setting.
+    /// Whether the same request may succeed later without a change of settings.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(
@@ -89,17 +88,19 @@ fn seconds(duration: &Duration) -> String {
     format!("{:.3} s", duration.as_secs_f64())
 }
 
-/// Why a write was not acknowledged. The three kinds allow different things.
+/// An error from a write to a lease store.
+///
+/// The variants are distinct because the protocol may act on a refusal, but not on an unknown outcome.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum WriteError {
-    /// The key's last revision was not the expected one. Nothing was written.
-    #[error("the key has changed since it was last seen")]
+    /// The key's last revision was not the expected revision. Nothing was written.
+    #[error("the key has changed since it was last read")]
     Conflict,
-    /// Nothing was written, nor will it be.
+    /// Nothing was written, and nothing will be.
     #[error("the write failed")]
     Failed(#[source] StoreError),
-    /// The write may have been applied, or may still be.
-    #[error("the outcome of the write is not known")]
+    /// The write may have been applied, or may still be applied.
+    #[error("the outcome of the write is unknown")]
     Unknown(#[source] StoreError),
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{lease::Observation, names::ElectionName};
 
-/// A request to the store.
+/// A kind of request to a [`LeaseStore`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Request {
@@ -16,65 +16,77 @@ pub enum Request {
     Write,
 }
 
-/// One key with a compare-and-set on its revision.
+/// A key with a compare-and-set on its revision.
 ///
-/// The promise that no two gates are open at once rests on [`write`](Self::write): writes of the key are
-/// applied one at a time, each only if the key's last revision is the expected one, each at a revision
-/// larger than all before, and one that was acknowledged is not lost. Reads and watches may be stale.
+/// The guarantee that at most one gate is open rests on [`write`](Self::write):
 ///
-/// Every future may be dropped at any time; a write whose future was dropped has an unknown outcome.
+/// - Writes of the key are applied one at a time.
+/// - A write is applied only if the key's last revision is the expected revision.
+/// - Each write has a larger revision than all earlier writes.
+/// - An acknowledged write is not lost.
+///
+/// Reads and watches may be stale.
+///
+/// # Cancel safety
+///
+/// Every future may be dropped at any time. A write whose future was dropped has an unknown outcome.
 pub trait LeaseStore: Send + Sync + 'static {
-    /// The name of the election whose lease this key holds, for log lines and metrics.
+    /// The name of the election in log events and metrics.
     fn name(&self) -> ElectionName;
 
-    /// Checks that the store can keep a lease of this length, and creates what is missing. Called once,
-    /// before the candidate starts.
+    /// Checks that the store can keep a lease of this length, and creates what is missing.
+    ///
+    /// It is called once, before the candidate starts.
     ///
     /// # Errors
     ///
-    /// A [`StoreError`] that names what has to be changed.
+    /// A [`StoreError`] that says what to change.
     fn prepare(&self, lease: Duration) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Reads the key.
     ///
     /// # Errors
     ///
-    /// Any [`StoreError`]; the candidate tries again, for ever.
+    /// Any [`StoreError`]. The candidate retries without limit.
     fn read(&self) -> impl Future<Output = Result<Observation, StoreError>> + Send;
 
-    /// Writes the key if its last revision is `expected` (0: the key has never been written, or has been
-    /// removed without a trace), and returns the new revision.
+    /// Writes the key if its last revision is `expected`, and returns the new revision.
+    ///
+    /// An `expected` of 0 means that the store has no message for the key: it was never written, or was removed
+    /// without a marker.
     ///
     /// # Errors
     ///
-    /// [`WriteError`], which keeps apart what was refused, what failed, and what may have been applied.
-    /// When in doubt it is [`WriteError::Unknown`].
+    /// - [`WriteError::Conflict`] if the last revision is another one.
+    /// - [`WriteError::Failed`] if the write was not and will not be applied.
+    /// - [`WriteError::Unknown`] in every other case.
     fn write(
         &self,
         expected: u64,
         value: Vec<u8>,
     ) -> impl Future<Output = Result<u64, WriteError>> + Send;
 
-    /// Watches the key, beginning with its present content if it has one, and reads the bucket's epoch once the watch
-    /// is open. It opens or fails in bounded time: until then no other watch is tried.
+    /// Watches the key, starting with its current content if it has one, and reads the bucket's epoch once the watch
+    /// is open.
+    ///
+    /// It must open or fail in bounded time: the candidate does not try another watch before.
     ///
     /// # Errors
     ///
-    /// Any [`StoreError`]; the candidate tries again, for ever, and reads the key meanwhile.
+    /// Any [`StoreError`]. The candidate polls the key, and retries without limit.
     fn watch(&self) -> impl Future<Output = Result<Watch, StoreError>> + Send;
 
-    /// What the log says of a request whose future was dropped, as no answer had come after `waited`. By
-    /// default no more than that.
+    /// The error to log for a request whose future was dropped because no response came within `waited`.
     fn unanswered(&self, request: Request, waited: Duration) -> StoreError {
         let request = match request {
             Request::Read => "read",
             Request::Write => "write",
         };
-        StoreError::Request(format!("no answer to a {request} within {waited:?}").into())
+        StoreError::Request(format!("no response to a {request} within {waited:?}").into())
     }
 }
 
-/// A store that several candidates share.
+/// Several candidates can share a store.
 impl<S: LeaseStore> LeaseStore for Arc<S> {
     fn name(&self) -> ElectionName {
         S::name(self)

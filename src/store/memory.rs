@@ -13,10 +13,10 @@ use super::{
 };
 use crate::{lease::Observation, names::ElectionName};
 
-/// A key in this process, with the semantics of a key in a bucket: for tests, and for a service on a single node.
+/// A store in memory, with the semantics of a key in a bucket, for tests and for services with a single node.
 ///
-/// Clones share one key. Start several handles on clones of one store, and they elect a leader. Feature `test-util`
-/// adds faults: an outage, a foreign write, a deletion.
+/// Clones share one key: handles that are started on clones of one store elect a leader. Feature `test-util` adds
+/// faults: an outage, a foreign write and a deletion.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -41,18 +41,18 @@ pub struct Memory {
 struct Inner {
     name: ElectionName,
     key: watch::Sender<Observation>,
-    /// Held over a compare and its set, and while an outage is looked at.
+    /// Locked from each compare to its set.
     outage: Mutex<bool>,
 }
 
 impl Memory {
-    /// An empty store, for an election that is named `memory` and `leader` in log lines and metrics.
+    /// Creates an empty store for an election with the bucket `memory` and the key `leader`.
     #[must_use]
     pub fn new() -> Self {
         Self::named(ElectionName::new("memory", "leader"))
     }
 
-    /// An empty store for an election of this name.
+    /// Creates an empty store for an election with this name.
     #[must_use]
     pub fn named(name: ElectionName) -> Self {
         Self {
@@ -64,27 +64,22 @@ impl Memory {
         }
     }
 
-    /// Cuts every candidate off (`true`), or lets them in again. While cut off, reads and writes fail
-    /// and watches are silent.
+    /// Starts (`true`) or ends an outage, during which reads and writes fail and watches are silent.
     #[cfg(feature = "test-util")]
     pub fn set_outage(&self, outage: bool) {
         *self.lock() = outage;
-        // Watches look at the outage, too.
+        // Wakes the watches, which check the outage too.
         self.inner.key.send_modify(|_| {});
     }
 
-    /// Writes anything, whatever the key holds, as somebody with access to the bucket could.
-    ///
-    /// Returns the new revision.
+    /// Writes the key unconditionally, as another client of the bucket could, and returns the new revision.
     #[cfg(feature = "test-util")]
     pub fn overwrite(&self, value: impl Into<Vec<u8>>) -> u64 {
         let _lock = self.lock();
         self.put(Some(value.into()))
     }
 
-    /// Deletes the key, which leaves a marker with a revision of its own.
-    ///
-    /// Returns the marker's revision.
+    /// Deletes the key, and returns the revision of the marker that this leaves.
     #[cfg(feature = "test-util")]
     #[allow(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn delete(&self) -> u64 {
@@ -92,7 +87,7 @@ impl Memory {
         self.put(None)
     }
 
-    /// What the key holds.
+    /// Returns the state of the key.
     #[must_use]
     pub fn get(&self) -> Observation {
         self.inner.key.borrow().clone()
@@ -107,7 +102,7 @@ impl Memory {
     }
 
     fn lock(&self) -> MutexGuard<'_, bool> {
-        // The flag is valid whatever the panicking thread did.
+        // A panic cannot leave the flag invalid.
         self.inner
             .outage
             .lock()

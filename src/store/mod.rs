@@ -1,7 +1,7 @@
-//! Where the lease is kept.
+//! Stores for the lease.
 //!
-//! `JetStream` (feature `jetstream`) keeps it in a NATS KeyValue bucket, and [`Memory`] in this process. Any other
-//! register with a compare-and-set and revisions that only grow will do: implement [`LeaseStore`] and pass it to
+//! `JetStream` (feature `jetstream`) keeps the lease in a NATS KeyValue bucket, and [`Memory`] in the process. To use
+//! another store with a compare-and-set and growing revisions, implement [`LeaseStore`] and pass it to
 //! [`LeaderHandle::with_store`](crate::LeaderHandle::with_store).
 
 mod error;

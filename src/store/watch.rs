@@ -9,7 +9,9 @@ use futures_core::Stream;
 use super::error::StoreError;
 use crate::lease::Observation;
 
-/// A watch of the key: a stream of its changes, or of errors, after which it may go on or end.
+/// A watch of the key: a stream of changes and errors.
+///
+/// The stream may end or continue after an error.
 #[must_use = "streams do nothing unless polled"]
 pub struct Watch {
     epoch: Epoch,
@@ -18,8 +20,9 @@ pub struct Watch {
 
 type Changes = Pin<Box<dyn Stream<Item = Result<Observation, StoreError>> + Send>>;
 
-/// Names one life of a bucket: its creation time, say. A bucket that was deleted and created again has another one,
-/// and its revisions may repeat those of the earlier life.
+/// The identity of a bucket over its lifetime, for example its creation time.
+///
+/// A bucket that was deleted and created again has another epoch, and its revisions may repeat earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Epoch(u64);
 
@@ -27,7 +30,7 @@ impl Epoch {
     /// The epoch of a bucket that cannot be deleted and created again while a candidate lives.
     pub const ONLY: Self = Self(0);
 
-    /// The epoch of the bucket that was created at this time, in any unit.
+    /// The epoch of a bucket that was created at this time, in any unit.
     #[must_use]
     pub const fn new(created_at: u64) -> Self {
         Self(created_at)
@@ -35,8 +38,9 @@ impl Epoch {
 }
 
 impl Watch {
-    /// A watch of a key in the bucket whose epoch is `epoch`. The epoch is read after the watch was opened, so that
-    /// nothing that the watch shows belongs to an earlier one.
+    /// Creates a watch from its changes and the bucket's epoch.
+    ///
+    /// Read the epoch after the watch was opened, so that no change belongs to an earlier epoch.
     pub fn new(
         epoch: Epoch,
         changes: impl Stream<Item = Result<Observation, StoreError>> + Send + 'static,
@@ -47,14 +51,14 @@ impl Watch {
         }
     }
 
-    /// The epoch of the bucket that is watched.
+    /// The bucket's epoch.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.epoch
     }
 }
 
-/// The changes of the key, beginning with its present content if it has one.
+/// The changes of the key, starting with its current content if it has one.
 impl Stream for Watch {
     type Item = Result<Observation, StoreError>;
 

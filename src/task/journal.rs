@@ -45,11 +45,8 @@ impl Journal {
     /// Shut for good, under the term `token` or after the last one was lost.
     pub(super) fn closed(&self, token: Option<u64>) {
         match token {
-            Some(token) => tracing::info!(
-                token,
-                "handing over: the gate is shut, admitted requests finish"
-            ),
-            None => tracing::debug!("no term is held: requests of earlier ones finish first"),
+            Some(token) => tracing::info!(token, "closed the gate; draining admitted requests"),
+            None => tracing::debug!("draining requests of earlier terms"),
         }
         self.meter.shut();
     }
@@ -71,33 +68,23 @@ impl Journal {
 
     pub(super) fn settled(&self, settled: Settled) {
         match settled {
-            Settled::Released => tracing::debug!("no lease is held any more"),
+            Settled::Released => tracing::debug!("no longer holding the lease"),
             Settled::LeftToExpire => {
-                tracing::warn!("the lease could not be released; it is left to expire");
+                tracing::warn!("could not release the lease; leaving it to expire");
             }
         }
     }
 
     /// The drain timeout is over, and this many requests are still under way.
     pub(super) fn left_behind(&self, requests: usize) {
-        tracing::warn!(
-            requests,
-            "the drain timeout is over: admitted requests, or a warm-up that blocks its thread, go on \
-             without the lease"
-        );
+        tracing::warn!(requests, "drain timeout elapsed with work in progress");
     }
 
     pub(super) fn died(&self, was_to_stop: bool) {
         if was_to_stop {
-            tracing::warn!(
-                "the election's task ended in the middle of its shutdown, with its runtime or by a panic: \
-                 a lease that it held is left to expire; await `shutdown` before the runtime ends"
-            );
+            tracing::warn!("election task ended before its shutdown completed");
         } else {
-            tracing::error!(
-                "the election's task ended before it was told to, by a panic or with its runtime: \
-                 the gate is shut for good; start a new handle"
-            );
+            tracing::error!("election task ended unexpectedly; the gate stays closed");
         }
         self.meter.shut();
     }
@@ -113,8 +100,7 @@ impl Journal {
         if address.is_some() && address == own_address.map(Address::as_str) {
             tracing::warn!(
                 address,
-                "the leader publishes the address of this node, so that nothing is redirected or forwarded to \
-                 it: it is this node before its restart, or two nodes have one address"
+                "leader publishes the address of this node; not redirecting or forwarding to it"
             );
         }
     }
@@ -138,7 +124,7 @@ impl Journal {
         self.is_disconnected = false;
         if self.failures > 0 {
             let failures = self.failures;
-            tracing::info!(failures, "the lease's store is reached again");
+            tracing::info!(failures, "lease store is reachable again");
         }
         self.failures = 0;
     }
@@ -150,9 +136,9 @@ impl Journal {
         self.failures = self.failures.saturating_add(1);
         self.meter.failed();
         if self.failures == 1 {
-            tracing::warn!(error, "the lease's store failed; trying again");
+            tracing::warn!(error, "lease store request failed; retrying");
         } else {
-            tracing::debug!(error, "the lease's store failed again");
+            tracing::debug!(error, "lease store request failed again");
         }
     }
 
@@ -160,19 +146,19 @@ impl Journal {
         match notice {
             Notice::KeyAbsent { wait } => tracing::info!(
                 ?wait,
-                "the key is absent; waiting, since a leader that nobody here has seen may still hold it"
+                "key is absent; waiting in case an unknown leader holds the lease"
             ),
             Notice::Garbage { revision, why } => tracing::warn!(
-                revision, %why,
-                "the key holds no record of noleader; it is taken for somebody's lease"
+                revision, reason = %why,
+                "the key does not contain a noleader record; treating it as a live lease"
             ),
             Notice::DataLost { seen, found } => tracing::error!(
                 seen,
                 found,
-                "the server's revisions went backwards: it lost data, or the bucket was made again"
+                "server revisions went backwards; data was lost or the bucket was recreated"
             ),
             Notice::AcquiredTooLate => {
-                tracing::warn!("the lease was acquired too late to be of use; trying again");
+                tracing::warn!("acquired the lease too late; retrying");
             }
         }
     }

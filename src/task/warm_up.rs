@@ -65,7 +65,7 @@ impl Warming {
         let ready = match (&mut self.task).await {
             Ok(Ok(())) => true,
             Ok(Err(error)) => {
-                tracing::error!(error, "the warm-up failed; giving the lease back");
+                tracing::error!(error, "warm-up failed; releasing the lease");
                 false
             }
             Err(error) => {
@@ -85,7 +85,7 @@ impl Warming {
 }
 
 fn log_panic(error: &JoinError) {
-    tracing::error!(%error, "the warm-up panicked; giving the lease back");
+    tracing::error!(%error, "warm-up panicked; releasing the lease");
 }
 
 impl Drop for Warming {

@@ -99,8 +99,8 @@ impl Watcher {
         } else if now.saturating_since(*self.missed_since.get_or_insert(now)) >= self.patience {
             tracing::debug!(
                 revision,
-                self.last_pushed,
-                "the watch is behind; opening it again"
+                last_pushed = self.last_pushed,
+                "watch is behind; reopening it"
             );
             if self.is_heard {
                 self.reopen();
@@ -125,10 +125,7 @@ impl Watcher {
     /// show it.
     fn tell(&mut self, error: &str) {
         if !std::mem::replace(&mut self.told, true) {
-            tracing::warn!(
-                error,
-                "the key cannot be watched: its changes are found by reading, which takes longer"
-            );
+            tracing::warn!(error, "could not watch the key; polling it instead");
         }
     }
 }
@@ -158,7 +155,7 @@ fn happenings(
                 Some(open) => match open.next().await {
                     Some(Ok(seen)) => Happening::Pushed(seen),
                     ended => {
-                        tracing::debug!(?ended, "the watch ended; opening it again");
+                        tracing::debug!(?ended, "watch ended; reopening it");
                         watch = None;
                         Happening::Ended
                     }

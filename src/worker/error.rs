@@ -16,7 +16,9 @@ pub enum RunError {
     #[error("the leader's work failed")]
     Work(#[source] BoxError),
     /// A clone of this [`Leader`](crate::Leader) campaigns already.
-    #[error("this leader campaigns already; run one `start`, `run` or `acquire_and_run` at a time")]
+    #[error(
+        "this leader is already campaigning; run only one `start`, `run` or `acquire_and_run` at a time"
+    )]
     AlreadyRunning,
     /// The election could not start.
     #[error(transparent)]

@@ -272,7 +272,7 @@ impl Leader {
                 Ok(handle) => return Ok(Campaign::new(claim, handle)),
                 Err(StartError::Store(error)) if error.is_transient() => {
                     let error = error::line(&error);
-                    tracing::warn!(error, ?pause, "the election cannot start yet; trying again");
+                    tracing::warn!(error, ?pause, "could not start the election; retrying");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(RETRY.1);
                 }
@@ -326,7 +326,7 @@ impl Leader {
             }
         };
         if done.is_none() {
-            tracing::warn!(grace_period = ?self.longest_grace(), "dropping work that goes on past its term");
+            tracing::warn!(grace_period = ?self.longest_grace(), "grace period elapsed; dropping the leader's work");
         }
         done.unwrap_or(Ok(()))
             .map_err(|error| RunError::Work(error.into()))

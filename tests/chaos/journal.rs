@@ -56,10 +56,10 @@ impl<S: Subscriber> Layer<S> for Terms {
         let mut line = Line::default();
         event.record(&mut line);
         let token = line.token;
-        // A line that is worded anew fails the run: the checker misses it.
+        // A message that is reworded fails the run: the checker misses the event.
         self.log.write(match line.message.as_str() {
             "won the election" => Entry::Won { token, at },
-            "handing over: the gate is shut, admitted requests finish" => {
+            "closed the gate; draining admitted requests" => {
                 self.closing.store(token, Ordering::SeqCst);
                 Entry::Shut { token, at }
             }

@@ -29,9 +29,9 @@ async fn a_term_is_told_from_its_beginning_to_its_end() {
         "INFO won the election",
         "INFO leading",
         "TRACE renewed the lease",
-        "INFO handing over: the gate is shut, admitted requests finish",
+        "INFO closed the gate; draining admitted requests",
         "INFO no longer leading",
-        "DEBUG no lease is held any more",
+        "DEBUG no longer holding the lease",
     ];
     let mut last = 0;
     for line in told {
@@ -41,7 +41,12 @@ async fn a_term_is_told_from_its_beginning_to_its_end() {
         assert!(at >= last, "in this order:\n{lines}");
         last = at;
     }
-    for message in ["won the election", "leading", "handing over", "no longer"] {
+    for message in [
+        "won the election",
+        "leading",
+        "draining",
+        "no longer leading",
+    ] {
         assert_ne!(lines.with(&[message, &token]), [""; 0], "{lines}");
     }
 }
@@ -59,11 +64,11 @@ async fn the_first_failure_of_a_series_is_told_and_its_end() {
 
     let expired = "lost the lease: no renewal was acknowledged before its deadline";
     assert_eq!(lines.with(&["WARN", expired]).len(), 1, "{lines}");
-    let failed = lines.with(&["WARN", "the lease's store failed; trying again"]);
+    let failed = lines.with(&["WARN", "lease store request failed; retrying"]);
     assert_eq!(failed.len(), 1, "{lines}");
-    let again = lines.with(&["DEBUG", "the lease's store failed again"]);
+    let again = lines.with(&["DEBUG", "lease store request failed again"]);
     assert!(!again.is_empty(), "{lines}");
-    let end = lines.with(&["the lease's store is reached again"]);
+    let end = lines.with(&["lease store is reachable again"]);
     assert_eq!(end.len(), 1, "{lines}");
     let failures = format!("failures={}", 1 + again.len());
     assert!(
@@ -109,11 +114,11 @@ async fn an_outage_ends_with_what_is_pushed_so_that_the_next_one_is_told() {
         let both_told = |text| lines.with(&[text]).len() == 2 * outages;
         store.set_outage(true);
         advance_until(&clock, || {
-            both_told("WARN") && both_told("the lease's store failed; trying again")
+            both_told("WARN") && both_told("lease store request failed; retrying")
         })
         .await;
         store.set_outage(false);
-        advance_until(&clock, || both_told("the lease's store is reached again")).await;
+        advance_until(&clock, || both_told("lease store is reachable again")).await;
     }
     assert!(a.is_leader());
 }
@@ -135,13 +140,13 @@ async fn a_failure_that_has_nothing_to_do_with_the_connection_is_told_once_whate
     until(&b, is_follower_of("a")).await;
     let begin = clock.now();
     advance_until(&clock, || {
-        let again = lines.with(&["DEBUG", "the lease's store failed again"]);
+        let again = lines.with(&["DEBUG", "lease store request failed again"]);
         again.len() >= 3 && clock.now().saturating_since(begin) > LEASE * 3
     })
     .await;
-    let told = lines.with(&["WARN", "the lease's store failed; trying again"]);
+    let told = lines.with(&["WARN", "lease store request failed; retrying"]);
     assert_eq!(told.len(), 1, "{lines}");
-    assert_eq!(lines.with(&["is reached again"]), [""; 0], "{lines}");
+    assert_eq!(lines.with(&["is reachable again"]), [""; 0], "{lines}");
 }
 
 #[tokio::test]
@@ -169,7 +174,7 @@ async fn two_nodes_with_one_address_are_told() {
         let b = candidate(store.clone(), "b", &clock).address(address);
         let b = b.start().await.unwrap();
         until(&b, is_follower_of("a")).await;
-        let told = lines.with(&["WARN", "publishes the address of this node", "http://h:1"]);
+        let told = lines.with(&["WARN", "leader publishes the address", "http://h:1"]);
         assert_eq!(told.len(), usize::from(is_told), "{lines}");
     }
 }
@@ -191,7 +196,7 @@ async fn what_goes_on_after_the_drain_timeout_is_told() {
         }
         advance_until(&clock, || stopping.is_finished()).await;
         stopping.await.unwrap().unwrap();
-        let told = lines.with(&["the drain timeout is over"]);
+        let told = lines.with(&["drain timeout elapsed"]);
         assert_eq!(told.len(), usize::from(overruns), "{lines}");
         for line in told {
             assert!(
@@ -224,11 +229,7 @@ async fn what_has_finished_when_the_drain_timeout_is_noticed_is_not_told() {
         advance_until(&clock, || stopping.is_finished()).await;
         stopping.await.unwrap().unwrap();
     }
-    assert_eq!(
-        lines.with(&["the drain timeout is over"]),
-        [""; 0],
-        "{lines}"
-    );
+    assert_eq!(lines.with(&["drain timeout elapsed"]), [""; 0], "{lines}");
 }
 
 #[tokio::test]
@@ -237,7 +238,7 @@ async fn what_goes_on_after_the_drain_timeout_of_a_follower_is_told() {
     let (_store, clock, a, _admission) = lost().await;
     let stopping = tokio::spawn(async move { a.shutdown().await });
     advance_until(&clock, || stopping.is_finished()).await;
-    let told = lines.with(&["WARN", "the drain timeout is over", "requests=1"]);
+    let told = lines.with(&["WARN", "drain timeout elapsed", "requests=1"]);
     assert_eq!(told.len(), 1, "{lines}");
 }
 
@@ -289,11 +290,11 @@ fn a_task_that_ends_with_its_runtime_tells_whether_it_was_to_end() {
         drop(runtime);
         drop((admission, handle));
         let told = match was_to_end {
-            true => ["WARN", "ended in the middle of its shutdown"],
-            false => ["ERROR", "start a new handle"],
+            true => ["WARN", "before its shutdown completed"],
+            false => ["ERROR", "ended unexpectedly"],
         };
         assert_eq!(lines.with(&told).len(), 1, "{lines}");
-        let all = lines.with(&["the election's task ended"]);
+        let all = lines.with(&["election task ended"]);
         assert_eq!(all.len(), 1, "{lines}");
     }
 }
@@ -308,7 +309,7 @@ async fn a_term_that_somebody_ends_is_told_with_the_reason() {
         .until(&["WARN", "lost the lease: its key was overwritten"])
         .await;
     lines
-        .until(&["WARN", "the key holds no record of noleader"])
+        .until(&["WARN", "the key does not contain a noleader record"])
         .await;
     advance_until(&clock, || a.is_leader()).await;
     store.delete();
@@ -323,7 +324,7 @@ async fn waiting_for_an_absent_key_is_told() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = candidate(store, "a", &clock).dangerous_trust_absent_key(false);
     let a = a.start().await.unwrap();
-    let told = lines.until(&["INFO", "the key is absent; waiting"]).await;
+    let told = lines.until(&["INFO", "key is absent; waiting"]).await;
     assert!(told.contains("wait=15s"), "{told}");
     assert!(!a.is_leader());
 }
@@ -337,10 +338,7 @@ async fn a_lease_that_could_not_be_released_is_told() {
     let stopping = tokio::spawn(async move { a.shutdown().await });
     advance_until(&clock, || stopping.is_finished()).await;
     lines
-        .until(&[
-            "WARN",
-            "the lease could not be released; it is left to expire",
-        ])
+        .until(&["WARN", "could not release the lease; leaving it to expire"])
         .await;
 }
 
@@ -354,12 +352,9 @@ async fn a_warm_up_that_fails_is_told_with_what_it_said() {
         });
         let _a = a.start().await.unwrap();
         let told = match panics {
-            false => [
-                "the warm-up failed; giving the lease back",
-                "the cache is cold",
-            ],
+            false => ["warm-up failed; releasing the lease", "the cache is cold"],
             true => [
-                "the warm-up panicked; giving the lease back",
+                "warm-up panicked; releasing the lease",
                 "a panic on purpose",
             ],
         };

@@ -68,7 +68,7 @@ async fn a_panic_in_the_task_shuts_the_gate_and_wakes_every_waiter() {
     assert_eq!(a.elected().await, Err(Stopped));
     assert_eq!(a.shutdown().await, Err(ReleaseError::LeftToExpire(LEASE)));
     assert_eq!(a.step_down().await, Err(ReleaseError::Stopped));
-    lines.until(&["ERROR", "start a new handle"]).await;
+    lines.until(&["ERROR", "ended unexpectedly"]).await;
 }
 
 /// What comes through the watches of a store.
@@ -179,7 +179,7 @@ async fn a_watch_through_which_nothing_comes_is_not_opened_time_and_again() {
     let time = Duration::from_secs(20);
     let opened = opened(Hears::Nothing, Duration::from_millis(200), time).await;
     assert!((2..10).contains(&opened), "{opened} in 20 s");
-    let told = lines.with(&["WARN", "the key cannot be watched", "nothing came through"]);
+    let told = lines.with(&["WARN", "could not watch the key", "delivered nothing"]);
     assert_eq!(told.len(), 1, "{lines}");
 }
 
@@ -190,7 +190,7 @@ async fn a_watch_that_misses_two_changes_is_replaced_at_once_and_one_that_works_
     // Three renewals in each lease.
     let replaced = opened(Hears::TheFirst, LEASE, LEASE * 4).await;
     assert!((3..=7).contains(&replaced), "{replaced} in four leases");
-    assert_eq!(lines.with(&["the key cannot be watched"]), [""; 0]);
+    assert_eq!(lines.with(&["could not watch the key"]), [""; 0]);
 }
 
 #[tokio::test]
@@ -222,7 +222,7 @@ async fn a_watch_that_is_behind_for_a_moment_is_kept() {
     store.set_outage(false);
     advance_until(&clock, || a.is_leader()).await;
     a.step_down().await.unwrap();
-    assert_eq!(lines.with(&["the key cannot be watched"]), [""; 0]);
+    assert_eq!(lines.with(&["could not watch the key"]), [""; 0]);
 }
 
 #[tokio::test]
@@ -230,7 +230,7 @@ async fn a_watch_that_is_refused_is_told_once() {
     let (lines, _guard) = Lines::collect();
     let opened = opened(Hears::Refused, LEASE, LEASE).await;
     assert!((10..30).contains(&opened), "{opened} in a lease");
-    let told = lines.with(&["WARN", "the key cannot be watched", "a refusal on purpose"]);
+    let told = lines.with(&["WARN", "could not watch the key", "a refusal on purpose"]);
     assert_eq!(told.len(), 1, "{lines}");
 }
 

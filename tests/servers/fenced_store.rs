@@ -25,7 +25,7 @@ async fn the_late_write_of_a_leader_that_was_stopped_is_refused_by_a_fence_alone
     let outcome = story::play(&candidate).await.unwrap();
     let [old, new] = outcome.tokens;
     assert!(old < new, "{old}, {new}");
-    let refusal = format!("the fencing token {old} is too old: {new} was seen before");
+    let refusal = format!("fencing token {old} is stale: the largest token seen is {new}");
     assert_eq!(outcome.late, (StatusCode::CONFLICT, refusal));
     assert_eq!(outcome.fenced, "apples\nplums\n");
     assert_eq!(outcome.unfenced, "apples\npears\n");

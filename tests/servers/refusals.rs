@@ -70,7 +70,10 @@ async fn a_server_older_than_2_10_is_refused_by_its_version() {
     let client = async_nats::connect(url).await.unwrap();
     let error = candidate("a").start(client).await.unwrap_err();
     let error = error.to_string();
-    assert_eq!(error, "nats-server 2.9.10 is too old: run 2.10 or later");
+    assert_eq!(
+        error,
+        "nats-server 2.9.10 is too old: upgrade to 2.10 or later"
+    );
 }
 
 #[tokio::test]

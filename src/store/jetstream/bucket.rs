@@ -10,25 +10,24 @@ use async_nats::jetstream::{
 use super::{bucket_name::BucketName, error, storage::Storage};
 use crate::store::error::StoreError;
 
-/// The age at which a new bucket drops records that nobody renews: at least this.
+/// The minimum `max_age` of a new bucket.
 const MIN_MAX_AGE: Duration = Duration::from_secs(60 * 60);
 
-/// How many leases a bucket must keep a record for. A record that the server drops early makes the
-/// candidates wait for an unknown holder.
+/// The minimum `max_age` in leases. If the server expires a record early, the candidates wait for an unknown holder.
 const MIN_LEASES: u32 = 10;
 
-/// The smallest message limit that a record with a long id and a long address fits into, in bytes.
+/// The minimum message limit in bytes, so that a record with a long id and a long address fits.
 const MIN_MESSAGE_SIZE: i32 = 4096;
 
-/// The bucket, and what it is to be like if it is created here.
+/// The bucket, and the settings with which it is created.
 #[derive(Clone, Debug)]
 pub(super) struct Bucket {
     name: BucketName,
     create: bool,
     replicas: Option<usize>,
     storage: Option<Storage>,
-    /// What the bucket was like when it was first found. If it vanishes it is made again like that, unless
-    /// something else was asked for.
+    /// The replicas and the storage of the bucket when it was first found. If the bucket vanishes, it is recreated with
+    /// them, unless the settings say otherwise.
     found: OnceLock<(usize, Storage)>,
 }
 
@@ -52,7 +51,7 @@ impl Bucket {
         &self.name
     }
 
-    /// The name of the stream that a bucket is.
+    /// The name of the bucket's stream.
     pub(super) fn stream(&self) -> String {
         format!("KV_{}", self.name)
     }
@@ -107,7 +106,7 @@ impl Bucket {
                     None => tracing::info!(bucket = self.name.as_str(), "created the bucket"),
                     Some(_) => tracing::error!(
                         bucket = self.name.as_str(),
-                        "the bucket had vanished, and was made again"
+                        "bucket was missing; recreated it"
                     ),
                 }
                 let _ = self.found.set((replicas, storage));
@@ -115,11 +114,11 @@ impl Bucket {
             }
             Err(error) => error,
         };
-        // Another node may have been faster, with settings of its own.
+        // Another node may have created it meanwhile, with different settings.
         match context.get_stream(self.stream()).await {
             Ok(stream) => self.check(&stream.cached_info().config, lease),
             Err(_) => {
-                // async-nats asks for the account's limits first.
+                // async-nats requests the account's limits first.
                 let subject = match error.kind() {
                     CreateKeyValueErrorKind::JetStream => format!("{api_prefix}.INFO"),
                     _ => format!("{api_prefix}.STREAM.CREATE.{}", self.stream()),
@@ -137,7 +136,7 @@ impl Bucket {
         }
     }
 
-    /// Refuses a bucket that cannot keep the lease, and says so if it is not what was asked for.
+    /// Rejects a bucket that cannot keep the lease, and warns of one that differs from the settings.
     fn check(&self, found: &Config, lease: Duration) -> Result<(), StoreError> {
         let unfit = |setting, found: String, remedy: String| StoreError::BucketUnfit {
             bucket: self.name.to_string(),
@@ -157,7 +156,9 @@ impl Bucket {
             return Err(unfit("max_age", format!("{:?}", found.max_age), remedy));
         }
         if (1..MIN_MESSAGE_SIZE).contains(&found.max_message_size) {
-            let remedy = format!("it must be {MIN_MESSAGE_SIZE} bytes or more");
+            let remedy = format!(
+                "it must be {MIN_MESSAGE_SIZE} bytes or more; raise it, or use another bucket"
+            );
             return Err(unfit(
                 "max_msg_size",
                 found.max_message_size.to_string(),
@@ -165,7 +166,7 @@ impl Bucket {
             ));
         }
         if found.sealed || found.mirror.is_some() || found.no_ack {
-            let remedy = "an election needs a bucket that takes and acknowledges writes".to_owned();
+            let remedy = "use a bucket that accepts and acknowledges writes".to_owned();
             let setting = if found.sealed {
                 "sealed"
             } else if found.no_ack {
@@ -187,7 +188,7 @@ impl Bucket {
                 bucket = name.as_str(),
                 ?wanted,
                 ?found,
-                "the bucket exists with another storage"
+                "bucket exists with different storage"
             );
         }
         if self
@@ -199,7 +200,7 @@ impl Bucket {
                 bucket = name.as_str(),
                 ?wanted,
                 found,
-                "the bucket exists with other replicas"
+                "bucket exists with a different number of replicas"
             );
         }
         Ok(())

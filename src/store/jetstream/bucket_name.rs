@@ -12,7 +12,7 @@ impl BucketName {
         if !name.is_empty() && name.chars().all(is_valid) {
             return Ok(Self(name.to_owned()));
         }
-        let bound = "it must consist of letters, digits, `-` and `_`, at least one";
+        let bound = "it must be one or more letters, digits, `-` or `_`";
         Err(ConfigError::new("bucket", format_args!("{name:?}"), bound))
     }
 

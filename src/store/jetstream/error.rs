@@ -10,11 +10,11 @@ use crate::{
     store::error::{StoreError, WriteError},
 };
 
-/// How long a request waits for an answer, if its future is not dropped before.
+/// How long a request waits for a response, unless its future is dropped before.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Another revision than the expected one. The server has two codes for it; async-nats 0.51 maps only
-/// the first to an error kind of its own.
+/// The server has two codes for a write over an unexpected revision. async-nats 0.51 has an error kind for the first
+/// only.
 const CONFLICTS: [ErrorCode; 2] = [
     ErrorCode::STREAM_WRONG_LAST_SEQUENCE,
     ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT,
@@ -24,7 +24,7 @@ pub(super) fn is_stream_missing(error: &jetstream::Error) -> bool {
     error.error_code() == ErrorCode::STREAM_NOT_FOUND
 }
 
-/// Judges a request to the JetStream API by the cause at the bottom of async-nats's error.
+/// Classifies the error of a request to the JetStream API by its root cause.
 pub(super) fn of_request(error: impl Error + Send + Sync + 'static, subject: &str) -> StoreError {
     if let Some(code) = find::<jetstream::Error>(&error).map(jetstream::Error::error_code)
         && is_disabled(code)
@@ -42,7 +42,7 @@ pub(super) fn of_request(error: impl Error + Send + Sync + 'static, subject: &st
     }
 }
 
-/// Some of async-nats's errors have a kind of their own for it, and no cause.
+/// Some errors of async-nats report a timeout by their kind alone, without a cause.
 fn is_timeout(error: &(dyn Error + 'static)) -> bool {
     use context::{AccountError, AccountErrorKind, CreateStreamError, CreateStreamErrorKind};
     use stream::{ConsumerError, ConsumerErrorKind};
@@ -60,7 +60,7 @@ pub(super) fn is_disabled(code: ErrorCode) -> bool {
     code == ErrorCode::JETSTREAM_NOT_ENABLED || code == ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
 }
 
-/// What a cluster says that has no leader yet.
+/// Whether a cluster without a leader rejected the request.
 pub(super) fn is_unavailable(error: &(dyn Error + 'static)) -> bool {
     find::<jetstream::Error>(error)
         .is_some_and(|error| error.error_code() == ErrorCode::CLUSTER_NOT_AVAILABLE)
@@ -73,11 +73,11 @@ fn no_answer(subject: &str) -> StoreError {
     }
 }
 
-/// Judges a write that was not answered.
+/// Classifies a write without a response.
 pub(super) fn of_write(error: RequestError, subject: &str) -> WriteError {
     match error.kind() {
         RequestErrorKind::TimedOut => WriteError::Unknown(no_answer(subject)),
-        // Nobody listens: the stream has no leader, or is gone.
+        // No stream received the write: it has no leader, or is gone.
         RequestErrorKind::NoResponders
         | RequestErrorKind::InvalidSubject
         | RequestErrorKind::MaxPayloadExceeded => {
@@ -87,14 +87,14 @@ pub(super) fn of_write(error: RequestError, subject: &str) -> WriteError {
     }
 }
 
-/// Judges a write that the server refused.
+/// Classifies a write that the server rejected.
 pub(super) fn of_refused_write(error: jetstream::Error) -> WriteError {
     if CONFLICTS.contains(&error.error_code()) {
         return WriteError::Conflict;
     }
     let is_final = (400..500).contains(&error.code());
     let source = StoreError::Request(error.into());
-    // What a server without a quorum says is not relied on.
+    // A server without a quorum may reject a write that is applied later.
     if is_final {
         WriteError::Failed(source)
     } else {

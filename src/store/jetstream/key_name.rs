@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::error::ConfigError;
 
-/// The name of a key in a KeyValue bucket: parts of letters, digits, `-`, `/`, `_` and `=`, separated by dots.
+/// The name of a key in a KeyValue bucket: parts of letters, digits, `-`, `/`, `_` and `=`, separated by single dots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyName(String);
 
@@ -13,7 +13,8 @@ impl KeyName {
         if parts.all(|part| !part.is_empty() && part.chars().all(is_valid)) {
             return Ok(Self(name.to_owned()));
         }
-        let bound = "it must consist of letters, digits, `-`, `/`, `_` and `=`, in parts separated by single dots";
+        let bound =
+            "it must be parts of letters, digits, `-`, `/`, `_` and `=`, separated by single dots";
         Err(ConfigError::new("key", format_args!("{name:?}"), bound))
     }
 }

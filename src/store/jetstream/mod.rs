@@ -28,8 +28,8 @@ use crate::{error::ConfigError, lease::Observation, names::ElectionName};
 
 /// A key in a NATS JetStream KeyValue bucket.
 ///
-/// [`LeaderHandle::builder`](crate::LeaderHandle::builder) makes one. Make it yourself if the bucket is in another
-/// JetStream domain, or for a [`Leader`](crate::Leader) with settings:
+/// [`LeaderHandle::builder`](crate::LeaderHandle::builder) creates one for you. Create it yourself if the bucket is in
+/// another JetStream domain, or to configure a [`Leader`](crate::Leader):
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -48,14 +48,16 @@ pub struct JetStream {
     settings: BucketSettings,
     /// Parsed from the settings at the first use.
     place: OnceLock<Place>,
-    /// Where the JetStream API is, if not at its default: in another domain or account.
+    /// The prefix of the JetStream API in another domain or account.
     api_prefix: Option<String>,
-    /// The lease that a bucket which is made again has to keep.
+    /// The lease that the bucket must be able to keep if it is recreated.
     lease: OnceLock<Duration>,
 }
 
 impl JetStream {
-    /// The key `key` in the bucket `bucket`. The names are checked when a candidate starts.
+    /// Creates a store on the key `key` of the bucket `bucket`.
+    ///
+    /// The names are checked when a candidate starts.
     pub fn new(client: Client, bucket: impl Into<String>, key: impl Into<String>) -> Self {
         Self::with_settings(client, BucketSettings::new(bucket, key))
     }
@@ -71,14 +73,16 @@ impl JetStream {
         }
     }
 
-    /// The JetStream domain that the bucket is in, such as that of a hub beyond a leaf node. Default: the
-    /// client's own.
+    /// Sets the JetStream domain of the bucket, such as that of a hub that is reached through a leaf node.
+    ///
+    /// Default: the client's own domain.
     pub fn domain(self, domain: &str) -> Self {
         self.api_prefix(format!("$JS.{domain}.API"))
     }
 
-    /// The prefix of the JetStream API that the bucket is reached by, such as one imported from another
-    /// account. Default: `$JS.API`.
+    /// Sets the prefix of the JetStream API, for example of an API that is imported from another account.
+    ///
+    /// Default: `$JS.API`.
     pub fn api_prefix(mut self, prefix: impl Into<String>) -> Self {
         let prefix = prefix.into();
         self.context = context(jetstream::with_prefix(self.client.clone(), &prefix));
@@ -86,20 +90,23 @@ impl JetStream {
         self
     }
 
-    /// Whether the bucket may be created if it does not exist, at the start and if it vanishes later.
-    /// Default: yes.
+    /// Sets whether to create the bucket if it does not exist, at the start and if it vanishes later.
+    ///
+    /// Default: `true`.
     pub fn create_bucket(self, create: bool) -> Self {
         self.with(|settings| settings.create_bucket(create))
     }
 
-    /// How many replicas a bucket that is created here has: 1 to 5. Default: 1. If the bucket exists with another
-    /// number of replicas it is used, and a warning is logged.
+    /// Sets the number of replicas, from 1 to 5, if this candidate creates the bucket.
+    ///
+    /// Default: 1. An existing bucket with another number of replicas is used, with a warning in the log.
     pub fn replicas(self, replicas: usize) -> Self {
         self.with(|settings| settings.replicas(replicas))
     }
 
-    /// Where a bucket that is created here keeps its data. Default: in files. If the bucket exists with another
-    /// storage it is used, and a warning is logged.
+    /// Sets where the bucket keeps its data, if this candidate creates it.
+    ///
+    /// Default: [`Storage::File`]. An existing bucket with another storage is used, with a warning in the log.
     pub fn storage(self, storage: Storage) -> Self {
         self.with(|settings| settings.storage(storage))
     }
@@ -122,20 +129,20 @@ impl JetStream {
         self.api_prefix.as_deref().unwrap_or("$JS.API")
     }
 
-    /// The subject that a request goes to.
-    fn asked(&self, request: Request, place: &Place) -> String {
+    /// The subject of a request.
+    fn request_subject(&self, request: Request, place: &Place) -> String {
         match request {
             Request::Read => format!("{}.STREAM.MSG.GET.{}", self.api(), place.bucket.stream()),
             Request::Write => match &self.api_prefix {
                 None => place.subject(),
-                // As other clients do it: the API's prefix leads to the stream's server.
+                // As other clients do: the prefix of the API routes the write to the stream's server.
                 Some(prefix) => format!("{prefix}.{}", place.subject()),
             },
         }
     }
 
     fn connected(&self) -> Result<(), StoreError> {
-        // While disconnected, async-nats queues what is published and sends it much later.
+        // While disconnected, async-nats queues published messages, and sends them much later.
         match self.client.connection_state() {
             State::Connected => Ok(()),
             State::Pending | State::Disconnected => Err(StoreError::Disconnected),
@@ -153,7 +160,6 @@ impl JetStream {
         }
     }
 
-    /// Checks the bucket, and creates it if it is missing.
     async fn check_or_create(&self, place: &Place) -> Result<(), StoreError> {
         let lease = self.lease.get().copied().unwrap_or_default();
         place
@@ -163,13 +169,13 @@ impl JetStream {
     }
 }
 
-/// The revision in an acknowledgement, if it is one of this bucket's stream.
+/// The revision in an acknowledgement, if this bucket's stream sent it.
 fn acknowledged(ack: PublishAck, place: &Place) -> Result<u64, WriteError> {
     if ack.stream == place.bucket.stream() {
         return Ok(ack.sequence);
     }
-    let strange = format!("the stream `{}` acknowledged the write", ack.stream);
-    Err(WriteError::Unknown(StoreError::Request(strange.into())))
+    let unexpected = format!("another stream, `{}`, acknowledged the write", ack.stream);
+    Err(WriteError::Unknown(StoreError::Request(unexpected.into())))
 }
 
 fn context(mut context: jetstream::Context) -> jetstream::Context {
@@ -198,7 +204,7 @@ impl LeaseStore for JetStream {
             .get_stream_no_info(place.bucket.stream())
             .await
             .map_err(|error| StoreError::Request(error.into()))?;
-        // Asks the stream's leader, unlike a direct get, which any replica answers.
+        // The stream's leader answers this request. Any replica, possibly a stale one, answers a direct get.
         let error = match stream
             .get_last_raw_message_by_subject(&place.subject())
             .await
@@ -215,11 +221,12 @@ impl LeaseStore for JetStream {
         match error.kind() {
             LastRawMessageErrorKind::NoMessageFound => {}
             LastRawMessageErrorKind::JetStream(ref error) if error::is_stream_missing(error) => {
-                // The bucket is gone. Whoever makes it again waits as for any absent key.
+                // A recreated bucket is no shortcut: the key is absent in it, and candidates wait as for any absent
+                // key.
                 self.check_or_create(place).await?;
             }
             _ => {
-                let subject = self.asked(Request::Read, place);
+                let subject = self.request_subject(Request::Read, place);
                 return Err(error::of_request(error, &subject));
             }
         }
@@ -233,9 +240,8 @@ impl LeaseStore for JetStream {
         self.connected().map_err(WriteError::Failed)?;
         let mut headers = HeaderMap::new();
         headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected.to_string());
-        // A request of our own rather than `kv::Store::update`, which knows only one of the two codes
-        // that mean a conflict.
-        let subject = self.asked(Request::Write, place);
+        // Not `kv::Store::update`, which knows only one of the two codes of a conflict.
+        let subject = self.request_subject(Request::Write, place);
         let request = async_nats::Request::new()
             .headers(headers)
             .payload(value.into())
@@ -261,7 +267,7 @@ impl LeaseStore for JetStream {
     fn unanswered(&self, request: Request, waited: Duration) -> StoreError {
         match self.place() {
             Ok(place) => StoreError::NoAnswer {
-                subject: self.asked(request, place),
+                subject: self.request_subject(request, place),
                 waited,
             },
             Err(error) => error.into(),

@@ -1,7 +1,7 @@
 use super::{bucket::Bucket, bucket_name::BucketName, key_name::KeyName, storage::Storage};
 use crate::{error::ConfigError, names::ElectionName};
 
-/// Which key of which bucket an election uses, and how the bucket is created.
+/// The bucket and key of an election, and the settings with which the bucket is created.
 #[derive(Clone, Debug)]
 pub struct BucketSettings {
     bucket: String,
@@ -11,7 +11,7 @@ pub struct BucketSettings {
     storage: Option<Storage>,
 }
 
-/// A bucket and a key whose settings have been checked.
+/// A bucket and a key with valid settings.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) bucket: Bucket,
@@ -60,7 +60,7 @@ impl BucketSettings {
             return Err(ConfigError::new(
                 "replicas",
                 replicas,
-                "JetStream keeps between 1 and 5 replicas",
+                "it must be between 1 and 5",
             ));
         }
         Ok(Place {

@@ -3,9 +3,9 @@ use async_nats::jetstream::stream::StorageType;
 /// Where a bucket keeps its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {
-    /// In files: it survives a restart of the server.
+    /// In files. The bucket survives a restart of its servers.
     File,
-    /// In memory: after a restart of all its servers it is gone, and the candidates wait one lease.
+    /// In memory. The bucket is lost when all of its servers restart, and the candidates then wait one lease.
     Memory,
 }
 

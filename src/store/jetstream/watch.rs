@@ -23,24 +23,24 @@ use crate::{
     },
 };
 
-/// The headers that mark a deletion: by a client, and by the server itself.
+/// The headers of a deletion by a client, and by the server.
 const DELETIONS: [&str; 2] = ["KV-Operation", "Nats-Marker-Reason"];
 
-/// How often a watch looks whether it is still connected.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// The interval at which a watch checks its connection.
+const CHECK_EVERY: Duration = Duration::from_millis(500);
 
-/// How often the server says that the watch is still there. Two that are missed end it.
+/// The interval of the server's heartbeats. The watch ends after two missed heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// When the server removes the consumer of a watch that nobody listens to any more.
+/// How long the server keeps the consumer of an abandoned watch.
 const REMOVED_AFTER: Duration = Duration::from_secs(5);
 
 /// Opens a watch of one key.
 ///
-/// It ends with its first error: after a lost connection, a lost message or missed heartbeats, and whoever
-/// watches opens another one. So it deletes no consumer and answers no flow control, for which a candidate
-/// would need permissions that are wider than its key. async-nats's ordered consumer does both, and queues
-/// requests for a new consumer while it is disconnected.
+/// The watch ends with its first error (a lost connection, a missed message, missed heartbeats), and the caller opens
+/// another one. It deletes no consumer and answers no flow control, because a candidate would need permissions beyond
+/// its key for that. The ordered consumer of async-nats does both, and while disconnected it queues requests for a new
+/// consumer.
 pub(super) async fn open(
     context: &Context,
     api_prefix: &str,
@@ -63,7 +63,7 @@ pub(super) async fn open(
         connects,
         delivered: 0,
     };
-    // Read once the consumer exists, which dies with its stream.
+    // Read after the consumer was created, because the consumer ends with its stream.
     let epoch = epoch(context, api_prefix, &stream).await?;
     let changes = stream::unfold(Some(pushes), async |pushes| {
         let mut pushes = pushes?;
@@ -84,8 +84,8 @@ async fn epoch(context: &Context, api_prefix: &str, stream: &str) -> Result<Epoc
     Ok(Epoch::new(u64::try_from(created).unwrap_or_default()))
 }
 
-/// A consumer with a name: then the request for it has the key in its subject, so that the permission to
-/// watch can be one for this key alone.
+/// The consumer has a name so that the subject of its create request contains the key. The permission to watch can
+/// then be limited to this key.
 fn consumer(name: String, key: String, deliver_subject: String) -> Config {
     Config {
         name: Some(name),
@@ -105,16 +105,16 @@ fn consumer(name: String, key: String, deliver_subject: String) -> Config {
 struct Pushes {
     messages: Messages,
     client: Client,
-    /// How many connections the client had had when the watch was opened.
+    /// The client's number of connects when the watch was opened.
     connects: u64,
-    /// How many messages were delivered, by the server's count.
+    /// The number of delivered messages, as counted by the server.
     delivered: u64,
 }
 
 impl Pushes {
     async fn next(&mut self) -> Option<Result<Observation, StoreError>> {
         loop {
-            match tokio::time::timeout(LOOK_EVERY, self.messages.next()).await {
+            match tokio::time::timeout(CHECK_EVERY, self.messages.next()).await {
                 Ok(message) => {
                     let message = message?.map_err(|error| StoreError::Request(error.into()));
                     return Some(message.and_then(|message| self.observed(&message)));
@@ -125,7 +125,7 @@ impl Pushes {
         }
     }
 
-    /// A connection that was lost and is back counts as lost: the server may have forgotten the consumer.
+    /// A restored connection counts as lost, because the server may have removed the consumer.
     fn is_connected(&self) -> bool {
         self.client.connection_state() == State::Connected
             && connects(&self.client) == self.connects
@@ -143,12 +143,12 @@ impl Pushes {
     }
 }
 
-/// The number of a message, if none is missing since the last one.
+/// Returns the sequence of a message unless messages before it are missing.
 fn follows(last: u64, sequence: u64) -> Result<u64, StoreError> {
     if sequence == last + 1 {
         Ok(sequence)
     } else {
-        Err(StoreError::Request("the watch lost a message".into()))
+        Err(StoreError::Request("the watch missed a message".into()))
     }
 }
 
@@ -156,7 +156,7 @@ fn connects(client: &Client) -> u64 {
     client.statistics().connects.load(Ordering::Relaxed)
 }
 
-/// What a message in the stream says of the key.
+/// The state of the key after a message of the stream.
 pub(super) fn observation(revision: u64, headers: &HeaderMap, payload: &[u8]) -> Observation {
     let is_put = |name| {
         headers

@@ -61,9 +61,9 @@ impl Deprived {
             Err(other) => panic!("{}: {other:?}", self.lacks),
         };
         let what = if self.lacks.contains(".CONSUMER.CREATE.") {
-            "the key cannot be watched"
+            "could not watch the key"
         } else {
-            "the lease's store failed; trying again"
+            "lease store request failed; retrying"
         };
         let line = [&parts[..], &[what, "permission"]].concat();
         let line = lines.until(&line).await;

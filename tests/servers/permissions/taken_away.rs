@@ -26,7 +26,7 @@ async fn a_leader_that_may_not_write_any_more_is_told_and_shuts_its_gate() {
     ended(&term).await;
     assert!(!a.is_leader());
     // A request that is given up after a part of the lease, long before the client would give it up.
-    let unanswered = format!("no answer on `{WRITES}` within ");
+    let unanswered = format!("no response on `{WRITES}` within ");
     lines.until(&[" WARN ", &unanswered, "permission"]).await;
     lines.until(&[" WARN ", "lost the lease"]).await;
 
