@@ -2,7 +2,7 @@
 
 use crate::{
     gate::Term,
-    lease::{Action, Ended, Input, Notice, Record, Role},
+    lease::{Action, Ended, Input, Notice, Record},
     script::Plan,
     world::{Ask, Cause, Request, World},
 };
@@ -119,7 +119,7 @@ impl World {
         n.drain.check_end(n.clock, n.me.timing.drain_timeout);
         n.answers.settled();
         // Whoever asks one that has stopped is answered at once.
-        if n.machine.role() != Role::Stopped {
+        if !n.machine.is_stopped() {
             n.drain.reset();
         }
         n.cool_until = n.clock + n.me.timing.cool_down(n.failed_warm_ups);

@@ -1,9 +1,6 @@
 //! Whoever asks for a step-down or a shutdown is answered in time.
 
-use crate::{
-    clock::Moment,
-    lease::{Role, Timing},
-};
+use crate::{clock::Moment, lease::Timing};
 
 #[derive(Default)]
 pub(crate) struct Answers {
@@ -32,11 +29,11 @@ impl Answers {
         !self.due.is_empty()
     }
 
-    pub(crate) fn check(&self, now: Moment, role: Role) {
+    pub(crate) fn check(&self, now: Moment, is_stopped: bool) {
         let late = self.due.iter().find(|due| **due < now);
         assert_eq!(late, None, "not answered in time, at {now:?}");
         assert!(
-            role != Role::Stopped || self.due.is_empty(),
+            !is_stopped || self.due.is_empty(),
             "stopped without an answer"
         );
     }

@@ -36,7 +36,7 @@ impl Evidence {
             Input::Pushed(seen)
             | Input::Read {
                 seen: Some(seen), ..
-            } => self.shown = seen.revision,
+            } => self.shown = seen.revision(),
             Input::Written { attempt, outcome } => match outcome {
                 Outcome::Acknowledged(revision) => self.acknowledged = *revision,
                 Outcome::Conflict => {

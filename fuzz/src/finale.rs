@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::{
     gate::Term,
-    lease::Input,
+    lease::{Input, Status},
     node::{LEASE, Node},
     script::Plan,
     world::World,
@@ -92,7 +92,10 @@ impl World {
     fn is_known(&self) -> bool {
         let leader = self.leader(None);
         let token = leader.and_then(|leader| self.nodes[leader].machine.token());
-        let knows = |n: &Node| n.machine.holder(n.clock).map(|holder| holder.token) == token;
+        let knows = |n: &Node| match n.machine.status(n.clock) {
+            Status::Follower { leader } => leader.map(|leader| leader.token().into()) == token,
+            _ => false,
+        };
         let mut nodes = self.nodes.iter().enumerate();
         token.is_some() && nodes.all(|(node, n)| Some(node) == leader || knows(n))
     }

@@ -3,7 +3,7 @@
 
 use crate::{
     clock::Moment,
-    lease::{Machine, Record, Role},
+    lease::{Machine, Record, Status},
 };
 
 /// A term, and whether its gate is open.
@@ -82,8 +82,9 @@ impl Term {
 pub(crate) fn check(term: Option<&Term>, machine: &Machine, now: Moment) {
     let told = term.map(|term| (term.token, term.deadline));
     assert_eq!(told, machine.token().zip(machine.deadline()));
+    let status = machine.status(now);
     let Some(term) = term else {
-        assert!(!matches!(machine.role(), Role::Leading | Role::Warming));
+        assert!(!matches!(status, Status::Leader { .. } | Status::Warming));
         return;
     };
     assert!(now < term.deadline, "held past its deadline");
@@ -92,10 +93,12 @@ pub(crate) fn check(term: Option<&Term>, machine: &Machine, now: Moment) {
         wakes.is_some_and(|at| at <= term.deadline),
         "it sleeps past its deadline"
     );
-    let role = match term.stage {
-        Stage::Begun => Role::Warming,
-        Stage::Open => Role::Leading,
-        Stage::Closed => Role::Draining,
+    let expected = match term.stage {
+        Stage::Begun => Status::Warming,
+        Stage::Open => Status::Leader {
+            token: term.token.into(),
+        },
+        Stage::Closed => Status::Draining,
     };
-    assert_eq!(machine.role(), role);
+    assert_eq!(status, expected);
 }

@@ -21,9 +21,12 @@ type Shown = (Option<Vec<u8>>, Moment);
 
 impl Sightings {
     pub(crate) fn saw(&mut self, seen: &Observation, now: Moment) {
-        let shown = self.0.entry(seen.revision).or_default();
-        if shown.iter().all(|(value, _)| *value != seen.value) {
-            shown.push((seen.value.clone(), now));
+        let shown = self.0.entry(seen.revision()).or_default();
+        if shown
+            .iter()
+            .all(|(value, _)| value.as_deref() != seen.value())
+        {
+            shown.push((seen.value().map(<[u8]>::to_vec), now));
         }
     }
 

@@ -8,8 +8,14 @@
 //! client and no runtime, and so a build for the fuzzer takes seconds.
 #![forbid(unsafe_code)]
 
+#[allow(dead_code, reason = "the crate around the protocol uses the rest")]
+#[path = "../../src/error.rs"]
+mod error;
 #[path = "../../src/lease/mod.rs"]
 pub mod lease;
+#[allow(dead_code, reason = "the crate around the protocol uses the rest")]
+#[path = "../../src/names/mod.rs"]
+pub mod names;
 
 mod act;
 mod answers;

@@ -9,7 +9,8 @@ use crate::{
     ends::Evidence,
     gate::{Grant, Term},
     grants::Sightings,
-    lease::{Candidate, Machine, Observation, Record, Role, Timing},
+    lease::{Candidate, Machine, Observation, Record, Timing},
+    names::NodeId,
     script::{Plan, Setup},
 };
 
@@ -104,7 +105,7 @@ impl Node {
     pub(crate) fn wrote(&mut self, attempt: u64, revision: u64) {
         if let Some((_, _, record)) = self.writes.get(&attempt) {
             let value = Some(record.encode());
-            let seen = Observation { revision, value };
+            let seen = Observation::new(revision, value);
             self.sightings.saw(&seen, self.clock);
         }
     }
@@ -126,7 +127,7 @@ impl Node {
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
-        self.machine.role() == Role::Stopped
+        self.machine.is_stopped()
     }
 
     /// Whether it may lead again.
@@ -141,7 +142,7 @@ fn candidate(setup: Setup, plan: Plan, session: u64) -> Candidate {
         _ => LEASE,
     };
     Candidate {
-        id: "node".to_owned(),
+        id: NodeId::parse("node").expect("a valid id"),
         session: session.to_string(),
         address: None,
         timing: timing(lease),

@@ -45,7 +45,7 @@ impl Register {
         record: &Record,
         by: u64,
     ) -> Outcome {
-        if self.read(0).revision != expected {
+        if self.read(0).revision() != expected {
             return Outcome::Conflict;
         }
         Outcome::Acknowledged(self.put(at, Some(record.encode()), Some(by)))
@@ -55,17 +55,14 @@ impl Register {
     pub(crate) fn put(&mut self, at: u64, value: Option<Vec<u8>>, by: Option<u64>) -> u64 {
         self.sequence += 1;
         let revision = self.sequence;
-        let seen = Observation { revision, value };
+        let seen = Observation::new(revision, value);
         self.history.push(State { seen, by, at });
         revision
     }
 
     /// The key is gone, and its revision too.
     pub(crate) fn remove(&mut self, at: u64) {
-        let seen = Observation {
-            revision: 0,
-            value: None,
-        };
+        let seen = Observation::absent();
         self.history.push(State { seen, by: None, at });
     }
 
@@ -79,7 +76,7 @@ impl Register {
     /// Whether somebody other than the process `session` changed the key after it had reached `revision`.
     pub(crate) fn changed_by_others(&self, session: u64, revision: u64) -> bool {
         let changes = self.history.iter().rev();
-        let since = changes.take_while(|state| state.seen.revision != revision);
+        let since = changes.take_while(|state| state.seen.revision() != revision);
         since.into_iter().any(|state| state.by != Some(session))
     }
 }

@@ -123,7 +123,7 @@ impl World {
         self.tell_drained(node);
         let n = &self.nodes[node];
         gate::check(n.term.as_ref(), &n.machine, n.clock);
-        n.answers.check(n.clock, n.machine.role());
+        n.answers.check(n.clock, n.machine.is_stopped());
         self.check_gates();
     }
 
