@@ -1,4 +1,4 @@
-use std::{convert::Infallible, error::Error, fmt};
+use std::convert::Infallible;
 
 use axum_core::{
     body::Body,
@@ -7,7 +7,12 @@ use axum_core::{
 };
 use http::{StatusCode, request::Parts};
 
-use super::answer::{Form, Rejection};
+use thiserror::Error;
+
+use super::{
+    answer::{Form, Rejection, lost},
+    loss::TermLost,
+};
 use crate::task::{Admission, NotLeader, Term};
 
 /// The rejection of the [`Term`] and [`Admission`] extractors for a request that no
@@ -15,20 +20,13 @@ use crate::task::{Admission, NotLeader, Term};
 ///
 /// The response is a 500, because the application is at fault: the route lacks a layer, or its layer lets the request
 /// pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "the request carries no term; add a LeaderOnlyLayer to its route (with any action but `fail`), \
+     or extract an Option where the layer lets requests pass"
+)]
 #[non_exhaustive]
 pub struct MissingTerm;
-
-impl fmt::Display for MissingTerm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "the request carries no term: add a LeaderOnlyLayer to its route (with any action but `fail`), \
-             or take an Option<Term> where the layer lets requests pass",
-        )
-    }
-}
-
-impl Error for MissingTerm {}
 
 impl IntoResponse for MissingTerm {
     fn into_response(self) -> Response {
@@ -95,24 +93,58 @@ impl<S: Sync> OptionalFromRequestParts<S> for Term {
 /// # }
 /// ```
 impl<S: Sync> FromRequestParts<S> for Admission {
-    type Rejection = MissingTerm;
+    type Rejection = AdmissionRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingTerm> {
-        admission(parts).ok_or(MissingTerm)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, AdmissionRejection> {
+        Ok(admission(parts)?.ok_or(MissingTerm)?)
     }
 }
 
 /// Extracts a further admission of the request, or `None` if the request was not gated.
+///
+/// Fails with [`TermLost`] if the term under which the request was admitted is over.
 impl<S: Sync> OptionalFromRequestParts<S> for Admission {
-    type Rejection = Infallible;
+    type Rejection = TermLost;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
-        Ok(admission(parts))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, TermLost> {
+        admission(parts)
     }
 }
 
-fn admission(parts: &Parts) -> Option<Admission> {
-    Admission::of(parts.extensions.get()?)
+fn admission(parts: &Parts) -> Result<Option<Admission>, TermLost> {
+    match parts.extensions.get() {
+        Some(term) => Admission::of(term).map(Some).ok_or(TermLost),
+        None => Ok(None),
+    }
+}
+
+/// The rejection of the [`Admission`] extractor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AdmissionRejection {
+    /// No [`LeaderOnlyLayer`](crate::LeaderOnlyLayer) has admitted the request.
+    #[error(transparent)]
+    MissingTerm(#[from] MissingTerm),
+    /// The term under which the request was admitted is over.
+    #[error(transparent)]
+    TermLost(#[from] TermLost),
+}
+
+impl IntoResponse for AdmissionRejection {
+    fn into_response(self) -> Response {
+        match self {
+            Self::MissingTerm(error) => error.into_response(),
+            Self::TermLost(error) => error.into_response(),
+        }
+    }
+}
+
+/// Returns the response of [`CancelOnLoss`](super::CancelOnLoss) to an HTTP request: 503 with `noleader-reason: lost`,
+/// and without `retry-after`.
+impl IntoResponse for TermLost {
+    fn into_response(self) -> Response {
+        lost(Form::Text).map(Body::from)
+    }
 }
 
 /// Returns the response that [`Reject`](super::Reject) gives to an HTTP request.

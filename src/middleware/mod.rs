@@ -90,7 +90,7 @@ mod wait;
 mod wait_up_to;
 
 #[cfg(feature = "axum")]
-pub use self::axum::MissingTerm;
+pub use self::axum::{AdmissionRejection, MissingTerm};
 pub use self::{
     action::FollowerAction,
     answer::Rejection,

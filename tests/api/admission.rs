@@ -1,13 +1,15 @@
 //! `Admission` as an axum extractor: what outlasts the response is drained too.
 
+use std::sync::{Arc, Mutex};
+
 use axum::{
     Router,
     body::Body,
-    extract::FromRequestParts,
+    middleware::{self, Next},
     routing::{get, post},
 };
 use http::Request;
-use noleader::{Admission, LeaderOnlyLayer, Term};
+use noleader::{Admission, LeaderOnlyLayer, Term, TermLost};
 use tokio::sync::{mpsc, oneshot};
 use tower::ServiceExt;
 
@@ -65,25 +67,33 @@ async fn an_admission_without_a_layer_is_a_server_error() {
     assert!(text.contains("LeaderOnlyLayer"), "{text}");
 }
 
-/// A request that outlives the drain timeout, and extracts its admission then.
+/// A request that is extracted from only after its term was lost.
 #[tokio::test(start_paused = true)]
-async fn an_admission_out_of_a_lost_term_is_not_current() {
-    let node = Node::leader().await;
-    let (go_on, wait) = oneshot::channel::<()>();
-    let wait = std::sync::Arc::new(tokio::sync::Mutex::new(Some(wait)));
-    let handler = post(move |request: axum::extract::Request| async move {
-        let wait = wait.lock().await.take().unwrap();
-        wait.await.unwrap();
-        let (mut parts, _) = request.into_parts();
-        let extracted = <Admission as FromRequestParts<()>>::from_request_parts(&mut parts, &());
-        extracted.await.unwrap().term().is_current().to_string()
-    });
-    let app = Router::new()
-        .route("/", handler)
-        .layer(LeaderOnlyLayer::new(node.handle.clone()));
-    let answer = tokio::spawn(async move { send(&app, Request::post("/")).await });
-    settle().await;
-    node.lose().await;
-    go_on.send(()).unwrap();
-    assert_eq!(answer.await.unwrap(), (200, "false".into()));
+async fn a_lost_term_gives_no_further_admission() {
+    for is_optional in [false, true] {
+        let node = Node::leader().await;
+        let (go_on, wait) = oneshot::channel::<()>();
+        let wait = Arc::new(Mutex::new(Some(wait)));
+        let late = middleware::from_fn(move |request: Request<Body>, next: Next| {
+            let wait = wait.lock().unwrap().take().unwrap();
+            async move {
+                wait.await.unwrap();
+                next.run(request).await
+            }
+        });
+        let handler = match is_optional {
+            false => post(|_: Admission| async {}),
+            true => post(|_: Option<Admission>| async {}),
+        };
+        let app = Router::new()
+            .route("/", handler.layer(late))
+            .layer(LeaderOnlyLayer::new(node.handle.clone()));
+        let answer = tokio::spawn(async move { send(&app, Request::post("/")).await });
+        settle().await;
+        node.lose().await;
+        go_on.send(()).unwrap();
+        let (status, text) = answer.await.unwrap();
+        assert_eq!(status, 503);
+        assert_eq!(text, format!("{TermLost}\n"));
+    }
 }
