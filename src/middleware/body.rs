@@ -28,7 +28,7 @@ pin_project! {
         Inner {
             #[pin]
             body: B,
-            // Declared after the body, so that the body is dropped first.
+            // Declared, and so dropped, after the body: until then the request is in progress.
             admission: Option<Admission>,
         },
         Text {

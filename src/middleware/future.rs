@@ -32,7 +32,7 @@ pin_project! {
         Inner {
             #[pin]
             future: F,
-            // Declared after the future, so that the future is dropped first.
+            // Declared, and so dropped, after the future: until then the request is in progress.
             admission: Option<Admission>,
         },
         Refused {

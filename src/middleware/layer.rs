@@ -271,8 +271,9 @@ impl<A, M> LeaderOnlyLayer<A, M> {
     /// [`Term::remaining`](crate::Term::remaining). The readiness of [`not_ready`](LeaderOnlyLayer::not_ready) does not
     /// depend on it.
     ///
-    /// Keep `min_remaining` below the time that is left just before a renewal, two thirds of the lease by default.
-    /// Otherwise a healthy leader rejects requests as well, and the layer logs a warning.
+    /// Keep `min_remaining` below the time that is left just before a renewal; otherwise a healthy leader rejects
+    /// requests as well. With the default settings, half of the lease is safe. The layer logs a warning if the value
+    /// exceeds the lease minus the time between renewals.
     ///
     /// ```
     /// use std::time::Duration;

@@ -384,25 +384,25 @@ async fn grpc_has_no_default_time_limit() {
 #[tokio::test(start_paused = true)]
 async fn dropping_the_response_cancels_the_call() {
     let follower = Node::follower_of(Some(LEADER)).await;
-    let under_way = Arc::new(());
+    let in_progress = Arc::new(());
     let client = {
-        let under_way = under_way.clone();
+        let in_progress = in_progress.clone();
         service_fn(move |_| {
-            let under_way = under_way.clone();
+            let in_progress = in_progress.clone();
             async move {
                 let response: Result<Response<Body>, Infallible> = pending().await;
-                drop(under_way);
+                drop(in_progress);
                 response
             }
         })
     };
     let mut answer = task::spawn(send(&follower, client.clone(), post("/orders")));
-    let before = Arc::strong_count(&under_way);
+    let before = Arc::strong_count(&in_progress);
     assert_pending!(answer.poll());
-    assert!(Arc::strong_count(&under_way) > before);
+    assert!(Arc::strong_count(&in_progress) > before);
     drop(answer);
     drop(client);
-    assert_eq!(Arc::strong_count(&under_way), 1);
+    assert_eq!(Arc::strong_count(&in_progress), 1);
 }
 
 #[tokio::test(start_paused = true)]

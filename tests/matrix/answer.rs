@@ -1,4 +1,4 @@
-//! What a client gets, to the letter.
+//! The exact response that a client receives.
 
 use std::collections::BTreeMap;
 
@@ -11,26 +11,26 @@ pub(crate) type Fields = BTreeMap<String, String>;
 pub(crate) struct Answer {
     pub(crate) version: Version,
     pub(crate) status: u16,
-    /// All but the date.
+    /// Without the date.
     pub(crate) headers: Fields,
-    /// Each message of a gRPC response, or the whole body of another.
+    /// The messages of a gRPC response, or the body of an HTTP response.
     pub(crate) pieces: Vec<String>,
     pub(crate) end: End,
-    /// What the client's library makes of a gRPC response.
-    pub(crate) told: Option<Told>,
+    /// The status that the gRPC client library returns.
+    pub(crate) grpc_status: Option<GrpcStatus>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// With these trailers.
+    /// Complete, with these trailers.
     Whole(Fields),
-    /// By an error of the connection or the stream, so that it is not taken for whole.
+    /// Truncated, by an error of the connection or the stream.
     Torn,
 }
 
-/// A gRPC status as tonic's client has it.
+/// A gRPC status as tonic's client returns it.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct GrpcStatus {
     pub(crate) code: i32,
     pub(crate) message: String,
     pub(crate) reason: Option<String>,
@@ -41,7 +41,7 @@ pub(crate) fn fields(map: &HeaderMap) -> Fields {
     for (name, value) in map {
         let value = value.to_str().unwrap().to_owned();
         let before = fields.insert(name.to_string(), value);
-        assert_eq!(before, None, "{name} is there twice");
+        assert_eq!(before, None, "{name} occurs twice");
     }
     fields.remove("date");
     fields

@@ -1,5 +1,4 @@
-//! A cell of the matrix: one request, by one protocol, to a node in one state, through a gate with one
-//! action and one setting.
+//! A cell of the matrix: one request over one protocol, to a node in one state, with one action and one setting.
 
 use std::fmt;
 
@@ -32,44 +31,44 @@ impl Protocol {
         !matches!(self, Self::Http1 | Self::Http2)
     }
 
-    /// Whether the handler still works on the answer when the client has its head.
+    /// Whether the client can receive the head of the response while the handler still runs.
     fn streams_answers(self) -> bool {
         !matches!(self, Self::Unary | Self::ClientStreaming)
     }
 }
 
-/// What the node is when the request comes, or becomes while it is under way.
+/// The state of the node when the request arrives, or the change while it is in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Leads,
-    /// It leads, with less of the lease left than `min_remaining` asks for.
+    /// It leads, with less of the lease left than `min_remaining`.
     Expires,
     /// Another node leads, and publishes its address.
     Follows,
     NoLeader,
     Warms,
     Drains,
-    /// It leads, and the term ends after the request was admitted.
+    /// It leads, and the term ends after the request is admitted.
     LostBeforeHead,
-    /// The same, when the client has the head of the answer and a part of its body.
+    /// The same, after the client has received the head and a part of the body.
     LostAfterHead,
     Stopped,
-    /// Another node leads, and the request was forwarded here by yet another.
+    /// Another node leads, and a third node has forwarded the request.
     Marked,
-    /// Another node leads, and nobody listens at its address.
+    /// Another node leads, and its host refuses connections.
     LeaderRefuses,
-    /// Another node leads, and closes the connection once it has read from it.
+    /// Another node leads, and closes each connection after reading from it.
     LeaderBreaks,
-    /// Another node leads, and says nothing.
+    /// Another node leads, and never responds.
     LeaderSilent,
-    /// Another node leads, and its term ends after it admitted the request.
+    /// Another node leads, and its term ends after it has admitted the request.
     LeaderLosesBeforeHead,
-    /// The same, when the client has the head of the answer and a part of its body.
+    /// The same, after the client has received the head and a part of the body.
     LeaderLosesAfterHead,
 }
 
 impl State {
-    /// Those that matter to every action.
+    /// The states that every action has to handle.
     pub(crate) const COMMON: [Self; 9] = [
         Self::Leads,
         Self::Expires,
@@ -88,18 +87,18 @@ impl State {
     }
 }
 
-/// What happens to a request that is not answered in the state in which it came.
+/// The event that ends the wait of a held request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Then {
-    /// Nothing: it is answered.
+    /// None: the request is not held.
     AtOnce,
-    /// The gate opens to it.
+    /// This node leads.
     Opens,
     /// Another node leads.
     OtherLeads,
     /// The node leaves the election.
     Stops,
-    /// Nothing, until it has waited for as long as it may.
+    /// The time limit of the wait.
     TimeIsOver,
 }
 
@@ -111,17 +110,17 @@ pub(crate) enum Setting {
     MinRemaining,
 }
 
-/// A line of a table: what is expected over HTTP, and over gRPC.
+/// A row of a table, with the expectations over HTTP and over gRPC.
 pub(crate) type Row = (State, Then, Expect, Expect);
 
-/// What is done with a request while the gate is shut, and all that is expected of it.
+/// A follower action, and its tables.
 pub(crate) struct Action {
     pub(crate) name: &'static str,
-    /// The server with its gate, as an application would put it together.
+    /// Builds the gated server as an application would.
     pub(crate) front: fn(&Spot) -> Front,
-    /// Without any other setting.
+    /// The rows without any other setting.
     pub(crate) plain: &'static [Row],
-    /// With another setting: the rows in which it makes a difference.
+    /// For each other setting, the rows that it changes.
     pub(crate) settings: &'static [(Setting, &'static [Row])],
 }
 
@@ -153,8 +152,7 @@ impl Action {
     }
 }
 
-/// Whether there is another row for the same request. What is answered at once without a setting may be held
-/// with it.
+/// Whether the setting has its own row for this request. A request may be held only with the setting.
 fn is_replaced(row: &Row, others: &[Row]) -> bool {
     let is_same_moment = |then: Then| then == row.1 || row.1 == Then::AtOnce;
     others

@@ -1,4 +1,4 @@
-//! What the handlers of the two servers have in common: they keep count, and pause where a cell wants it.
+//! Shared by the handlers of both servers: counts, and pauses where a cell needs them.
 
 use std::sync::{
     Arc,
@@ -8,20 +8,20 @@ use std::sync::{
 use noleader::Term;
 use tokio::sync::watch;
 
-/// A step of a request on its way.
+/// A step in the progress of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// It is in front of the gate of a server.
+    /// The request has reached the layer.
     Arrived,
-    /// A handler runs.
+    /// A handler has started.
     Begun,
-    /// The client has a part of the answer.
+    /// The client has received a part of the response.
     Received,
-    /// Handler and client may go beyond the pause.
+    /// Handler and client may continue after the pause.
     GoesOn,
 }
 
-/// The steps that one request has made, as its client and its handler tell.
+/// The steps of one request, as its client and its handler report them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Course(watch::Sender<Vec<Step>>);
 
@@ -68,17 +68,15 @@ impl Desk {
         }
     }
 
-    /// How often a handler ran.
     pub(crate) fn runs(&self) -> usize {
         self.books.runs.load(Ordering::SeqCst)
     }
 
-    /// How many handlers were dropped before their end.
+    /// The number of handlers that were dropped before they finished.
     pub(crate) fn cut_off(&self) -> usize {
         self.books.cut_off.load(Ordering::SeqCst)
     }
 
-    /// Begins to handle a request that was admitted under `term`.
     pub(crate) fn begin(&self, term: Option<&Term>) -> Work {
         self.books.runs.fetch_add(1, Ordering::SeqCst);
         self.course.made(Step::Begun);
@@ -90,9 +88,9 @@ impl Desk {
     }
 }
 
-/// A handler that runs.
+/// A running handler.
 pub(crate) struct Work {
-    /// Who does it, and under which term.
+    /// The node and the term, for the response.
     pub(crate) by: String,
     desk: Desk,
     is_done: bool,
@@ -118,7 +116,7 @@ impl Drop for Work {
     }
 }
 
-/// How a handler signs its answer.
+/// The node and the term, as a handler includes them in its response.
 pub(crate) fn by(node: &str, token: Option<u64>) -> String {
     match token {
         Some(token) => format!("{node} under {token}"),

@@ -1,66 +1,66 @@
-//! The words of the tables, and which answers they stand for.
+//! The vocabulary of the tables, and the responses that it stands for.
 
 use crate::{answer::Answer, cell::Protocol, desk::by, wire};
 
-/// What becomes of a request.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expect {
-    /// The handler's answer, and the term was in the request.
+    /// The handler's response; the request carried the term.
     Served,
-    /// The handler's answer, without a term.
+    /// The handler's response; the request carried no term.
     ServedTermless,
-    /// The same from the leader: its answer, and nothing is done here.
+    /// The leader's response; no handler of this node runs.
     Forwarded(&'static Expect),
-    /// No answer, until the node leaves the election and rejects what it has.
+    /// Held until the node leaves the election, and then rejected.
     Parked,
-    /// The same, with the leader's name and address.
+    /// This response, with the leader's id and address.
     Naming(&'static Expect),
-    /// HTTP: not executed, for this reason.
+    /// HTTP: rejected for this reason.
     Http503(&'static str),
-    /// HTTP: the leader could not be reached, or the connection to it broke.
+    /// HTTP: the leader is unreachable, or the connection to it broke.
     Http502(&'static str),
-    /// HTTP: the leader took too long.
+    /// HTTP: the leader exceeded the time limit.
     Http504,
-    /// HTTP: sent to the leader.
+    /// HTTP: redirected to the leader.
     Http307,
-    /// HTTP: the closure's answer.
+    /// HTTP: the closure's response.
     Http421(&'static str),
-    /// HTTP: the error of the service, as the application answers it.
+    /// HTTP: the error of the service, as the application reports it.
     Http500(&'static str),
-    /// HTTP: admitted, and cut off before there was an answer.
+    /// HTTP: admitted, and ended before the response started.
     Http503Lost,
-    /// HTTP: cut off in the middle of the body.
+    /// HTTP: ended within the response body.
     Torn,
-    /// gRPC: not executed, for this reason.
+    /// gRPC: rejected for this reason.
     Unavailable(&'static str),
-    /// gRPC: the leader could not be reached.
+    /// gRPC: the leader is unreachable.
     Unreachable,
     /// gRPC: the connection to the leader broke.
     Broken,
-    /// gRPC: the leader took too long.
+    /// gRPC: the leader exceeded the time limit.
     DeadlineExceeded,
-    /// gRPC: the closure's answer.
+    /// gRPC: the closure's response.
     FailedPrecondition(&'static str),
-    /// gRPC: the error of the service, as the application answers it.
+    /// gRPC: the error of the service, as the application reports it.
     Internal(&'static str),
-    /// gRPC: admitted, and cut off before there was an answer.
+    /// gRPC: admitted, and ended before the response started.
     Aborted,
-    /// gRPC: cut off in the middle of the stream.
+    /// gRPC: ended within the response stream.
     AbortedMidway,
 }
 
-/// What the words leave open.
+/// The values that a table does not contain.
 pub(crate) struct Facts {
-    /// The token of the last term of the node that is asked.
+    /// The token of the last term of node `a`.
     pub(crate) token: Option<u64>,
-    /// The same of the leader, if it is another node.
+    /// The token of the leader, if another node leads.
     pub(crate) leader_token: Option<u64>,
-    /// Where that serves.
+    /// The origin of that leader.
     pub(crate) leader: String,
 }
 
 impl Expect {
-    /// How often the handler of `a` runs, that of `b`, and how many of them are dropped before their end.
+    /// Runs of the handler on `a`, on `b`, and how many of them are dropped before they finish.
     pub(crate) fn runs(self) -> (usize, usize, usize) {
         match self {
             Self::Served | Self::ServedTermless => (1, 0, 0),

@@ -1,5 +1,5 @@
-//! The error of a service, which the application answers: axum by its `HandleErrorLayer`, tonic by a layer
-//! around the server, which makes a status of it. A handler gets no term.
+//! `fail`: the application turns the error into a response, axum with `HandleErrorLayer` and tonic with a layer around
+//! the server. A handler gets no term.
 
 use std::convert::Infallible;
 
@@ -48,7 +48,7 @@ fn front(spot: &Spot<'_>) -> Front {
         Setting::MinRemaining => layer.min_remaining(MIN),
         _ => layer,
     };
-    // The router itself does not fail, and so its error has no room for another.
+    // The router's error type is `Infallible`, which cannot hold `NotLeader`.
     let gate = ServiceBuilder::new()
         .layer(layer.fail())
         .layer(MapErrLayer::new(BoxError::from as fn(Infallible) -> _));

@@ -1,4 +1,4 @@
-//! Requests are sent on to the leader, and its answers back.
+//! `forward`: the leader responds.
 
 use noleader::LeaderOnlyLayer;
 
@@ -41,7 +41,7 @@ const PLAIN: &[Row] = &[
     (Stopped,               AtOnce,     Http503("stopped"),              Unavailable("stopped")),
 ];
 
-/// The leader has the same setting.
+/// The leader's layer has the same setting.
 #[rustfmt::skip]
 const CANCEL_ON_LOSS: &[Row] = &[
     (LostBeforeHead,        AtOnce,     Http503Lost,                     Aborted),

@@ -1,4 +1,4 @@
-//! A server and the gate in front of its handlers, put together as an application does it.
+//! A server with its layer and its handlers, built as an application would.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -26,17 +26,17 @@ use crate::{
     http,
 };
 
-/// A server that is started with its listener.
+/// Starts a server on a listener.
 pub(crate) type Front = Box<dyn FnOnce(TcpListener) -> AbortHandle>;
 
-/// What an action makes a server of.
+/// The parts of a server.
 pub(crate) struct Spot<'a> {
     pub(crate) cell: &'a Cell<'a>,
     pub(crate) handle: LeaderHandle,
     pub(crate) desk: Desk,
-    /// For how long it may hold a request.
+    /// The limit for holding a request.
     pub(crate) wait: Duration,
-    /// For how long it may wait for the leader's answer.
+    /// The limit for the leader's response.
     pub(crate) time_limit: Duration,
 }
 
@@ -45,7 +45,7 @@ impl Spot<'_> {
         self.cell.setting
     }
 
-    /// With one layer, whatever the protocol.
+    /// One layer for every protocol.
     pub(crate) fn front<L>(&self, gate: L) -> Front
     where
         L: Layer<Route> + Layer<Orders> + Clone + Send + Sync + 'static,
@@ -125,7 +125,7 @@ impl Spot<'_> {
         })
     }
 
-    /// A tonic server, with the layer around all of it.
+    /// A tonic server, with the layer around the whole server.
     pub(crate) fn grpc_server<L>(&self, gate: L) -> Front
     where
         L: Layer<Routes> + Clone + Send + 'static,
@@ -148,7 +148,7 @@ impl Spot<'_> {
         })
     }
 
-    /// Tells of requests that have come as far as the gate.
+    /// Reports requests that have reached the layer.
     fn door<B>(&self) -> impl Fn(Request<B>) -> Request<B> + Clone + use<B> {
         let course = self.desk.course.clone();
         move |request| {

@@ -1,4 +1,4 @@
-//! The gRPC service, with a method of each kind, as generated code would have it.
+//! The gRPC service, with a method of each kind. In place of generated code.
 
 use std::{
     convert::Infallible,
@@ -57,7 +57,7 @@ impl Service<Request<Body>> for Orders {
                     let method = service_fn(|r| bidi(&desk, r));
                     grpc.streaming(method, request).await
                 }
-                other => panic!("there is no method {other}"),
+                other => panic!("unknown method {other}"),
             })
         })
     }
@@ -78,7 +78,7 @@ async fn unary(desk: &Desk, request: tonic::Request<String>) -> Reply<String> {
     Ok(reply.into())
 }
 
-/// Does not pause by itself: it is its client that does.
+/// Does not pause, because its client does.
 async fn client_streaming(
     desk: &Desk,
     request: tonic::Request<Streaming<String>>,

@@ -1,4 +1,4 @@
-//! The gRPC client: tonic's, with a look at what it hides.
+//! The gRPC client: tonic's, with access to the response that it hides.
 
 use std::{
     future::ready,
@@ -19,7 +19,7 @@ use tonic_prost::ProstCodec;
 use tower::{BoxError, ServiceBuilder};
 
 use crate::{
-    answer::{Answer, End, Fields, Told, fields},
+    answer::{Answer, End, Fields, GrpcStatus, fields},
     cell::Protocol,
     desk::{Course, Step},
     order::Order,
@@ -27,7 +27,7 @@ use crate::{
 
 type Codec = ProstCodec<String, String>;
 
-/// What came over the wire.
+/// The response on the wire.
 #[derive(Clone, Default)]
 struct Tap(Arc<Mutex<(Option<Parts>, Fields)>>);
 
@@ -46,7 +46,6 @@ impl Tap {
     }
 }
 
-/// Calls the method of the protocol.
 pub(crate) async fn send(order: &Order) -> Answer {
     let tap = Tap::default();
     let channel = Endpoint::from_shared(order.origin.clone()).unwrap();
@@ -61,14 +60,16 @@ pub(crate) async fn send(order: &Order) -> Answer {
     let outcome = call(order, &mut client, &mut pieces).await;
 
     let (head, trailers) = std::mem::take(&mut *tap.0.lock().unwrap());
-    let head = head.expect("a response, and no error of tonic's own");
+    let head = head.expect("tonic returned an error without a response");
     Answer {
         version: head.version,
         status: head.status.as_u16(),
         headers: fields(&head.headers),
         pieces,
         end: End::Whole(trailers),
-        told: Some(told(&outcome.err().unwrap_or_else(|| Status::ok("")))),
+        grpc_status: Some(grpc_status(
+            &outcome.err().unwrap_or_else(|| Status::ok("")),
+        )),
     }
 }
 
@@ -110,8 +111,7 @@ fn request<T>(order: &Order, message: T) -> tonic::Request<T> {
     request
 }
 
-/// The second is sent once a handler has begun with the first: what is not admitted is cut off in the
-/// middle of the request.
+/// The second message follows once a handler runs, so that a rejected request is still incomplete.
 fn messages(course: Course) -> impl Stream<Item = String> {
     let first = stream::once(ready("one".to_owned()));
     first.chain(stream::once(async move {
@@ -133,21 +133,21 @@ async fn read(
     Ok(())
 }
 
-fn told(status: &Status) -> Told {
+fn grpc_status(status: &Status) -> GrpcStatus {
     let reason = status.metadata().get("noleader-reason");
-    Told {
+    GrpcStatus {
         code: status.code().into(),
         message: status.message().to_owned(),
         reason: reason.map(|reason| reason.to_str().unwrap().to_owned()),
     }
 }
 
-/// Is answered by a part of the server that is not gated: there is no such service.
-pub(crate) async fn ask_in_the_open(origin: &str) {
+/// Calls an unknown service, which the server rejects outside of the layer.
+pub(crate) async fn ask_ungated(origin: &str) {
     let channel = Endpoint::from_shared(origin.to_owned()).unwrap();
     let mut client = Grpc::new(channel.connect_lazy());
     client.ready().await.unwrap();
-    let path = PathAndQuery::from_static("/test.Nobody/Ask");
+    let path = PathAndQuery::from_static("/test.Unknown/Ask");
     let request = tonic::Request::new(String::new());
     let answer = client.unary(request, path, Codec::default()).await;
     assert_eq!(answer.unwrap_err().code(), Code::Unimplemented);

@@ -97,18 +97,18 @@ pub(crate) async fn send(order: &Order) -> Answer {
         headers: fields(&head.headers),
         pieces: vec![text],
         end,
-        told: None,
+        grpc_status: None,
     }
 }
 
-/// Is answered by a part of the server that is not gated.
-pub(crate) async fn ask_in_the_open(protocol: Protocol, origin: &str) {
+/// Calls a route that is not gated.
+pub(crate) async fn ask_ungated(protocol: Protocol, origin: &str) {
     let uri = format!("{origin}/open").parse().unwrap();
     let response = client::<Body>(protocol).get(uri).await.unwrap();
     assert_eq!(response.status(), 200);
 }
 
-/// Over HTTP/1.1, or over HTTP/2 without asking.
+/// Over HTTP/1.1, or over HTTP/2 with prior knowledge.
 pub(crate) fn client<B>(protocol: Protocol) -> Client<HttpConnector, B>
 where
     B: http_body::Body<Data: Send> + Send,

@@ -1,4 +1,4 @@
-//! Where the leader is to be reached, and leaders that are not.
+//! The address of the leader, and leaders that do not respond.
 
 use std::future::pending;
 
@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::cell::State;
 
-/// A port of this machine. It refuses connections until it is listened to.
+/// A bound port, which refuses connections until `listen`.
 pub(crate) struct Port {
     socket: TcpSocket,
     pub(crate) origin: String,
@@ -28,7 +28,7 @@ impl Port {
         self.socket.listen(16).unwrap()
     }
 
-    /// What a leader does in a state in which it is no server of ours. Gives the port back if it is one.
+    /// Starts a leader that fails as the state says. Returns the port if the leader is to work.
     pub(crate) fn fail(self, state: State) -> Result<AbortHandle, Self> {
         let task = match state {
             State::LeaderRefuses => tokio::spawn(async move {
@@ -46,11 +46,10 @@ impl Port {
     }
 }
 
-/// Closes each connection after it has read from it.
 async fn hang_up(listener: TcpListener) {
     loop {
         let (mut connection, _) = listener.accept().await.unwrap();
-        // The head of an HTTP/1.1 request, or an HTTP/2 preface. The client may be gone by now.
+        // Reads an HTTP/1.1 head or an HTTP/2 preface. Fails if the client is gone already.
         let _ = connection.read(&mut [0; 4096]).await;
         let _ = connection.shutdown().await;
     }

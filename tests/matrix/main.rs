@@ -1,7 +1,7 @@
-//! Every protocol, in every state of the node, with every follower action: over real sockets, with real
-//! servers and clients, and no time but a fake clock's.
+//! Every protocol in every state of the node with every follower action: over sockets, with real servers and clients,
+//! and a fake clock.
 //!
-//! A file per action has the table of what is expected; `cell` makes cells of it, and `run` checks them.
+//! Each action has a file with its table of expectations. `cell` turns the tables into cells, and `run` checks them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 

@@ -9,7 +9,7 @@ use crate::{
     scene::MIN,
 };
 
-/// Node `a`, which is asked, and where it comes into play, node `b`, which leads.
+/// Node `a`, which receives the requests, and node `b`, if another node leads.
 pub(crate) struct Nodes {
     pub(crate) a: Node,
     pub(crate) b: Option<Node>,
@@ -17,7 +17,7 @@ pub(crate) struct Nodes {
     b_address: String,
 }
 
-/// What keeps node `a` in its state.
+/// Keeps node `a` in its state.
 enum Keeps {
     Nothing,
     WarmUp(oneshot::Sender<Result<(), &'static str>>),
@@ -26,7 +26,6 @@ enum Keeps {
 }
 
 impl Nodes {
-    /// In a state, with the addresses that they publish.
     pub(crate) async fn new(state: State, a_address: &str, b_address: &str) -> Self {
         let (mut keeps, mut b) = (Keeps::Nothing, None);
         let leading = || Node::leading(|builder| builder.address(a_address));
@@ -85,14 +84,14 @@ impl Nodes {
         }
     }
 
-    /// The gate of `a` opens.
+    /// Lets node `a` lead.
     pub(crate) async fn open(&mut self) {
         match std::mem::replace(&mut self.keeps, Keeps::Nothing) {
             Keeps::WarmUp(end) => end.send(Ok(())).unwrap(),
             Keeps::Drain(admission, stepped_down) => {
                 drop(admission);
                 released(stepped_down).await;
-                // The cool-down, after which it campaigns again.
+                // The cool-down, after which the node campaigns again.
                 self.a.advance(LEASE).await;
             }
             Keeps::Outage => {
@@ -109,7 +108,7 @@ impl Nodes {
             .await;
     }
 
-    /// Node `b` leads.
+    /// Lets node `b` lead.
     pub(crate) async fn follow(&mut self) -> &Node {
         let b = leading_b(&self.b_address, Some(&self.a)).await;
         match std::mem::replace(&mut self.keeps, Keeps::Nothing) {
@@ -127,7 +126,7 @@ impl Nodes {
         self.b.insert(b)
     }
 
-    /// Node `a` leaves the election.
+    /// Lets node `a` leave the election.
     pub(crate) async fn stop(&mut self) {
         let handle = self.a.handle.clone();
         let stopped = tokio::spawn(async move { handle.shutdown().await });

@@ -1,5 +1,4 @@
-//! A gate that is not ready while it is shut. axum's router and hyper's server call `poll_ready` when they
-//! have a request, so that it is parked there.
+//! `not_ready`: axum's router and hyper's server call `poll_ready` when they have a request, which is then held there.
 
 use noleader::LeaderOnlyLayer;
 
@@ -48,7 +47,7 @@ const CANCEL_ON_LOSS: &[Row] = &[
     (LostAfterHead,  AtOnce,     Torn,                        AbortedMidway),
 ];
 
-/// Readiness does not depend on it.
+/// Readiness does not depend on this setting, so the request is rejected.
 #[rustfmt::skip]
 const MIN_REMAINING: &[Row] = &[
     (Expires,        AtOnce,     Http503("no_leader"),        Unavailable("no_leader")),

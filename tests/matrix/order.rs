@@ -1,12 +1,12 @@
-//! What a client sends.
+//! The request that a client sends.
 
 use crate::{answer::Answer, cell::Protocol, desk::Course, grpc_client, http};
 
 pub(crate) struct Order {
     pub(crate) protocol: Protocol,
-    /// The server that is asked.
+    /// The origin of the server.
     pub(crate) origin: String,
-    /// Whether it says that a node has forwarded it.
+    /// Whether the request carries the mark of a forwarded one.
     pub(crate) is_marked: bool,
     pub(crate) course: Course,
 }

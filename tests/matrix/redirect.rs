@@ -1,4 +1,4 @@
-//! HTTP requests are sent to the leader, if there is one. gRPC clients do not follow redirects.
+//! `redirect`: HTTP requests are redirected to a known leader. gRPC clients do not follow redirects.
 
 use noleader::LeaderOnlyLayer;
 
@@ -41,7 +41,7 @@ const CANCEL_ON_LOSS: &[Row] = &[
     (LostAfterHead,  AtOnce,     Torn,                              AbortedMidway),
 ];
 
-/// A redirect names the leader by itself.
+/// A redirect names the leader without this setting.
 #[rustfmt::skip]
 const REVEAL_LEADER: &[Row] = &[
     (Follows,        AtOnce,     Http307,                           Naming(&Unavailable("not_leader"))),

@@ -1,4 +1,4 @@
-//! The default: a response that says that the request was not executed, and when to come again.
+//! The default action: a response that says that the request was not executed, and when to retry.
 
 use noleader::LeaderOnlyLayer;
 

@@ -1,4 +1,4 @@
-//! The answer of a closure, over HTTP and over gRPC.
+//! `reject_with`: the response of a closure, over HTTP and over gRPC.
 
 use axum::response::IntoResponse;
 use http::{Request, Response, StatusCode};
@@ -36,7 +36,7 @@ const PLAIN: &[Row] = &[
     (Stopped,        AtOnce,     Http421("stopped"),          FailedPrecondition("stopped")),
 ];
 
-/// The closure answers what was not executed. This may have been.
+/// The closure rejects only requests that were not executed. These may have been.
 #[rustfmt::skip]
 const CANCEL_ON_LOSS: &[Row] = &[
     (LostBeforeHead, AtOnce,     Http503Lost,                 Aborted),

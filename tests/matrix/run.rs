@@ -1,4 +1,4 @@
-//! How a cell is checked.
+//! Checks a cell.
 
 use std::{any::Any, panic::AssertUnwindSafe};
 
@@ -16,10 +16,10 @@ use crate::{
     scene::Scene,
 };
 
-const RUNS: &str = "runs of handlers: of a, of b, and cut off";
+const RUNS: &str = "runs of handlers: on a, on b, and dropped";
 
 impl Action {
-    /// Checks all cells, and names those that are not as expected.
+    /// Checks all cells, and lists those that differ.
     pub(crate) async fn check(&self, count: usize) {
         let cells = self.cells();
         let mut wrong = Vec::new();
@@ -27,15 +27,19 @@ impl Action {
             if let Err(panic) = AssertUnwindSafe(check(cell)).catch_unwind().await {
                 let text = text(&*panic);
                 wrong.push(format!("{cell}\n{text}"));
-                // A minute lost is enough.
+                // Each such cell takes a minute.
                 if text.starts_with(NOTHING_HAPPENED) {
                     break;
                 }
             }
         }
         let (of, list) = (cells.len(), wrong.join("\n\n"));
-        assert!(wrong.is_empty(), "{} of {of} cells:\n\n{list}", wrong.len());
-        assert_eq!(of, count, "cells were added or dropped");
+        assert!(
+            wrong.is_empty(),
+            "{} of {of} cells differ:\n\n{list}",
+            wrong.len()
+        );
+        assert_eq!(of, count, "the number of cells has changed");
     }
 }
 
@@ -85,23 +89,23 @@ async fn check(cell: &Cell<'_>) {
     }
 }
 
-/// The request has come as far as the gate, and stays there while another is answered.
+/// Checks that the layer holds the request while the server responds to another one.
 async fn is_held(cell: &Cell<'_>, scene: &Scene<'_>, course: &Course, answer: &JoinHandle<Answer>) {
     soon(course.until(Step::Arrived)).await;
     soon(async {
         if cell.protocol.is_grpc() {
-            grpc_client::ask_in_the_open(&scene.origin).await;
+            grpc_client::ask_ungated(&scene.origin).await;
         } else {
-            http::ask_in_the_open(cell.protocol, &scene.origin).await;
+            http::ask_ungated(cell.protocol, &scene.origin).await;
         }
     })
     .await;
     settle().await;
-    assert!(!answer.is_finished(), "it was answered too early");
+    assert!(!answer.is_finished(), "the request was not held");
     assert_eq!(scene.runs(), (0, 0, 0));
 }
 
-/// A client that follows the redirect is served by the leader.
+/// Follows the redirect, and checks that the leader serves the request.
 async fn follow(cell: &Cell<'_>, scene: &Scene<'_>, course: &Course) {
     let order = Order {
         protocol: cell.protocol,

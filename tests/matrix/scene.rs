@@ -14,11 +14,11 @@ use crate::{
     nodes::Nodes,
 };
 
-/// What `min_remaining` asks for.
+/// The value of `min_remaining`.
 pub(crate) const MIN: Duration = Duration::from_secs(5);
-/// As long as nobody waits for it to end.
+/// A limit that no test reaches.
 const LONG: Duration = Duration::from_secs(3600);
-/// As short as anybody wants to wait for it to end.
+/// A limit that a test waits for.
 const SHORT: Duration = Duration::from_millis(5);
 
 pub(crate) struct Scene<'a> {
@@ -28,7 +28,7 @@ pub(crate) struct Scene<'a> {
     b_desk: Desk,
     b_port: Option<Port>,
     servers: Vec<AbortHandle>,
-    /// Where `a` serves.
+    /// The origin of `a`.
     pub(crate) origin: String,
     pub(crate) facts: Facts,
 }
@@ -63,7 +63,6 @@ impl<'a> Scene<'a> {
         scene
     }
 
-    /// Starts the server of a node.
     fn serve(&mut self, handle: LeaderHandle, desk: Desk, listener: TcpListener) {
         let limit = |is_short| if is_short { SHORT } else { LONG };
         let spot = Spot {
@@ -77,7 +76,7 @@ impl<'a> Scene<'a> {
         self.servers.push(server);
     }
 
-    /// Keeps in mind who leads, and starts the server of `b` if it does.
+    /// Records the tokens, and starts the server of `b` once it exists.
     fn note(&mut self) {
         let token = |handle: &LeaderHandle| handle.term().map(|term| term.token().into());
         self.facts.token = token(&self.nodes.a.handle).or(self.facts.token);
@@ -92,7 +91,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// The term ends under which the request was admitted.
+    /// Ends the term under which the request was admitted.
     pub(crate) async fn lose(&self) {
         match &self.nodes.b {
             Some(b) => b.lose().await,
@@ -100,7 +99,6 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Goes on to what happens after the request has come.
     pub(crate) async fn go_on(&mut self) {
         match self.cell.then {
             Then::AtOnce | Then::TimeIsOver => {}
@@ -112,7 +110,7 @@ impl<'a> Scene<'a> {
     }
 
     async fn follow(&mut self) {
-        // Before anybody hears of `b`. Connections wait for its server.
+        // Before `b` leads, so that forwarded requests find a listener.
         let listener = self.b_port.take().unwrap().listen();
         let b = self.nodes.follow().await.handle.clone();
         self.serve(b, self.b_desk.clone(), listener);
@@ -122,7 +120,7 @@ impl<'a> Scene<'a> {
         self.nodes.stop().await;
     }
 
-    /// How often the handlers ran on either node, and how many of them were cut off.
+    /// Runs of the handlers on `a`, on `b`, and how many of them were dropped.
     pub(crate) fn runs(&self) -> (usize, usize, usize) {
         let (a, b) = (&self.a_desk, &self.b_desk);
         (a.runs(), b.runs(), a.cut_off() + b.cut_off())

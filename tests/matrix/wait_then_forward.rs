@@ -1,4 +1,4 @@
-//! Requests that are held over an election, and then sent on to the leader.
+//! `wait_up_to` and `forward`: requests are held during an election, and then forwarded to the leader.
 
 use noleader::LeaderOnlyLayer;
 
@@ -50,7 +50,7 @@ const CANCEL_ON_LOSS: &[Row] = &[
     (LostAfterHead,  AtOnce,     Torn,                              AbortedMidway),
 ];
 
-/// A renewal may come yet.
+/// A renewal may still arrive, so the request is held.
 #[rustfmt::skip]
 const MIN_REMAINING: &[Row] = &[
     (Expires,        Opens,      Served,                            Served),

@@ -1,4 +1,4 @@
-//! Requests that are held over an election, and then rejected.
+//! `wait_up_to` alone: requests are held during an election, and then rejected.
 
 use noleader::LeaderOnlyLayer;
 
@@ -57,7 +57,7 @@ const REVEAL_LEADER: &[Row] = &[
     (Drains,         OtherLeads, Naming(&Http503("not_leader")),    Naming(&Unavailable("not_leader"))),
 ];
 
-/// A renewal may come yet.
+/// A renewal may still arrive, so the request is held.
 #[rustfmt::skip]
 const MIN_REMAINING: &[Row] = &[
     (Expires,        Opens,      Served,                            Served),

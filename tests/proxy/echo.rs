@@ -1,4 +1,4 @@
-//! A gRPC service with a method of each kind, as generated code would have it.
+//! A gRPC service with a method of each kind. In place of generated code.
 
 use std::{
     convert::Infallible,
@@ -19,7 +19,7 @@ use tonic::{
 use tonic_prost::ProstCodec;
 use tower::{Service, service_fn};
 
-/// Says what it is told. The text `fail` makes it fail.
+/// Returns the text that it receives. The text `fail` makes it fail.
 #[derive(Clone, Debug)]
 pub(crate) struct Echo;
 
@@ -55,7 +55,7 @@ impl Service<http::Request<Body>> for Echo {
     }
 }
 
-/// What a failure carries besides its code.
+/// A failure with a message, details and metadata.
 pub(crate) fn failure() -> Status {
     let mut metadata = MetadataMap::new();
     metadata.insert("x-cause", "on purpose".parse().unwrap());
@@ -79,7 +79,7 @@ fn said(text: String) -> Result<String, Status> {
     }
 }
 
-/// A response with the metadata of its request, and the token of its term.
+/// A response with the metadata of the request and the token of its term.
 fn answer<T>(metadata: &MetadataMap, term: Option<u64>, message: T) -> Response<T> {
     let mut response = Response::new(message);
     for name in ["x-key", "noleader-forwarded"] {
@@ -128,7 +128,7 @@ async fn server(request: Request<String>) -> Result<Response<Texts>, Status> {
     Ok(answer(&metadata, token, stream::iter(words).boxed()))
 }
 
-/// One response for each request, when it comes.
+/// One response for each message, as soon as it arrives.
 async fn both(request: Request<Streaming<String>>) -> Result<Response<Texts>, Status> {
     let token = token(&request);
     let (metadata, _, texts) = request.into_parts();

@@ -8,13 +8,13 @@ use crate::{
     wire::{Message, Recorder, Wire},
 };
 
-/// Below it the leader serves what is asked for at the follower.
+/// The base path of the leader.
 const BASE: &str = "/base";
 
-/// Follows whatever is sent, on the same connection. Where the server closes it, this gets no answer.
+/// A second request on the same connection. It gets no response if the server closes the connection.
 const AFTER: &str = "GET /after HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
 
-/// What is sent, how it and what follows is answered, and what comes to the leader.
+/// The request, the statuses of all responses, and the request that the leader receives.
 pub(crate) type Case<'a> = (&'a str, &'a [u16], Option<&'a str>);
 
 pub(crate) struct Exchange {
@@ -45,8 +45,7 @@ impl Exchange {
         }
     }
 
-    /// Sends a request and another after it, and checks that the leader gets what it is to get and that the
-    /// second one is not taken for a part of the first, nor the other way round.
+    /// Sends a request and another after it, and checks that follower and leader agree on where each one ends.
     async fn check(&self, &(sent, answers, seen): &Case<'_>) {
         let mut wire = Wire::connect(&self.follower.url).await;
         wire.send(format!("{sent}{AFTER}")).await;
@@ -65,7 +64,7 @@ impl Exchange {
         assert_eq!(self.executed.load(std::sync::atomic::Ordering::SeqCst), 0);
     }
 
-    /// The first line, `[..]` headers, body and `{..}` trailers, without what each request has.
+    /// The first line, `[..]` headers, body and `{..}` trailers, without the headers that every request has.
     fn show(&self, request: &Message) -> String {
         let authority = self.leader.url.strip_prefix("http://");
         assert_eq!(request.header("host"), authority);

@@ -1,4 +1,4 @@
-//! What a follower answers in the place of a leader that does not.
+//! What a follower responds if the leader does not.
 
 use std::{
     convert::Infallible,
@@ -50,7 +50,7 @@ const TIMEOUT: Failure = Failure {
     may_be_repeated: false,
 };
 
-/// The server of a follower of a leader at `url`, which may take `time_limit`.
+/// A follower of a leader at `url`, and its server.
 async fn follower(url: &str, back: Proto, time_limit: Duration) -> (Node, Server) {
     let follower = Node::follower_of(Some(url)).await;
     let layer = LeaderOnlyLayer::new(follower.handle.clone())
@@ -75,7 +75,6 @@ async fn text(answer: Response<Incoming>) -> String {
 }
 
 impl Failure {
-    /// Asks a follower of the leader at `url`.
     async fn is_answered(&self, url: &str, time_limit: Duration) {
         for (front, back) in PATHS {
             let (_follower, server) = follower(url, back, time_limit).await;
@@ -111,8 +110,8 @@ impl Failure {
     }
 }
 
-/// A port that is bound, so that nobody else takes it.
-fn nobody() -> (TcpSocket, String) {
+/// A port that refuses connections: bound, so that no other process uses it, and not listening.
+fn refusing() -> (TcpSocket, String) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("http://{}", socket.local_addr().unwrap());
@@ -120,15 +119,15 @@ fn nobody() -> (TcpSocket, String) {
 }
 
 #[tokio::test]
-async fn nobody_listens() {
-    let (_port, url) = nobody();
+async fn a_refused_connection_is_unreachable() {
+    let (_port, url) = refusing();
     UNREACHABLE.is_answered(&url, Duration::MAX).await;
 }
 
-/// What is not passed on counts all the same for how the request is answered here.
+/// A removed content type still decides the form of the response.
 #[tokio::test]
-async fn a_client_that_lists_its_content_type() {
-    let (_port, url) = nobody();
+async fn connection_may_list_the_content_type() {
+    let (_port, url) = refusing();
     let (_follower, server) = follower(&url, Proto::H1, Duration::MAX).await;
     let request = Request::post(&server.url)
         .header("connection", "content-type")
@@ -138,7 +137,6 @@ async fn a_client_that_lists_its_content_type() {
     UNREACHABLE.in_grpc(answer).await;
 }
 
-/// Gives each connection to `serve`.
 pub(crate) fn raw<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> (JoinSet<()>, String)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -156,13 +154,13 @@ where
 }
 
 #[tokio::test]
-async fn the_leader_closes_at_once() {
+async fn a_connection_closed_at_once_is_lost() {
     let (_server, url) = raw(|stream| async { drop(stream) });
     LOST.is_answered(&url, Duration::MAX).await;
 }
 
 #[tokio::test]
-async fn the_leader_reads_and_closes() {
+async fn a_connection_closed_after_reading_is_lost() {
     let (_server, url) = raw(|mut stream| async move {
         let _ = stream.read(&mut [0; 1024]).await;
     });
@@ -170,7 +168,7 @@ async fn the_leader_reads_and_closes() {
 }
 
 #[tokio::test]
-async fn the_leader_answers_in_no_protocol() {
+async fn a_response_that_is_not_http_is_lost() {
     let (_server, url) = raw(|stream| async {
         let mut wire = Wire::new(stream);
         wire.send("neither one nor the other\r\n\r\n").await;
@@ -181,7 +179,7 @@ async fn the_leader_answers_in_no_protocol() {
 }
 
 #[tokio::test]
-async fn the_leader_does_not_answer() {
+async fn a_silent_leader_is_a_timeout() {
     let (_server, url) = raw(|mut stream| async move {
         let _ = stream.read_to_end(&mut Vec::new()).await;
     });

@@ -1,4 +1,4 @@
-//! Clients that say what only nodes say gain nothing by it.
+//! Clients that send headers of nodes gain nothing by it.
 
 use std::sync::{
     Arc,
@@ -24,7 +24,7 @@ const FORGED: [(&str, &str); 5] = [
     ("noleader-term", "7"),
 ];
 
-/// A pair whose leader answers with its token, and counts.
+/// A pair whose leader responds with its token, and counts its requests.
 async fn pair(back: Proto) -> (Pair, Arc<AtomicUsize>) {
     let executed = Arc::<AtomicUsize>::default();
     let count = executed.clone();
@@ -51,7 +51,7 @@ async fn post(front: Proto, url: &str, headers: &[(&str, &str)]) -> Response<Str
 }
 
 #[tokio::test]
-async fn a_forged_mark_is_executed_by_the_leader_alone() {
+async fn a_forged_mark_only_prevents_forwarding() {
     for (front, back) in PATHS {
         let (pair, executed) = pair(back).await;
         for mark in ["1", "0", "", "noleader"] {
@@ -68,9 +68,8 @@ async fn a_forged_mark_is_executed_by_the_leader_alone() {
     }
 }
 
-/// A mark that `connection` lists is a mark all the same.
 #[tokio::test]
-async fn a_mark_cannot_be_listed_away() {
+async fn connection_cannot_remove_the_mark() {
     let (pair, executed) = pair(Proto::H1).await;
     let mut wire = crate::wire::Wire::connect(&pair.at_follower.url).await;
     wire.send("POST / HTTP/1.1\r\nhost: h\r\nconnection: noleader-forwarded\r\n")
@@ -82,7 +81,7 @@ async fn a_mark_cannot_be_listed_away() {
 }
 
 #[tokio::test]
-async fn what_a_client_says_of_the_term_is_not_believed() {
+async fn forged_term_headers_are_ignored() {
     for (front, back) in PATHS {
         let (pair, _) = pair(back).await;
         let token = pair.leader.handle.term().unwrap().token().to_string();

@@ -1,4 +1,5 @@
-//! Whoever goes away, the others notice: nothing is left running, and nothing that was cut off looks whole.
+//! If a client, follower or leader disconnects, the others notice: no handler keeps running, and no truncated message
+//! looks complete.
 
 use std::{
     convert::Infallible,
@@ -25,30 +26,30 @@ use crate::{
     servers::{App, PATHS, Pair, Proto, Server, client, listen},
 };
 
-/// What a handler holds for as long as it runs.
-struct UnderWay {
+/// Held by a handler while it runs.
+struct InProgress {
     began: oneshot::Sender<()>,
     ended: oneshot::Sender<Infallible>,
 }
 
-/// What the test sees of it.
+/// Tells the test when the handler starts and ends.
 struct Watched {
     began: oneshot::Receiver<()>,
     ended: oneshot::Receiver<Infallible>,
 }
 
-fn under_way() -> (UnderWay, Watched) {
+fn in_progress() -> (InProgress, Watched) {
     let (began, has_begun) = oneshot::channel();
     let (ended, has_ended) = oneshot::channel();
     let watched = Watched {
         began: has_begun,
         ended: has_ended,
     };
-    (UnderWay { began, ended }, watched)
+    (InProgress { began, ended }, watched)
 }
 
-impl UnderWay {
-    /// Begins, and goes on until what is returned is dropped.
+impl InProgress {
+    /// Reports the start, and the end when the returned value is dropped.
     fn begin(self) -> oneshot::Sender<Infallible> {
         self.began.send(()).unwrap();
         self.ended
@@ -65,7 +66,6 @@ impl Watched {
     }
 }
 
-/// A handler that is called once.
 fn once<F>(handle: impl FnOnce(Request<Body>) -> F + Send + 'static) -> impl App<Body>
 where
     F: Future<Output = Response<Body>> + Send + 'static,
@@ -78,8 +78,8 @@ where
     })
 }
 
-/// A body that begins with a chunk and does not end, until it is dropped.
-fn endless(held: UnderWay) -> Body {
+/// A body that sends one chunk and never ends.
+fn endless(held: InProgress) -> Body {
     let first = stream::iter([Ok::<_, BoxError>("first")]);
     let rest = stream::once(async {
         let _held = held.begin();
@@ -88,8 +88,8 @@ fn endless(held: UnderWay) -> Body {
     Body::from_stream(first.chain(rest))
 }
 
-/// A handler that reads one chunk, and then as long as there are more. How that ended is sent to `read`.
-fn reads(held: UnderWay, read: oneshot::Sender<Result<(), axum::Error>>) -> impl App<Body> {
+/// A handler that reads the whole body, and sends the result to `read`.
+fn reads(held: InProgress, read: oneshot::Sender<Result<(), axum::Error>>) -> impl App<Body> {
     once(async move |mut request| {
         request.frame().await.unwrap().unwrap();
         let _held = held.begin();
@@ -106,7 +106,7 @@ fn post(front: Proto, url: &str, body: Body) -> Call {
     tokio::spawn(client(front).request(request))
 }
 
-/// The beginning of a request whose body has not ended.
+/// A request whose body has started and not ended.
 async fn upload(front: Proto, url: &str) -> (Sender<Bytes, BoxError>, Call) {
     let (mut chunks, body) = Channel::new(1);
     let call = post(front, url, Body::new(body));
@@ -114,7 +114,7 @@ async fn upload(front: Proto, url: &str) -> (Sender<Bytes, BoxError>, Call) {
     (chunks, call)
 }
 
-/// A response whose body has begun and not ended.
+/// A response whose body has started and not ended.
 async fn download(pair: &Pair, front: Proto) -> Response<Incoming> {
     let call = post(front, &pair.at_follower.url, Body::from("order"));
     let mut answer = soon(call).await.unwrap().unwrap();
@@ -123,9 +123,9 @@ async fn download(pair: &Pair, front: Proto) -> Response<Incoming> {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_before_the_answer_ends_the_handler() {
+async fn a_disconnect_before_the_response_drops_the_handler() {
     for (front, back) in PATHS {
-        let (held, mut watched) = under_way();
+        let (held, mut watched) = in_progress();
         let app = once(async |_| {
             let _held = held.begin();
             pending().await
@@ -139,9 +139,9 @@ async fn a_client_that_leaves_before_the_answer_ends_the_handler() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_within_the_answer_ends_it() {
+async fn a_disconnect_during_the_response_drops_its_body() {
     for (front, back) in PATHS {
-        let (held, watched) = under_way();
+        let (held, watched) = in_progress();
         let app = once(|_| ready(Response::new(endless(held))));
         let pair = Pair::start(back, app).await;
         drop(download(&pair, front).await);
@@ -150,25 +150,25 @@ async fn a_client_that_leaves_within_the_answer_ends_it() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_within_its_request_breaks_it_off() {
+async fn a_disconnect_during_the_request_truncates_it() {
     for (front, back) in PATHS {
-        let (held, mut watched) = under_way();
+        let (held, mut watched) = in_progress();
         let (read, has_read) = oneshot::channel();
         let pair = Pair::start(back, reads(held, read)).await;
         let (_chunks, call) = upload(front, &pair.at_follower.url).await;
         watched.until_begun().await;
         call.abort();
         watched.until_ended().await;
-        // A handler that was dropped has read no end, either.
+        // The channel is closed if the handler was dropped before it read the end.
         assert!(!matches!(has_read.await, Ok(Ok(()))), "{front:?} {back:?}");
     }
 }
 
-/// With a server that drops its connections, as one that is shut down in haste.
+/// Dropping a server drops its connections, as a shutdown that is not graceful does.
 #[tokio::test]
-async fn a_follower_that_leaves_within_a_request_breaks_it_off() {
+async fn a_follower_that_stops_truncates_the_request() {
     for (front, back) in PATHS {
-        let (held, mut watched) = under_way();
+        let (held, mut watched) = in_progress();
         let (read, has_read) = oneshot::channel();
         let mut pair = Pair::start(back, reads(held, read)).await;
         let (_chunks, _call) = upload(front, &pair.at_follower.url).await;
@@ -180,9 +180,9 @@ async fn a_follower_that_leaves_within_a_request_breaks_it_off() {
 }
 
 #[tokio::test]
-async fn a_leader_that_leaves_within_its_answer_breaks_it_off() {
+async fn a_leader_that_stops_truncates_the_response() {
     for (front, back) in PATHS {
-        let (held, _watched) = under_way();
+        let (held, _watched) = in_progress();
         let app = once(|_| ready(Response::new(endless(held))));
         let mut pair = Pair::start(back, app).await;
         let mut answer = download(&pair, front).await;
@@ -192,12 +192,12 @@ async fn a_leader_that_leaves_within_its_answer_breaks_it_off() {
     }
 }
 
-/// What is left of it does not go on to the leader, although the client goes on.
+/// The rest of the request does not reach the leader, although the client continues to send.
 #[tokio::test]
-async fn what_takes_too_long_is_broken_off() {
-    // At once, as each takes its time.
+async fn a_timeout_truncates_the_request() {
+    // Concurrently, because each takes as long as the limit.
     join_all(PATHS.map(|(front, back)| async move {
-        let (held, mut watched) = under_way();
+        let (held, mut watched) = in_progress();
         let (read, has_read) = oneshot::channel();
         let pair = Pair::start(back, reads(held, read)).await;
         let layer = LeaderOnlyLayer::new(pair.follower.handle.clone())

@@ -1,4 +1,4 @@
-//! gRPC through a follower: a tonic client, a tonic server as the follower, and another as the leader.
+//! gRPC through a follower: a tonic client, and tonic servers as the follower and as the leader.
 
 use std::{convert::Infallible, future::ready};
 
@@ -33,7 +33,7 @@ fn codec() -> ProstCodec<String, String> {
     ProstCodec::default()
 }
 
-/// That the leader answered, and knew the metadata and its term.
+/// Checks that the leader responded, and received the metadata and the term.
 #[track_caller]
 fn check<T>(grpc: &Grpc, response: Response<T>) -> T {
     let (metadata, message, _) = response.into_parts();
@@ -63,7 +63,7 @@ fn failed(status: &Status) {
 }
 
 #[tokio::test]
-async fn unary() {
+async fn unary_calls_are_forwarded() {
     let grpc = Grpc::start().await;
     let path = PathAndQuery::from_static(UNARY);
     let request = with_metadata("hello".to_owned());
@@ -81,7 +81,7 @@ async fn unary() {
 }
 
 #[tokio::test]
-async fn client_streaming() {
+async fn client_streams_are_forwarded() {
     let grpc = Grpc::start().await;
     let path = PathAndQuery::from_static(CLIENT);
     let texts = || stream::iter(["a", "b", "c"].map(str::to_owned));
@@ -102,7 +102,7 @@ async fn client_streaming() {
 }
 
 #[tokio::test]
-async fn server_streaming() {
+async fn server_streams_are_forwarded() {
     let grpc = Grpc::start().await;
     let path = PathAndQuery::from_static(SERVER);
     let request = with_metadata("a b fail".to_owned());
@@ -117,14 +117,13 @@ async fn server_streaming() {
     failed(&texts.message().await.unwrap_err());
 }
 
-/// Texts that are said one by one.
 fn talk() -> (mpsc::Sender<String>, impl Stream<Item = String> + Send) {
     let (say, mut texts) = mpsc::channel(1);
     (say, stream::poll_fn(move |cx| texts.poll_recv(cx)))
 }
 
 #[tokio::test]
-async fn bidirectional_streaming() {
+async fn bidirectional_streams_are_forwarded() {
     let grpc = Grpc::start().await;
     let path = PathAndQuery::from_static(BOTH);
     let (say, texts) = talk();
@@ -140,7 +139,7 @@ async fn bidirectional_streaming() {
 }
 
 #[tokio::test]
-async fn a_leader_that_leaves_within_its_answer_breaks_it_off() {
+async fn a_broken_stream_is_not_unavailable() {
     let (listener, url) = listen();
     let hello = service_fn(|_| {
         let message = Frame::data(Bytes::from_static(b"\0\0\0\0\x03\x0a\x01a"));
@@ -160,6 +159,6 @@ async fn a_leader_that_leaves_within_its_answer_breaks_it_off() {
     assert_eq!(soon(texts.message()).await.unwrap().unwrap(), "a");
     drop(at_leader);
     let status = soon(texts.message()).await.unwrap_err();
-    // Which would say that it was not executed.
+    // `UNAVAILABLE` would say that the request was not executed.
     assert_ne!(status.code(), Code::Unavailable, "{status}");
 }

@@ -72,7 +72,7 @@ where
     servers.spawn(async { server.serve_with_incoming(incoming).await.unwrap() });
 }
 
-/// A client of the server of a follower.
+/// A client of a follower's server.
 pub(crate) fn follow(servers: &mut JoinSet<()>, follower: &Node) -> Channel {
     let (listener, url) = listen();
     let client = http_client::<Body>(Proto::H2);

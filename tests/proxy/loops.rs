@@ -1,4 +1,4 @@
-//! Records that send requests round: nobody executes them, and they end after one hop.
+//! Records that would cause forwarding loops: requests end after one hop, and no handler runs.
 
 use std::{
     future::ready,
@@ -19,7 +19,7 @@ use crate::{
     servers::{PATHS, Proto, Server, client, listen},
 };
 
-/// A follower that forwards, and counts what comes to it and what it executes.
+/// A follower that forwards, and counts the requests that it receives and executes.
 struct Counted {
     node: Node,
     server: Server,
@@ -78,7 +78,7 @@ async fn is_rejected(front: Proto, url: &str) {
 }
 
 #[tokio::test]
-async fn two_followers_that_take_each_other_for_the_leader() {
+async fn two_followers_do_not_loop() {
     for (front, back) in PATHS {
         let [(a, to_a), (b, to_b)] = [listen(), listen()];
         let a = Counted::start(a, back, &to_a, &to_b).await;
@@ -90,9 +90,9 @@ async fn two_followers_that_take_each_other_for_the_leader() {
     }
 }
 
-/// A node that knows its own address sends itself nothing, and under another name once.
+/// A node recognizes its own address. Under another name, it forwards the request to itself once.
 #[tokio::test]
-async fn a_follower_that_takes_itself_for_the_leader() {
+async fn a_follower_does_not_loop() {
     for (front, back) in PATHS {
         let (listener, own) = listen();
         let other = own.replace("127.0.0.1", "localhost");

@@ -1,5 +1,5 @@
-//! A follower as a proxy of the leader, over sockets on loopback: what it passes on, what it does not, and
-//! what becomes of a request when one of the three ends goes away.
+//! A follower as a proxy of the leader, over sockets on loopback: what it forwards, what it removes, and what happens
+//! when the client, the follower or the leader disconnects.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 

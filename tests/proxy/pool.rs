@@ -1,4 +1,4 @@
-//! Connections to the leader that are used more than once.
+//! Connections to the leader that are reused.
 
 use std::sync::{
     Arc,
@@ -17,7 +17,7 @@ use crate::{
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
 #[tokio::test]
-async fn a_connection_that_the_leader_closed_meanwhile_is_not_used() {
+async fn a_closed_idle_connection_is_not_reused() {
     let (listener, url) = listen();
     let (closed, has_closed) = oneshot::channel();
     let leader = tokio::spawn(async move {
@@ -25,7 +25,7 @@ async fn a_connection_that_the_leader_closed_meanwhile_is_not_used() {
         first.request().await.unwrap();
         first.send(OK).await;
         first.finish().await;
-        // Until the follower has closed its end, and so has seen this.
+        // Until the follower has noticed, and has closed its end.
         assert_eq!(first.rest().await, "");
         closed.send(()).unwrap();
         let mut second = Wire::new(listener.accept().await.unwrap().0);
@@ -47,10 +47,9 @@ async fn a_connection_that_the_leader_closed_meanwhile_is_not_used() {
     leader.abort();
 }
 
-/// A server may close a connection at the moment at which it is used again. Whether the request was executed
-/// then is known to nobody, and so it is not repeated.
+/// A server may close a connection as it is reused. The request may have been executed, so it is not repeated.
 #[tokio::test]
-async fn a_connection_that_the_leader_closes_on_the_way_loses_the_request() {
+async fn a_request_on_a_closing_connection_is_lost() {
     let requests = Arc::<AtomicUsize>::default();
     let count = requests.clone();
     let (_leader, url) = raw(move |stream| {

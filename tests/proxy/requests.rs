@@ -1,4 +1,4 @@
-//! Where a request goes, and what is left of its headers.
+//! The target and the headers of a forwarded request.
 
 use crate::{
     exchange::{Case, Exchange},
@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn the_path_is_kept_and_the_host_is_not_believed() {
+async fn the_path_is_kept_and_the_host_replaced() {
     macro_rules! to {
         ($target:literal) => {
             concat!("PUT ", $target, " HTTP/1.1\r\nhost: evil\r\n\r\n")
@@ -39,13 +39,13 @@ async fn the_path_is_kept_and_the_host_is_not_believed() {
 }
 
 #[tokio::test]
-async fn what_is_too_long_is_refused() {
+async fn uris_that_are_too_long_are_rejected() {
     let put = |length| format!("PUT /{} HTTP/1.1\r\nhost: h\r\n\r\n", "a".repeat(length));
     let fits = format!("PUT /base/{} HTTP/1.1", "a".repeat(65_000));
     #[rustfmt::skip]
     let cases: [Case<'_>; 3] = [
         (&put(65_000), &[200, 200], Some(&fits)),
-        // With the leader's address before it, it is no URI any more.
+        // The leader's address makes the URI too long.
         (&put(65_530), &[503, 200], None),
         (&put(66_000), &[414], None),
     ];
@@ -53,7 +53,7 @@ async fn what_is_too_long_is_refused() {
 }
 
 #[tokio::test]
-async fn methods() {
+async fn methods_are_kept() {
     #[rustfmt::skip]
     let cases: [Case<'_>; 7] = [
         ("POST /a HTTP/1.1\r\nhost: h\r\n\r\n", &[200, 200], Some("POST /base/a HTTP/1.1")),
@@ -71,7 +71,7 @@ async fn methods() {
 }
 
 #[tokio::test]
-async fn what_concerns_the_connection_of_the_client_stays_there() {
+async fn hop_by_hop_headers_are_not_forwarded() {
     macro_rules! with {
         ($headers:literal) => {
             concat!("GET /a HTTP/1.1\r\nhost: h\r\n", $headers, "\r\n")
@@ -101,9 +101,9 @@ async fn what_concerns_the_connection_of_the_client_stays_there() {
     Exchange::all(&[(listed, &[200, 200], Some(seen))]).await;
 }
 
-/// Trailers do not become headers, and those that a server could take for headers are dropped.
+/// Trailers do not become headers, and trailers with names of framing headers are removed.
 #[tokio::test]
-async fn trailers_that_change_the_message() {
+async fn framing_headers_are_removed_from_trailers() {
     let request = "POST /a HTTP/1.1\r\nhost: h\r\n\
                    trailer: x-sum, content-length, host, transfer-encoding\r\n\
                    transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\
@@ -115,7 +115,7 @@ async fn trailers_that_change_the_message() {
 }
 
 #[tokio::test]
-async fn a_client_that_waits_to_be_told_to_go_on() {
+async fn expect_continue_is_answered() {
     for back in [Proto::H1, Proto::H2] {
         let app = tower::service_fn(|request: http::Request<axum::body::Body>| {
             let body = request.into_body();

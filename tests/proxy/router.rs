@@ -1,4 +1,4 @@
-//! An observer in front of the candidates, as a router.
+//! An observer as a router to the candidates.
 
 use std::{convert::Infallible, future::ready};
 
@@ -13,7 +13,7 @@ use crate::{
     servers::{PATHS, Proto, Server, client, forwarding, listen},
 };
 
-/// Two candidates with their servers, and an observer.
+/// Two candidates with their servers, and an observer. `a` leads.
 struct Cluster {
     a: (Node, Server),
     b: (Node, Server),
@@ -21,7 +21,6 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// The first one leads.
     async fn start() -> Self {
         let store = Default::default();
         let clock = Default::default();
@@ -45,7 +44,7 @@ impl Cluster {
         Self { a, b, observer }
     }
 
-    /// Hands over to the second one.
+    /// Hands over to `b`.
     async fn hand_over(&self) {
         soon(self.a.0.handle.step_down()).await.unwrap();
         self.b
@@ -55,7 +54,7 @@ impl Cluster {
         settle().await;
     }
 
-    /// Lets everybody leave but the observer, and a lot of time pass.
+    /// Stops both candidates, and checks that the observer does not campaign.
     async fn shut_down(&self) {
         for node in [&self.a.0, &self.b.0] {
             soon(node.handle.shutdown()).await.unwrap();
@@ -84,7 +83,7 @@ async fn post(front: Proto, server: &Server) -> Response<String> {
 }
 
 #[tokio::test]
-async fn forwards_to_whoever_leads() {
+async fn an_observer_forwards_to_the_current_leader() {
     for (front, back) in PATHS {
         let cluster = Cluster::start().await;
         let executed = Default::default();
@@ -102,7 +101,7 @@ async fn forwards_to_whoever_leads() {
 }
 
 #[tokio::test]
-async fn redirects_to_whoever_leads() {
+async fn an_observer_redirects_to_the_current_leader() {
     for (front, _) in PATHS {
         let cluster = Cluster::start().await;
         let here = service_fn(|_: Request<Body>| {

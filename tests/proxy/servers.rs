@@ -27,12 +27,12 @@ use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 
 use crate::node::{Node, settle};
 
-/// Small, so that what fills up in a row of connections is soon full.
+/// Small, so that the connections fill up quickly.
 const SOCKET_BUFFER: u32 = 64 * 1024;
 
-/// As the docs of `Forward` have it: more than a server takes over HTTP/1.1.
+/// As the documentation of `Forward` says: more than a server accepts over HTTP/1.1.
 const HEADER_LIMIT: u32 = 512 * 1024;
-/// And: small beside the connection's.
+/// As the documentation of `Forward` says: small compared to the connection's window.
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 5 * 1024 * 1024;
 
@@ -42,7 +42,7 @@ pub(crate) enum Proto {
     H2,
 }
 
-/// What the client speaks with the follower, and the follower with the leader.
+/// The protocols between client and follower, and between follower and leader.
 pub(crate) const PATHS: [(Proto, Proto); 4] = [
     (Proto::H1, Proto::H1),
     (Proto::H2, Proto::H2),
@@ -67,7 +67,7 @@ where
         .build(connector)
 }
 
-/// A service of a server here: any HTTP service that does not fail.
+/// An HTTP service that does not fail.
 pub(crate) trait App<B>:
     Service<Request<Body>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
     + Clone
@@ -116,7 +116,7 @@ impl Server {
                 connections.spawn(async move {
                     let mut server = auto::Builder::new(TokioExecutor::new());
                     server.http2().max_header_list_size(HEADER_LIMIT);
-                    // An error is for the client to see.
+                    // The client detects errors.
                     let _ = server.serve_connection(TokioIo::new(stream), service).await;
                 });
             }
@@ -137,7 +137,7 @@ pub(crate) struct Pair {
     pub(crate) follower: Node,
     pub(crate) at_leader: Server,
     pub(crate) at_follower: Server,
-    /// How many requests the follower executed itself.
+    /// Requests that the follower has executed itself.
     executed: Arc<AtomicUsize>,
 }
 

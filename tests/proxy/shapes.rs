@@ -1,4 +1,4 @@
-//! Messages of every shape: without a body, with half a header, of older and newer protocols.
+//! Unusual messages: without a body, of HTTP/1.0, with interim responses, with large headers.
 
 use std::{convert::Infallible, future::ready};
 
@@ -13,7 +13,7 @@ use crate::{
     wire::{Message, Wire},
 };
 
-/// A leader whose answers are what the path names.
+/// A leader whose response depends on the path.
 async fn pair(back: Proto) -> Pair {
     let app = service_fn(|request: Request<Body>| {
         let response = Response::builder();
@@ -45,10 +45,10 @@ async fn get(client: &HttpClient, method: Method, url: String) -> Response<Strin
 }
 
 #[tokio::test]
-async fn answers_with_and_without_a_body() {
+async fn responses_without_a_body_stay_without() {
     for (front, back) in PATHS {
         let pair = pair(back).await;
-        // All on one connection, so that a body too much would be taken for the next answer.
+        // All on one connection, where an excess body would be read as the next response.
         let client = client(front);
         for (method, path, status, length, body) in [
             (Method::HEAD, "/head", 200, Some("5"), ""),
@@ -70,7 +70,7 @@ async fn answers_with_and_without_a_body() {
 }
 
 #[tokio::test]
-async fn a_client_of_http_1_0() {
+async fn an_http_1_0_client_is_served() {
     for back in [Proto::H1, Proto::H2] {
         let pair = pair(back).await;
         for (path, body) in [("/text", "hello"), ("/stream", "ab")] {
@@ -85,7 +85,7 @@ async fn a_client_of_http_1_0() {
     }
 }
 
-/// A leader that sees one request and answers with `answer`, and the answer's status at the client.
+/// The request that a leader receives before it responds with `answer`, and the response that the client receives.
 async fn answered(front: Proto, answer: &'static str) -> (Message, Response<String>) {
     let (listener, url) = listen();
     let leader = tokio::spawn(async move {
@@ -104,7 +104,7 @@ async fn answered(front: Proto, answer: &'static str) -> (Message, Response<Stri
 }
 
 #[tokio::test]
-async fn what_concerns_the_connection_to_the_leader_stays_there() {
+async fn hop_by_hop_headers_are_not_returned() {
     for front in [Proto::H1, Proto::H2] {
         let (_, answer) = answered(
             front,
@@ -124,7 +124,7 @@ async fn what_concerns_the_connection_to_the_leader_stays_there() {
 }
 
 #[tokio::test]
-async fn what_a_leader_says_before_its_answer_is_skipped() {
+async fn interim_responses_are_skipped() {
     let (_, answer) = answered(
         Proto::H1,
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n\
@@ -139,7 +139,7 @@ async fn what_a_leader_says_before_its_answer_is_skipped() {
 }
 
 #[tokio::test]
-async fn a_switch_of_protocols_was_not_asked_for() {
+async fn a_101_of_the_leader_is_lost() {
     let (_, answer) = answered(
         Proto::H1,
         "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
@@ -150,7 +150,7 @@ async fn a_switch_of_protocols_was_not_asked_for() {
 }
 
 #[tokio::test]
-async fn a_leader_of_http_1_0() {
+async fn an_http_1_0_leader_is_understood() {
     let (request, answer) = answered(Proto::H1, "HTTP/1.0 200 OK\r\n\r\nuntil the end").await;
     assert_eq!(request.first_line, "POST / HTTP/1.1");
     assert_eq!(request.body, "");
@@ -159,7 +159,7 @@ async fn a_leader_of_http_1_0() {
 }
 
 #[tokio::test]
-async fn large_headers_and_many() {
+async fn large_headers_are_forwarded() {
     let app = service_fn(|request: Request<Body>| {
         let headers = request
             .headers()
@@ -188,9 +188,9 @@ async fn large_headers_and_many() {
     }
 }
 
-/// HTTP/2 clients may send each cookie in a line of its own.
+/// HTTP/2 clients may send each cookie in a separate header.
 #[tokio::test]
-async fn cookies_become_one_line() {
+async fn split_cookies_are_joined() {
     let app = service_fn(|request: Request<Body>| {
         let cookies = request.headers().get_all("cookie").iter();
         let cookies: Vec<_> = cookies.map(|line| line.to_str().unwrap()).collect();

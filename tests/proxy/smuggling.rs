@@ -1,9 +1,8 @@
-//! Requests whose end two servers could see in two places. What the leader gets has one end, and it is where
-//! the follower saw it. Much of this hyper refuses already.
+//! Requests whose end is ambiguous. Follower and leader have to agree on it. hyper rejects many of them.
 
 use crate::exchange::{Case, Exchange};
 
-/// Headers and a body of five bytes in one chunk.
+/// A request with a chunked body.
 macro_rules! chunked {
     ($headers:literal) => {
         concat!(
@@ -14,7 +13,7 @@ macro_rules! chunked {
     };
 }
 
-/// Headers and a body of five bytes.
+/// A request with a body of five bytes that is not chunked.
 macro_rules! sized {
     ($headers:literal) => {
         concat!("POST /a HTTP/1.1\r\nhost: h\r\n", $headers, "\r\nhello")
@@ -25,7 +24,7 @@ const CHUNKED: Option<&str> = Some("POST /base/a HTTP/1.1 [transfer-encoding: ch
 const SIZED: Option<&str> = Some("POST /base/a HTTP/1.1 [content-length: 5] hello");
 
 #[tokio::test]
-async fn two_lengths() {
+async fn conflicting_lengths_are_resolved_or_rejected() {
     let refused: &[u16] = &[400];
     #[rustfmt::skip]
     let cases: [Case<'_>; 12] = [
@@ -46,11 +45,11 @@ async fn two_lengths() {
 }
 
 #[tokio::test]
-async fn a_request_in_the_body_of_another() {
+async fn a_request_within_a_body_stays_there() {
     let hidden = "GET /hidden HTTP/1.1\r\nhost: h\r\n\r\n";
     let length = hidden.len();
     let post = "POST /a HTTP/1.1\r\nhost: h\r\n";
-    // Whoever believes the length takes the hidden one for a body, and who believes the chunks, for a request.
+    // By its length, the hidden request is a part of the body. By its chunks, it is a second request.
     let both = format!(
         "{post}content-length: {}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{hidden}",
         length + 5
@@ -68,9 +67,9 @@ async fn a_request_in_the_body_of_another() {
     Exchange::all(&cases).await;
 }
 
-/// One that nobody here can undo is not sent on without saying so.
+/// The follower cannot decode other codings, so it rejects them.
 #[tokio::test]
-async fn other_transfer_encodings() {
+async fn other_transfer_codings_are_rejected() {
     #[rustfmt::skip]
     let cases: [Case<'_>; 10] = [
         (chunked!("Transfer-Encoding:\tCHUNKED\r\n"), &[200, 200], CHUNKED),
@@ -87,9 +86,9 @@ async fn other_transfer_encodings() {
     Exchange::all(&cases).await;
 }
 
-/// The follower may have sent the head on by then, but never an end.
+/// The follower may have forwarded the head already, but never an end.
 #[tokio::test]
-async fn malformed_chunks() {
+async fn malformed_chunks_are_rejected() {
     for chunks in [
         "0x5\r\nhello\r\n0\r\n\r\n",
         "-5\r\nhello\r\n0\r\n\r\n",
@@ -107,9 +106,9 @@ async fn malformed_chunks() {
     Exchange::all(&[(extension, &[200, 200], CHUNKED)]).await;
 }
 
-/// A lone LF ends a line, as a server may have it, and the leader gets a whole CR LF.
+/// A server may accept a lone LF as the end of a line. The leader always receives CR LF.
 #[tokio::test]
-async fn line_ends() {
+async fn line_ends_are_normalized_or_rejected() {
     #[rustfmt::skip]
     let cases: [Case<'_>; 6] = [
         (sized!("x: a\r\n b\r\ncontent-length: 5\r\n"), &[400], None),

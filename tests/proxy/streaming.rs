@@ -1,4 +1,4 @@
-//! Bodies pass as they come, in both directions, and no faster than they are read.
+//! Bodies are streamed in both directions, no faster than they are read.
 
 use std::{
     convert::Infallible,
@@ -23,9 +23,9 @@ use crate::{
     servers::{PATHS, Pair, client},
 };
 
-/// The leader sends back each chunk when it gets it, and the client sends the next one when that has come.
+/// The client sends each chunk after the leader has returned the previous one.
 #[tokio::test]
-async fn chunks_pass_one_by_one_in_both_directions() {
+async fn chunks_are_forwarded_one_by_one() {
     for (front, back) in PATHS {
         let echo = service_fn(|request: Request<Body>| {
             ready(Ok::<_, Infallible>(Response::new(request.into_body())))
@@ -47,10 +47,10 @@ async fn chunks_pass_one_by_one_in_both_directions() {
 
 const CHUNK: usize = 16 * 1024;
 const CHUNKS: usize = 2048;
-/// Above all that sockets, windows and buffers hold between three ends, and below what is sent.
+/// More than all sockets, windows and buffers hold, and less than the whole body.
 const BOUND: usize = CHUNK * CHUNKS / 2;
 
-/// A body that counts what is taken of it.
+/// A body that counts the bytes that are read from it.
 fn counted(taken: &Arc<AtomicUsize>) -> Body {
     let taken = taken.clone();
     Body::from_stream(stream::iter((0..CHUNKS).map(move |_| {
@@ -59,7 +59,7 @@ fn counted(taken: &Arc<AtomicUsize>) -> Body {
     })))
 }
 
-/// Waits until nothing more is taken, of which there is no event.
+/// Waits until no more bytes are read. There is no event for that.
 async fn until_still(taken: &AtomicUsize) -> usize {
     loop {
         let before = taken.load(Ordering::SeqCst);
@@ -79,7 +79,7 @@ async fn length(body: impl http_body::Body<Data = Bytes, Error: std::fmt::Debug>
 }
 
 #[tokio::test]
-async fn a_leader_that_does_not_read_makes_the_client_wait() {
+async fn a_slow_leader_slows_the_client() {
     for (front, back) in PATHS {
         let read = Arc::new(Notify::new());
         let app = {
@@ -108,7 +108,7 @@ async fn a_leader_that_does_not_read_makes_the_client_wait() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_makes_the_leader_wait() {
+async fn a_slow_client_slows_the_leader() {
     for (front, back) in PATHS {
         let taken = Arc::<AtomicUsize>::default();
         let app = {
@@ -127,7 +127,7 @@ async fn a_client_that_does_not_read_makes_the_leader_wait() {
 }
 
 #[tokio::test]
-async fn clients_that_do_not_read_are_not_in_the_way_of_others() {
+async fn slow_clients_do_not_block_others() {
     for (front, back) in PATHS {
         let taken = Arc::<AtomicUsize>::default();
         let app = {

@@ -1,4 +1,4 @@
-//! Trailers pass in both directions, and into both protocols.
+//! Trailers are forwarded in both directions, over both protocols.
 
 use std::convert::Infallible;
 
@@ -26,9 +26,9 @@ fn with_trailers(data: &'static str, sum: &'static str) -> Body {
     Body::new(body)
 }
 
-/// Over HTTP/1.1 only those that a `trailer` line names are sent by hyper, and to a client that asks for them.
+/// Over HTTP/1.1, hyper sends the trailers that a `trailer` header lists, and only to a client that asks for them.
 #[tokio::test]
-async fn both_ways() {
+async fn trailers_are_forwarded_in_both_directions() {
     for (front, back) in PATHS {
         let app = service_fn(|request: Request<Body>| async {
             let body = request.into_body().collect().await.unwrap();
@@ -55,9 +55,9 @@ async fn both_ways() {
     }
 }
 
-/// HTTP/2 does not allow them in trailers, either.
+/// HTTP/2 does not allow them in trailers.
 #[tokio::test]
-async fn those_of_the_connection_are_dropped() {
+async fn hop_by_hop_trailers_are_removed() {
     let (listener, url) = listen();
     let leader = tokio::spawn(async move {
         let mut wire = Wire::new(listener.accept().await.unwrap().0);

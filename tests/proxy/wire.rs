@@ -1,5 +1,5 @@
-//! HTTP/1.1 byte by byte: a client that sends what no well-behaved one would, and a leader that sees what
-//! was sent to it. It shares no code with the servers between.
+//! HTTP/1.1 byte by byte: a client that may send malformed requests, and a leader that records what it receives. It
+//! shares no code with the servers between them.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::servers::listen;
 
-/// A message that came in. It was well-formed, or reading it had panicked.
+/// A received message. It is well-formed: reading a malformed one panics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) first_line: String,
@@ -21,20 +21,20 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// The values of all lines of a header.
+    /// All values of a header.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         let lines = self.headers.iter().filter(|(n, _)| n == name);
         lines.map(|(_, value)| value.as_str()).collect()
     }
 
-    /// The value of a header of one line at the most.
+    /// The value of a header that occurs at most once.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let all = self.all(name);
         assert!(all.len() < 2, "{name}: {all:?}");
         all.first().copied()
     }
 
-    /// Of a response.
+    /// The status of a response.
     pub(crate) fn status(&self) -> u16 {
         let version = self.first_line.get(..9).unwrap();
         assert!(version == "HTTP/1.1 " || version == "HTTP/1.0 ");
@@ -60,19 +60,19 @@ impl Wire {
         self.0.write_all(bytes.as_ref()).await.unwrap();
     }
 
-    /// Says that no more will be sent.
+    /// Closes the sending side.
     pub(crate) async fn finish(&mut self) {
         self.0.shutdown().await.unwrap();
     }
 
-    /// The next request; none if the connection ends before it does.
+    /// The next request, or none if the connection ends before it is complete.
     pub(crate) async fn request(&mut self) -> Option<Message> {
         let mut request = self.head().await?;
         self.read_body(&mut request).await?;
         Some(request)
     }
 
-    /// The next response to a request that was no `HEAD`; none if the connection ends before it does.
+    /// The next response to a request other than `HEAD`, or none if the connection ends before it is complete.
     pub(crate) async fn response(&mut self) -> Option<Message> {
         let mut response = self.head().await?;
         let has_body = !matches!(response.status(), 100..200 | 204 | 304);
@@ -86,15 +86,15 @@ impl Wire {
         Some(response)
     }
 
-    /// What comes until the end of the connection.
+    /// The bytes until the end of the connection.
     pub(crate) async fn rest(&mut self) -> String {
         let mut rest = Vec::new();
-        // A connection that was reset has ended as well.
+        // A reset ends the connection as well.
         let _ = self.0.read_to_end(&mut rest).await;
         String::from_utf8(rest).unwrap()
     }
 
-    /// The next message's first line and headers.
+    /// The first line and the headers of the next message.
     async fn head(&mut self) -> Option<Message> {
         let first_line = self.line().await?;
         let headers = self.headers().await?;
@@ -125,7 +125,7 @@ impl Wire {
                 }
                 message.trailers = self.headers().await?;
             }
-            both => panic!("framed as {both:?}"),
+            both => panic!("invalid framing: {both:?}"),
         }
         Some(())
     }
@@ -150,20 +150,20 @@ impl Wire {
         Some(String::from_utf8(bytes).unwrap())
     }
 
-    /// The next line, which ends with CR LF and has neither elsewhere.
+    /// The next line. It ends with CR LF and contains no other CR or LF.
     async fn line(&mut self) -> Option<String> {
         let mut line = Vec::new();
         self.0.read_until(b'\n', &mut line).await.ok()?;
         if !line.ends_with(b"\n") {
             return None;
         }
-        let line = line.strip_suffix(b"\r\n").expect("a line ends with CR LF");
+        let line = line.strip_suffix(b"\r\n").expect("no CR LF");
         assert!(!line.contains(&b'\r'), "{line:?}");
         Some(String::from_utf8_lossy(line).into_owned())
     }
 }
 
-/// A leader that answers each request with 200 and keeps what it got.
+/// A leader that responds to each request with 200, and records it.
 pub(crate) struct Recorder {
     pub(crate) url: String,
     seen: Arc<Mutex<Vec<Message>>>,
@@ -178,7 +178,7 @@ impl Recorder {
         Self { url, seen, task }
     }
 
-    /// What it got since it was asked last.
+    /// The requests since the last call.
     pub(crate) fn take(&self) -> Vec<Message> {
         assert!(!self.task.is_finished(), "something else than requests");
         std::mem::take(&mut self.seen.lock().unwrap())
@@ -196,7 +196,7 @@ async fn record(listener: TcpListener, seen: Arc<Mutex<Vec<Message>>>) {
     loop {
         let (stream, _) = tokio::select! {
             stream = listener.accept() => stream.unwrap(),
-            // A connection on which something else came ends the recorder.
+            // A malformed request ends the recorder.
             Some(ended) = connections.join_next() => {
                 let () = ended.unwrap();
                 continue;
@@ -207,7 +207,7 @@ async fn record(listener: TcpListener, seen: Arc<Mutex<Vec<Message>>>) {
             let mut wire = Wire::new(stream);
             while let Some(request) = wire.request().await {
                 let has_more = !wire.0.buffer().is_empty();
-                assert!(!has_more, "a request that nobody waits for");
+                assert!(!has_more, "more bytes after the request");
                 seen.lock().unwrap().push(request);
                 wire.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
                     .await;

@@ -1,5 +1,4 @@
-//! What the words of the tables look like on the wire. Written down from what is documented, and not taken
-//! from the code under test.
+//! The vocabulary of the tables on the wire. Written from the documentation and not from the code under test.
 
 mod over_grpc;
 mod over_http;
@@ -17,7 +16,7 @@ pub(crate) use self::{
 const LOST: &str =
     "leadership was lost while the request was in progress; it may have been executed";
 
-/// The sentence that goes with a reason.
+/// The message of a rejection.
 fn sentence(reason: &str) -> String {
     let why = match reason {
         "not_leader" => "another node leads",
@@ -25,27 +24,27 @@ fn sentence(reason: &str) -> String {
         "warming" => "it won the election and is warming up",
         "draining" => "it is handing over to another node",
         "stopped" => "it has left the election",
-        other => panic!("there is no reason {other}"),
+        other => panic!("unknown reason {other}"),
     };
     format!("this node does not lead: {why}")
 }
 
-/// The same for what became of a request on its way to the leader.
+/// The message if forwarding failed.
 fn failure(reason: &str) -> &'static str {
     match reason {
         "unreachable" => "could not reach the leader; the request was not executed",
         "lost" => "the connection to the leader broke; the request may have been executed",
         "timeout" => "the leader did not answer in time; the request may have been executed",
-        other => panic!("there is no reason {other}"),
+        other => panic!("unknown reason {other}"),
     }
 }
 
-/// A third of the lease where another node leads, as it may do so for long. A second elsewhere.
+/// A third of the lease if another node leads, otherwise one second.
 fn wait_s(reason: &str) -> u32 {
     if reason == "not_leader" { 5 } else { 1 }
 }
 
-/// What the handler of `by` answers.
+/// The response of the handler on `by`.
 pub(crate) fn served(protocol: Protocol, by: &str) -> Answer {
     if protocol.is_grpc() {
         over_grpc::served(protocol, by)

@@ -2,7 +2,7 @@ use ::http::Version;
 
 use super::{LOST, failure, owned, sentence};
 use crate::{
-    answer::{Answer, End, Fields, Told},
+    answer::{Answer, End, Fields, GrpcStatus},
     cell::Protocol,
 };
 
@@ -22,7 +22,7 @@ pub(super) fn served(protocol: Protocol, by: &str) -> Answer {
 }
 
 pub(crate) fn unavailable(reason: &str) -> Answer {
-    // Where another node leads, the next attempt may go there at once.
+    // If another node leads, the next attempt may reach it at once.
     let wait = if reason == "not_leader" {
         "100"
     } else {
@@ -39,7 +39,7 @@ pub(crate) fn unavailable(reason: &str) -> Answer {
     head(14, &message, &headers)
 }
 
-/// To a request that was forwarded, and not answered.
+/// The response if the leader did not respond.
 pub(crate) fn grpc_failed(code: i32, reason: &str) -> Answer {
     let (message, status) = (failure(reason), code.to_string());
     let headers = [
@@ -53,7 +53,7 @@ pub(crate) fn grpc_failed(code: i32, reason: &str) -> Answer {
     head(code, message, &headers[..count])
 }
 
-/// As `reject_with.rs` has it.
+/// As in `reject_with.rs`.
 pub(crate) fn failed_precondition(reason: &str) -> Answer {
     let message = format!("not executed: {reason}");
     head(
@@ -67,7 +67,7 @@ pub(crate) fn failed_precondition(reason: &str) -> Answer {
     )
 }
 
-/// As `fail.rs` has it.
+/// As in `fail.rs`.
 pub(crate) fn internal(reason: &str) -> Answer {
     let message = format!("failed: {}", sentence(reason));
     head(
@@ -81,7 +81,7 @@ pub(crate) fn internal(reason: &str) -> Answer {
     )
 }
 
-/// As tonic's server writes it.
+/// As tonic's server sends it.
 fn by_tonic(message: &str) -> String {
     message.replace(' ', "%20")
 }
@@ -109,11 +109,11 @@ pub(crate) fn aborted_midway(protocol: Protocol, by: &str) -> Answer {
     }
 }
 
-/// A response that is all head, unless something is added.
+/// A response of headers only, unless more is added.
 fn head(code: i32, message: &str, headers: &[(&str, &str)]) -> Answer {
     let reason = headers.iter().find(|(name, _)| *name == "noleader-reason");
     Answer {
-        told: Some(Told {
+        grpc_status: Some(GrpcStatus {
             code,
             message: message.to_owned(),
             reason: reason.map(|(_, reason)| (*reason).to_owned()),

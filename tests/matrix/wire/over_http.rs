@@ -33,7 +33,7 @@ pub(crate) fn http_503(protocol: Protocol, reason: &str) -> Answer {
     http(protocol, 503, &headers, &format!("{}\n", sentence(reason)))
 }
 
-/// To a request that was forwarded, and not answered.
+/// The response if the leader did not respond.
 pub(crate) fn http_failed(protocol: Protocol, status: u16, reason: &str) -> Answer {
     let headers = [
         NO_STORE,
@@ -41,7 +41,7 @@ pub(crate) fn http_failed(protocol: Protocol, status: u16, reason: &str) -> Answ
         ("noleader-reason", reason),
         ("retry-after", "5"),
     ];
-    // Only what was not executed may be repeated as it is.
+    // Only a request that was not executed may be repeated unchanged.
     let count = if reason == "unreachable" { 4 } else { 3 };
     http(
         protocol,
@@ -61,7 +61,7 @@ pub(crate) fn http_307(protocol: Protocol, leader: &str) -> Answer {
     http(protocol, 307, &headers, "")
 }
 
-/// As `reject_with.rs` has it.
+/// As in `reject_with.rs`.
 pub(crate) fn http_421(protocol: Protocol, reason: &str) -> Answer {
     http(
         protocol,
@@ -71,7 +71,7 @@ pub(crate) fn http_421(protocol: Protocol, reason: &str) -> Answer {
     )
 }
 
-/// As `fail.rs` has it.
+/// As in `fail.rs`.
 pub(crate) fn http_500(protocol: Protocol, reason: &str) -> Answer {
     let text = format!("failed: {}", sentence(reason));
     http(protocol, 500, &[TEXT], &text)
@@ -108,6 +108,6 @@ fn head(protocol: Protocol, status: u16, headers: &[(&str, &str)]) -> Answer {
         headers: owned(headers),
         pieces: Vec::new(),
         end: End::Whole(Fields::new()),
-        told: None,
+        grpc_status: None,
     }
 }
