@@ -1,13 +1,13 @@
-//! What the errors of all modules have in common. Each error itself stands next to what returns it.
+//! Error types and helpers that several modules share.
 
 use std::{error::Error, fmt, io, iter};
 
 use thiserror::Error;
 
-/// The error of a closure, or of another library.
+/// An error of a user's closure or of another library.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// A setting that is out of bounds or contradicts another one.
+/// A setting that is out of bounds or contradicts another setting.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("`{setting}` is {found}: {bound}")]
 pub struct ConfigError {
@@ -29,7 +29,7 @@ impl ConfigError {
         }
     }
 
-    /// The name of the setting: the builder's method or argument.
+    /// The name of the setting, as the builder's method or argument.
     #[must_use]
     pub fn setting(&self) -> &'static str {
         self.setting
@@ -44,7 +44,7 @@ pub(crate) fn chain<'a>(
 }
 
 fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    // The `source` of an IO error is that of the error in it, which it leaves out.
+    // `io::Error::source` skips the error that it wraps.
     match error.downcast_ref().and_then(io::Error::get_ref) {
         Some(inside) => Some(inside),
         None => error.source(),
@@ -56,10 +56,10 @@ pub(crate) fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> 
     chain(error).find_map(|error| error.downcast_ref())
 }
 
-/// An error and its causes in one line, for a log.
+/// An error and its causes in one line.
 pub(crate) fn line(error: &(dyn Error + 'static)) -> String {
     let mut causes: Vec<_> = chain(error).map(ToString::to_string).collect();
-    // An IO error reads as the error in it.
+    // An IO error displays the error that it wraps.
     causes.dedup();
     causes.join(": ")
 }

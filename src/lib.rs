@@ -1,9 +1,9 @@
 //! Leader election on NATS JetStream, and a gate that is open on at most one node at a time.
 //!
-//! - [`LeaderHandle`] keeps a lease in a KeyValue bucket in the background, and tells at any instant whether
-//!   this node leads.
-//! - [`LeaderOnlyLayer`] is a tower layer that lets requests through while it does, for axum, tonic and any
-//!   other service.
+//! - [`LeaderHandle`] keeps a lease in a KeyValue bucket in the background, and knows at any instant whether this node
+//!   leads.
+//! - [`LeaderOnlyLayer`] is a tower layer that admits requests on the leader only, for axum, tonic and any other
+//!   service.
 //! - [`Leader`] runs a closure while this node leads.
 //! - [`LeaderHandle::health`] and [`LeaderHandle::liveness`] are endpoints for load balancers and supervisors.
 //!
@@ -20,22 +20,29 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # What is promised
+//! # The guarantee
 //!
-//! At no instant are two gates of one election open. That holds if JetStream applies the writes of a key
-//! one at a time and loses none that it acknowledged, if the nodes' monotonic clocks run at rates within
-//! [`max_clock_drift`](Builder::max_clock_drift) of each other, and, where somebody else, or the server's own
-//! expiry, removes the record of a live leader, if the candidates use equal leases and none has
-//! [`dangerous_trust_absent_key`](Builder::dangerous_trust_absent_key). Nothing is assumed of wall clocks, message delays,
-//! loss, duplication or order, or process pauses.
+//! - At any instant, at most one node leads.
+//! - Every term has a fencing token larger than those of all earlier terms.
+//! - A node that is cut off, paused or starved closes its gate at its deadline.
 //!
-//! Ask [`LeaderHandle::is_leader`], [`LeaderHandle::admit`] or the layer: they compare the deadline with the
-//! clock when they are asked. The watch channels are for being woken.
+//! This rests on the following assumptions:
 //!
-//! # Guides
+//! - The server applies the compare-and-set writes of a key one at a time, and keeps every write that it acknowledged.
+//!   [Some server settings](guide::nats) decide whether it does.
+//! - The nodes' monotonic clocks run at rates within [`max_clock_drift`](Builder::max_clock_drift) of each other.
+//! - If an operator or the server's own expiry removes the record of a live leader, all candidates use the same lease,
+//!   and none of them sets [`dangerous_trust_absent_key`](Builder::dangerous_trust_absent_key).
 //!
-//! [`guide`] has pages on follower actions, health endpoints, NATS, metrics and log events, how the protocol works,
-//! and how each promise is checked.
+//! It does not rest on wall clocks, process pauses, message delays, loss, duplication or order.
+//! [`guide::guarantees`] shows how each promise is checked.
+//!
+//! To decide whether this node leads, use [`LeaderHandle::is_leader`], [`LeaderHandle::admit`] or the layer, which
+//! compare the deadline with the clock on each call. The watch channels lag behind; use them to wait for changes.
+//!
+//! # Guide
+//!
+//! [`guide`] covers follower actions, health endpoints, NATS, metrics and log events, and how the protocol works.
 //!
 //! # Features
 //!
@@ -45,9 +52,9 @@
 //! | `axum` | [`Term`] and [`Admission`] as extractors; [`NotLeader`] as a response |
 //! | `tonic` | `NamedService` for [`LeaderOnly`], so that a guarded service can be added to a server; [`NotLeader`] as a `tonic::Status`; the standard gRPC health service |
 //! | `metrics` | gauges and counters, named `noleader_*`, through the `metrics` facade |
-//! | `test-util` | a fake clock, and faults for the store in memory, for tests of your own |
+//! | `test-util` | a fake clock, and faults for the store in memory, for your tests |
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// The model of the gate leaves out whatever does not share it.
+// Under loom, only the code that shares the gate is in use.
 #![cfg_attr(noleader_loom, allow(dead_code))]
 
 mod builder;

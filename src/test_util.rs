@@ -1,6 +1,6 @@
-//! For tests of your own (feature `test-util`): a clock that a test moves.
+//! A clock for tests (feature `test-util`).
 //!
-//! Give it to a candidate with [`Builder::clock`](crate::Builder::clock), and keep the lease in a
-//! [`Memory`](crate::store::Memory) store, which with this feature has faults as well.
+//! Pass a [`FakeClock`] to [`Builder::clock`](crate::Builder::clock), and keep the lease in a
+//! [`Memory`](crate::store::Memory) store. With this feature the store also has faults.
 
 pub use crate::clock::{FakeClock, Moment};

@@ -1,4 +1,6 @@
-//! A candidate before it starts.
+//! The settings of a candidate.
+//!
+//! - `start_error`: why a candidate did not start.
 
 mod start_error;
 
@@ -16,10 +18,11 @@ use crate::{
     task::{LeaderHandle, Start, Term, WarmUp},
 };
 
-/// Describes a candidate before it starts, from `LeaderHandle::builder` (feature `jetstream`) or
+/// Configures and starts a candidate, from `LeaderHandle::builder` (feature `jetstream`) or
 /// [`LeaderHandle::with_store`].
 ///
-/// `S` is where the lease is kept. Every setting has a default; `start` checks all of them together.
+/// `S` is the store of the lease. Every setting has a default. `start` checks the settings alone and against each
+/// other.
 #[derive(Clone, Debug)]
 #[must_use = "a candidate takes part only once it is started"]
 pub struct Builder<
@@ -30,7 +33,7 @@ pub struct Builder<
     settings: Settings,
 }
 
-/// The settings of a candidate that are not its store's.
+/// The settings of a candidate, without those of its store.
 #[derive(Clone, Debug)]
 struct Settings {
     id: String,
@@ -44,15 +47,15 @@ struct Settings {
 
 #[cfg(feature = "jetstream")]
 impl LeaderHandle {
-    /// Describes a candidate for the election `key` in the KeyValue bucket `bucket`.
+    /// Configures a candidate for the election `key` in the KeyValue bucket `bucket`.
     pub fn builder(bucket: impl Into<String>, key: impl Into<String>) -> Builder<BucketSettings> {
         Builder::new(BucketSettings::new(bucket, key))
     }
 }
 
 impl LeaderHandle {
-    /// Describes a candidate whose lease is kept in `store`: any [`LeaseStore`], such as
-    /// [`Memory`](crate::store::Memory), or `JetStream` with settings of its own.
+    /// Configures a candidate on any [`LeaseStore`], such as [`Memory`](crate::store::Memory) or a `JetStream` store in
+    /// another domain.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -83,85 +86,93 @@ impl<S> Builder<S> {
         }
     }
 
-    /// The node's name, for people. Default: a fresh UUID. It need not be unique: a node knows its own
-    /// lease by a nonce.
+    /// Sets the id of the node: a name for operators of 1 to 256 bytes, without control characters.
+    ///
+    /// Default: a random UUID. It need not be unique, because a node recognizes its own lease by a nonce.
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.settings.id = id.into();
         self
     }
 
-    /// Where other nodes and clients reach this one: an absolute URI, published in the record. Default:
-    /// none.
+    /// Sets the address at which other nodes and clients reach this node: an absolute URI of at most 1024 bytes,
+    /// without user or password. The leader publishes it in its record.
     ///
-    /// Give each node its own: [`redirect`](crate::LeaderOnlyLayer::redirect) and
-    /// [`forward`](crate::LeaderOnlyLayer::forward) send a request to an address with the scheme `http` or `https`
-    /// only, and never to one with the node's own scheme, host and port. They keep its base path, and leave out its
-    /// query.
+    /// Default: none. Give each node its own address. [`redirect`](crate::LeaderOnlyLayer::redirect) and
+    /// [`forward`](crate::LeaderOnlyLayer::forward) use it as follows:
+    ///
+    /// - The scheme must be `http` or `https`.
+    /// - A node never sends a request to an address with its own scheme, host and port.
+    /// - The base path of the address is kept, and its query is dropped.
     pub fn address(mut self, address: impl Into<String>) -> Self {
         self.settings.address = Some(address.into());
         self
     }
 
-    /// How long a leader that fell silent keeps the others away, from 200 ms up to 24 h. Default: 15 s.
+    /// Sets the lease: how long the other nodes wait for a leader that does not renew, from 200 ms to 24 h.
     ///
-    /// A short lease replaces a crashed leader sooner; a long one rides out longer outages of the server.
-    /// 15 s rides out the failover of a three-node cluster.
+    /// Default: 15 s, which outlasts the failover of a three-node cluster. With a shorter lease a crashed leader is
+    /// replaced sooner. With a longer lease the leader survives longer outages of the server.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.time.lease = lease;
         self
     }
 
-    /// The time between renewals, which are spread by ±10 %. Default: a third of the lease.
+    /// Sets the time between renewals, to which a jitter of ±10 % is added.
+    ///
+    /// Default: a third of the lease. The minimum is 10 ms. The maximum is half a lease, or less with a large
+    /// [`max_clock_drift`](Self::max_clock_drift).
     pub fn renew_every(mut self, period: Duration) -> Self {
         self.settings.time.renew_every = Some(period);
         self
     }
 
-    /// By how much the rates of two nodes' monotonic clocks may differ, as a fraction. Default: 0.05, far
-    /// more than any real clock needs.
+    /// Sets by how much the rates of two nodes' monotonic clocks may differ, as a fraction from 0.0 to 0.5.
     ///
-    /// It sets the guard by which a leader stops before its lease ends, 20 ms at least.
+    /// Default: 0.05. A leader stops before the end of its lease by this fraction of the lease, and by at least 20 ms.
     pub fn max_clock_drift(mut self, fraction: f64) -> Self {
         self.settings.time.max_clock_drift = fraction;
         self
     }
 
-    /// How long admitted requests may take to finish, on a step-down or shutdown, before the lease is
-    /// released all the same. Default: 10 s.
+    /// Sets how long a step-down or a shutdown waits for admitted requests before it releases the lease.
+    ///
+    /// Default: 10 s.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.settings.time.drain_timeout = timeout;
         self
     }
 
-    /// The longest random delay before a campaign, which keeps many followers from writing at once.
-    /// Default: 20 ms.
+    /// Sets the longest random delay before a campaign, which keeps many followers from writing at once.
+    ///
+    /// Default: 20 ms. The maximum is the lease.
     pub fn campaign_delay(mut self, delay: Duration) -> Self {
         self.settings.time.campaign_delay = delay;
         self
     }
 
-    /// Whether an absent key is free at once. Default: no.
+    /// Sets whether an absent key is free at once.
     ///
-    /// An absent key may have been deleted while a leader that nobody here has seen still leads, so that
-    /// a candidate waits one lease before it takes it. Skip the wait in tests, or where nobody ever
-    /// deletes the key and two leaders for one lease are an acceptable risk.
+    /// Default: `false`. An absent key may have been deleted while an unknown leader still holds its lease, so a
+    /// candidate waits one lease before it takes the key. Skip this wait in tests. Elsewhere, skip it only if the key
+    /// is never deleted and two leaders for the duration of a lease are acceptable.
     pub fn dangerous_trust_absent_key(mut self, trust: bool) -> Self {
         self.settings.trust_absent_key = trust;
         self
     }
 
-    /// Only watch who leads, and never campaign.
+    /// Only observes the election, and never campaigns.
     pub fn observe(mut self) -> Self {
         self.settings.observer = true;
         self
     }
 
-    /// Runs after this node has won and before its gate opens. The lease is renewed meanwhile.
+    /// Sets a warm-up, which runs after this node has won the election and before its gate opens. The lease is renewed
+    /// meanwhile.
     ///
-    /// An error or a panic gives the lease back, and this node sits out: one lease, then twice as long
-    /// each time, up to eight. The future is dropped if the term ends before it does. One that blocks its
-    /// thread goes on until it yields: the next one waits for that, and a
-    /// [`step_down`](crate::LeaderHandle::step_down) does, up to the drain timeout.
+    /// - After an error or a panic the lease is released. This node does not campaign for one lease, and for twice as
+    ///   long after each further failure, up to eight leases.
+    /// - If the term ends first, the future is dropped. A future that blocks its thread runs until it yields. The next
+    ///   warm-up waits for that, and so does a [`step_down`](crate::LeaderHandle::step_down), up to the drain timeout.
     ///
     /// ```no_run
     /// # use noleader::{LeaderHandle, store::Memory};
@@ -180,7 +191,7 @@ impl<S> Builder<S> {
         self
     }
 
-    /// Counts on another clock, such as a [`FakeClock`](crate::test_util::FakeClock).
+    /// Sets the clock, such as a [`FakeClock`](crate::test_util::FakeClock).
     #[cfg(feature = "test-util")]
     pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
         self.settings.clock = clock.into();
@@ -206,51 +217,57 @@ impl<S> Builder<S> {
 
 #[cfg(feature = "jetstream")]
 impl Builder<BucketSettings> {
-    /// How many replicas the bucket has, if this call creates it: 1 to 5. Default: 1. If the bucket exists with
-    /// another number of replicas it is used, and a warning is logged.
+    /// Sets the number of replicas, from 1 to 5, if this candidate creates the bucket.
+    ///
+    /// Default: 1. An existing bucket with another number of replicas is used, with a warning in the log.
     pub fn replicas(self, replicas: usize) -> Self {
         self.with(|settings| settings.replicas(replicas))
     }
 
-    /// Where the bucket keeps its data, if this call creates it. Default: in files. If the bucket exists with another
-    /// storage it is used, and a warning is logged.
+    /// Sets where the bucket keeps its data, if this candidate creates it.
+    ///
+    /// Default: [`Storage::File`]. An existing bucket with another storage is used, with a warning in the log.
     pub fn storage(self, storage: Storage) -> Self {
         self.with(|settings| settings.storage(storage))
     }
 
-    /// Whether the bucket may be created if it does not exist, now and if it vanishes later. Default: yes.
+    /// Sets whether to create the bucket if it does not exist, at the start and if it vanishes later.
+    ///
+    /// Default: `true`.
     pub fn create_bucket(self, create: bool) -> Self {
         self.with(|settings| settings.create_bucket(create))
     }
 
-    /// Checks the settings, checks or creates the bucket, and starts the candidate in the background. It
-    /// does not wait to be elected.
+    /// Checks the settings, checks or creates the bucket, and starts the candidate in the background.
     ///
-    /// Shut the handle down before you drain or close the client, and before the runtime ends: a lease that cannot
-    /// be released is left to expire.
+    /// It does not wait for an election: see [`elected`](LeaderHandle::elected). Once started, the candidate retries
+    /// failed requests without limit.
+    ///
+    /// [Shut down](LeaderHandle::shutdown) the handle before you drain or close the client, and before the runtime
+    /// ends. Otherwise the lease is left to expire.
     ///
     /// # Errors
     ///
-    /// [`StartError::Config`] names a setting that is out of bounds; [`StartError::Store`] says why the bucket cannot
-    /// be used. It is [`StoreError::Disconnected`](crate::store::StoreError::Disconnected) while the client is not
-    /// connected, as after `retry_on_initial_connect`. If it
-    /// [`is_transient`](crate::store::StoreError::is_transient), try again ([`Leader`](crate::Leader) does).
-    /// Once this has succeeded nothing is fatal: the candidate retries without end.
+    /// - [`StartError::Config`] names a setting that is out of bounds.
+    /// - [`StartError::Store`] says why the bucket cannot be used. It is
+    ///   [`StoreError::Disconnected`](crate::store::StoreError::Disconnected) while the client is not connected, for
+    ///   example after `retry_on_initial_connect`. If it
+    ///   [`is_transient`](crate::store::StoreError::is_transient), retry, as [`Leader`](crate::Leader) does.
     ///
     /// # Panics
     ///
-    /// Outside a Tokio runtime.
+    /// Panics outside of a Tokio runtime.
     pub async fn start(self, client: async_nats::Client) -> Result<LeaderHandle, StartError> {
         self.with(|settings| JetStream::with_settings(client, settings))
             .start()
             .await
     }
 
-    /// Checks the settings, and checks or creates the bucket, without starting anything.
+    /// Checks the settings, and checks or creates the bucket, without starting the candidate.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start).
+    /// As for [`start`](Self::start).
     pub async fn prepare(self, client: async_nats::Client) -> Result<(), StartError> {
         self.with(|settings| JetStream::with_settings(client, settings))
             .prepare()
@@ -259,29 +276,31 @@ impl Builder<BucketSettings> {
 }
 
 impl<S: LeaseStore> Builder<S> {
-    /// Checks the settings, prepares the store, and starts the candidate in the background. It does not wait to be
-    /// elected.
+    /// Checks the settings, prepares the store, and starts the candidate in the background.
+    ///
+    /// It does not wait for an election: see [`elected`](LeaderHandle::elected). Once started, the candidate retries
+    /// failed requests without limit.
     ///
     /// # Errors
     ///
-    /// [`StartError::Config`] names a setting that is out of bounds; [`StartError::Store`] says why the store cannot
-    /// be used. If it [`is_transient`](crate::store::StoreError::is_transient), try again
-    /// ([`Leader`](crate::Leader) does). Once this has succeeded nothing is fatal: the candidate retries without end.
+    /// - [`StartError::Config`] names a setting that is out of bounds.
+    /// - [`StartError::Store`] says why the store cannot be used. If it
+    ///   [`is_transient`](crate::store::StoreError::is_transient), retry, as [`Leader`](crate::Leader) does.
     ///
     /// # Panics
     ///
-    /// Outside a Tokio runtime.
+    /// Panics outside of a Tokio runtime.
     pub async fn start(self) -> Result<LeaderHandle, StartError> {
         let start = self.settings.parse(self.store)?;
         start.store.prepare(start.timing.lease).await?;
         Ok(start.spawn())
     }
 
-    /// Checks the settings and prepares the store, without starting anything.
+    /// Checks the settings and prepares the store, without starting the candidate.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start).
+    /// As for [`start`](Self::start).
     pub async fn prepare(self) -> Result<(), StartError> {
         let start = self.settings.parse(self.store)?;
         start.store.prepare(start.timing.lease).await?;

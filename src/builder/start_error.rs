@@ -2,11 +2,11 @@ use thiserror::Error;
 
 use crate::{error::ConfigError, store::StoreError};
 
-/// Why an election did not start.
+/// An error from starting an election.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// A setting cannot be used.
+    /// A setting is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The store cannot be used.

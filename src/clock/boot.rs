@@ -1,6 +1,6 @@
 use super::moment::Moment;
 
-/// Reads `CLOCK_BOOTTIME`, which counts the time the machine was suspended.
+/// Reads `CLOCK_BOOTTIME`, which includes suspended time.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[allow(
     clippy::disallowed_methods,
@@ -15,8 +15,8 @@ pub(super) fn now() -> Moment {
     Moment::from_nanos(nanos + (time.tv_nsec as i64).cast_unsigned())
 }
 
-/// Reads `std::time::Instant`, counted from the first call. Whether it counts suspended time is up to
-/// the operating system.
+/// Reads `std::time::Instant`, relative to the first call. Whether it includes suspended time depends on the operating
+/// system.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 #[allow(
     clippy::disallowed_methods,
@@ -28,6 +28,6 @@ pub(super) fn now() -> Moment {
 
     static START: OnceLock<Instant> = OnceLock::new();
     let nanos = START.get_or_init(Instant::now).elapsed().as_nanos();
-    // A zero deadline means "over", so that no moment may be zero.
+    // A deadline of zero means "passed", so no moment may be zero.
     Moment::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX).saturating_add(1))
 }

@@ -8,10 +8,10 @@ use tokio::sync::watch;
 use super::moment::Moment;
 use crate::sync::AtomicU64;
 
-/// A clock that stands still until it is told to advance, for tests of your own.
+/// A clock that stands still until it is advanced, for tests.
 ///
-/// Clones share one time. Give it to a handle with
-/// [`Builder::clock`](crate::Builder::clock); its task then sleeps on this clock too.
+/// Clones share one time. Pass a clone to [`Builder::clock`](crate::Builder::clock), and the background task sleeps on
+/// this clock too.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,7 +29,7 @@ pub struct FakeClock {
 }
 
 impl FakeClock {
-    /// A clock that shows one hour after its start.
+    /// Creates a clock that shows one hour after its start.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -38,24 +38,24 @@ impl FakeClock {
         }
     }
 
-    /// The time this clock shows.
+    /// The time that this clock shows.
     #[must_use]
     pub fn now(&self) -> Moment {
         Moment::from_nanos(self.nanos.load(Ordering::SeqCst))
     }
 
-    /// Moves the time on, and wakes whoever sleeps on this clock.
+    /// Advances the time, and wakes the tasks that sleep on this clock.
     ///
-    /// The woken tasks run at the next await of the caller, not inside this call.
+    /// The woken tasks do not run inside this call. On a current-thread runtime, they run at the caller's next `await`.
     pub fn advance(&self, by: Duration) {
         self.advance_silently(by);
         self.advanced.send_replace(());
     }
 
-    /// Moves the time on without waking anybody, as a process that was paused sees it.
+    /// Advances the time without waking any task, as seen by a process that was paused.
     pub fn advance_silently(&self, by: Duration) {
         let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
-        // A clock that has come to its end stays there, rather than to begin anew. The last moment never comes.
+        // Saturates below the last moment, which stands for "never".
         let later = |nanos: u64| Some(nanos.saturating_add(by).min(u64::MAX - 1));
         let _ = self
             .nanos
@@ -65,7 +65,7 @@ impl FakeClock {
     pub(super) async fn sleep_until(&self, moment: Moment) {
         let mut advanced = self.advanced.subscribe();
         while self.now() < moment {
-            // Cannot fail: `self` holds a sender.
+            // Cannot fail, because `self` holds a sender.
             let _ = advanced.changed().await;
         }
     }

@@ -1,8 +1,10 @@
-//! The one place that reads time.
+//! The only reader of time.
 //!
-//! Everything in this crate counts on one monotonic clock that also counts the time a machine was
-//! suspended (`CLOCK_BOOTTIME` on Linux), because a lease runs out during a suspend too. Wall clocks
-//! decide nothing.
+//! The crate uses one monotonic clock. On Linux and Android it is `CLOCK_BOOTTIME`, which includes suspended time,
+//! because a lease also expires during a suspend. Wall clocks decide nothing.
+//!
+//! - `boot`: the clock of the operating system; `fake`: a clock for tests.
+//! - `moment`: a point in time.
 
 mod boot;
 #[cfg(feature = "test-util")]
@@ -13,10 +15,10 @@ mod moment;
 pub use self::fake::FakeClock;
 pub use self::moment::Moment;
 
-/// How long the runtime's timers are trusted in one go.
+/// The longest single sleep on the runtime's timers, which do not count suspended time.
 const LONGEST_SLEEP: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// A monotonic clock: the operating system's, or a fake one in tests.
+/// A monotonic clock: the clock of the operating system, or a fake clock in tests.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Kind);
 
@@ -35,7 +37,7 @@ impl Clock {
         Self(Kind::Boot)
     }
 
-    /// The time now.
+    /// The current time.
     #[inline]
     #[must_use]
     pub fn now(&self) -> Moment {
@@ -48,8 +50,8 @@ impl Clock {
 
     /// Waits until this clock shows `moment`. Cancel safe.
     ///
-    /// Timers of the runtime do not count suspended time, so after a suspend this may return up to a
-    /// second late. Whoever acts on a deadline reads [`now`](Self::now) again.
+    /// After a suspend of the machine it may return up to a second late. To act on a deadline, read [`now`](Self::now)
+    /// again.
     pub async fn sleep_until(&self, moment: Moment) {
         match &self.0 {
             Kind::Boot => {

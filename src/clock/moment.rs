@@ -1,8 +1,8 @@
 use std::{ops::Add, time::Duration};
 
-/// A point in time on one process's clock, in nanoseconds since an arbitrary start.
+/// A point in time on the clock of one process, in nanoseconds since an arbitrary start.
 ///
-/// Moments of two processes cannot be compared, and never are.
+/// Moments of different processes are not comparable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(u64);
 
@@ -19,7 +19,7 @@ impl Moment {
         self.0
     }
 
-    /// The time from `earlier` to `self`, or zero if `earlier` is later.
+    /// The duration from `earlier` to `self`, or zero if `earlier` is later.
     #[must_use]
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
@@ -29,7 +29,7 @@ impl Moment {
 impl Add<Duration> for Moment {
     type Output = Self;
 
-    /// Saturates: a moment that cannot be represented is one that never comes.
+    /// Saturates at the last moment, which stands for "never".
     fn add(self, duration: Duration) -> Self {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(nanos))

@@ -2,11 +2,11 @@ use thiserror::Error;
 
 use crate::names::FencingToken;
 
-/// Data that can be written with a fencing token only, and not with one that is smaller than one before.
+/// Data that accepts writes only under a fencing token that is not smaller than any token before.
 ///
-/// For a storage of your own. It is not a lock: put it into one, so that the token is compared, remembered
-/// and written under in one go. [`write`](Self::write) lends the data only against a token, and for no
-/// longer than the lock is held, so that no other token can come between.
+/// Use it to implement a storage. It is not a lock: put it into one, so that the comparison of the token and the write
+/// are atomic. [`write`](Self::write) borrows the data for no longer than the lock is held, so another token cannot
+/// intervene.
 ///
 /// ```
 /// use noleader::{FencingToken, fencing::{Fenced, StaleToken}};
@@ -25,15 +25,15 @@ use crate::names::FencingToken;
 /// }
 ///
 /// let store = Store { orders: Mutex::default() };
-/// store.add(7.into(), "apples".into())?; // the leader of term 7,
-/// store.add(9.into(), "plums".into())?; // its successor,
-/// let late = store.add(7.into(), "pears".into()); // and the first one again, late
+/// store.add(7.into(), "apples".into())?; // the leader of term 7
+/// store.add(9.into(), "plums".into())?; // its successor
+/// let late = store.add(7.into(), "pears".into()); // a late write of term 7
 /// assert_eq!(late.unwrap_err().largest(), 9.into());
 /// # Ok::<(), StaleToken>(())
 /// ```
 ///
-/// What is in memory alone forgets in a restart: save [`largest`](Self::largest) in the same transaction as
-/// the data, and go on with [`resume`](Self::resume).
+/// To survive a restart, save [`largest`](Self::largest) in the same transaction as the data, and restore both with
+/// [`resume`](Self::resume).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fenced<T> {
     data: T,
@@ -41,24 +41,23 @@ pub struct Fenced<T> {
 }
 
 impl<T> Fenced<T> {
-    /// Data that no term has written yet: any token is taken.
+    /// Wraps data that no term has written yet. It accepts any token.
     pub const fn new(data: T) -> Self {
         Self::resume(data, FencingToken::ZERO)
     }
 
-    /// Data that was saved, and the largest token that was seen until then.
+    /// Wraps restored data, with the largest token seen before.
     pub const fn resume(data: T, largest: FencingToken) -> Self {
         Self { data, largest }
     }
 
-    /// Lends the data for a write under `token`, and remembers the token if it is the largest.
+    /// Borrows the data for a write under `token`, and remembers the token if it is the largest.
     ///
-    /// Use it as well for a read that a write of the same term builds on: it raises the fence against
-    /// earlier terms.
+    /// Also use it for a read that a write of the same term depends on, so that earlier terms cannot write in between.
     ///
     /// # Errors
     ///
-    /// [`StaleToken`], if a larger one was seen before. Then nothing has changed.
+    /// [`StaleToken`] if a larger token was seen before. Nothing has changed then.
     pub fn write(&mut self, token: FencingToken) -> Result<&mut T, StaleToken> {
         if token < self.largest {
             return Err(StaleToken {
@@ -70,21 +69,22 @@ impl<T> Fenced<T> {
         Ok(&mut self.data)
     }
 
-    /// The data, for reading. The fence stays where it is.
+    /// Borrows the data for a read without a token.
     #[must_use]
     pub const fn read(&self) -> &T {
         &self.data
     }
 
-    /// The largest token that was seen; zero before the first, as no term has the token zero.
+    /// The largest token seen, or zero before the first write. No term has the token zero.
     #[must_use]
     pub const fn largest(&self) -> FencingToken {
         self.largest
     }
 }
 
-/// A write was refused: it came from a term that is over, and a later one has written since. Over HTTP, a
-/// 409.
+/// The error of a write from a term that has ended, after a write or read of a later term.
+///
+/// Over HTTP, respond with 409.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[error("fencing token {token} is stale: the largest token seen is {largest}")]
 pub struct StaleToken {
@@ -99,7 +99,7 @@ impl StaleToken {
         self.token
     }
 
-    /// The largest token that was seen before it.
+    /// The largest token seen before the write.
     #[must_use]
     pub const fn largest(&self) -> FencingToken {
         self.largest
@@ -160,7 +160,6 @@ mod tests {
         add(&mut log, 10).unwrap();
     }
 
-    /// Whatever the order in which writers come, no write stands after one with a larger token.
     #[test]
     fn writers_on_many_threads_leave_the_tokens_in_order() {
         let log = std::sync::Mutex::new(Fenced::new(Vec::new()));

@@ -3,16 +3,16 @@ use thiserror::Error;
 
 use crate::{names::FencingToken, task::Term};
 
-/// The header, or gRPC metadata, in which a fencing token travels: a `u64` in plain decimal.
+/// The name of the header or gRPC metadata with a fencing token: a `u64` in plain decimal.
 pub const FENCING_TOKEN: HeaderName = HeaderName::from_static("noleader-fencing-token");
 
 impl Term {
-    /// Puts the fencing token into the headers of a request to another service, as
+    /// Adds the fencing token to the headers of a request to another service, as
     /// [`FENCING_TOKEN`](crate::fencing::FENCING_TOKEN).
     ///
-    /// It replaces whatever stood there, so that a handler that passes its client's headers on cannot be
-    /// made to send a token of the client's choice. A term that is over writes its token all the same:
-    /// whether it is too old is for the receiver to say, see [`fencing`](crate::fencing).
+    /// It replaces existing values, so that a handler that forwards its client's headers never sends a token of the
+    /// client's choice. A term that has ended adds its token too, because the receiver decides whether the token is
+    /// stale: see [`fencing`](crate::fencing).
     ///
     /// ```
     /// # fn example(term: noleader::Term) -> Result<(), http::Error> {
@@ -32,31 +32,33 @@ impl Term {
     ///
     /// # Panics
     ///
-    /// As [`HeaderMap::insert`], where the map is full: after some 24,000 other headers.
+    /// Panics like [`HeaderMap::insert`] if the map is full, with some 24,000 headers.
     pub fn fence(&self, headers: &mut HeaderMap) {
         headers.insert(FENCING_TOKEN, u64::from(self.token()).into());
     }
 }
 
-/// Why a request has no fencing token that can be used. The client's mistake: over HTTP, a 400.
+/// The error of a request without a valid fencing token.
+///
+/// It is an error of the client. Over HTTP, respond with 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// There is none.
+    /// There is no header with a token.
     #[error("the request has no header `noleader-fencing-token`")]
     Missing,
-    /// There is more than one, be they equal.
+    /// There is more than one header with a token, even if they are equal.
     #[error("the request has more than one header `noleader-fencing-token`")]
     Repeated,
-    /// It is not a number as [`Term::fence`] writes it: digits alone, and no zero in front of others.
+    /// The token is not a number as [`Term::fence`] writes it: digits only, without leading zeros.
     #[error("the header `noleader-fencing-token` is not a 64-bit number in plain decimal")]
     Malformed,
 }
 
-/// Reads the fencing token out of the headers of a request: the storage's side of [`Term::fence`].
+/// Reads the fencing token that [`Term::fence`] added to a request.
 ///
-/// Nothing is mended: a request with two tokens, or with one that another reader may take for a different
-/// number, has none. With tonic: `fencing::token(request.metadata().as_ref())`.
+/// It is strict: it rejects a request with two tokens, or with a token that another parser may read as a different
+/// number. With tonic, use `fencing::token(request.metadata().as_ref())`.
 ///
 /// ```
 /// use http::HeaderMap;
@@ -73,7 +75,7 @@ pub enum TokenError {
 ///
 /// # Errors
 ///
-/// [`TokenError`], where there is no token, more than one, or something else.
+/// [`TokenError`] if there is not exactly one valid token.
 pub fn token(headers: &HeaderMap) -> Result<FencingToken, TokenError> {
     let mut values = headers.get_all(FENCING_TOKEN).iter();
     let value = values.next().ok_or(TokenError::Missing)?;

@@ -8,7 +8,7 @@ const GET_AND_HEAD: HeaderValue = HeaderValue::from_static("GET, HEAD");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// Answers a request of this method: 200 or 503 with a report in JSON, or 405.
+/// The response to a request with this method: 200 or 503 with a report in JSON, or 405.
 pub(super) fn answer(method: &Method, healthy: bool, report: &impl Serialize) -> Response<String> {
     if method != Method::GET && method != Method::HEAD {
         return not_allowed();
@@ -33,7 +33,7 @@ fn not_allowed() -> Response<String> {
     response
 }
 
-/// A response whose body, of this length, is yet to come, or is left out.
+/// A response without a body, and with a `content-length` of `length`.
 fn empty(status: StatusCode, length: usize) -> Response<String> {
     let mut response = Response::new(String::new());
     *response.status_mut() = status;

@@ -13,20 +13,21 @@ use super::{
 };
 use crate::task::{LeaderHandle, Shared};
 
-/// The standard gRPC health service, which follows leadership, from [`LeaderHandle::grpc_health`].
+/// The standard gRPC health service, from [`LeaderHandle::grpc_health`].
 ///
-/// It looks on: it does not keep the election going once every [`LeaderHandle`] is dropped, and no more do
-/// the watches that clients leave open.
+/// Neither the service nor an open watch of a client keeps the election running once every [`LeaderHandle`] is dropped.
 #[derive(Clone)]
 pub struct GrpcHealth {
     shared: Arc<Shared>,
-    /// The services that are served by the leader.
+    /// The names of the services that follow leadership.
     services: BTreeSet<String>,
 }
 
 impl LeaderHandle {
-    /// The standard gRPC health service, `grpc.health.v1.Health`: `SERVING` on the leader and `NOT_SERVING`
-    /// elsewhere, for the server as a whole (the empty name) and for each of the named services.
+    /// Returns the standard gRPC health service `grpc.health.v1.Health`, which reports `SERVING` on the leader and
+    /// `NOT_SERVING` elsewhere.
+    ///
+    /// It does so for the empty service name, which stands for the whole server, and for the given service names.
     ///
     /// ```
     /// use noleader::{LeaderHandle, LeaderOnlyLayer};
@@ -41,7 +42,7 @@ impl LeaderHandle {
     /// #         + NamedService + Clone + Send + Sync + 'static,
     /// #     OrdersServer::Future: Send + 'static,
     /// # {
-    /// // Or by its name in the protocol: `leader.grpc_health(["orders.Orders"])`.
+    /// // Or with the name in the protocol: `leader.grpc_health(["orders.Orders"])`.
     /// let health = leader.grpc_health([OrdersServer::NAME]);
     /// Server::builder()
     ///     .add_service(health)
@@ -49,16 +50,17 @@ impl LeaderHandle {
     /// # }
     /// ```
     ///
-    /// `Check` is decided as [`is_leader`](Self::is_leader) does, at the instant of the request; a name that
-    /// was not given is answered `NOT_FOUND`.
+    /// - `Check` decides as [`is_leader`](Self::is_leader) does, at the instant of the request. It returns `NOT_FOUND`
+    ///   for any other name.
+    /// - `Watch` sends the status at once and whenever it changes. It reports the end of the lease even if the
+    ///   background task is stuck. When the election stops on this node, it ends after a last `NOT_SERVING`. It reports
+    ///   `SERVICE_UNKNOWN` for any other name.
     ///
-    /// `Watch` sends the status at once and whenever it changes. It tells of the end of the lease by itself, be
-    /// the background task stuck. It ends when the election stops on this node, after a last `NOT_SERVING`; so a
-    /// client that watches does not hold up the graceful shutdown of a server whose election was
-    /// [shut down](Self::shutdown) before. A name that was not given is answered `SERVICE_UNKNOWN`.
+    /// [Shut down](Self::shutdown) the election before the server, so that open watches do not delay the server's
+    /// graceful shutdown.
     ///
-    /// Add it outside of a [`LeaderOnlyLayer`](crate::LeaderOnlyLayer): behind it, only the leader would
-    /// answer.
+    /// Do not put the service behind a [`LeaderOnlyLayer`](crate::LeaderOnlyLayer), where only the leader would
+    /// respond.
     #[must_use]
     pub fn grpc_health<'a>(
         &self,

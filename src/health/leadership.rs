@@ -11,16 +11,16 @@ use tower_service::Service;
 use super::{answer::answer, report::Report};
 use crate::task::{LeaderHandle, Shared};
 
-/// An HTTP service that tells whether this node leads, from [`LeaderHandle::health`].
+/// An HTTP service that reports whether this node leads, from [`LeaderHandle::health`].
 ///
-/// It looks on: it does not keep the election going once every [`LeaderHandle`] is dropped.
+/// It does not keep the election running once every [`LeaderHandle`] is dropped.
 #[derive(Clone, Debug)]
 pub struct Health {
     shared: Arc<Shared>,
 }
 
 impl LeaderHandle {
-    /// An HTTP service that answers 200 on the leader and 503 elsewhere, for load balancers.
+    /// Returns an HTTP service for load balancers that responds with 200 on the leader and 503 elsewhere.
     ///
     /// ```
     /// # use axum::Router;
@@ -30,23 +30,21 @@ impl LeaderHandle {
     /// # }
     /// ```
     ///
-    /// The status is decided as [`is_leader`](Self::is_leader) does, at the instant of the request. It answers
-    /// every path, with a body in JSON:
+    /// The status is decided as by [`is_leader`](Self::is_leader), at the instant of the request. The service responds
+    /// on every path, to `GET` and `HEAD`, and with 405 to other methods. The body is a JSON object:
     ///
     /// | field | |
     /// |---|---|
-    /// | `status` | `leader` (and only then 200), `follower`, `warming`, `draining` or `stopped` |
-    /// | `id` | this node's id |
-    /// | `leader` | the `id` and the fencing `token` of who leads, as far as this node knows, or null |
+    /// | `status` | `leader` with a 200; `follower`, `warming`, `draining` or `stopped` with a 503 |
+    /// | `id` | the id of this node |
+    /// | `leader` | the `id` and the fencing `token` of the leader that this node knows, or null |
     /// | `token` | the fencing token of the term that this node holds, or null |
-    /// | `remaining_ms` | how much of the lease is left, in milliseconds, if this node holds it, or null |
-    /// | `renewed_secs_ago` | seconds since the store last acknowledged that this node holds the lease, when it won it or renewed it, or null if it never has |
+    /// | `remaining_ms` | milliseconds until the lease that this node holds expires, or null |
+    /// | `renewed_secs_ago` | seconds since the last renewal, or since the write that won the lease; null before that |
     ///
-    /// While it is `warming`, and while it is `draining` unless it has lost it, a node holds the lease and its gate is
-    /// shut. `GET` and `HEAD` are answered, other methods with 405.
+    /// A node that is `warming` holds the lease. A node that is `draining` holds it unless it has lost it meanwhile.
     ///
-    /// Do not let it decide over the life of a process: a follower is healthy. That is what
-    /// [`liveness`](Self::liveness) is for.
+    /// Do not use it to restart processes: every follower fails it. Use [`liveness`](Self::liveness) for that.
     #[must_use]
     pub fn health(&self) -> Health {
         Health {

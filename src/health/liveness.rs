@@ -12,14 +12,13 @@ use tower_service::Service;
 use super::answer::answer;
 use crate::task::{LeaderHandle, Shared};
 
-/// After how many leases without progress a task is taken for stuck. A task that runs comes round once in
-/// a lease, whatever it waits for.
+/// The number of leases without progress after which a task is stuck. A live task makes progress at least once per
+/// lease, whatever it waits for.
 const PATIENCE: u32 = 2;
 
-/// An HTTP service that tells whether the election's background task is alive, from
-/// [`LeaderHandle::liveness`].
+/// An HTTP service that reports whether the background task of the election is alive, from [`LeaderHandle::liveness`].
 ///
-/// It looks on: it does not keep the election going once every [`LeaderHandle`] is dropped.
+/// It does not keep the election running once every [`LeaderHandle`] is dropped.
 #[derive(Clone, Debug)]
 pub struct Liveness {
     shared: Arc<Shared>,
@@ -40,8 +39,10 @@ enum Condition {
 }
 
 impl LeaderHandle {
-    /// An HTTP service that answers 200 while the election's background task makes progress, and 503 once
-    /// it has made none for two leases, or has ended: for whoever restarts a broken process.
+    /// Returns an HTTP service for supervisors that restart a broken process.
+    ///
+    /// It responds with 200 while the background task of the election makes progress. It responds with 503 once the
+    /// task has made no progress for two leases, or has ended.
     ///
     /// ```
     /// # use axum::Router;
@@ -51,18 +52,23 @@ impl LeaderHandle {
     /// # }
     /// ```
     ///
-    /// A node is alive whether or not it leads, and also while it cannot reach its store: a restart would
-    /// not help. It is not while something blocks the threads of the runtime, once the task has panicked,
-    /// and after a [`shutdown`](Self::shutdown). It answers every path, with a body in JSON:
+    /// A node is alive on the leader and on every follower, and while its store is unreachable, because a restart would
+    /// not help. It is not alive in these situations:
+    ///
+    /// - the application blocks the threads of the runtime
+    /// - the task has panicked, or its runtime has ended
+    /// - the election was [shut down](Self::shutdown)
+    ///
+    /// The service responds on every path, to `GET` and `HEAD`, and with 405 to other methods. The body is a JSON
+    /// object:
     ///
     /// | field | |
     /// |---|---|
-    /// | `status` | `alive` (and only then 200), `stalled` or `stopped` |
-    /// | `progress_secs_ago` | seconds since the task last came round, which it does once in a lease at least |
+    /// | `status` | `alive` with a 200; `stalled` or `stopped` with a 503 |
+    /// | `progress_secs_ago` | seconds since the task last made progress, which it does at least once per lease |
     ///
-    /// `GET` and `HEAD` are answered, other methods with 405. A process that was paused or suspended for
-    /// longer than two leases is `stalled` until its task has run, for up to a second; let a probe fail more
-    /// than once before you act on it.
+    /// A process that was paused or suspended for longer than two leases is `stalled` for up to a second, until its
+    /// task has run again. Configure the probe to tolerate one failure.
     #[must_use]
     pub fn liveness(&self) -> Liveness {
         Liveness {

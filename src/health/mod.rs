@@ -1,12 +1,11 @@
-//! Health endpoints: does this node lead, and is it alive?
+//! Endpoints for load balancers and supervisors.
 //!
-//! Two questions, and two endpoints that must not be mixed up: a follower is healthy, and a restart does not
-//! make it a leader.
+//! They answer two different questions. A follower is alive, and a restart does not make it the leader.
 //!
-//! | | 200 | 503 | for |
+//! | | 200 | 503 | asked by |
 //! |---|---|---|---|
-//! | [`LeaderHandle::health`] | on the leader | on every other node | load balancers that send traffic to the leader |
-//! | [`LeaderHandle::liveness`] | while the election's task runs | once it is stuck or has ended | whoever restarts a broken process |
+//! | [`LeaderHandle::health`] | this node leads | this node does not lead | load balancers that send requests to the leader |
+//! | [`LeaderHandle::liveness`] | the background task makes progress | it is stuck or has ended | supervisors that restart a broken process |
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,20 +23,21 @@
 //! With feature `tonic`, `LeaderHandle::grpc_health` answers the first question in the standard protocol
 //! `grpc.health.v1`.
 //!
-//! # What is promised
+//! # Guarantees
 //!
-//! - The answer is decided when the request is served, as [`LeaderHandle::is_leader`](crate::LeaderHandle::is_leader)
-//!   does: a node that was paused for longer than its lease does not claim to lead, not even once.
-//! - The endpoints look on and take no part. They hold no [`LeaderHandle`](crate::LeaderHandle): once the last one
-//!   is dropped, the election ends on this node, and they say so.
-//! - They wait for nothing: neither for the store nor for the background task.
-//! - No address is told, of this node or of another.
+//! - The status is decided when the request is served, as by
+//!   [`LeaderHandle::is_leader`](crate::LeaderHandle::is_leader). A node that was paused for longer than its lease
+//!   never reports that it leads.
+//! - The endpoints do not keep the election running. They hold no [`LeaderHandle`](crate::LeaderHandle). When the last
+//!   handle is dropped, the election stops on this node, and they report it.
+//! - They wait neither for the store nor for the background task.
+//! - They reveal no address, of this node or of another.
 //!
 //! # Code map
 //!
-//! - `leadership`, `liveness`: the two services; `answer`: what they have in common over HTTP.
-//! - `report`: what a node says of itself.
-//! - `grpc`: the service of `grpc.health.v1`; `watching`: its stream of changes; `serving`: its answers.
+//! - `leadership`, `liveness`: the two services; `answer`: their HTTP responses.
+//! - `report`: the body of `leadership`.
+//! - `grpc`: the service of `grpc.health.v1`; `watching`: its stream of changes; `serving`: its responses.
 //!
 //! [`LeaderHandle::health`]: crate::LeaderHandle::health
 //! [`LeaderHandle::liveness`]: crate::LeaderHandle::liveness

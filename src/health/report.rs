@@ -8,7 +8,7 @@ use crate::{
     task::Shared,
 };
 
-/// What a node reports of itself, at one instant.
+/// The report of a node at an instant.
 #[derive(Debug, Serialize)]
 pub(super) struct Report<'a> {
     #[serde(serialize_with = "name")]
@@ -16,7 +16,7 @@ pub(super) struct Report<'a> {
     id: &'a str,
     #[serde(serialize_with = "id_and_token")]
     leader: Option<LeaderInfo>,
-    /// Of the term that this node holds.
+    /// The token of the term that this node holds.
     token: Option<FencingToken>,
     remaining_ms: Option<u64>,
     renewed_secs_ago: Option<f64>,
@@ -49,7 +49,7 @@ fn name<S: Serializer>(status: &Status, serializer: S) -> Result<S::Ok, S::Error
     serializer.serialize_str(status.name())
 }
 
-/// Without the address, which is not for everyone who may ask for a node's health.
+/// Omits the address, which not every client of a health endpoint should see.
 fn id_and_token<S: Serializer>(
     leader: &Option<LeaderInfo>,
     serializer: S,

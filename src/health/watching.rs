@@ -13,9 +13,9 @@ use crate::{lease::Status, sync::watch, task::Shared};
 pub(super) struct Watching {
     shared: Arc<Shared>,
     changes: watch::Receiver<Status>,
-    /// Whether the client has asked for a service that there is.
+    /// Whether the client watches a known service.
     known: bool,
-    told: Option<ServingStatus>,
+    sent: Option<ServingStatus>,
 }
 
 impl Watching {
@@ -24,7 +24,7 @@ impl Watching {
             changes: shared.watch(),
             shared,
             known,
-            told: None,
+            sent: None,
         }
     }
 
@@ -37,15 +37,14 @@ impl Watching {
         })
     }
 
-    /// The next status that differs from the last one. None once the election has stopped, after which no
-    /// other can come.
+    /// Waits for the next status that differs from the last one. None once the election has stopped.
     async fn next(&mut self) -> Option<ServingStatus> {
         loop {
             let stopped = *self.changes.borrow_and_update() == Status::Stopped;
             let held = self.shared.view().held;
             let left = held.filter(|held| held.is_open).map(|held| held.left);
             let status = self.status(left.is_some());
-            if self.told.replace(status) != Some(status) {
+            if self.sent.replace(status) != Some(status) {
                 return Some(status);
             }
             if stopped {
@@ -62,8 +61,8 @@ impl Watching {
         }
     }
 
-    /// Waits until the status may be another: the task has published one, or the lease has run out under
-    /// a task that is stuck.
+    /// Waits until the status may have changed: the task has published one, or the lease has expired under a stuck
+    /// task.
     async fn change(&mut self, left: Option<Duration>) {
         let clock = self.shared.clock();
         let run_out = async {
@@ -73,7 +72,7 @@ impl Watching {
             }
         };
         tokio::select! {
-            // Cannot fail: `shared` holds a sender.
+            // Cannot fail, because `shared` holds a sender.
             _ = self.changes.changed() => {}
             () = run_out => {}
         }

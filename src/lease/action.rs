@@ -3,34 +3,32 @@ use std::time::Duration;
 use super::record::{Garbage, Record};
 use crate::clock::Moment;
 
-/// What the driver shall do, in the order given.
+/// An action for the driver to perform, in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Read the key and answer with [`Input::Read`](super::Input::Read). An earlier request that has
-    /// not been answered is given up.
+    /// Read the key and return [`Input::Read`](super::Input::Read). Abandon an earlier request without a response.
     Read {
-        /// Names the request in its answer.
+        /// Identifies the request in its response.
         attempt: u64,
     },
-    /// Write the record if the key's last revision is `expected`, and answer with
-    /// [`Input::Written`](super::Input::Written). An earlier request that has not been answered is
-    /// given up.
+    /// Write the record if the key's last revision is `expected`, and return [`Input::Written`](super::Input::Written).
+    /// Abandon an earlier request without a response.
     Write {
-        /// Names the request in its answer.
+        /// Identifies the request in its response.
         attempt: u64,
-        /// The revision to replace; 0 expects that the key has no message.
+        /// The revision to replace. 0 expects that the key has no message.
         expected: u64,
-        /// What to write.
+        /// The record to write.
         record: Record,
     },
-    /// The term `token` has begun. The gate stays shut until [`Action::Open`].
+    /// A term has begun. The gate stays closed until [`Action::Open`].
     Begin {
         /// The term's fencing token.
         token: u64,
-        /// When it ends, unless it is extended.
+        /// When the term ends, unless it is extended.
         deadline: Moment,
     },
-    /// Run the warm-up and answer with [`Input::Warmed`](super::Input::Warmed).
+    /// Run the warm-up and return [`Input::Warmed`](super::Input::Warmed).
     WarmUp,
     /// Open the gate.
     Open,
@@ -39,30 +37,30 @@ pub enum Action {
         /// Its new deadline.
         deadline: Moment,
     },
-    /// Shut the gate, and answer with [`Input::Drained`](super::Input::Drained) once every request has
-    /// finished that it ever admitted. A warm-up that still runs is dropped.
+    /// Close the gate, drop a running warm-up, and return [`Input::Drained`](super::Input::Drained) once every request
+    /// that was ever admitted has finished.
     Close,
-    /// The term is over: shut the gate if it is open, and tell those who act under it to stop.
+    /// The term has ended: close the gate if it is open, and cancel the term.
     End {
-        /// Why.
+        /// Why it ended.
         why: Ended,
     },
-    /// What `StepDown` or `Shutdown` came to.
+    /// A step-down or a shutdown has completed.
     Settled(Settled),
-    /// Something worth a log line.
+    /// A fact to log.
     Notice(Notice),
 }
 
 /// Why a term ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// It was given back on purpose.
+    /// It is about to be released.
     Released,
     /// Its deadline passed before a renewal was acknowledged.
     Expired,
-    /// Somebody else wrote to the key.
+    /// Another client wrote the key.
     Overwritten,
-    /// The key was deleted, or its bucket was.
+    /// The key or its bucket was deleted.
     Deleted,
     /// The server's sequence numbers went backwards: it lost data.
     DataLost,
@@ -71,34 +69,34 @@ pub enum Ended {
 /// How a step-down or a shutdown ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// Nobody holds the lease on this candidate's behalf.
+    /// This candidate holds no lease.
     Released,
-    /// The release was not acknowledged; others wait until the lease has run out.
+    /// The release was not acknowledged. Other candidates wait for the lease to expire.
     LeftToExpire,
 }
 
-/// A line for the log. The core itself never logs.
+/// A fact to log. The protocol does not log itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// The key is absent, so that an unknown holder may exist.
+    /// The key is absent, and an unknown holder may exist.
     KeyAbsent {
         /// How long this candidate waits before it campaigns.
         wait: Duration,
     },
-    /// The key holds something that is no record.
+    /// The key does not contain a valid record.
     Garbage {
-        /// Where it stands.
+        /// The revision of the content.
         revision: u64,
-        /// What is wrong with it.
+        /// Why it is invalid.
         why: Garbage,
     },
     /// The server's sequence numbers went backwards.
     DataLost {
         /// The highest revision seen before.
         seen: u64,
-        /// The one that took its place.
+        /// The lower revision that replaced it.
         found: u64,
     },
-    /// An acquiring write was acknowledged too late to be of use.
+    /// An acquiring write was acknowledged after its deadline.
     AcquiredTooLate,
 }

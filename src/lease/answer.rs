@@ -1,4 +1,4 @@
-//! What the answers of the store do, and their absence.
+//! Responses of the store, and their absence.
 
 use super::{
     action::{Action, Ended, Notice, Settled},
@@ -22,7 +22,8 @@ impl Machine {
         };
         let mut source = self.reading.take().unwrap_or(Source::Hint);
         if self.state.leading().is_some() && seen.revision == 0 {
-            // A leader does not argue with a server that has lost its key.
+            // A leader whose key has no message steps down at once. It does not wait to find out whether the read was
+            // stale.
             source = Source::AfterConflict(self.view.revision());
         }
         if source != Source::Hint {
@@ -45,7 +46,7 @@ impl Machine {
         if change != Change::New {
             return;
         }
-        // News is worth an attempt at once, and as good as the answer to a read.
+        // A change justifies an attempt at once, and makes a pending read unnecessary.
         self.failures = 0;
         self.retry_at = now;
         self.reading.take_if(|source| *source == Source::Hint);
@@ -108,7 +109,7 @@ impl Machine {
         let deadline = self.me.timing.valid_until(sent_at);
         match purpose {
             Purpose::Vacate => {}
-            // Stopping meanwhile: `advance` gives the lease back.
+            // The candidate is stopping: `advance` releases the lease.
             Purpose::Acquire if !matches!(self.state, State::Following { .. }) => {}
             Purpose::Acquire if now < deadline => self.lead(token, sent_at, deadline),
             Purpose::Acquire => {
@@ -117,7 +118,7 @@ impl Machine {
             }
             Purpose::Renew => {
                 let renew_at = self.me.timing.renew_at(sent_at, &mut self.rng);
-                // If the term ended while the renewal was under way, it is not revived.
+                // A term that ended while the renewal was in progress is not revived.
                 if let Some(leading) = self.state.leading_mut() {
                     leading.renewals += 1;
                     leading.renew_at = renew_at;
@@ -136,7 +137,7 @@ impl Machine {
         if purpose == Purpose::Vacate {
             self.view.trust_the_sighting();
         }
-        // After a write of unknown outcome over the same revision, the other one may be this candidate's own.
+        // After a write of unknown outcome over the same revision, the other record may be this candidate's.
         if purpose == Purpose::Renew && self.uncertain != Some(expected) {
             self.lose(now, Ended::Overwritten);
         }
@@ -149,11 +150,11 @@ impl Machine {
         self.reading.get_or_insert(Source::Hint);
     }
 
-    /// Gives up waiting for the answer to the request under way.
+    /// Abandons the request in progress.
     pub(super) fn time_out(&mut self, now: Moment) {
         match self.request.take().map(|r| r.kind) {
             None => {}
-            // Waiting for the answer was pause enough.
+            // No further pause after a timeout.
             Some(Kind::Read) => self.retry_at = now,
             Some(Kind::Write(write)) => {
                 self.retry_at = now;
@@ -162,8 +163,8 @@ impl Machine {
         }
     }
 
-    /// A first refusal is followed up at once, since it says that there is news; a second one without
-    /// news in between is not.
+    /// A first refusal is followed by a read at once, because it proves a change of the key. A second refusal without
+    /// an observed change in between is followed by a pause.
     fn pause_if_repeated(&mut self, now: Moment) {
         if self.failures > 0 {
             self.back_off(now);

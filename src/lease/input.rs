@@ -1,4 +1,4 @@
-/// What a read or a watch showed of the key. A hint: it may be stale, repeated or out of order.
+/// A state of the key from a read or a watch. It is a hint: it may be stale, repeated or out of order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
     pub(super) revision: u64,
@@ -6,13 +6,13 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// The key holds `value` at `revision`. `None` means that it was deleted, with a marker at `revision`.
+    /// The key contains `value` at `revision`, or a deletion marker if `value` is none.
     #[must_use]
     pub const fn new(revision: u64, value: Option<Vec<u8>>) -> Self {
         Self { revision, value }
     }
 
-    /// The store has no message of the key at all.
+    /// The store has no message for the key.
     #[must_use]
     pub const fn absent() -> Self {
         Self::new(0, None)
@@ -24,66 +24,67 @@ impl Observation {
         self.revision
     }
 
-    /// The bytes in the key, unless it does not exist or was deleted.
+    /// The content of the key, or none if the key was deleted or never written.
     #[must_use]
     pub fn value(&self) -> Option<&[u8]> {
         self.value.as_deref()
     }
 }
 
-/// Something that happened, told to the [`Machine`](super::Machine) by its driver.
+/// An event that the driver passes to the [`Machine`](super::Machine).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// The time that the machine had asked to be woken at has come. Harmless at any other time.
+    /// The machine's timeout has passed. Harmless at any other time.
     Tick,
     /// A watch pushed a state of the key.
     Pushed(Observation),
-    /// The read `attempt` was answered. `None`: it failed.
+    /// A read ended.
     Read {
-        /// The attempt that [`Action::Read`](super::Action::Read) named.
+        /// The attempt of its [`Action::Read`](super::Action::Read).
         attempt: u64,
-        /// What the key holds; none if the read failed.
+        /// The state of the key, or none if the read failed.
         seen: Option<Observation>,
     },
-    /// The write `attempt` ended.
+    /// A write ended.
     Written {
-        /// The attempt that [`Action::Write`](super::Action::Write) named.
+        /// The attempt of its [`Action::Write`](super::Action::Write).
         attempt: u64,
-        /// How it ended.
+        /// Its outcome.
         outcome: Outcome,
     },
-    /// The warm-up of the term `token` ended, well or not.
+    /// The warm-up of a term ended.
     Warmed {
         /// The term's fencing token.
         token: u64,
         /// Whether the gate may open.
         ready: bool,
     },
-    /// Every request that was ever admitted has finished, after [`Action::Close`](super::Action::Close).
+    /// After [`Action::Close`](super::Action::Close), every request that was ever admitted has finished.
     Drained {
-        /// The fencing token of the term that was held then; 0 if none was.
+        /// The fencing token of the term that was held at the close, or 0.
         token: u64,
     },
-    /// A reader of the gate found the term `token` past its deadline before its renewal was published.
+    /// A reader of the gate found a term past its deadline before the term's renewal was published.
     Expired {
         /// The term's fencing token.
         token: u64,
     },
-    /// Give the lease to somebody else.
+    /// Release the lease, and let another candidate lead.
     StepDown,
-    /// Give the lease back and stop.
+    /// Release the lease and stop.
     Shutdown,
 }
 
-/// How a write ended. The three kinds of failure are kept apart because they allow different things.
+/// The outcome of a write. The kinds of failure are distinct because the protocol may act on a refusal, but not on an
+/// unknown outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Applied, at this revision.
     Acknowledged(u64),
-    /// Not applied: the key's last revision was another one.
+    /// Not applied, because the key's last revision was another one.
     Conflict,
     /// Not applied, for another reason.
     Failed,
-    /// Perhaps applied, now or later.
+    /// Possibly applied, or still to be applied.
     Unknown,
 }

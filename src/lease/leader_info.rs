@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use crate::names::{Address, FencingToken};
 
-/// The node that leads. Clones are cheap.
+/// The leader of an election. Clones are cheap.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LeaderInfo(Arc<Inner>);
 
@@ -24,8 +24,9 @@ impl LeaderInfo {
         &self.0.id
     }
 
-    /// The address that the leader publishes, if it publishes one: an absolute URI without credentials. Anything
-    /// else in the bucket counts as no address.
+    /// The address that the leader publishes: an absolute URI without credentials.
+    ///
+    /// None if the leader publishes no address, or if the bucket contains an invalid one.
     #[must_use]
     pub fn address(&self) -> Option<&str> {
         self.parsed_address().map(Address::as_str)

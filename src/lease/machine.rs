@@ -17,20 +17,20 @@ use crate::{
     names::{Address, NodeId},
 };
 
-/// Who a candidate is and what it may do.
+/// The identity and the settings of a candidate.
 #[derive(Clone, Debug)]
 pub struct Candidate {
-    /// Its name, for people.
+    /// Its name for operators.
     pub id: NodeId,
-    /// A nonce, new at every start: how a candidate knows its own writes.
+    /// A nonce, new at every start, by which a candidate recognizes its own writes.
     pub session: String,
-    /// Where it is reached.
+    /// The address that it publishes.
     pub address: Option<Address>,
     /// Its time settings.
     pub timing: Timing,
-    /// Whether it only watches.
+    /// Whether it only observes.
     pub observer: bool,
-    /// Whether a warm-up stands between winning and opening the gate.
+    /// Whether a warm-up runs between winning the election and opening the gate.
     pub warm_up: bool,
     /// Whether an absent key is free at once, without the wait for an unknown holder.
     pub trust_absent_key: bool,
@@ -38,36 +38,37 @@ pub struct Candidate {
 
 /// The protocol of one candidate, without IO and without a clock.
 ///
-/// The contract: [`handle`](Self::handle) an input with the time at which it was *received*; then drain
-/// [`poll_action`](Self::poll_action) and do what it says; then wait for the next input, but not longer
-/// than [`poll_timeout`](Self::poll_timeout), and hand in [`Input::Tick`] at that time.
+/// To drive it, repeat these steps:
+///
+/// 1. Pass an input to [`handle`](Self::handle), with the time at which it was *received*.
+/// 2. Perform each [`poll_action`](Self::poll_action), in order.
+/// 3. Wait for the next input, at most until [`poll_timeout`](Self::poll_timeout). At that time pass [`Input::Tick`].
 #[derive(Debug)]
 pub struct Machine {
     pub(super) me: Candidate,
     pub(super) rng: fastrand::Rng,
     pub(super) state: State,
     pub(super) view: View,
-    /// The one request under way.
+    /// The only request in progress.
     pub(super) request: Option<Request>,
     pub(super) attempts: u64,
-    /// A read is due, and how its answer is to be taken.
+    /// Set if a read is due or in progress: how to interpret its result.
     pub(super) reading: Option<Source>,
-    /// A write of this candidate's may still be applied, over this revision.
+    /// The expected revision of a write of this candidate that may still be applied.
     pub(super) uncertain: Option<u64>,
-    /// A record of its own was acknowledged at an earlier revision than what is believed; a read will show it.
+    /// A record of this candidate was acknowledged at a revision below the believed revision. A read will show it.
     pub(super) is_misplaced: bool,
     pub(super) failures: u32,
     pub(super) retry_at: Moment,
     pub(super) silent_at: Moment,
     pub(super) failed_warm_ups: u32,
-    /// When the last input was received.
+    /// The time of the last input.
     pub(super) handled_at: Moment,
     pub(super) actions: VecDeque<Action>,
 }
 
 impl Machine {
-    /// A candidate that knows nothing yet. `seed` decides all of its jitter. It acts at the first
-    /// [`Input::Tick`].
+    /// Creates a candidate that acts at the first [`Input::Tick`]. All of its jitter follows from `seed`.
     #[must_use]
     pub fn new(candidate: Candidate, seed: u64) -> Self {
         Self {
@@ -91,8 +92,8 @@ impl Machine {
         }
     }
 
-    /// The state of this candidate at `now`. Once a draining candidate has lost the lease it goes on naming the
-    /// leader, as a follower.
+    /// The status of this candidate at `now`. A candidate that lost its lease while draining is a follower of the new
+    /// leader.
     #[must_use]
     pub fn status(&self, now: Moment) -> Status {
         match &self.state {
@@ -114,7 +115,7 @@ impl Machine {
         }
     }
 
-    /// Whether it was told to stop, and still waits for requests or for the release.
+    /// Whether it is stepping down or shutting down, and still waits for requests or for the release.
     #[must_use]
     pub fn is_leaving(&self) -> bool {
         match &self.state {
@@ -124,7 +125,7 @@ impl Machine {
         }
     }
 
-    /// Whether it has stopped for good.
+    /// Whether it has shut down.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         matches!(self.state, State::Stopped)
@@ -142,13 +143,13 @@ impl Machine {
         self.state.leading().map(|l| l.deadline)
     }
 
-    /// The highest fencing token that this candidate knows of: its own next one is larger.
+    /// The highest fencing token that this candidate knows of. Its next token is larger.
     #[must_use]
     pub fn floor(&self) -> u64 {
         self.view.floor()
     }
 
-    /// The other candidate whose lease runs at `now`, as far as this one knows.
+    /// The other candidate that holds an unexpired lease at `now`, as far as this candidate knows.
     fn leader(&self, now: Moment) -> Option<LeaderInfo> {
         let (record, until) = self.foreign_record()?;
         (now < until).then(|| {
@@ -158,16 +159,16 @@ impl Machine {
         })
     }
 
-    /// The next thing to do, in order.
+    /// Returns the next action to perform.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }
 
-    /// Takes in an input that was received at `now`.
+    /// Handles an input that was received at `now`.
     pub fn handle(&mut self, now: Moment, input: Input) {
         debug_assert!(now >= self.handled_at, "the clock is monotonic");
         self.handled_at = now;
-        // Whatever arrives after the deadline arrives after the term.
+        // First, so that an input after the deadline cannot extend the term.
         self.handle_deadline(now);
         match input {
             Input::Tick => {}
@@ -215,7 +216,7 @@ impl Machine {
         result
     }
 
-    /// The record of another candidate in the key, and until when its lease may run.
+    /// The record of another candidate in the key, and the end of its lease.
     pub(super) fn foreign_record(&self) -> Option<(&Record, Moment)> {
         let sighting = self.view.sighting()?;
         match &sighting.content {

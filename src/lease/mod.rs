@@ -1,17 +1,16 @@
-//! The protocol: who may lead, from when and until when.
+//! The protocol: which candidate may lead, and from when until when.
 //!
-//! Everything here is sans-IO: nothing awaits, reads a clock or logs. A [`Machine`] is one candidate. It
-//! is fed [`Input`]s, each with the time at which it was received, and answers with [`Action`]s and with
-//! the time at which it wants to be woken. The same code runs under the task in a service, under a
-//! simulator, and in unit tests.
+//! The module is sans-IO: it does not await, read a clock or log. A [`Machine`] is one candidate. It takes [`Input`]s,
+//! each with the time at which it was received, and returns [`Action`]s and the time of its next timeout. The same code
+//! runs in the background task, in the simulation and in unit tests.
 //!
-//! - `machine`: a candidate, and where its inputs go: to `answer` (of the store) and `term` (how one begins
-//!   and ends).
-//! - `schedule`: what is done by itself, and when; `request`: what is asked of the store.
-//! - `state`: the states of a candidate; `view`: what it knows of the key; `sighting`: one look
-//!   at it, and how long it counts.
-//! - `validity`: every computation with a deadline.
-//! - `record`: what stands in the key.
+//! - `machine`: a candidate and its inputs; `input`, `action`: their types.
+//! - `answer`: responses of the store, and their absence; `term`: how a term starts and ends.
+//! - `schedule`: timeouts, and what they trigger; `send`, `request`: requests to the store.
+//! - `state`: the states of a candidate, as a diagram; `status`: what others see of them.
+//! - `view`: what a candidate knows of the key; `sighting`: one observation, and how long it counts.
+//! - `validity`: every computation with a deadline; `settings`: the times that it is derived from.
+//! - `record`: the record in the key; `leader_info`: the part of it that names the leader.
 
 mod action;
 mod answer;

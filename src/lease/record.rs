@@ -10,35 +10,34 @@ const VERSION: u32 = 1;
 /// The shortest lease that a record may name.
 pub const MIN_LEASE: Duration = Duration::from_millis(200);
 
-/// The longest lease that a record may name. A longer one is taken for garbage, so that one bad write
-/// cannot block an election for ever.
+/// The longest lease that a record may name. A record with a longer lease is garbage, so that one bad write cannot
+/// block an election without end.
 pub const MAX_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The largest record that is looked into, in bytes.
+/// The largest record that is parsed, in bytes.
 const MAX_BYTES: usize = 8 * 1024;
 
-/// By how much a token may exceed its record's revision. It does after a loss of data, by the number of
-/// writes that were lost. A bound relative to the revision leaves room for all later tokens, so that one
-/// bad write cannot make every later record garbage.
+/// By how much a token may exceed its record's revision. After a loss of data it exceeds it by the number of lost
+/// writes. The bound is relative to the revision and leaves room for all later tokens, so that one bad write cannot
+/// make every later record garbage.
 const MAX_TOKEN_LEAD: u64 = 1 << 48;
 
-/// What stands in the key: who holds the lease, for how long, and with which fencing token.
+/// The record in the key: the holder of the lease, its duration and its fencing token.
 ///
-/// It is JSON, so that `nats kv get` shows it.
+/// It is JSON, so that `nats kv get` shows it to operators.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     #[serde(rename = "v")]
     version: u32,
-    /// The holder's id; none in a released or a vacant record.
+    /// The holder's id, or none in a released or vacant record.
     pub holder: Option<String>,
-    /// Nobody is known to hold the lease, and nobody has released it: the key was found absent. Whoever
-    /// wants it waits, as for a holder.
+    /// The key was found absent: the lease has no known holder and was not released. Candidates wait as for a holder.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub vacant: bool,
     /// The nonce of the process that wrote the record, new at every start.
     pub session: String,
-    /// Where the holder is reached, if it says so. Anyone with access to the bucket can write there, and what is no
-    /// address counts as none.
+    /// The address that the holder publishes. Any client with access to the bucket can write it, and an invalid address
+    /// is ignored.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -46,16 +45,16 @@ pub struct Record {
     )]
     pub address: Option<Address>,
     lease_ms: u64,
-    /// The term's fencing token; 0 in an acquiring write, whose revision is not known yet.
+    /// The term's fencing token, or 0 in an acquiring write, whose revision is not known yet.
     pub token: u64,
-    /// The highest token that the writer knew of when it wrote.
+    /// The highest token that the writer knew of.
     pub floor: u64,
-    /// How often the term has been renewed.
+    /// The number of renewals of the term.
     pub renewal: u64,
 }
 
 impl Record {
-    /// An acquiring record of the candidate `holder`.
+    /// Creates an acquiring record of the candidate `holder`.
     #[must_use]
     pub fn acquiring(
         holder: &str,
@@ -77,7 +76,7 @@ impl Record {
         }
     }
 
-    /// The same record for a further renewal of the term `token`.
+    /// The record of the renewal number `renewal` of the term `token`.
     #[must_use]
     pub fn renewed(self, token: u64, renewal: u64) -> Self {
         Self {
@@ -87,7 +86,7 @@ impl Record {
         }
     }
 
-    /// The same record without a holder.
+    /// The record that releases the term `token`.
     #[must_use]
     pub fn released(self, token: u64) -> Self {
         Self {
@@ -98,7 +97,7 @@ impl Record {
         }
     }
 
-    /// The same record as a mark that the key was found absent, to be honoured for `lease`.
+    /// The record that marks the key as vacant, to be honoured for `lease`.
     #[must_use]
     pub fn vacant(self, lease: Duration) -> Self {
         Self {
@@ -114,8 +113,8 @@ impl Record {
         Duration::from_millis(self.lease_ms)
     }
 
-    /// The fencing token of the term that this record belongs to, if it stands at `revision`: in an
-    /// acquiring write that revision, or more where the writer knew of a larger token.
+    /// The fencing token of the record's term, if the record is at `revision`. The token of an acquiring write is its
+    /// revision, or one more than the floor if that is larger.
     #[must_use]
     pub fn token_at(&self, revision: u64) -> u64 {
         match self.token {
@@ -125,33 +124,36 @@ impl Record {
         }
     }
 
-    /// The record as it is written to the key.
+    /// The content of the key.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         // A struct of strings and numbers always serializes.
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// Reads a record that stands at `revision`.
+    /// Parses the content of the key at `revision`.
     ///
     /// # Errors
     ///
-    /// [`Garbage`] if the bytes are no record of this version, or name an impossible lease or token.
+    /// [`Garbage`] if the bytes are not a record of this version, or if its lease or token is out of range.
     pub fn decode(revision: u64, bytes: &[u8]) -> Result<Self, Garbage> {
         if bytes.len() > MAX_BYTES {
-            return Err(Garbage(format!("{} bytes long", bytes.len())));
+            return Err(Garbage(format!("too long: {} bytes", bytes.len())));
         }
         let record: Self =
             serde_json::from_slice(bytes).map_err(|error| Garbage(error.to_string()))?;
         if record.version != VERSION {
-            return Err(Garbage(format!("version {}", record.version)));
+            return Err(Garbage(format!("unsupported version {}", record.version)));
         }
         if !(MIN_LEASE..=MAX_LEASE).contains(&record.lease()) {
-            return Err(Garbage(format!("a lease of {} ms", record.lease_ms)));
+            return Err(Garbage(format!(
+                "lease out of range: {} ms",
+                record.lease_ms
+            )));
         }
         let most = revision.saturating_add(MAX_TOKEN_LEAD);
         if record.token > most || record.floor >= most {
-            return Err(Garbage("a token out of range".to_owned()));
+            return Err(Garbage("token out of range".to_owned()));
         }
         Ok(record)
     }
@@ -162,7 +164,7 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Address>
     Ok(text.and_then(|text| Address::parse(text).ok()))
 }
 
-/// Why the bytes in the key are no record.
+/// Why the content of the key is not a valid record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Garbage(String);
 
@@ -254,20 +256,26 @@ mod tests {
     fn refuses_what_is_no_record() {
         let text = |text: &str| Record::decode(9, text.as_bytes()).unwrap_err().to_string();
         let good = GOOD;
-        assert_eq!(text(&good.replace(r#""v":1"#, r#""v":2"#)), "version 2");
-        assert_eq!(text(&good.replace("1000", "199")), "a lease of 199 ms");
+        assert_eq!(
+            text(&good.replace(r#""v":1"#, r#""v":2"#)),
+            "unsupported version 2"
+        );
+        assert_eq!(
+            text(&good.replace("1000", "199")),
+            "lease out of range: 199 ms"
+        );
         assert_eq!(
             text(&good.replace("1000", "86400001")),
-            "a lease of 86400001 ms"
+            "lease out of range: 86400001 ms"
         );
         assert_eq!(
             text(&good.replace(r#""token":0"#, r#""token":18446744073709551615"#)),
-            "a token out of range"
+            "token out of range"
         );
         let floor = |floor: u64| good.replace(r#""floor":0"#, &format!(r#""floor":{floor}"#));
-        assert_eq!(text(&floor(9 + (1 << 48))), "a token out of range");
+        assert_eq!(text(&floor(9 + (1 << 48))), "token out of range");
         assert!(text("").contains("EOF"));
         assert!(text("leader").contains("expected"));
-        assert_eq!(text(&" ".repeat(8193)), "8193 bytes long");
+        assert_eq!(text(&" ".repeat(8193)), "too long: 8193 bytes");
     }
 }

@@ -1,4 +1,4 @@
-//! A request to the store: what it asks for, and why.
+//! A request to the store, and its purpose.
 
 use super::record::Record;
 use crate::clock::Moment;
@@ -19,9 +19,9 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Write {
     pub(super) purpose: Purpose,
-    /// The revision that it replaces.
+    /// The revision to replace.
     pub(super) expected: u64,
-    /// The revision that was believed to be the key's when it was sent.
+    /// The revision of the key that the candidate believed when it sent the write.
     pub(super) believed: u64,
     pub(super) record: Record,
 }
@@ -36,14 +36,14 @@ pub(super) enum Purpose {
 }
 
 impl Purpose {
-    /// Whether what it writes has a holder.
+    /// Whether the written record has a holder.
     pub(super) fn holds(self) -> bool {
         matches!(self, Self::Acquire | Self::Renew)
     }
 }
 
 impl Request {
-    /// Whether it could give this candidate the lease, or prolong it, if `revision` is the key's.
+    /// Whether the request could acquire or extend this candidate's lease, if the key is at `revision`.
     pub(super) fn may_hold(&self, revision: u64) -> bool {
         matches!(&self.kind, Kind::Write(write) if write.purpose.holds() && revision <= write.expected)
     }

@@ -1,4 +1,4 @@
-//! When a [`Machine`] acts by itself: what it does next, and when it wants to be woken.
+//! The timeouts of a [`Machine`], and what they trigger.
 
 use super::{
     action::Settled,
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::clock::Moment;
 
-/// What a machine does once no request is under way.
+/// The next step of a machine without a request in progress.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Step {
     Read,
@@ -19,8 +19,8 @@ enum Step {
 }
 
 impl Machine {
-    /// When to hand in [`Input::Tick`](super::Input::Tick) if nothing else happens before. None: there
-    /// is nothing to wait for.
+    /// When to pass [`Input::Tick`](super::Input::Tick) if no other input arrives before. None once the machine has
+    /// stopped.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Moment> {
         let phase_ends = match &self.state {
@@ -32,7 +32,7 @@ impl Machine {
             State::Following { .. } => None,
             State::Stopped => return None,
         };
-        // `holder` changes, once.
+        // The status changes when another candidate's lease ends.
         let holder_ends = self
             .foreign_record()
             .map(|(_, until)| until)
@@ -51,7 +51,7 @@ impl Machine {
             .min()
     }
 
-    /// Does what is due at `now`.
+    /// Takes the steps that are due at `now`.
     pub(super) fn advance(&mut self, now: Moment) {
         if self.answer_due().is_some_and(|due| now >= due) {
             self.time_out(now);
@@ -107,20 +107,20 @@ impl Machine {
                     .or_else(|| Some((self.view.open_from()?.max(*from), Step::Acquire)));
                 Some(self.earlier_than_read(campaign.filter(|_| !self.me.observer)))
             }
-            // It may be the only one that knows the highest token.
+            // Also while stopping: this candidate may be the only one that knows the highest token.
             State::Clearing { .. } => Some(self.earlier_than_read(self.vacate_step())),
             State::Stopped => None,
         }
     }
 
-    /// Marks a vacancy. It grants nothing, so it need not wait for the end of a cool-down.
+    /// When to mark a vacancy. A mark grants nothing, so it does not wait for the end of a cool-down.
     fn vacate_step(&self) -> Option<(Moment, Step)> {
         let (at, expected) = self.view.vacancy()?;
         let marks = !self.me.observer && !self.me.trust_absent_key;
         marks.then_some((at, Step::Vacate(expected)))
     }
 
-    /// A write that is due goes before a read that is due: it finds out as well.
+    /// Returns the write if it is due no later than the next read, because its outcome shows the same.
     fn earlier_than_read(&self, write: Option<(Moment, Step)>) -> (Moment, Step) {
         let read = (self.silent_at.max(self.retry_at), Step::Read);
         let write = write.map(|(at, step)| (at.max(self.retry_at), step));
@@ -129,7 +129,7 @@ impl Machine {
 
     fn release_step(&self, checked: bool) -> Step {
         if self.view.held_by(&self.me.session).is_some() {
-            // It may be somebody else's by now.
+            // The record may be another candidate's by now.
             return if self.view.is_contested() {
                 Step::Settle(Settled::LeftToExpire)
             } else {
@@ -143,7 +143,7 @@ impl Machine {
         }
     }
 
-    /// The uncertain write. It cannot be applied any more once the key has moved on.
+    /// The uncertain write, unless the key has a newer revision and the write can no longer be applied.
     pub(super) fn pending(&self) -> Option<u64> {
         self.uncertain
             .filter(|expected| self.view.revision() <= *expected)

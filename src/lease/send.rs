@@ -1,4 +1,4 @@
-//! How a [`Machine`] asks the store for something.
+//! The requests that a [`Machine`] sends to the store.
 
 use super::{
     action::Action,

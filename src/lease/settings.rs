@@ -1,4 +1,4 @@
-//! The time settings that a user chooses, checked alone and against each other.
+//! The time settings of a user, checked alone and against each other.
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use crate::error::ConfigError;
 /// The shortest time between two renewals.
 const MIN_RENEWAL: Duration = Duration::from_millis(10);
 
-/// The largest difference between two clocks' rates that can be allowed for.
+/// The largest accepted difference between the rates of two clocks, as a fraction.
 const MAX_DRIFT: f64 = 0.5;
 
 /// The time settings of a candidate, as the builder collects them.
 #[derive(Clone, Debug)]
 pub struct TimeSettings {
-    /// How long a leader that fell silent keeps the others away.
+    /// How long other nodes wait for a leader that does not renew.
     pub lease: Duration,
-    /// The time between renewals; a third of the lease, if that is possible, unless set.
+    /// The time between renewals. Default: a third of the lease, or less if the other settings require it.
     pub renew_every: Option<Duration>,
     /// By which fraction the rates of two nodes' clocks may differ.
     pub max_clock_drift: f64,
-    /// How long admitted requests may take to finish once the gate has shut.
+    /// How long admitted requests may take to finish once the gate has closed.
     pub drain_timeout: Duration,
     /// The longest random delay before a campaign.
     pub campaign_delay: Duration,
@@ -42,11 +42,11 @@ impl Default for TimeSettings {
 }
 
 impl TimeSettings {
-    /// Derives the times that the protocol counts with.
+    /// Derives the times of the protocol.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`], which names the setting and its bounds.
+    /// [`ConfigError`] if a setting is out of bounds.
     pub fn timing(&self) -> Result<Timing, ConfigError> {
         self.check_lease()?;
         self.check_drift()?;
@@ -57,7 +57,7 @@ impl TimeSettings {
     }
 
     fn derive(&self) -> Timing {
-        // Records count in milliseconds.
+        // Records name the lease in milliseconds.
         let lease =
             Duration::from_millis(u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX));
         let mut timing = Timing {
@@ -123,7 +123,7 @@ impl TimeSettings {
     }
 }
 
-/// Late by its jitter and as slow as its timeout allows, a renewal must still arrive in time.
+/// A renewal must be acknowledged in time even if it is delayed by all of its jitter and takes all of its timeout.
 fn longest_renewal(timing: &Timing) -> Duration {
     let left = timing
         .lease

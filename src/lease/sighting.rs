@@ -1,4 +1,4 @@
-//! What a look at the key shows, and from when that may be written over.
+//! One observation of the key, and when it may be written over.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use super::{
 };
 use crate::clock::Moment;
 
-/// One state of the key, and since when this candidate has seen it unchanged.
+/// A state of the key, and when this candidate first observed it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Sighting {
     pub(super) revision: u64,
     pub(super) content: Content,
     pub(super) first_seen: Moment,
-    /// From when this candidate may take the key over.
+    /// When this candidate may first take the key over.
     pub(super) open_from: Moment,
 }
 
@@ -23,19 +23,19 @@ pub(super) struct Sighting {
 pub(super) enum Content {
     Held(Record),
     Released(Record),
-    /// Somebody found the key absent and marked the moment.
+    /// A mark by a candidate that found the key absent.
     Vacant(Record),
     Absent,
     Garbage(Vec<u8>, Garbage),
 }
 
 impl Sighting {
-    /// Whether it is believed once it has stood alone, rather than put to the test by a write.
+    /// Whether a suspect is believed after a wait. Otherwise a write puts it to the test.
     pub(super) fn is_promoted(&self, trust_absent_key: bool) -> bool {
         trust_absent_key || !self.is_traceless()
     }
 
-    /// Whether the server has no message of the key at all.
+    /// Whether the server has no message for the key.
     pub(super) fn is_traceless(&self) -> bool {
         self.revision == 0
     }
@@ -58,7 +58,7 @@ impl Content {
     }
 }
 
-/// What a sighting is judged by.
+/// The context in which a sighting is interpreted.
 #[derive(Debug)]
 pub(super) struct Rules<'a> {
     pub(super) timing: &'a Timing,
@@ -79,8 +79,8 @@ impl Rules<'_> {
         }
     }
 
-    /// As [`sight`](Self::sight), for a state that newer news may still refute: it has to stand alone for
-    /// one lease at least.
+    /// Like [`sight`](Self::sight), for a state that a newer revision may still refute. It must be the only state
+    /// observed for at least one lease.
     pub(super) fn suspect(
         &mut self,
         now: Moment,
@@ -89,14 +89,15 @@ impl Rules<'_> {
         last_lease: Duration,
     ) -> Sighting {
         let mut suspect = self.sight(now, revision, content, last_lease);
-        // A write settles at once whether a key has vanished: it expects that, and grants nothing.
+        // Without a message there is no need to wait: a mark expects an absent key and grants nothing, so its outcome
+        // decides at once whether the key has vanished.
         if !suspect.is_traceless() {
             suspect.open_from = suspect.open_from.max(now + self.timing.lease);
         }
         suspect
     }
 
-    /// Judges from when a key that is first seen like this may be written.
+    /// Decides when a key that is first observed in this state may be written.
     pub(super) fn sight(
         &mut self,
         now: Moment,

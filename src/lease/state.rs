@@ -1,6 +1,6 @@
 use crate::clock::Moment;
 
-/// Where a candidate stands.
+/// The state of a candidate.
 ///
 /// ```text
 ///                acquiring write acknowledged in time
@@ -19,31 +19,30 @@ use crate::clock::Moment;
 ///    └────────────────────────────────────────────────────┘
 /// ```
 ///
-/// From `Clearing`, or a lost drain, it goes on at once to where `Releasing` leads if nothing of its own is or may be
-/// in the key.
+/// If no record of this candidate is or may be in the key, `Releasing` is skipped.
 ///
-/// There is no way from `Following`, `Clearing` or `Releasing` back to the same term: a term that was lost
-/// stays lost.
+/// No transition leads from `Following`, `Clearing` or `Releasing` back to the same term: a term that was lost stays
+/// lost.
 #[derive(Debug)]
 pub(super) enum State {
-    /// Somebody else leads, or nobody. No campaign before `from`.
+    /// Another candidate leads, or none. No campaign before `from`.
     Following {
         from: Moment,
     },
     /// The lease is held.
     Leading(Leading),
-    /// Told to stop without a term. Requests of terms that were lost finish until `until` at the latest. The
-    /// last one's record may be in the key still, or one may be on its way there: it is given back after that, so
-    /// that nobody is let in early.
+    /// Stepping down or shutting down without a term. Requests of lost terms may finish until `until`. A record of this
+    /// candidate may still be in the key, or on its way there. It is released only afterwards, so that no other
+    /// candidate leads while the requests are in progress.
     Clearing {
         until: Moment,
         then: Then,
     },
-    /// The gate is shut, the requests have finished, and what is or may be in the key is given back.
+    /// The gate is closed, the requests have finished, and the record that is or may be in the key is released.
     Releasing {
         until: Moment,
         then: Then,
-        /// Whether the key was read after a write of unknown outcome.
+        /// Whether the key was read in this state, after a write of unknown outcome.
         checked: bool,
     },
     Stopped,
@@ -59,18 +58,18 @@ pub(super) struct Leading {
     pub(super) phase: Phase,
 }
 
-/// How far a held term has come.
+/// The phase of a held term.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Phase {
-    /// The warm-up runs; the gate has not been open yet.
+    /// The warm-up runs, and the gate has not opened yet.
     Warming,
     /// The gate is open.
     Open,
-    /// The gate has shut for good; admitted requests finish until `until` at the latest.
+    /// The gate has closed, and admitted requests may finish until `until`.
     Draining { until: Moment, then: Then },
 }
 
-/// What comes after the lease was given back.
+/// What follows the release of the lease.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Then {
     CoolDown,

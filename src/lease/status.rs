@@ -3,31 +3,33 @@ use std::fmt;
 use super::leader_info::LeaderInfo;
 use crate::names::FencingToken;
 
-/// The state of a node in its election.
+/// The status of a node in its election.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {
     /// This node does not lead.
     Follower {
-        /// Who leads, if that is known.
+        /// The leader, if it is known.
         leader: Option<LeaderInfo>,
     },
-    /// This node won the election and runs its warm-up. Its gate is shut.
+    /// This node won the election and is running its warm-up. Its gate is closed.
     Warming,
     /// This node leads. Its gate is open.
     Leader {
         /// The fencing token of the term.
         token: FencingToken,
     },
-    /// This node was told to stop: its gate is shut, the admitted requests finish, and then the lease is released, if
-    /// this node still holds it. A node that lost the lease meanwhile is a follower of the new leader.
+    /// This node is stepping down or shutting down. Its gate is closed while the admitted requests finish, and then it
+    /// releases the lease, if it still holds it.
+    ///
+    /// A node that lost the lease meanwhile is a follower of the new leader.
     Draining,
-    /// This node takes no part in the election any more.
+    /// The election has stopped on this node.
     Stopped,
 }
 
 impl Status {
-    /// The name of the status in lower case, without what it carries.
+    /// The name of the variant in lower case.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Follower { .. } => "follower",

@@ -1,4 +1,4 @@
-//! How a term begins and ends, for whatever reason.
+//! How a term starts and ends.
 
 use super::{
     action::{Action, Ended, Settled},
@@ -51,7 +51,7 @@ impl Machine {
         }
     }
 
-    /// Shuts the gate for good, and has the requests finish before anything is given back.
+    /// Closes the gate. The requests finish before anything is released.
     fn close(&mut self, now: Moment, then: Then) {
         let until = now + self.me.timing.drain_timeout;
         match self.state.leading_mut() {
@@ -81,8 +81,8 @@ impl Machine {
         });
     }
 
-    /// Ends a term that was not given back. If it was being given back, its requests are waited for all the same:
-    /// whoever asked may end the process after the answer.
+    /// Ends a term that was lost. A step-down or shutdown in progress still waits for the requests, because its caller
+    /// may end the process once it returns.
     pub(super) fn lose(&mut self, now: Moment, why: Ended) {
         let Some(phase) = self.state.leading().map(|l| l.phase) else {
             return;
@@ -96,7 +96,7 @@ impl Machine {
         }
     }
 
-    /// Ends a term whose gate has shut and whose requests have finished, to give the lease back.
+    /// Ends a term whose gate has closed and whose requests have finished or timed out, and releases the lease.
     pub(super) fn release(&mut self, now: Moment, then: Then) {
         self.actions.push_back(Action::End {
             why: Ended::Released,
@@ -104,7 +104,7 @@ impl Machine {
         self.give_back(now, then);
     }
 
-    /// Gives back what is or may be in the key, if anything is.
+    /// Releases the record that is or may be in the key, if there is one.
     pub(super) fn give_back(&mut self, now: Moment, then: Then) {
         let revision = self.view.revision();
         let request = self.request.as_ref();

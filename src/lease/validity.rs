@@ -1,28 +1,29 @@
-//! All deadline arithmetic of the protocol.
+//! Every computation of the protocol with a deadline.
 //!
-//! The holder counts from before it sent ([`Timing::valid_until`]), the others from after they received
-//! ([`Timing::held_until`]), each on its own clock, and the guard lies between the two. That is why two
-//! gates are never open at once, whatever happens to the messages (Gray and Cheriton, "Leases", 1989).
+//! The holder counts its lease from before it sent the write ([`Timing::valid_until`]). Other candidates count it from
+//! after they received the record ([`Timing::held_until`]). Each uses its own clock, and the guard lies between the two
+//! ends. Two gates are therefore never open at once, whatever happens to the messages (Gray and Cheriton, "Leases",
+//! 1989).
 
 use std::time::Duration;
 
 use crate::clock::Moment;
 
-/// The least distance between a holder's deadline and the end of its lease.
+/// The minimum time between a holder's deadline and the end of its lease.
 pub const MIN_GUARD: Duration = Duration::from_millis(20);
 
 /// The time settings of one candidate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timing {
-    /// How long an acknowledged write keeps others away.
+    /// How long other candidates honour an acknowledged write.
     pub lease: Duration,
-    /// How much earlier the holder stops than the others may start.
+    /// How long before the end of its lease the holder stops.
     pub guard: Duration,
     /// The time between renewals, before jitter.
     pub renew_every: Duration,
-    /// How long an answer is waited for. A write that has none by then has an unknown outcome.
+    /// How long a request waits for a response. A write without a response has an unknown outcome.
     pub request_timeout: Duration,
-    /// How long admitted requests may take to finish after the gate has shut.
+    /// How long admitted requests may take to finish after the gate has closed.
     pub drain_timeout: Duration,
     /// The longest random delay before a campaign.
     pub campaign_delay: Duration,
@@ -35,28 +36,28 @@ impl Timing {
         sent_at + self.lease.saturating_sub(self.guard)
     }
 
-    /// Until when somebody else's record keeps its key, if it was first seen at `first_seen`. It is the
-    /// lease in the record that counts, not this candidate's own.
+    /// The end of another candidate's lease, if its record was first observed at `first_seen`. The lease in the record
+    /// counts, not this candidate's own setting.
     #[must_use]
     pub fn held_until(&self, first_seen: Moment, record_lease: Duration) -> Moment {
         first_seen + record_lease
     }
 
-    /// Until when a key without a record is taken for an unknown holder's, if it was first seen like that
-    /// at `first_seen` and `last_lease` is the lease of the last record before that.
+    /// The end of an unknown holder's lease, if the key was first observed without a record at `first_seen`, and the
+    /// last record before that named `last_lease`.
     #[must_use]
     pub fn unknown_until(&self, first_seen: Moment, last_lease: Duration) -> Moment {
         first_seen + self.unknown_lease(last_lease)
     }
 
-    /// The lease that an unknown holder is granted.
+    /// The lease to assume for an unknown holder.
     #[must_use]
     pub fn unknown_lease(&self, last_lease: Duration) -> Duration {
         self.lease.max(last_lease)
     }
 
-    /// When to renew next, after a renewal that was sent at `sent_at`: ±10 %, so that many leaders in
-    /// one server do not move in step.
+    /// When to renew next, after a renewal that was sent at `sent_at`. The jitter of ±10 % keeps the leaders on one
+    /// server from renewing in step.
     pub fn renew_at(&self, sent_at: Moment, rng: &mut fastrand::Rng) -> Moment {
         sent_at + self.renew_every.mul_f64(0.9 + 0.2 * rng.f64())
     }
@@ -66,16 +67,15 @@ impl Timing {
         self.campaign_delay.mul_f64(rng.f64())
     }
 
-    /// How long a follower hears nothing before it reads the key. `record_lease` is the holder's, which
-    /// may renew more slowly than this candidate would. The margin keeps a jittered renewal from being
-    /// taken for silence.
+    /// How long a follower waits for a push before it reads the key. A holder with a longer `record_lease` may renew
+    /// more slowly than this candidate would. The margin covers the jitter of renewals.
     pub fn silence_after(&self, record_lease: Duration, rng: &mut fastrand::Rng) -> Duration {
         let period = self.renew_every.max(record_lease / 3);
         period.mul_f64(1.15 + 0.2 * rng.f64())
     }
 
-    /// The pause before another attempt, after `failures` in a row: from lease/30, doubled each time, up
-    /// to lease/10, with "equal jitter" (half of it fixed, half random).
+    /// The pause before a retry after `failures` in a row. It starts at lease/30 and doubles up to lease/10. It has
+    /// "equal jitter": half of it is fixed and half is random.
     pub fn retry_after(&self, failures: u32, rng: &mut fastrand::Rng) -> Duration {
         let floor = self.lease / 30;
         let pause = floor
@@ -84,15 +84,15 @@ impl Timing {
         pause.mul_f64(0.5 + 0.5 * rng.f64())
     }
 
-    /// How long a former leader sits out after `rounds` terms in a row that it gave back: half a lease,
-    /// which lets even a follower that has to read the key go first, and twice as long for each further
-    /// failed warm-up, up to eight leases.
+    /// How long a former leader does not campaign after a release and `rounds` consecutive failed warm-ups. It starts
+    /// at half a lease, which lets even a follower that has to read the key go first. It doubles with each failed
+    /// warm-up, up to eight leases.
     #[must_use]
     pub fn cool_down(&self, rounds: u32) -> Duration {
         (self.lease / 2).saturating_mul(1 << rounds.min(4))
     }
 
-    /// How long a release is tried before the lease is left to expire.
+    /// How long a release is attempted before the lease is left to expire.
     #[must_use]
     pub fn release_for(&self) -> Duration {
         self.request_timeout * 2
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_clock_at_the_edge_of_its_bound_still_stops_before_the_others_start() {
-        // The holder's clock runs slow by the whole bound, the follower's fast.
+        // The rates of the two clocks differ by the whole bound.
         for (lease_ms, guard_ms, drift) in
             [(15_000, 750, 0.05), (200, 20, 0.05), (60_000, 3_000, 0.05)]
         {

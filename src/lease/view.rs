@@ -8,31 +8,33 @@ use super::{
 };
 use crate::clock::Moment;
 
-/// What one candidate knows of the key, and since when.
+/// What a candidate knows of the key, and since when.
 ///
-/// Reads and watches are hints: late, repeated, out of order. So a sighting is replaced only by a newer
-/// revision. An older one is only *suspected* to be the truth (the server lost data, or removed the key
-/// without a trace) and replaces the sighting once nothing but older ones was seen for a whole wait, or once
-/// a read that followed a refused write shows it.
+/// Reads and watches are hints: they may be late, repeated or out of order. A sighting is therefore replaced only by a
+/// newer revision. An older revision is only *suspected* to be the current state: the server may have lost data, or
+/// removed the key without a marker. A suspect replaces the sighting in two cases:
+///
+/// - for a whole wait, only older revisions were observed
+/// - a read that followed a refused write shows it
 #[derive(Debug)]
 pub(super) struct View {
     sighting: Option<Sighting>,
     suspect: Option<Sighting>,
-    /// The revision of the sighting was seen with another content as well.
+    /// The revision of the sighting was also observed with another content.
     is_contested: bool,
-    /// When the suspect is believed. A leader that renews after a loss is another suspect each time, so this
-    /// stays where it is; from when its record may be written over is counted anew for each.
+    /// When the suspect is believed. Each renewal of a leader after a loss of data is a new suspect, so new suspects do
+    /// not postpone this time. They do postpone the time from which the record may be written over.
     believe_from: Moment,
-    /// That of the last record that was believed.
+    /// The lease of the last record that was believed.
     last_lease: Duration,
-    /// The newest record that was seen, believed or not.
+    /// The newest record that was observed, believed or not.
     newest: Newest,
-    /// The highest fencing token ever seen.
+    /// The highest fencing token ever observed.
     floor: u64,
 }
 
-/// Of the records seen, the one with the highest token, and of these the one at the highest revision. Tokens
-/// never go down, while revisions begin anew after a loss.
+/// The newest record observed: the one with the highest token and, among equal tokens, with the highest revision.
+/// Tokens never decrease, while revisions restart after a loss of data.
 #[derive(Debug, Default)]
 struct Newest {
     token: u64,
@@ -40,24 +42,24 @@ struct Newest {
     lease: Duration,
 }
 
-/// What an observation changed.
+/// The effect of an observation.
 #[derive(Debug, PartialEq)]
 pub(super) enum Change {
-    /// The key is as it was.
+    /// The key has not changed.
     Same,
     /// The key has a new content.
     New,
-    /// An older revision: a stale answer, or lost data. Nothing is concluded from it yet.
+    /// An older revision, from a stale response or after lost data. Nothing is concluded from it yet.
     Suspect,
 }
 
-/// Where an observation came from.
+/// The source of an observation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Source {
     /// A watch, or a read that may be stale.
     Hint,
-    /// A read begun after the server had refused to replace this revision. If that is still the believed
-    /// one, the belief is known to be wrong.
+    /// A read that was sent after the server refused to replace this revision. If the candidate still believes this
+    /// revision, the belief is known to be wrong.
     AfterConflict(u64),
 }
 
@@ -78,8 +80,8 @@ impl View {
         self.sighting.as_ref()
     }
 
-    /// From when the key may be taken over. Not while its revision is suspected to hold another record now:
-    /// that was not seen unchanged for its lease.
+    /// When the key may first be taken over. If its revision is suspected to contain another record now, that record's
+    /// wait counts too, because it was not observed unchanged for its lease.
     pub(super) fn open_from(&self) -> Option<Moment> {
         let sighting = self.sighting.as_ref()?;
         let suspect = self.suspect.as_ref();
@@ -118,7 +120,7 @@ impl View {
         }
     }
 
-    /// When the suspected state becomes the believed one by itself.
+    /// When the suspect becomes the believed state without a further observation.
     pub(super) fn suspect_until(&self, trust_absent_key: bool) -> Option<Moment> {
         let suspect = self.suspect.as_ref()?;
         suspect
@@ -128,10 +130,10 @@ impl View {
 
     /// When to mark the key as vacant, and the revision to replace.
     ///
-    /// Where the server has no message at all, "absent" has no revision that would tell one absence from
-    /// the next, with a whole term in between. So an absence is not waited out as it is: it is marked with
-    /// a record that grants nothing, and the wait begins when that is acknowledged or seen. A mark whose
-    /// floor is lower than the highest token known here is replaced as well.
+    /// If the server has no message for the key, the absence has no revision. Two absences with a whole term between
+    /// them cannot be distinguished. The candidate therefore marks the absence with a record that grants nothing, and
+    /// waits from when the mark is acknowledged or observed. It also replaces a mark whose floor is lower than the
+    /// highest token that it knows.
     pub(super) fn vacancy(&self) -> Option<(Moment, u64)> {
         let sighting = self.sighting.as_ref().filter(|_| !self.is_contested);
         let known = [self.suspect.as_ref(), sighting].into_iter().flatten();
@@ -141,7 +143,7 @@ impl View {
             }
             let carried = match &s.content {
                 Content::Vacant(record) => record.floor,
-                // Whoever takes it over without knowing more has a token above its revision.
+                // A candidate without further knowledge takes it over with a token above its revision.
                 Content::Absent | Content::Garbage(..) => s.revision,
                 Content::Held(_) | Content::Released(_) => return None,
             };
@@ -149,14 +151,14 @@ impl View {
         })
     }
 
-    /// The lease that an unknown holder may have been granted by the last record.
+    /// The lease that the last record may have granted to an unknown holder.
     ///
-    /// Where stale answers were believed for a while, the last record is not the newest one.
+    /// If stale responses were believed for a while, the last record is not the newest one.
     pub(super) fn last_lease(&self) -> Duration {
         self.last_lease.max(self.newest.lease)
     }
 
-    /// Takes in what a read or a watch showed.
+    /// Notes an observation.
     pub(super) fn note(
         &mut self,
         now: Moment,
@@ -181,8 +183,8 @@ impl View {
             self.suspect = None;
             return Change::Same;
         }
-        // An older revision, or the same one with another content: a stale answer, a key that vanished
-        // without a trace, or a server that lost data.
+        // An older revision, or the same one with another content: a stale response, a key that was removed without a
+        // marker, or a server that lost data.
         self.is_contested |= seen.revision == sighting.revision;
         let suspect = match self.suspect.take() {
             Some(suspect) if (suspect.revision, &suspect.content) == (seen.revision, &content) => {
@@ -207,7 +209,7 @@ impl View {
         Change::Suspect
     }
 
-    /// Believes the suspected state if only such states were seen for a whole wait.
+    /// Believes the suspect if only suspects were observed for a whole wait.
     pub(super) fn promote(&mut self, now: Moment, rules: &mut Rules<'_>) {
         let trust = rules.trust_absent_key;
         let believe_from = self.believe_from;
@@ -217,8 +219,8 @@ impl View {
         }
     }
 
-    /// Takes in an acknowledged write of this candidate's own, sent while `believed` was the revision of
-    /// the sighting. False if there has been news since.
+    /// Notes an acknowledged write of this candidate, sent while `believed` was the revision of the sighting. Returns
+    /// false if a newer revision was observed since.
     pub(super) fn wrote(
         &mut self,
         now: Moment,
@@ -230,7 +232,7 @@ impl View {
             if self.revision() != believed {
                 return false;
             }
-            // It expected an absent key, and got one, where a later revision had been.
+            // The write expected an absent key and was applied, although a later revision had been observed.
             rules.notices.push(Notice::DataLost {
                 seen: believed,
                 found: revision,
@@ -242,19 +244,19 @@ impl View {
         true
     }
 
-    /// Drops what was suspected, since a write that relied on it was refused.
+    /// Drops the suspect, because a write that relied on it was refused.
     pub(super) fn trust_the_sighting(&mut self) {
         self.keep_contested();
         self.suspect = None;
     }
 
-    /// Whether the revision of the sighting may hold another record now.
+    /// Whether the revision of the sighting may contain another record now.
     pub(super) fn is_contested(&self) -> bool {
         self.is_contested
     }
 
-    /// For how long another record at this revision stands is remembered whatever is seen next: a late look at
-    /// what the revision held before does not make it go away.
+    /// Keeps the wait for another record at this revision, whatever is observed next: a late observation of the
+    /// revision's former content does not refute that record.
     fn keep_contested(&mut self) {
         let open_from = self.open_from();
         if let (Some(sighting), Some(open_from)) = (&mut self.sighting, open_from) {

@@ -8,25 +8,23 @@ use crate::error::ConfigError;
 /// The longest address, in bytes.
 const MAX_LEN: usize = 1024;
 
-/// Where a node is reached: an absolute URI with a host, and without user or password.
-///
-/// Clones are cheap.
+/// The address of a node: an absolute URI with a host, and without user or password. Clones are cheap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address(Arc<Parsed>);
 
 #[derive(Debug, PartialEq, Eq)]
 struct Parsed {
-    /// As it was given. `Uri` adds a path of `/` if there is none.
+    /// The original text. `Uri` adds a path of `/` if there is none.
     text: String,
     uri: Uri,
 }
 
 impl Address {
-    /// Parses an address that this node is to publish, or one that another node published.
+    /// Parses the address of this node, or an address that another node published.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] for the setting `address`, with what is wrong with it.
+    /// [`ConfigError`] for the setting `address`.
     pub fn parse(text: impl Into<String>) -> Result<Self, ConfigError> {
         let text = text.into();
         let bound = |bound: &str| ConfigError::new("address", format_args!("{text:?}"), bound);
@@ -47,7 +45,7 @@ impl Address {
         Ok(Self(Arc::new(Parsed { text, uri })))
     }
 
-    /// The address as it was given.
+    /// The original text of the address.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0.text

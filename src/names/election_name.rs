@@ -1,4 +1,4 @@
-/// The name of an election in log lines and metrics: the bucket and the key that its lease is kept in.
+/// The name of an election in log events and metrics: the bucket and the key of its lease.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ElectionName {
     bucket: String,
@@ -6,7 +6,7 @@ pub struct ElectionName {
 }
 
 impl ElectionName {
-    /// The election whose lease is kept under `key` in `bucket`, or in what a store has in their place.
+    /// Creates a name from a bucket and a key, or from their equivalents in another store.
     #[must_use]
     pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
         Self {

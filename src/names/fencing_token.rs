@@ -3,11 +3,10 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The fencing token of a term: larger than those of all earlier terms of its election.
+/// The fencing token of a term, larger than those of all earlier terms of its election.
 ///
-/// A storage that remembers the largest token that it has seen, and refuses smaller ones, is safe from a leader
-/// that was paused in the middle of a write; see [`fencing`](crate::fencing). As text it is a plain decimal
-/// number, and so it is in JSON.
+/// A storage that rejects tokens smaller than the largest it has seen is protected from a leader that was paused during
+/// a write: see [`fencing`](crate::fencing). As text and in JSON, a token is a plain decimal number.
 ///
 /// ```
 /// use noleader::FencingToken;
@@ -26,7 +25,7 @@ use thiserror::Error;
 pub struct FencingToken(u64);
 
 impl FencingToken {
-    /// No term has this one.
+    /// The token of no term.
     pub(crate) const ZERO: Self = Self(0);
 }
 
@@ -48,7 +47,7 @@ impl fmt::Display for FencingToken {
     }
 }
 
-/// One text for each number: digits, without a sign and without leading zeros.
+/// Each number has exactly one text: digits without sign or leading zeros.
 impl FromStr for FencingToken {
     type Err = ParseTokenError;
 
@@ -65,7 +64,7 @@ impl FromStr for FencingToken {
     }
 }
 
-/// The text is not a fencing token.
+/// The error of parsing a [`FencingToken`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("invalid fencing token: expected a 64-bit decimal number without sign or leading zeros")]
 pub struct ParseTokenError(());

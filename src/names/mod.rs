@@ -1,5 +1,7 @@
-//! The names that an election is made of. An [`Address`] and a [`NodeId`] can only be made from good input: it is
-//! parsed where it comes in, from a builder or out of the shared bucket, and needs no further checks.
+//! The names of an election.
+//!
+//! An [`Address`] or a [`NodeId`] exists only for valid input. It is parsed at the boundary, from a builder or from the
+//! shared bucket, and needs no further checks.
 
 mod address;
 mod election_name;

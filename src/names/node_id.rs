@@ -5,12 +5,12 @@ use crate::error::ConfigError;
 /// The longest id, in bytes.
 const MAX_LEN: usize = 256;
 
-/// A node's name, for people: 1 to 256 bytes without control characters.
+/// The name of a node for operators: 1 to 256 bytes without control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeId(String);
 
 impl NodeId {
-    /// Parses the name that this node is given.
+    /// Parses the name of this node.
     ///
     /// # Errors
     ///

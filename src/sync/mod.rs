@@ -1,7 +1,7 @@
-//! What threads share: the real thing, or a model of it that [loom](https://docs.rs/loom) can see through.
+//! The types that threads share: the real types, or models of them for [loom](https://docs.rs/loom).
 //!
-//! `.ci/loom` compiles the library with `--cfg noleader_loom`, and then every order of the steps on these
-//! types is tried, in `task/interleavings`. In any other build they are what their names say.
+//! `.ci/loom` compiles the library with `--cfg noleader_loom`. The tests in `task/interleavings` then try every order
+//! of the operations on these types. Every other build uses the real types.
 
 #[cfg(noleader_loom)]
 mod model;

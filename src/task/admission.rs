@@ -3,11 +3,11 @@ use std::sync::Arc;
 use super::term::Term;
 use crate::sync::CancellationToken;
 
-/// A term that this node holds, and what the gate was opened for under it, if it was.
+/// A held term, and whether the gate is open under it. An open one lives as long as an admission under it.
 #[derive(Debug)]
 pub(super) struct Opening {
     term: Term,
-    /// Cancelled once the gate has shut and the last admitted request has finished.
+    /// Cancelled once the gate has closed and the last admitted request has finished. None if the gate is closed.
     drained: Option<CancellationToken>,
 }
 
@@ -52,11 +52,20 @@ impl Drop for Opening {
     }
 }
 
-/// The right to act as the leader, from [`LeaderHandle::admit`](crate::LeaderHandle::admit).
+/// Admitted work, from [`LeaderHandle::admit`](crate::LeaderHandle::admit).
 ///
-/// While an admission exists, a step-down or a shutdown delays the release of the lease, up to the drain timeout.
-/// Drop it when the work that it stands for is done. Work that goes on for long ends when
-/// [`Term::closing`] is cancelled.
+/// Hold the admission for as long as the work runs. A step-down or a shutdown releases the lease only when every
+/// admission is dropped, or after the drain timeout. Long-running work should finish when [`Term::closing`] is
+/// cancelled.
+///
+/// ```
+/// # async fn write(_: noleader::FencingToken) {}
+/// # async fn example(leader: noleader::LeaderHandle) -> Result<(), noleader::NotLeader> {
+/// let admission = leader.admit()?;
+/// write(admission.term().token()).await;
+/// drop(admission); // the work is done
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use = "the work is admitted for as long as this lives"]
 pub struct Admission {
@@ -69,8 +78,8 @@ impl Admission {
         Self { opening }
     }
 
-    /// Another admission for a request that was admitted under `term` and is still in progress. None once every
-    /// request of that opening has finished.
+    /// Returns another admission for a request in progress under `term`, or none once every request of that opening has
+    /// finished.
     #[cfg(any(feature = "axum", test))]
     pub(crate) fn of(term: &Term) -> Option<Self> {
         let opening = term.opening()?.downcast().ok()?;

@@ -5,13 +5,13 @@ use crate::{
     sync::AtomicU64,
 };
 
-/// The value of a deadline that has passed for good.
+/// The value of a deadline that has passed and cannot be extended.
 const PASSED: u64 = 0;
 
-/// A deadline that can be moved, unless a reader found it passed.
+/// A deadline that can be extended until a reader finds that it has passed.
 ///
-/// A reader that comes after the deadline marks it as passed, so that a renewal that was acknowledged in time but is
-/// published late cannot revive a term that a reader saw end.
+/// The first reader after the deadline marks it as passed. A renewal that was acknowledged in time but is published
+/// late then cannot revive a term whose end a reader has observed.
 #[derive(Debug)]
 pub(super) struct Deadline(AtomicU64);
 
@@ -20,8 +20,8 @@ impl Deadline {
         Self(AtomicU64::new(moment.as_nanos()))
     }
 
-    /// How much time is left, at this instant. None once it has passed. Wait-free, but for a retry when it is moved at
-    /// the same time.
+    /// The time that is left at this instant, or none once the deadline has passed. Wait-free, except for a retry if it
+    /// is extended concurrently.
     #[inline]
     pub(super) fn left(&self, clock: &Clock) -> Option<Duration> {
         let mut deadline = self.0.load(Ordering::Acquire);
@@ -38,7 +38,7 @@ impl Deadline {
         Some(Duration::from_nanos(deadline - now))
     }
 
-    /// Moves it. False if it was found passed before.
+    /// Extends the deadline. Returns false if a reader has found it passed.
     pub(super) fn extend(&self, moment: Moment) -> bool {
         let old = self.0.load(Ordering::Acquire);
         old != PASSED && self.swap(old, moment.as_nanos()).is_ok()

@@ -22,14 +22,14 @@ use crate::{
     store::LeaseStore,
 };
 
-/// What a handle asks of its task.
+/// A request of a handle to its task.
 #[derive(Debug)]
 pub(super) enum Command {
     StepDown(oneshot::Sender<Settled>),
     Shutdown(oneshot::Sender<Settled>),
 }
 
-/// The background task: it feeds the protocol with what happens, and does what the protocol says.
+/// The background task: feeds inputs to the protocol, and performs its actions.
 pub(super) struct Driver<S> {
     pub(super) machine: Machine,
     pub(super) store: Arc<S>,
@@ -40,15 +40,15 @@ pub(super) struct Driver<S> {
     pub(super) journal: Journal,
     pub(super) request: Option<Request>,
     pub(super) warming: Option<Warming>,
-    /// The ends of the warm-ups that have not ended, also of those that were cancelled with their term.
+    /// One token for each warm-up that has not ended, also for those that were cancelled with their term.
     pub(super) warm_ups: Vec<CancellationToken>,
     pub(super) leaving: Option<Leaving>,
     pub(super) waiting: Vec<oneshot::Sender<Settled>>,
-    /// Those who are told once it is published.
+    /// Answers to send once the status is published.
     pub(super) settled: Vec<(oneshot::Sender<Settled>, Settled)>,
     /// The last handle was dropped.
     pub(super) abandoned: bool,
-    /// Somebody asked for a shutdown.
+    /// A shutdown was requested.
     pub(super) stopping: bool,
 }
 
@@ -97,9 +97,9 @@ impl<S: LeaseStore> Driver<S> {
         }
     }
 
-    /// When to go round again, whatever happens: once in a lease, so that a task that is alive can be told
-    /// from one that is stuck. The machine may have nothing to do for longer, as the follower of a leader
-    /// with a longer lease.
+    /// The latest time of the next turn of the loop. The machine may have nothing to do for longer than a lease, for
+    /// example as the follower of a leader with a longer lease. The task still wakes once per lease, so that liveness
+    /// can detect a stuck task.
     fn wake(&self) -> Moment {
         let latest = self.shared.clock.now() + self.shared.lease;
         let due = self.machine.poll_timeout();
@@ -114,7 +114,7 @@ impl<S: LeaseStore> Driver<S> {
         answer.input
     }
 
-    /// Feeds one input, received now, and does what follows from it.
+    /// Feeds an input that was received now, and performs the resulting actions.
     pub(super) fn handle(&mut self, input: Input) {
         let mut input = Some(input);
         while let Some(next) = input.take() {
@@ -127,7 +127,7 @@ impl<S: LeaseStore> Driver<S> {
         self.shared.pulse.beat(now);
         self.publish(now);
         for (waiting, settled) in mem::take(&mut self.settled) {
-            // Whoever asked may have lost interest.
+            // The receiver may have been dropped.
             let _ = waiting.send(settled);
         }
     }
@@ -176,7 +176,7 @@ impl<S: LeaseStore> Driver<S> {
                 self.shared.pulse.confirm(self.shared.clock.now());
                 self.journal.renewed();
                 if !self.shared.gate.extend(deadline) {
-                    // A reader came after the old deadline, and saw the term end.
+                    // A reader came after the old deadline and observed the end of the term.
                     return Some(Input::Expired { token });
                 }
             }
@@ -195,7 +195,7 @@ impl<S: LeaseStore> Driver<S> {
 
     fn send(&mut self, request: Request) {
         if let Some(unanswered) = self.request.replace(request) {
-            // The machine has waited for its answer long enough.
+            // The machine sends another request only once this one has timed out.
             let now = self.shared.clock.now();
             self.journal.failed(&unanswered.give_up(&*self.store, now));
         }
@@ -237,7 +237,7 @@ impl<S: LeaseStore> Driver<S> {
         }
     }
 
-    /// Gives up waiting for what was admitted.
+    /// Stops waiting for admitted work.
     fn leave_behind(&mut self) {
         if self
             .leaving
@@ -254,8 +254,9 @@ impl<S: LeaseStore> Driver<S> {
         }
         self.leave_behind();
         self.journal.settled(settled);
-        let told = mem::take(&mut self.waiting).into_iter();
-        self.settled.extend(told.map(|waiting| (waiting, settled)));
+        let waiting = mem::take(&mut self.waiting).into_iter();
+        self.settled
+            .extend(waiting.map(|waiting| (waiting, settled)));
     }
 
     fn publish(&self, now: Moment) {
@@ -274,7 +275,7 @@ impl<S: LeaseStore> Driver<S> {
 }
 
 impl<S> Driver<S> {
-    /// Whether it was to end, also where that was not heard yet.
+    /// Whether the task was asked to stop. The request may still be in the queue.
     fn was_to_stop(&mut self) -> bool {
         while let Ok(command) = self.commands.try_recv() {
             self.stopping |= matches!(command, Command::Shutdown(_));
@@ -283,7 +284,7 @@ impl<S> Driver<S> {
     }
 }
 
-/// However the task ends, also by a panic or with its runtime: the gate shuts, and every waiter wakes.
+/// Closes the gate and wakes every waiter, also if the task panics or its runtime ends.
 impl<S> Drop for Driver<S> {
     fn drop(&mut self) {
         self.shared.gate.end();
@@ -299,7 +300,7 @@ impl<S> Drop for Driver<S> {
     }
 }
 
-/// Waits for what is there, or for ever.
+/// Waits for the future, or forever if there is none.
 async fn maybe<F: Future>(future: Option<F>) -> F::Output {
     match future {
         Some(future) => future.await,
@@ -322,7 +323,7 @@ mod tests {
         Start::for_tests(clock).into_parts()
     }
 
-    /// The channel may keep what was sent while its receiver was dropped, as if that were there.
+    /// tokio's channel keeps a command that is sent while its receiver is being dropped.
     #[tokio::test]
     async fn a_command_that_is_left_in_the_queue_is_answered_with_the_end_of_the_task() {
         let (driver, handle) = driver(&FakeClock::new());
@@ -352,7 +353,7 @@ mod tests {
         let (mut driver, _handle) = driver(&clock);
         let deadline = clock.now() + Duration::from_secs(1);
         driver.perform(Action::Begin { token: 7, deadline });
-        // Acknowledged in time, published late, and looked at in between.
+        // Acknowledged in time and published late, with a read of the gate in between.
         clock.advance_silently(Duration::from_secs(1));
         assert!(driver.shared.gate.held().is_none());
         let deadline = clock.now() + Duration::from_secs(1);

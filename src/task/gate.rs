@@ -12,26 +12,25 @@ use crate::{
     sync::{ArcSwapOption, CancellationToken, Mutex, MutexGuard, Notified, Notify},
 };
 
-/// The gate, and the term that this node holds. It is open under that term from its opening on, until it is shut or
-/// the term's deadline passes.
+/// The gate, and the term that this node holds.
 ///
-/// Opening, admitting and shutting are single operations on one pointer, so that no admission can carry the token of
-/// another term. An admission keeps the opening alive that it went through, and the last one to finish wakes the
-/// background task.
+/// The gate is open from [`open`](Self::open) until it is closed or the term's deadline passes. Opening, admitting and
+/// closing are single operations on one pointer, so that an admission cannot carry the token of another term. An
+/// admission keeps its opening alive, and the drop of the last admission wakes the background task.
 #[derive(Debug)]
 pub(crate) struct Gate {
     held: ArcSwapOption<Opening>,
-    /// The openings that were shut and still have requests inside.
+    /// The closed openings that may still have requests in progress.
     closing: Mutex<Vec<Weak<Opening>>>,
     /// Notified when the deadline moves.
     renewed: Notify,
 }
 
-/// The term that a node holds at one instant.
+/// The term that a node holds at an instant.
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) term: Term,
-    /// How much of the lease is left.
+    /// The rest of the lease.
     pub(crate) left: Duration,
     pub(crate) is_open: bool,
 }
@@ -53,8 +52,8 @@ impl Gate {
         opening.is_some_and(|opening| opening.is_open() && opening.term().is_current())
     }
 
-    /// Admits a request, if the gate is open at this instant and at least `min_remaining` of the lease is
-    /// left. Wait-free.
+    /// Admits a request if the gate is open at this instant and at least `min_remaining` of the lease is left.
+    /// Wait-free.
     #[inline]
     pub(crate) fn admit(&self, min_remaining: Duration) -> Option<Admission> {
         let opening = self.held.load_full()?;
@@ -65,8 +64,8 @@ impl Gate {
         (left >= min_remaining).then(|| Admission::new(opening))
     }
 
-    /// The term that this node holds at this instant, and whether the gate is open under it. It is not while a
-    /// warm-up runs, nor while admitted requests finish. Wait-free.
+    /// The term that this node holds at this instant. The gate is closed under it during the warm-up and the drain.
+    /// Wait-free.
     pub(crate) fn held(&self) -> Option<Held> {
         let opening = self.held.load();
         let opening = opening.as_ref()?;
@@ -84,13 +83,13 @@ impl Gate {
         held.is_open.then_some(held.term)
     }
 
-    /// The term that has begun and was not ended yet. Its deadline may have passed.
+    /// The term that has begun and was not ended. Its deadline may have passed.
     pub(super) fn begun(&self) -> Option<Term> {
         let opening = self.held.load();
         opening.as_ref().map(|opening| opening.term().clone())
     }
 
-    /// How many requests are still in progress that were admitted before the gate was last shut.
+    /// The number of requests in progress that were admitted before the gate last closed.
     pub(crate) fn draining(&self) -> usize {
         self.closing().iter().map(Weak::strong_count).sum()
     }
@@ -99,19 +98,19 @@ impl Gate {
         self.closing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a term. The gate stays shut.
+    /// Begins a term. The gate stays closed.
     pub(super) fn begin(&self, term: Term) {
         self.held.store(Some(Opening::shut(term)));
     }
 
-    /// Opens under the term that has begun.
+    /// Opens the gate under the term that has begun.
     pub(super) fn open(&self) {
         if let Some(term) = self.begun() {
             self.held.store(Some(Opening::open(term)));
         }
     }
 
-    /// Moves the deadline of the held term. False if the term was found to be over before.
+    /// Moves the deadline of the held term. Returns false if a reader has observed the end of the term.
     pub(super) fn extend(&self, deadline: Moment) -> bool {
         let extended = self.begun().is_some_and(|term| term.extend(deadline));
         self.renewed.notify_waiters();
@@ -123,7 +122,7 @@ impl Gate {
         self.renewed.notified()
     }
 
-    /// Shuts the gate, and returns what is still inside, from whichever opening. The term goes on.
+    /// Closes the gate, and returns the requests in progress of all openings. The term continues.
     pub(super) fn shut(&self) -> Drain {
         let mut closing = self.closing();
         if let Some(opening) = self.held.load_full() {
@@ -138,7 +137,7 @@ impl Gate {
         Drain(inside.iter().filter_map(|o| o.drained()).collect())
     }
 
-    /// Ends the held term, and shuts the gate if it is open.
+    /// Ends the held term, and closes the gate if it is open.
     pub(super) fn end(&self) -> Option<Term> {
         self.shut();
         let term = self.held.swap(None)?.term().clone();
@@ -147,7 +146,7 @@ impl Gate {
     }
 }
 
-/// What is still inside a gate that was shut.
+/// The requests in progress when a gate closed.
 #[derive(Debug)]
 pub(super) struct Drain(Vec<CancellationToken>);
 

@@ -16,13 +16,14 @@ use crate::{
     sync::watch,
 };
 
-/// One node's part in an election.
+/// A node's participation in an election.
 ///
-/// A background task keeps the lease; the handle tells whether this node leads. Clones share the task.
-/// When the last clone is dropped, the task shuts the gate, waits for the admitted requests, releases the
-/// lease and ends, all in the background; [`shutdown`](Self::shutdown) does the same and can be awaited. A
-/// runtime that ends before releases nothing, and the next leader waits for the lease to run out. So await the
-/// shutdown, and do it before the server's: requests may be held until it is known who leads.
+/// A background task campaigns and keeps the lease, and clones of the handle share it. Await
+/// [`shutdown`](Self::shutdown) before the runtime ends, and before you stop the server: held requests wait for the
+/// outcome of an election. If the runtime ends first, the lease is not released, and the next leader waits for it to
+/// expire.
+///
+/// Dropping the last clone starts the same shutdown in the background.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -45,7 +46,7 @@ pub struct LeaderHandle(Arc<Inner>);
 
 struct Inner {
     shared: Arc<Shared>,
-    /// The task ends when this is gone, with the last clone of the handle.
+    /// The task shuts down when this sender is dropped with the last clone of the handle.
     commands: mpsc::UnboundedSender<Command>,
 }
 
@@ -54,50 +55,50 @@ impl LeaderHandle {
         Self(Arc::new(Inner { shared, commands }))
     }
 
-    /// What the handle reads, for those who look on and take no part: it keeps no election going.
+    /// The state that the handle reads. It does not keep the election running.
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0.shared
     }
 
-    /// Whether this node leads, at this instant.
+    /// Whether this node leads at this instant. Wait-free.
     ///
-    /// Exact even if the process was paused, or the background task is starved: the deadline is compared
-    /// with the clock in this call. Wait-free.
+    /// The call compares the deadline with the clock. The result is therefore exact even if the process was paused or
+    /// the background task is starved.
     #[inline]
     #[must_use]
     pub fn is_leader(&self) -> bool {
         self.0.shared.is_open()
     }
 
-    /// Admits a piece of work, if this node leads at this instant. Wait-free when it does.
+    /// Admits a piece of work if this node leads at this instant. Wait-free if it does.
     ///
-    /// [`LeaderOnlyLayer`](crate::LeaderOnlyLayer) does this for each request; call it for work that does
-    /// not come in through a service.
+    /// [`LeaderOnlyLayer`](crate::LeaderOnlyLayer) calls this for each request. Call it yourself for work that does not
+    /// arrive through a service.
     ///
     /// # Errors
     ///
-    /// [`NotLeader`], with the reason, if the gate is shut.
+    /// [`NotLeader`], with the reason, if the gate is closed.
     #[inline]
     pub fn admit(&self) -> Result<Admission, NotLeader> {
         self.admit_for(Duration::ZERO)
     }
 
-    /// Admits a piece of work, if this node leads at this instant and at least `min_remaining` of the lease is left.
-    /// Wait-free when it does.
+    /// Admits a piece of work if this node leads at this instant and at least `min_remaining` of the lease is left.
+    /// Wait-free if it does.
     ///
-    /// For work that should not begin if it is unlikely to end under this term.
+    /// Use it for work that should not start if it is unlikely to finish under this term.
     ///
     /// # Errors
     ///
-    /// [`NotLeader`]; if too little of the lease is left, with the reason [`NoLeader`](crate::Reason::NoLeader): the
-    /// renewals of this node fail, and no other node can lead yet.
+    /// [`NotLeader`], with the reason, if the gate is closed. If too little of the lease is left, the reason is
+    /// [`NoLeader`](crate::Reason::NoLeader): the renewals of this node fail, and no other node can lead yet.
     #[inline]
     pub fn admit_for(&self, min_remaining: Duration) -> Result<Admission, NotLeader> {
         let admission = self.0.shared.gate.admit(min_remaining);
         admission.ok_or_else(|| self.not_leader())
     }
 
-    /// The current term, if this node leads at this instant. Wait-free.
+    /// Returns the current term if this node leads at this instant. Wait-free.
     #[must_use]
     pub fn term(&self) -> Option<Term> {
         self.0.shared.gate.term()
@@ -107,7 +108,7 @@ impl LeaderHandle {
     ///
     /// # Errors
     ///
-    /// [`Stopped`] once the election has stopped on this node. An observer waits until then.
+    /// [`Stopped`] once the election has stopped on this node. An observer never leads, and waits until then.
     pub async fn elected(&self) -> Result<Term, Stopped> {
         let mut status = self.watch();
         loop {
@@ -121,17 +122,16 @@ impl LeaderHandle {
         }
     }
 
-    /// A flag that is true while this node leads.
+    /// Returns a channel with a flag that is true while this node leads.
     ///
-    /// It is set by the background task, so that in a process that was paused it lags behind
-    /// [`is_leader`](Self::is_leader) for a moment after it wakes. Use it to be woken, and `is_leader` or
-    /// [`admit`](Self::admit) to decide.
+    /// The background task sets the flag. In a process that was paused, it lags behind [`is_leader`](Self::is_leader)
+    /// for a moment. Use it to wait for changes, and `is_leader` or [`admit`](Self::admit) to decide.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<bool> {
         self.0.shared.subscribe()
     }
 
-    /// The state of this node, at this instant.
+    /// The status of this node at this instant.
     ///
     /// It is [`Status::Leader`] exactly while [`is_leader`](Self::is_leader) is true.
     #[must_use]
@@ -139,11 +139,14 @@ impl LeaderHandle {
         self.0.shared.view().status
     }
 
-    /// The status, as the background task publishes it. Each term has a status with a token, so that no
-    /// term is passed over unseen.
+    /// Returns a channel with the status of this node.
     ///
-    /// Use it to be woken, and [`status`](Self::status) or [`is_leader`](Self::is_leader) to decide: in a process that
-    /// was paused it lags behind for a moment. Cancel safe, as all methods of the receiver.
+    /// The background task publishes the status. In a process that was paused, it lags behind for a moment. Use it to
+    /// wait for changes, and [`status`](Self::status) or [`is_leader`](Self::is_leader) to decide. The methods of the
+    /// receiver are cancel safe.
+    ///
+    /// A receiver that is slow to read sees only the latest status. [`Status::Leader`] carries the token of its term,
+    /// so that two terms of this node can be distinguished.
     ///
     /// ```
     /// # async fn example(leader: noleader::LeaderHandle) {
@@ -163,13 +166,13 @@ impl LeaderHandle {
         self.0.shared.watch()
     }
 
-    /// Who leads, if that is known: this node, while it holds the lease, or another whose lease runs.
+    /// The current leader, if it is known: this node while it holds the lease, or another node until its lease expires.
     #[must_use]
     pub fn leader(&self) -> Option<LeaderInfo> {
         self.0.shared.view().leader
     }
 
-    /// This node's id.
+    /// The id of this node.
     #[must_use]
     pub fn id(&self) -> &str {
         self.0.shared.id.as_str()
@@ -179,36 +182,41 @@ impl LeaderHandle {
         self.0.shared.address.as_ref()
     }
 
-    /// The address that this node publishes.
+    /// The address that this node publishes, if any.
     #[must_use]
     pub fn address(&self) -> Option<&str> {
         self.0.shared.address.as_ref().map(Address::as_str)
     }
 
-    /// How many requests are still under way, at this instant, that were admitted before the gate was shut
-    /// last, under whatever term. While the status is [`Draining`](Status::Draining), these are what it waits for.
+    /// The number of requests in progress that were admitted before the gate last closed, under any term.
+    ///
+    /// While the status is [`Draining`](Status::Draining), the step-down or shutdown waits for these.
     #[must_use]
     pub fn draining(&self) -> usize {
         self.0.shared.gate.draining()
     }
 
-    /// Hands the lease to somebody else: shuts the gate, waits up to the drain timeout for the admitted
-    /// requests, also for those of an earlier term, releases the lease, and does not campaign for half a lease,
-    /// or longer after warm-ups that failed.
+    /// Hands leadership over to another node.
     ///
-    /// Returns once the lease is released. A follower has nothing to release. If the future is dropped, the
-    /// hand-over goes on in the background.
+    /// 1. Closes the gate.
+    /// 2. Waits up to the drain timeout for admitted requests, including those of earlier terms.
+    /// 3. Releases the lease.
+    /// 4. Does not campaign for half a lease, or longer after failed warm-ups.
+    ///
+    /// Returns once the lease is released. A follower has nothing to release. If the future is dropped, the step-down
+    /// continues in the background.
     ///
     /// # Errors
     ///
-    /// [`ReleaseError::LeftToExpire`] if the release was not acknowledged in time,
-    /// [`ReleaseError::Stopped`] if the election has stopped before. If it stops meanwhile, the answer is how that
-    /// ended.
+    /// - [`ReleaseError::LeftToExpire`] if the release was not acknowledged in time.
+    /// - [`ReleaseError::Stopped`] if the election had already stopped.
+    ///
+    /// If the election stops meanwhile, the result is that of the shutdown.
     ///
     /// # Deadlocks
     ///
-    /// A request that was admitted, or work in a [`Leader`](crate::Leader), that awaits this waits for itself, up to
-    /// the drain timeout: spawn it there.
+    /// An admitted request or the work of a [`Leader`](crate::Leader) that awaits this call waits for itself, up to the
+    /// drain timeout. Spawn the call instead.
     pub async fn step_down(&self) -> Result<(), ReleaseError> {
         if self.0.shared.ended.get().is_some() {
             return Err(ReleaseError::Stopped);
@@ -216,11 +224,15 @@ impl LeaderHandle {
         self.settle(Command::StepDown).await
     }
 
-    /// Leaves the election: shuts the gate, waits up to the drain timeout for the admitted requests,
-    /// releases the lease, and ends the background task.
+    /// Leaves the election.
     ///
-    /// Returns once that is done, after the drain timeout and a third of a lease at the latest. Calling it
-    /// again is harmless. If the future is dropped, the shutdown goes on in the background.
+    /// 1. Closes the gate.
+    /// 2. Waits up to the drain timeout for admitted requests, including those of earlier terms.
+    /// 3. Releases the lease.
+    /// 4. Ends the background task.
+    ///
+    /// Returns once that is done, at the latest after the drain timeout and a third of a lease. Further calls have no
+    /// effect and return the same result. If the future is dropped, the shutdown continues in the background.
     ///
     /// # Errors
     ///
@@ -228,20 +240,20 @@ impl LeaderHandle {
     ///
     /// # Deadlocks
     ///
-    /// As [`step_down`](Self::step_down), where the service waits for it.
+    /// As for [`step_down`](Self::step_down).
     pub async fn shutdown(&self) -> Result<(), ReleaseError> {
         self.settle(Command::Shutdown).await
     }
 
-    /// Whether the background task ended before it was through.
+    /// Whether the background task ended early, through a panic or with its runtime.
     pub(crate) fn has_died(&self) -> bool {
         self.0.shared.has_died()
     }
 
-    /// Begins a shutdown that nobody waits for.
+    /// Begins a shutdown in the background.
     pub(crate) fn begin_shutdown(&self) {
         let (answer, _) = oneshot::channel();
-        // Without a task there is nothing to shut down.
+        // The send fails only if the task has already ended.
         let _ = self.0.commands.send(Command::Shutdown(answer));
     }
 
@@ -251,8 +263,8 @@ impl LeaderHandle {
     ) -> Result<(), ReleaseError> {
         let (answer, settled) = oneshot::channel();
         let mut status = self.watch();
-        // Without a task there is nobody to answer, and the channel closes. But a command that is sent while the
-        // task ends may stay in its queue for as long as there are handles.
+        // If the task has ended, the send fails and drops the answer's sender. A command that is sent while the task
+        // ends may stay in the queue for as long as there are handles, hence the wait for the status.
         let _ = self.0.commands.send(command(answer));
         let answered = tokio::select! {
             biased;
@@ -261,14 +273,14 @@ impl LeaderHandle {
         };
         match answered.or_else(|| self.0.shared.ended.get().copied().flatten()) {
             Some(Settled::Released) => Ok(()),
-            // A task that ended without a word released nothing.
+            // A task that ended early released nothing.
             Some(Settled::LeftToExpire) | None => {
                 Err(ReleaseError::LeftToExpire(self.0.shared.lease))
             }
         }
     }
 
-    /// How much of the lease is left just before a renewal, at the least, while the store answers at once.
+    /// The minimum of the lease that is left just before a renewal, while the store responds at once.
     pub(crate) fn always_left(&self) -> Duration {
         self.0.shared.always_left()
     }
@@ -278,7 +290,7 @@ impl LeaderHandle {
         self.0.shared.gate.renewed()
     }
 
-    /// Why a request cannot be admitted, at this instant.
+    /// The reason to reject a request at this instant.
     pub(crate) fn not_leader(&self) -> NotLeader {
         self.0.shared.not_leader()
     }

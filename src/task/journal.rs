@@ -8,14 +8,14 @@ use crate::{
     store::StoreError,
 };
 
-/// The log lines and the metrics of one election.
+/// The log events and the metrics of one election.
 #[derive(Debug)]
 pub(super) struct Journal {
     meter: Meter,
-    /// How many requests in a row have failed.
+    /// The number of consecutive requests that failed.
     failures: u32,
-    /// The last one failed as there was no connection, which whatever is pushed shows to be over. It does not
-    /// show that other failures are.
+    /// Whether the last request failed for lack of a connection. A push shows that the connection is back; it says
+    /// nothing about failures of another kind.
     is_disconnected: bool,
 }
 
@@ -42,7 +42,7 @@ impl Journal {
         self.meter.renewed();
     }
 
-    /// Shut for good, under the term `token` or after the last one was lost.
+    /// The gate closed for a drain, under the term `token`, or without a term after the last one was lost.
     pub(super) fn closed(&self, token: Option<u64>) {
         match token {
             Some(token) => tracing::info!(token, "closed the gate; draining admitted requests"),
@@ -75,7 +75,7 @@ impl Journal {
         }
     }
 
-    /// The drain timeout is over, and this many requests are still under way.
+    /// The drain timeout elapsed with this many requests in progress.
     pub(super) fn left_behind(&self, requests: usize) {
         tracing::warn!(requests, "drain timeout elapsed with work in progress");
     }
@@ -89,7 +89,7 @@ impl Journal {
         self.meter.shut();
     }
 
-    /// This node follows somebody else, or nobody that it knows.
+    /// This node became a follower, of `leader` if that is known.
     pub(super) fn follows(&self, leader: Option<&LeaderInfo>, own_address: Option<&Address>) {
         let Some(leader) = leader else {
             tracing::debug!("no leader is known");
@@ -105,7 +105,7 @@ impl Journal {
         }
     }
 
-    /// A request to the store was answered. The first failure of a series is told, and its end.
+    /// A request to the store ended. Warns of the first failure of a series, and logs the end of the series.
     pub(super) fn answered(&mut self, error: Option<&(dyn Error + Send + Sync + 'static)>) {
         match error {
             Some(error) => self.failed(error),
@@ -113,7 +113,7 @@ impl Journal {
         }
     }
 
-    /// A state of the key was pushed. A follower may have nothing to ask for long after a connection is back.
+    /// A state of the key was pushed. A follower may send no request for a long time after its connection is back.
     pub(super) fn pushed(&mut self) {
         if self.is_disconnected {
             self.reached();
@@ -129,7 +129,7 @@ impl Journal {
         self.failures = 0;
     }
 
-    /// A request to the store failed, or was given up without an answer.
+    /// A request to the store failed, or was abandoned without a response.
     pub(super) fn failed(&mut self, error: &(dyn Error + 'static)) {
         self.is_disconnected = is_disconnected(error);
         let error = error::line(error);

@@ -2,17 +2,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::gate::Drain;
 
-/// What has to end once the gate was shut for good, before the lease is given back.
+/// The work that must end between closing the gate and releasing the lease.
 #[derive(Debug)]
 pub(super) struct Leaving {
     token: u64,
-    /// The ends of the warm-ups that were cancelled, and have not yielded yet.
+    /// One token for each cancelled warm-up that has not yielded yet, cancelled at its end.
     warm_ups: Vec<CancellationToken>,
     drain: Drain,
 }
 
 impl Leaving {
-    /// Under the term `token`, if one is held.
+    /// Starts to wait, under the term `token` if one is held.
     pub(super) fn new(token: Option<u64>, warm_ups: Vec<CancellationToken>, drain: Drain) -> Self {
         Self {
             token: token.unwrap_or(0),
@@ -21,7 +21,7 @@ impl Leaving {
         }
     }
 
-    /// The fencing token of the term, or 0.
+    /// The fencing token of the term, or 0 without a term.
     pub(super) fn token(&self) -> u64 {
         self.token
     }
@@ -31,8 +31,7 @@ impl Leaving {
         self.warm_ups.iter().all(CancellationToken::is_cancelled) && self.drain.is_finished()
     }
 
-    /// Waits for the warm-ups and for every admitted request, and answers with the [token](Self::token).
-    /// Cancel safe.
+    /// Waits for the warm-ups and for every admitted request, and returns the [token](Self::token). Cancel safe.
     pub(super) async fn finished(&mut self) -> u64 {
         for ended in &self.warm_ups {
             ended.cancelled().await;

@@ -1,15 +1,6 @@
 use crate::{lease::Ended, names::ElectionName};
 
-/// The metrics of one election, through the `metrics` facade; nothing without the feature.
-///
-/// | name | kind | |
-/// |---|---|---|
-/// | `noleader_is_leader` | gauge | 1 while the gate is open |
-/// | `noleader_token` | gauge | the fencing token of the last term led |
-/// | `noleader_terms_total` | counter | terms led |
-/// | `noleader_terms_lost_total` | counter | terms that ended without a release |
-/// | `noleader_renewals_total` | counter | renewals acknowledged in time |
-/// | `noleader_store_failures_total` | counter | requests to the store that failed |
+/// The metrics of one election, emitted through the `metrics` facade with feature `metrics`.
 #[derive(Debug)]
 pub(super) struct Meter {
     #[cfg(feature = "metrics")]
@@ -39,7 +30,7 @@ impl Meter {
                 label("key", election.key()),
             ],
         };
-        // A series that is missing cannot be told from one that is zero.
+        // A missing series cannot be distinguished from one that is zero.
         meter.shut();
         for name in [TERMS, TERMS_LOST, RENEWALS, STORE_FAILURES] {
             meter.add(name, 0);

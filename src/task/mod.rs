@@ -1,14 +1,14 @@
-//! The background task of an election, and what it shares with the handles.
+//! The background task of an election, and the state that it shares with the handles.
 //!
+//! - `start`: creates the task and its first handle.
 //! - `driver`: one `select!` loop around the protocol in `lease`.
-//! - `gate`, `admission`, `term`, `deadline`: what a request is checked against; `shared`: everything that is
-//!   published.
-//! - `pulse`: when the task last came round.
-//! - `handle`: what a service holds; `not_leader`, `error`: what its methods return.
-//! - `watcher`: the watch that is never given up; `warm_up`: what runs before the gate opens; `leaving`: what
-//!   ends before the lease is released; `request`: a request to the store.
-//! - `journal`, `meter`: log lines and metrics.
-//! - `interleavings`: tests of what threads do to the gate at the same time.
+//! - `gate`, `admission`, `term`, `deadline`: admit a request, and bound it; `shared`: everything that is published.
+//! - `pulse`: when the task last made progress.
+//! - `handle`: [`LeaderHandle`]; `not_leader`, `error`: the errors of its methods.
+//! - `request`: a request to the store in progress; `watcher`: a watch that reopens after a failure or silence.
+//! - `warm_up`: runs before the gate opens; `leaving`: what must end before the lease is released.
+//! - `journal`, `meter`: log events and metrics.
+//! - `interleavings`: tests of threads that share the gate, in every order of their steps.
 
 mod admission;
 mod deadline;

@@ -4,10 +4,10 @@ use thiserror::Error;
 
 use crate::lease::{LeaderInfo, Status};
 
-/// A request was not admitted, and so it was not executed.
+/// The error of a request that was not admitted, and therefore not executed.
 ///
-/// With feature `axum` it turns into a response, and with feature `tonic` into a `tonic::Status`, so that a handler may
-/// return it: `let admission = leader.admit()?;`.
+/// It converts into a response with feature `axum`, and into a `tonic::Status` with feature `tonic`, so that a handler
+/// can use `let admission = leader.admit()?;`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("this node does not lead: {}", reason.explanation())]
 pub struct NotLeader {
@@ -25,38 +25,38 @@ impl NotLeader {
         }
     }
 
-    /// Why the gate is shut.
+    /// Why the gate is closed.
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.reason
     }
 
-    /// The node that leads, if that is known and is another one.
+    /// The leader, if it is known and is another node.
     #[must_use]
     pub fn leader(&self) -> Option<&LeaderInfo> {
         self.leader.as_ref()
     }
 
-    /// When another attempt may be worth it. An estimate.
+    /// An estimate of when a retry may succeed.
     #[must_use]
     pub fn retry_after(&self) -> Duration {
         self.retry_after
     }
 }
 
-/// Why a gate is shut.
+/// Why a gate is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
     /// Another node leads.
     NotLeader,
-    /// As far as this node knows, no node leads at the moment.
+    /// This node does not lead and knows of no leader.
     NoLeader,
-    /// This node won the election and runs its warm-up.
+    /// This node won the election and is running its warm-up.
     Warming,
-    /// This node hands the lease over, or waits for its last requests before it leaves.
+    /// This node is stepping down or shutting down, and waits for the admitted requests.
     Draining,
-    /// This node takes no part in the election any more.
+    /// The election has stopped on this node.
     Stopped,
 }
 
@@ -73,7 +73,7 @@ impl Reason {
         }
     }
 
-    /// The name of the reason, as in the header `noleader-reason`.
+    /// The reason as in the header `noleader-reason`, for example `no_leader`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

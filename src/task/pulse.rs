@@ -4,7 +4,7 @@ use crate::{clock::Moment, sync::AtomicU64};
 
 const NEVER: u64 = 0;
 
-/// When the background task last did what a health check asks for, on the clock that the gate reads.
+/// The times that health checks report: the last progress of the background task, and its last renewal.
 #[derive(Debug)]
 pub(crate) struct Pulse {
     progress: AtomicU64,
@@ -12,7 +12,7 @@ pub(crate) struct Pulse {
 }
 
 impl Pulse {
-    /// A task that is about to start: the time until its first step counts as well.
+    /// Starts to count at `now`, before the first turn of the task.
     pub(super) fn new(now: Moment) -> Self {
         Self {
             progress: AtomicU64::new(now.as_nanos()),
@@ -20,12 +20,12 @@ impl Pulse {
         }
     }
 
-    /// The task has come round.
+    /// The task completed a turn of its loop.
     pub(super) fn beat(&self, now: Moment) {
         self.progress.store(now.as_nanos(), Ordering::Relaxed);
     }
 
-    /// The store has acknowledged that this node holds the lease.
+    /// The store acknowledged that this node holds the lease.
     pub(super) fn confirm(&self, now: Moment) {
         self.confirmed.store(now.as_nanos(), Ordering::Relaxed);
     }
@@ -34,7 +34,7 @@ impl Pulse {
         Moment::from_nanos(self.progress.load(Ordering::Relaxed))
     }
 
-    /// The time from the last acknowledged write of the lease to `now`, or none if there was none.
+    /// The time from the last acknowledged write of the lease to `now`, if there was one.
     pub(crate) fn since_confirmed(&self, now: Moment) -> Option<Duration> {
         match self.confirmed.load(Ordering::Relaxed) {
             NEVER => None,

@@ -7,17 +7,17 @@ use crate::{
     store::{self, LeaseStore, Observation, StoreError, WriteError},
 };
 
-/// A request to the store that is under way.
+/// A request to the store in progress.
 pub(super) struct Request {
     kind: store::Request,
     sent_at: Moment,
     answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
 }
 
-/// The end of a request to the store.
+/// The outcome of a request to the store.
 pub(super) struct Answer {
     pub(super) input: Input,
-    /// A revision that the key is known to have had.
+    /// A revision of the key that the response shows, or 0.
     pub(super) revision: u64,
     pub(super) error: Option<BoxError>,
 }
@@ -72,12 +72,12 @@ impl Request {
         }
     }
 
-    /// Cancel safe, up to the answer.
+    /// Waits for the outcome. Cancel safe, and called once.
     pub(super) async fn answered(&mut self) -> Answer {
         self.answer.as_mut().await
     }
 
-    /// What there is to tell of it if it is given up now.
+    /// Abandons the request, and returns the error to log.
     pub(super) fn give_up(self, store: &impl LeaseStore, now: Moment) -> StoreError {
         store.unanswered(self.kind, now.saturating_since(self.sent_at))
     }

@@ -12,7 +12,7 @@ use crate::{
     sync::watch,
 };
 
-/// What the background task publishes and every clone of the handle reads.
+/// The state that the background task publishes and every clone of the handle reads.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(super) gate: Gate,
@@ -24,11 +24,11 @@ pub(crate) struct Shared {
     pub(super) lease: Duration,
     renew_every: Duration,
     pub(super) pulse: Pulse,
-    /// How the election ended, once it has; none if its task ended early.
+    /// Set once the election has ended: the outcome of its release, or none if its task ended early.
     pub(super) ended: OnceLock<Option<Settled>>,
 }
 
-/// A node at one instant.
+/// The state of a node at an instant.
 #[derive(Debug)]
 pub(crate) struct View {
     pub(crate) status: Status,
@@ -60,8 +60,8 @@ impl Shared {
         }
     }
 
-    /// Publishes a status, and returns whether it is another one. Waiters are woken after the gate has
-    /// moved, never before.
+    /// Publishes a status, and returns whether it has changed. Call it after a change of the gate, so that a waiter
+    /// never wakes before.
     pub(super) fn publish(&self, status: Status) -> bool {
         let open = matches!(status, Status::Leader { .. });
         self.flag
@@ -73,17 +73,17 @@ impl Shared {
         })
     }
 
-    /// The one place that decides where this node stands at this instant. The gate decides who leads, and
-    /// not what was published last.
+    /// The state of this node at this instant. The gate decides whether this node leads; the published status lags
+    /// behind it.
     pub(crate) fn view(&self) -> View {
-        // Published after the gate has moved, and so read before the gate is.
+        // The status is published after the gate changes, so it must be read before the gate.
         let published = self.status.borrow().clone();
         let held = self.gate.held();
         let status = match (published, &held) {
             (_, Some(held)) if held.is_open => Status::Leader {
                 token: held.term.token(),
             },
-            // It has shut, or has just lost its term, and the task has not published that yet.
+            // The gate has closed or the term was lost, and the task has not published that yet.
             (Status::Leader { .. }, Some(_)) => Status::Draining,
             (Status::Leader { .. }, None) => Status::Follower { leader: None },
             (status, _) => status,
@@ -108,10 +108,10 @@ impl Shared {
         LeaderInfo::new(id, self.address.clone(), held.term.token())
     }
 
-    /// Why a request is not admitted at this instant.
+    /// The reason to reject a request at this instant.
     pub(crate) fn not_leader(&self) -> NotLeader {
         let view = self.view();
-        // It may have opened since the request was refused.
+        // The gate may have opened since the request was rejected.
         let reason = Reason::of(&view.status).unwrap_or(Reason::NoLeader);
         let leader = view.leader.filter(|_| reason == Reason::NotLeader);
         let retry_after = match reason {
@@ -139,12 +139,12 @@ impl Shared {
         self.flag.subscribe()
     }
 
-    /// The status as the background task publishes it.
+    /// The status that the background task publishes.
     pub(crate) fn watch(&self) -> watch::Receiver<Status> {
         self.status.subscribe()
     }
 
-    /// How much of the lease is left just before a renewal, at the least, while the store answers at once.
+    /// The minimum of the lease that is left just before a renewal, while the store responds at once.
     pub(super) fn always_left(&self) -> Duration {
         self.lease.saturating_sub(self.renew_every)
     }
@@ -154,7 +154,7 @@ impl Shared {
         self.pulse.since_confirmed(self.clock.now())
     }
 
-    /// The time since the background task last came round.
+    /// The time since the background task last made progress.
     pub(crate) fn since_progress(&self) -> Duration {
         let now = self.clock.now();
         now.saturating_since(self.pulse.last_beat())
@@ -169,7 +169,7 @@ impl Shared {
         self.ended.get().is_some()
     }
 
-    /// Whether the background task ended early, by a panic or with its runtime.
+    /// Whether the background task ended early, through a panic or with its runtime.
     pub(crate) fn has_died(&self) -> bool {
         self.ended.get() == Some(&None)
     }

@@ -14,7 +14,7 @@ use crate::{
     store::LeaseStore,
 };
 
-/// A candidate whose settings and store have been checked.
+/// A candidate with valid settings and a prepared store.
 pub(crate) struct Start<S> {
     pub(crate) store: S,
     pub(crate) id: NodeId,
@@ -27,7 +27,6 @@ pub(crate) struct Start<S> {
 }
 
 impl<S: LeaseStore> Start<S> {
-    /// Spawns the background task.
     pub(crate) fn spawn(self) -> LeaderHandle {
         let election = self.store.name();
         let span = tracing::info_span!(
@@ -96,7 +95,6 @@ mod tests {
     use crate::{clock::FakeClock, lease::TimeSettings, store::Memory};
 
     impl Start<Memory> {
-        /// A candidate with the default settings.
         #[allow(clippy::unwrap_used, reason = "the defaults are good")]
         pub(in crate::task) fn for_tests(clock: &FakeClock) -> Self {
             Self {

@@ -12,11 +12,10 @@ use crate::{
     sync::{CancellationToken, WaitForCancellationFutureOwned},
 };
 
-/// One term of leadership. Clones are the same term.
+/// A term of leadership. Clones are the same term.
 ///
-/// An admitted request carries it in its extensions, so that a handler can fence what it writes to another
-/// system, with [`fence`](Self::fence) or [`token`](Self::token). A term that is over never becomes current
-/// again.
+/// An admitted request carries its term in its extensions. A handler uses it to fence writes to other systems, with
+/// [`fence`](Self::fence) or [`token`](Self::token). A term that has ended never becomes current again.
 #[derive(Clone)]
 pub struct Term(Arc<State>);
 
@@ -24,10 +23,10 @@ struct State {
     token: FencingToken,
     deadline: Deadline,
     clock: Clock,
-    /// The gate has shut for good under this term.
+    /// Cancelled when the gate closes under this term.
     closing: CancellationToken,
     ended: CancellationToken,
-    /// What the gate counts admissions by. The gate knows its term, and not the other way round.
+    /// The gate's count of admissions under this term. Its type is erased, because the gate depends on the term.
     opening: OnceLock<Weak<dyn Any + Send + Sync>>,
 }
 
@@ -43,37 +42,40 @@ impl Term {
         }))
     }
 
-    /// The fencing token: larger than those of all earlier terms of this election.
+    /// The fencing token, larger than those of all earlier terms of this election.
     ///
-    /// A storage that remembers the largest token that it has seen, and refuses smaller ones, is safe from a leader
-    /// that was paused in the middle of a write: see [`fencing`](crate::fencing). Over HTTP and gRPC,
-    /// [`fence`](Self::fence) adds it to a request.
+    /// A storage that rejects tokens smaller than the largest it has seen is protected from a leader that was paused
+    /// during a write: see [`fencing`](crate::fencing). [`fence`](Self::fence) adds the token to an HTTP or gRPC
+    /// request.
     #[must_use]
     pub fn token(&self) -> FencingToken {
         self.0.token
     }
 
-    /// How much of the lease is left, at this instant. Zero once the term is over.
+    /// The time until the lease expires unless it is renewed, or zero once the term has ended.
     ///
-    /// A renewal makes it longer; it is not the time until the term ends.
+    /// Each renewal extends it.
     #[must_use]
     pub fn remaining(&self) -> Duration {
         self.left().unwrap_or(Duration::ZERO)
     }
 
-    /// Whether the lease is held, at this instant. It still is while admitted requests are drained.
+    /// Whether this node holds the lease under this term at this instant.
+    ///
+    /// It does so also while it drains admitted requests.
     #[inline]
     #[must_use]
     pub fn is_current(&self) -> bool {
         self.left().is_some()
     }
 
-    /// A token that is cancelled when the gate shuts for good under this term: the node steps down or shuts down, or
-    /// the term is over. It says: finish.
+    /// Returns a token that is cancelled when the gate closes under this term, as a signal to finish.
     ///
-    /// Until the drain timeout, the lease is still held, so that work in progress may be completed and written. A
-    /// handler that streams, or a connection that was upgraded, ends here, and does not hold up the hand-over. Each
-    /// call returns a token that can be cancelled without an effect on the term.
+    /// The gate closes when the node steps down or shuts down, and when the term ends. On a step-down or a shutdown the
+    /// lease is still held until the drain timeout, so that work in progress can be completed and written. End streams
+    /// and upgraded connections at this signal, so that they do not delay the hand-over.
+    ///
+    /// Cancelling the returned token has no effect on the term.
     ///
     /// ```
     /// # async fn next_event() -> Option<String> { None }
@@ -90,10 +92,12 @@ impl Term {
         self.0.closing.child_token()
     }
 
-    /// A token that is cancelled when the term ends: the lease was lost, or is about to be released. It says: stop.
+    /// Returns a token that is cancelled when the term ends, as a signal to stop: the lease was lost, or is about to be
+    /// released.
     ///
-    /// The background task cancels it, so that in a process that was paused [`is_current`](Self::is_current) changes
-    /// first. Each call returns a token that can be cancelled without an effect on the term.
+    /// The background task cancels it. In a process that was paused, [`is_current`](Self::is_current) is false before.
+    ///
+    /// Cancelling the returned token has no effect on the term.
     #[must_use]
     pub fn cancellation(&self) -> CancellationToken {
         self.0.ended.child_token()
@@ -109,12 +113,12 @@ impl Term {
         self.0.deadline.left(&self.0.clock)
     }
 
-    /// Moves the deadline. False if the term was found to be over before.
+    /// Extends the deadline. Returns false if a reader has observed the end of the term.
     pub(super) fn extend(&self, deadline: Moment) -> bool {
         self.0.deadline.extend(deadline)
     }
 
-    /// The gate was opened under this term, which happens once.
+    /// Called once, when the gate opens under this term.
     pub(super) fn opened(&self, opening: Weak<dyn Any + Send + Sync>) {
         let _ = self.0.opening.set(opening);
     }
@@ -124,20 +128,17 @@ impl Term {
         self.0.opening.get()?.upgrade()
     }
 
-    /// Cancels [`closing`](Self::closing) if the deadline has passed: the gate does not open under this term again,
-    /// whatever the background task has noticed.
+    /// Cancels [`closing`](Self::closing) if the deadline has passed. The background task may notice later.
     pub(crate) fn close_if_over(&self) {
         if !self.is_current() {
             self.close();
         }
     }
 
-    /// The gate has shut for good under this term.
     pub(super) fn close(&self) {
         self.0.closing.cancel();
     }
 
-    /// Ends the term.
     pub(super) fn end(&self) {
         self.0.deadline.end();
         self.0.closing.cancel();

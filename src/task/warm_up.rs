@@ -8,7 +8,7 @@ use crate::error::BoxError;
 
 type BoxFuture = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
 
-/// What a node does between winning and opening its gate.
+/// The closure that runs between winning the election and opening the gate.
 #[derive(Clone)]
 pub(crate) struct WarmUp(Arc<dyn Fn(Term) -> BoxFuture + Send + Sync>);
 
@@ -25,7 +25,8 @@ impl WarmUp {
         }))
     }
 
-    /// Starts it once the `earlier` ones have ended: one that was cancelled, but blocks its thread, still runs.
+    /// Starts the closure once the `earlier` warm-ups have ended: a cancelled warm-up runs on while it blocks its
+    /// thread.
     pub(super) fn start(&self, term: Term, earlier: Vec<CancellationToken>) -> Warming {
         let (token, run, ended) = (
             term.token().into(),
@@ -33,7 +34,7 @@ impl WarmUp {
             CancellationToken::new(),
         );
         let end = ended.clone().drop_guard();
-        // A task of its own, so that a panic in it is an error here. The closure runs inside it, too.
+        // In a separate task, which turns a panic of the closure or of its future into an error.
         let task = tokio::spawn(async move {
             let _end = end;
             for earlier in earlier {
@@ -51,7 +52,7 @@ impl fmt::Debug for WarmUp {
     }
 }
 
-/// A warm-up that runs. It is cancelled when this is dropped.
+/// A running warm-up. Dropping this cancels it.
 #[derive(Debug)]
 pub(super) struct Warming {
     token: u64,
@@ -60,7 +61,7 @@ pub(super) struct Warming {
 }
 
 impl Warming {
-    /// Waits for its end: the term's fencing token, and whether the node is ready. Cancel safe.
+    /// Waits for the end, and returns the term's fencing token and whether the node is ready. Cancel safe.
     pub(super) async fn finished(&mut self) -> (u64, bool) {
         let ready = match (&mut self.task).await {
             Ok(Ok(())) => true,
@@ -78,7 +79,7 @@ impl Warming {
         (self.token, ready)
     }
 
-    /// Is cancelled once it has ended; if it was cancelled itself, at its next `await`.
+    /// A token that is cancelled when the warm-up ends. A cancelled warm-up ends at its next `await`.
     pub(super) fn ended(&self) -> CancellationToken {
         self.ended.clone()
     }

@@ -9,39 +9,39 @@ use crate::{
     store::{LeaseStore, Observation, StoreError, Watch},
 };
 
-/// How long to do without a watch after one through which nothing came. Each is a consumer, of which the
-/// server has a limited number and which it keeps for a while.
-const UNHEARD: Duration = Duration::from_secs(5);
+/// The pause after a watch that delivered nothing. Each watch is a consumer, and the server limits their number and
+/// keeps them for a while.
+const SILENT_PAUSE: Duration = Duration::from_secs(5);
 
-/// A watch of the key that never ends: it is opened again after every error, and when it has gone deaf.
+/// A watch of the key that reopens after every error, and when it falls behind.
 ///
-/// A watch can be silent for longer than the server (10 s, where writes failed for 6 s), or for ever after
-/// its bucket was made again. What reads and acknowledgements show, a working watch shows as well, soon. So
-/// one that misses two of them in a row is replaced, unless they are so close together that it may be about
-/// to show both.
+/// A watch can stay silent after an outage has ended (for 10 s, where writes failed for 6 s), and without end after its
+/// bucket was recreated. A working watch soon shows every revision that reads and acknowledgements show. A watch that
+/// misses two such revisions in a row is therefore replaced, unless they are so close together that it may still
+/// deliver both.
 pub(super) struct Watcher {
-    open: Box<dyn Fn(Duration) -> Happenings + Send>,
-    happenings: Happenings,
+    open: Box<dyn Fn(Duration) -> Events + Send>,
+    events: Events,
     is_open: bool,
-    /// Something has come through the watch that is open.
-    is_heard: bool,
+    /// Whether the open watch has delivered anything.
+    has_delivered: bool,
     last_pushed: u64,
     missed_since: Option<Moment>,
     /// How far behind a watch may be.
     patience: Duration,
-    /// What is wrong with the watches has been told.
-    told: bool,
+    /// Whether the current series of failures was logged.
+    is_reported: bool,
 }
 
-/// What becomes of the watches that are opened one after the other.
-enum Happening {
+/// An event of one of the watches, which are opened one after the other.
+enum Event {
     Opened,
     NotOpened(StoreError),
     Pushed(Observation),
     Ended,
 }
 
-type Happenings = Pin<Box<dyn Stream<Item = Happening> + Send>>;
+type Events = Pin<Box<dyn Stream<Item = Event> + Send>>;
 
 impl Watcher {
     pub(super) fn new(
@@ -50,50 +50,50 @@ impl Watcher {
         pause: Duration,
         patience: Duration,
     ) -> Self {
-        let open = Box::new(move |wait| happenings(store.clone(), clock.clone(), pause, wait));
+        let open = Box::new(move |wait| events(store.clone(), clock.clone(), pause, wait));
         Self {
-            happenings: open(Duration::ZERO),
+            events: open(Duration::ZERO),
             open,
             is_open: false,
-            is_heard: false,
+            has_delivered: false,
             last_pushed: 0,
             missed_since: None,
             patience,
-            told: false,
+            is_reported: false,
         }
     }
 
-    /// The next state of the key that is pushed. Cancel safe.
+    /// Waits for the next state of the key that is pushed. Cancel safe.
     pub(super) async fn next(&mut self) -> Observation {
         loop {
-            match self.happenings.next().await {
-                Some(Happening::Opened) => {
+            match self.events.next().await {
+                Some(Event::Opened) => {
                     self.is_open = true;
-                    self.is_heard = false;
+                    self.has_delivered = false;
                     self.missed_since = None;
                 }
-                Some(Happening::NotOpened(StoreError::Disconnected)) => {
-                    // The requests of the candidate meet the same, and tell it.
+                Some(Event::NotOpened(StoreError::Disconnected)) => {
+                    // The candidate's requests fail for the same reason, and log it.
                 }
-                Some(Happening::NotOpened(error)) => self.tell(&error::line(&error)),
-                Some(Happening::Pushed(seen)) => {
-                    self.is_heard = true;
-                    self.told = false;
+                Some(Event::NotOpened(error)) => self.report(&error::line(&error)),
+                Some(Event::Pushed(seen)) => {
+                    self.has_delivered = true;
+                    self.is_reported = false;
                     self.last_pushed = seen.revision();
                     self.missed_since = None;
                     return seen;
                 }
-                Some(Happening::Ended) => self.is_open = false,
-                // Not reached: the stream has no end.
+                Some(Event::Ended) => self.is_open = false,
+                // Unreachable: the stream never ends.
                 None => std::future::pending().await,
             }
         }
     }
 
-    /// Compares the watch with a revision that the key is known to have had at `now`.
+    /// Compares the watch with a revision that the key had at `now`.
     pub(super) fn compare(&mut self, revision: u64, now: Moment) {
-        // One that is being opened can have missed nothing. Begun anew each time, it would never be opened
-        // where that takes longer than two renewals, nor would it be told why.
+        // A watch that is still opening has missed nothing. If it were abandoned, a watch that takes longer than two
+        // renewals to open would never open, and its error would never be logged.
         if !self.is_open || revision == 0 || revision == self.last_pushed {
             self.missed_since = None;
         } else if now.saturating_since(*self.missed_since.get_or_insert(now)) >= self.patience {
@@ -102,11 +102,11 @@ impl Watcher {
                 last_pushed = self.last_pushed,
                 "watch is behind; reopening it"
             );
-            if self.is_heard {
+            if self.has_delivered {
                 self.reopen();
             } else {
-                self.tell("it was opened, and nothing came through it");
-                self.reopen_after(UNHEARD);
+                self.report("the watch opened but delivered nothing");
+                self.reopen_after(SILENT_PAUSE);
             }
         }
     }
@@ -118,25 +118,20 @@ impl Watcher {
     fn reopen_after(&mut self, wait: Duration) {
         self.is_open = false;
         self.missed_since = None;
-        self.happenings = (self.open)(wait);
+        self.events = (self.open)(wait);
     }
 
-    /// Tells once in a series what is wrong: the election goes on without a watch, so that nothing else would
-    /// show it.
-    fn tell(&mut self, error: &str) {
-        if !std::mem::replace(&mut self.told, true) {
+    /// Logs the first failure of a series. The election continues without a watch, so nothing else would show the
+    /// failure.
+    fn report(&mut self, error: &str) {
+        if !std::mem::replace(&mut self.is_reported, true) {
             tracing::warn!(error, "could not watch the key; polling it instead");
         }
     }
 }
 
-/// The first watch is opened after `wait`, another one after about `pause`.
-fn happenings(
-    store: Arc<impl LeaseStore>,
-    clock: Clock,
-    pause: Duration,
-    wait: Duration,
-) -> Happenings {
+/// Opens the first watch after `wait`, and each further watch after about `pause`.
+fn events(store: Arc<impl LeaseStore>, clock: Clock, pause: Duration, wait: Duration) -> Events {
     Box::pin(stream::unfold(
         (store, clock, None::<Watch>, wait),
         move |(store, clock, mut watch, wait)| async move {
@@ -144,20 +139,20 @@ fn happenings(
                 let again = clock.now() + wait.mul_f64(0.5 + fastrand::f64());
                 clock.sleep_until(again).await;
             }
-            let happening = match &mut watch {
+            let event = match &mut watch {
                 None => match store.watch().await {
                     Ok(opened) => {
                         watch = Some(opened);
-                        Happening::Opened
+                        Event::Opened
                     }
-                    Err(error) => Happening::NotOpened(error),
+                    Err(error) => Event::NotOpened(error),
                 },
                 Some(open) => match open.next().await {
-                    Some(Ok(seen)) => Happening::Pushed(seen),
+                    Some(Ok(seen)) => Event::Pushed(seen),
                     ended => {
                         tracing::debug!(?ended, "watch ended; reopening it");
                         watch = None;
-                        Happening::Ended
+                        Event::Ended
                     }
                 },
             };
@@ -165,7 +160,7 @@ fn happenings(
                 Some(_) => Duration::ZERO,
                 None => pause,
             };
-            Some((happening, (store, clock, watch, wait)))
+            Some((event, (store, clock, watch, wait)))
         },
     ))
 }

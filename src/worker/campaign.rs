@@ -8,24 +8,24 @@ use tokio::sync::watch;
 use super::error::RunError;
 use crate::task::{LeaderHandle, Stopped};
 
-/// What the clones share.
+/// The state that the clones of a `Leader` share.
 #[derive(Debug, Default)]
 pub(super) struct Running {
-    /// Whether one of them campaigns, or tries to.
+    /// Whether a clone campaigns, or is about to.
     claimed: AtomicBool,
     pub(super) campaign: watch::Sender<Progress>,
 }
 
-/// What has become of the campaigns.
+/// The current campaign, and the number of earlier ones.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress {
-    /// Of the one that runs.
+    /// The handle of the current campaign.
     pub(super) handle: Option<LeaderHandle>,
-    /// How many have ended, also those that never got so far as to have a handle.
+    /// The number of campaigns that ended, including those that never had a handle.
     pub(super) ended: u64,
 }
 
-/// The right to campaign: one at a time among the clones.
+/// The exclusive right to campaign among the clones.
 pub(super) struct Claim(Arc<Running>);
 
 impl Claim {
@@ -42,14 +42,14 @@ impl Drop for Claim {
         self.0.campaign.send_modify(|progress| {
             progress.handle = None;
             progress.ended += 1;
-            // Under the lock: the next campaign publishes its handle after this, and whoever hears of the end
-            // may begin one.
+            // Under the channel's lock, so that the next campaign publishes its handle after this, and a receiver that
+            // observes the end can begin a campaign.
             self.0.claimed.store(false, Ordering::Release);
         });
     }
 }
 
-/// A candidate that campaigns for as long as this lives, whoever else has a handle.
+/// A running campaign. Dropping it shuts the candidate down, even if other clones of the handle exist.
 pub(super) struct Campaign {
     pub(super) handle: LeaderHandle,
     _claim: Claim,
@@ -68,7 +68,7 @@ impl Campaign {
         }
     }
 
-    /// Gives the lease back, or finds that this was done.
+    /// Shuts the candidate down, or returns the result of an earlier shutdown.
     pub(super) async fn shutdown(self) -> Result<(), RunError> {
         let released = self.handle.shutdown().await;
         if self.handle.has_died() {

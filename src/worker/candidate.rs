@@ -8,7 +8,7 @@ use crate::{
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A builder of whichever store, from which a candidate is started again and again.
+/// A builder on any store, from which several campaigns can start one after the other.
 pub(super) trait Candidate: Send + Sync {
     fn id(&self) -> &str;
 

@@ -8,14 +8,14 @@ use crate::{
     task::{ReleaseError, Stopped},
 };
 
-/// Why a work loop returned.
+/// An error from a work loop.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RunError {
     /// The closure failed. [`downcast`](Self::downcast) returns its error.
     #[error("the leader's work failed")]
     Work(#[source] BoxError),
-    /// A clone of this [`Leader`](crate::Leader) campaigns already.
+    /// A clone of this [`Leader`](crate::Leader) is already campaigning.
     #[error(
         "this leader is already campaigning; run only one `start`, `run` or `acquire_and_run` at a time"
     )]
@@ -26,15 +26,15 @@ pub enum RunError {
     /// The lease could not be released.
     #[error(transparent)]
     Release(#[from] ReleaseError),
-    /// The background task ended early, by a panic or with its runtime. This node will not lead any more.
+    /// The background task ended early, through a panic or with its runtime. This node will not lead again.
     #[error(transparent)]
     Stopped(#[from] Stopped),
 }
 
 impl RunError {
-    /// The error of the closure, if it failed with an `E`.
+    /// Returns the closure's error, if it is an `E`.
     ///
-    /// An error that was erased before the closure returned it, as `anyhow::Error`, is not found by its inner type.
+    /// If the closure returns a type-erased error such as `anyhow::Error`, this does not find the type inside it.
     ///
     /// ```
     /// # async fn write() -> std::io::Result<()> { Ok(()) }
@@ -44,14 +44,14 @@ impl RunError {
     ///         Ok(error) => println!("could not write: {error}"),
     ///         Err(error) => return Err(error),
     ///     },
-    ///     Ok(()) => println!("the election was left"),
+    ///     Ok(()) => println!("the election has stopped"),
     /// }
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
     ///
-    /// This error itself, if it is not [`Work`](Self::Work) or holds an error of another type.
+    /// The unchanged error, if it is not [`Work`](Self::Work) or contains an error of another type.
     pub fn downcast<E: Error + 'static>(self) -> Result<E, Self> {
         match self {
             Self::Work(error) => match error.downcast() {

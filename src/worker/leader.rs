@@ -23,18 +23,18 @@ use crate::{
     task::{Admission, LeaderHandle, Term},
 };
 
-/// How long a closure may go on after its token was cancelled, by default.
+/// The default grace period.
 const GRACE_PERIOD: Duration = Duration::from_secs(5);
 
-/// The least time between two starts of a closure that returns at once.
+/// The minimum time between two runs of the closure.
 const PACE: Duration = Duration::from_secs(1);
 
-/// The pauses between attempts to start the election.
+/// The first and the longest pause between attempts to start the election.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
-/// Runs a closure on the node that leads.
+/// Runs a closure while this node leads.
 ///
-/// Clones share one candidate, which campaigns while [`run`](Self::run), [`acquire_and_run`](Self::acquire_and_run) or
+/// Clones share one candidate. It campaigns while [`run`](Self::run), [`acquire_and_run`](Self::acquire_and_run) or
 /// [`start`](Self::start) runs.
 ///
 /// ```no_run
@@ -59,9 +59,9 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_
 ///
 /// # Fencing
 ///
-/// A leader can be paused in the middle of a write and wake up when another one leads. Send
-/// [`Term::token`](crate::Term::token) of the closure's own term with each write, and end the run, not the loop, when
-/// the storage refuses it: see [`fencing`](crate::fencing).
+/// A leader can be paused during a write and wake while another node leads. Send the
+/// [`Term::token`](crate::Term::token) of the closure's own term with each write. If the storage rejects it, return
+/// `Ok` from the closure, which runs again in the next term. See [`fencing`](crate::fencing).
 #[derive(Clone)]
 pub struct Leader {
     candidate: Arc<dyn Candidate>,
@@ -70,7 +70,7 @@ pub struct Leader {
 }
 
 impl Leader {
-    /// A candidate for the election `key` in the KeyValue bucket `bucket`, with the default settings.
+    /// Creates a candidate with the default settings for the election `key` in the KeyValue bucket `bucket`.
     #[cfg(feature = "jetstream")]
     #[must_use]
     pub fn new(bucket: &str, key: &str, client: async_nats::Client) -> Self {
@@ -79,7 +79,7 @@ impl Leader {
         )))
     }
 
-    /// A candidate with other settings or on another store.
+    /// Creates a candidate with the settings and the store of a builder.
     ///
     /// ```
     /// use std::time::Duration;
@@ -97,9 +97,10 @@ impl Leader {
         }
     }
 
-    /// How long the closure's future may go on after its token was cancelled, before it is dropped.
-    /// Default: 5 s. It is never longer than the builder's
-    /// [`drain_timeout`](Builder::drain_timeout), after which the lease is released in any case.
+    /// Sets how long the closure's future may run after its token was cancelled, before it is dropped.
+    ///
+    /// Default: 5 s. It is capped at the builder's [`drain_timeout`](Builder::drain_timeout), after which the lease is
+    /// released in any case.
     #[must_use]
     pub fn grace_period(mut self, period: Duration) -> Self {
         self.grace_period = period;
@@ -110,22 +111,24 @@ impl Leader {
         self.grace_period.min(self.candidate.drain_timeout())
     }
 
-    /// The candidate's id: a fresh UUID, unless the builder set one.
+    /// The candidate's id: a random UUID, unless the builder sets one.
     #[must_use]
     pub fn leader_id(&self) -> &str {
         self.candidate.id()
     }
 
-    /// Checks the bucket, and creates it if it does not exist. Starting does the same.
+    /// Checks the bucket, and creates it if it does not exist.
+    ///
+    /// Calling it is optional: a campaign does the same when it starts.
     ///
     /// # Errors
     ///
-    /// [`StartError`], which names what has to be changed.
+    /// [`StartError`], which says what to change.
     pub async fn create_bucket(&self) -> Result<(), StartError> {
         self.candidate.prepare().await
     }
 
-    /// Whether this node leads, at this instant. See [`LeaderHandle::is_leader`].
+    /// Whether this node leads at this instant. See [`LeaderHandle::is_leader`].
     #[must_use]
     pub fn is_leader(&self) -> bool {
         let progress = self.running.campaign.borrow();
@@ -135,25 +138,26 @@ impl Leader {
             .is_some_and(LeaderHandle::is_leader)
     }
 
-    /// The handle of the candidate, while it campaigns. None before the server was reached for the first time.
+    /// Returns the handle of the candidate while it campaigns, from the first contact with the server on.
     #[must_use]
     pub fn handle(&self) -> Option<LeaderHandle> {
         self.running.campaign.borrow().handle.clone()
     }
 
-    /// Campaigns until `cancellation_token`, of the crate `tokio-util`, is cancelled, then releases the lease and
-    /// returns.
+    /// Campaigns until `cancellation_token` is cancelled, then releases the lease and returns.
     ///
-    /// It returns as well once somebody has shut the [`handle`](Self::handle) down. Run closures beside it with
-    /// [`do_while_leader`](Self::do_while_leader). If the future is dropped, the lease is released in the
-    /// background, for as long as the runtime lives.
+    /// The token is that of the crate `tokio-util`. The call also returns after a shutdown of the
+    /// [`handle`](Self::handle). While the server is unreachable, it retries. To run a closure concurrently, use
+    /// [`do_while_leader`](Self::do_while_leader).
+    ///
+    /// If the future is dropped, the lease is released in the background, provided that the runtime keeps running.
     ///
     /// # Errors
     ///
-    /// [`RunError::Start`] if the election cannot start, [`RunError::AlreadyRunning`] if a clone campaigns
-    /// already, [`RunError::Stopped`] if the election's task ended before its time, by a panic or with its runtime,
-    /// [`RunError::Release`] if the lease could not be released. While the server cannot be reached, it
-    /// tries again.
+    /// - [`RunError::Start`] if the election cannot start.
+    /// - [`RunError::AlreadyRunning`] if a clone is already campaigning.
+    /// - [`RunError::Stopped`] if the background task ended early, through a panic or with its runtime.
+    /// - [`RunError::Release`] if the lease could not be released.
     pub async fn start(&self, cancellation_token: CancellationToken) -> Result<(), RunError> {
         let claim = Claim::new(&self.running)?;
         let campaign = tokio::select! {
@@ -167,24 +171,27 @@ impl Leader {
         campaign.shutdown().await
     }
 
-    /// Campaigns, and runs `work` whenever this node leads, until `work` returns an error.
+    /// Campaigns, and runs `work` while this node leads, until `work` returns an error.
     ///
-    /// `work` gets the term. It finishes when [`Term::closing`] is cancelled, the moment that the gate shuts; in a
-    /// process that was paused, before `work` is polled again. Its future is dropped after the
-    /// [grace period](Self::grace_period). If it returns `Ok` while this node still leads, it is run again, at most
-    /// once a second. If the returned future is dropped, so is the closure's, and the lease is released in the
-    /// background, for as long as the runtime lives.
+    /// - `work` receives the term, and should finish when [`Term::closing`] is cancelled. This happens when the gate
+    ///   closes, and in a process that was paused before `work` is polled again.
+    /// - After the [grace period](Self::grace_period) the future of `work` is dropped.
+    /// - If `work` returns `Ok` while this node still leads, it runs again, at most once per second.
     ///
-    /// Code that runs for long without an `await` asks [`Term::is_current`]: while it occupies its thread, the
-    /// token may be cancelled late. Code that writes to a storage [fences](Self#fencing) its writes.
+    /// Code that runs for a long time without an `await` should check [`Term::is_current`], because the token may be
+    /// cancelled late while the code occupies its thread. Code that writes to a storage should [fence](Self#fencing)
+    /// its writes.
     ///
-    /// To stop the loop from outside, shut the [`handle`](Self::handle) down: this returns `Ok` once the closure has
-    /// ended and the lease is released. While there is no handle yet, drop the future. Or run
-    /// [`start`](Self::start) with your own token, and [`do_while_leader`](Self::do_while_leader) next to it.
+    /// To stop the loop from outside, shut down the [`handle`](Self::handle): this call then returns `Ok` once the
+    /// closure has ended and the lease is released. Before there is a handle, drop the future. Alternatively, run
+    /// [`start`](Self::start) with your own token, and [`do_while_leader`](Self::do_while_leader) concurrently.
+    ///
+    /// If the returned future is dropped, the closure's future is dropped too, and the lease is released in the
+    /// background, provided that the runtime keeps running.
     ///
     /// # Errors
     ///
-    /// [`RunError::Work`] with the error of `work`, after the lease was released; otherwise as
+    /// [`RunError::Work`] with the error of `work`, after the lease was released. Otherwise as for
     /// [`start`](Self::start).
     pub async fn run<F, Fut, E>(&self, work: F) -> Result<(), RunError>
     where
@@ -195,12 +202,14 @@ impl Leader {
         let campaign = self.campaign(Claim::new(&self.running)?).await?;
         let result = self.run_while_leader(&campaign.handle, &work).await;
         let ended = campaign.shutdown().await;
-        // The error of the closure says more than one of the release.
+        // The closure's error takes precedence over an error of the release.
         result.and(ended)
     }
 
-    /// As [`run`](Self::run), for a closure that needs no more than a token which says when to finish. It is
-    /// [`Term::closing`], and is cancelled with the end of the closure's future as well, for what that has spawned.
+    /// Like [`run`](Self::run), for a closure that needs a cancellation token only.
+    ///
+    /// The token is cancelled with [`Term::closing`]. It is also cancelled when the closure's future ends, for tasks
+    /// that the closure has spawned.
     ///
     /// ```no_run
     /// # async fn example(leader: noleader::Leader) -> Result<(), noleader::RunError> {
@@ -218,7 +227,7 @@ impl Leader {
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run).
+    /// As for [`run`](Self::run).
     pub async fn acquire_and_run<F, Fut, E>(&self, work: F) -> Result<(), RunError>
     where
         F: Fn(CancellationToken) -> Fut,
@@ -228,14 +237,16 @@ impl Leader {
         self.run(|term| run_with_token(&work, term)).await
     }
 
-    /// Runs `work` whenever this node leads, until `work` returns an error, beside a
-    /// [`start`](Self::start) that campaigns. It waits for that start if it has not come yet, and returns
-    /// `Ok` once it has ended, also where it ended before it reached the server. One that ended before this
-    /// call is not seen, so call this first, or run both by `join!`.
+    /// Runs `work` while this node leads, until `work` returns an error, concurrently with a [`start`](Self::start)
+    /// that campaigns.
+    ///
+    /// It waits for a `start` that has not begun yet, and returns `Ok` once the `start` has ended, even if that never
+    /// reached the server. It does not notice a `start` that ended before this call, so call it first, or run both with
+    /// `join!`.
     ///
     /// # Errors
     ///
-    /// [`RunError::Work`] with the error of `work`. The campaign goes on.
+    /// [`RunError::Work`] with the error of `work`. The campaign continues.
     pub fn do_while_leader<F, Fut, E>(
         &self,
         work: F,
@@ -246,7 +257,7 @@ impl Leader {
         E: Into<BoxError>,
     {
         let mut campaign = self.running.campaign.subscribe();
-        // Before the first poll: the start beside it may end at once.
+        // Before the first poll, because a concurrent `start` may end at once.
         let ended = campaign.borrow().ended;
         async move {
             let begun_or_ended = |now: &Progress| now.handle.is_some() || now.ended > ended;
@@ -264,7 +275,7 @@ impl Leader {
         }
     }
 
-    /// Starts the candidate, as soon as the server can be reached.
+    /// Starts the candidate once the server is reachable.
     async fn campaign(&self, claim: Claim) -> Result<Campaign, RunError> {
         let mut pause = RETRY.0;
         loop {
@@ -281,7 +292,7 @@ impl Leader {
         }
     }
 
-    /// Runs `work` term by term. `Ok` once the election has stopped.
+    /// Runs `work` in each term, and returns `Ok` once the election has stopped.
     async fn run_while_leader<F, Fut, E>(
         &self,
         handle: &LeaderHandle,
@@ -304,7 +315,7 @@ impl Leader {
         Ok(())
     }
 
-    /// Runs `work` once, under a term that this node holds.
+    /// Runs `work` once, under the term of the admission.
     async fn run_once<F, Fut, E>(&self, admission: Admission, work: &F) -> Result<(), RunError>
     where
         F: Fn(Term) -> Fut,
@@ -342,8 +353,7 @@ impl fmt::Debug for Leader {
     }
 }
 
-/// Runs a closure that takes a token. The token is cancelled with the end of the closure's future as well, for what
-/// that has spawned.
+/// Runs a closure with a token that is cancelled when the gate closes and when the closure's future ends.
 async fn run_with_token<F, Fut, E>(work: &F, term: Term) -> Result<(), E>
 where
     F: Fn(CancellationToken) -> Fut,
@@ -355,7 +365,7 @@ where
 }
 
 async fn stopped(handle: &LeaderHandle) {
-    // An error means the same.
+    // An error means that the task has ended.
     let _ = handle
         .watch()
         .wait_for(|status| *status == Status::Stopped)

@@ -1,7 +1,7 @@
 //! The work loop: [`Leader`] runs a closure while this node leads.
 //!
-//! - `leader`: the loop; `candidate`: what it starts; `campaign`: one campaign at a time among the clones.
-//! - `error`: why a loop returns.
+//! - `leader`: the loop; `candidate`: a builder on any store; `campaign`: one campaign at a time among the clones.
+//! - `error`: the errors of the loop.
 
 mod campaign;
 mod candidate;

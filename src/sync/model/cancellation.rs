@@ -16,7 +16,7 @@ impl CancellationToken {
         Self(Arc::new(Cell::new(false)))
     }
 
-    /// Nothing here is cancelled by a child alone.
+    /// Sufficient because the library cancels no child token.
     pub(crate) fn child_token(&self) -> Self {
         self.clone()
     }

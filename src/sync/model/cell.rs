@@ -6,10 +6,10 @@ use std::{
 
 use loom::sync::atomic::{AtomicUsize, Ordering};
 
-/// A value that is read or changed in one step, and those who wait for it to change.
+/// A value that is read or changed in one step, with the tasks that wait for a change.
 ///
-/// loom switches threads only where one of its own types is used. So a step on `order` and the use of the
-/// value after it are one, as long as nothing of loom's is used while the value is borrowed; wakers are.
+/// loom switches threads only at operations on its own types. A step on `order` and the following use of the value are
+/// therefore one step, as long as no type of loom is used while the value is borrowed. Wakers are such types.
 #[derive(Debug)]
 pub(super) struct Cell<T> {
     order: AtomicUsize,
@@ -35,9 +35,9 @@ impl<T> Cell<T> {
         }
     }
 
-    /// Reads the newest value. A reader passes nothing on to those who come after it.
+    /// Reads the newest value. A read does not synchronize with later reads.
     pub(super) fn read<R>(&self, look: impl FnOnce(&T) -> R) -> R {
-        // Only an operation that also writes is sure to find the newest value.
+        // Only a read-modify-write operation is certain to read the newest value.
         self.order.fetch_add(0, Ordering::Acquire);
         look(&self.lock().value)
     }
@@ -47,7 +47,7 @@ impl<T> Cell<T> {
         change(&mut self.lock().value)
     }
 
-    /// Wakes everybody who waits by now.
+    /// Wakes every task that waits now.
     pub(super) fn wake(&self) {
         self.order.fetch_add(1, Ordering::AcqRel);
         let waiters = mem::take(&mut self.lock().waiters);
@@ -61,7 +61,7 @@ impl<T> Cell<T> {
     }
 }
 
-/// One who waits, until it is dropped: nobody is woken on behalf of a future that is gone.
+/// A waiting task. Dropping it removes its waker, so that no task is woken for a dropped future.
 #[derive(Debug)]
 pub(super) struct Waiter<T> {
     cell: Arc<Cell<T>>,
@@ -76,7 +76,7 @@ impl<T> Waiter<T> {
         }
     }
 
-    /// Looks, and if that gives nothing has the task woken, in one step.
+    /// Reads the value and, if `look` returns none, registers the task's waker, in one step.
     pub(super) fn poll<R>(
         &mut self,
         cx: &Context<'_>,

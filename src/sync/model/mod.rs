@@ -1,7 +1,9 @@
-//! Models of what arc-swap, tokio and tokio-util give, with the part of their interfaces that is used here.
+//! Models of types of arc-swap, tokio and tokio-util, with the part of their interfaces that the library uses.
 //!
-//! Each operation is one step, after which the others see it, and orders memory as its documentation
-//! promises. That the real ones keep to it is theirs to test. `Arc` is the real one in either build.
+//! Each operation is one step that takes effect at once, and orders memory as documented for the real type. Whether the
+//! real types keep their documentation is for their own tests. `Arc` is the real type in every build.
+//!
+//! - `cell`: a value with waiters, on which `cancellation`, `notify`, `swap` and `watch` are built.
 
 mod cancellation;
 mod cell;

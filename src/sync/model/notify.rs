@@ -8,7 +8,7 @@ use std::{
 
 use super::cell::{Cell, Waiter};
 
-/// A model of `tokio::sync::Notify`, for those who notify everybody.
+/// A model of `tokio::sync::Notify` with `notify_waiters` only.
 #[derive(Debug)]
 pub(crate) struct Notify(Arc<Cell<usize>>);
 
@@ -22,7 +22,7 @@ impl Notify {
         self.0.wake();
     }
 
-    /// Counts from this call on, polled or not.
+    /// Receives every notification after this call, even before the first poll.
     pub(crate) fn notified(&self) -> Notified<'_> {
         Notified {
             seen: self.0.read(|notified| *notified),

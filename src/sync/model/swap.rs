@@ -15,7 +15,7 @@ impl<T> ArcSwapOption<T> {
         self.0.read(Clone::clone)
     }
 
-    /// The real one answers with a guard, which keeps the value alive as well.
+    /// The real method returns a guard, which keeps the value alive too.
     pub(crate) fn load(&self) -> Option<Arc<T>> {
         self.load_full()
     }

@@ -1,4 +1,4 @@
-//! A model of `tokio::sync::watch`. What is borrowed is a copy: nobody waits for a borrow to end.
+//! A model of `tokio::sync::watch`. A borrow is a copy, so a sender does not wait for borrows to end.
 
 use std::{future::poll_fn, mem, ops::Deref, sync::Arc};
 
@@ -106,7 +106,7 @@ impl<T> Receiver<T> {
     }
 }
 
-/// There is no sender any more.
+/// Every sender was dropped.
 #[derive(Debug)]
 pub(crate) struct Closed;
 
