@@ -6,6 +6,8 @@
 //! Code under `#[cfg(test)]` is exempt, and so are `lib.rs` and the `pub use self::..` of a `mod.rs`, which are the
 //! faces of the crate and of a folder.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod graph;
 mod source;
 

@@ -1,4 +1,4 @@
-//! Addresses that somebody wrote into the bucket by hand, and where none of them may get to.
+//! Malformed and hostile leader addresses in the bucket: none may reach a header or a socket.
 
 use std::sync::{
     Arc,
@@ -24,7 +24,7 @@ use crate::{
 
 const ROUTES: [&str; 3] = ["/reject", "/redirect", "/forward"];
 
-/// A port at which nobody must call.
+/// A port that counts its connections.
 struct Trap {
     address: String,
     calls: Arc<AtomicUsize>,
@@ -51,8 +51,8 @@ impl Trap {
         }
     }
 
-    /// How often it was called. It calls itself and waits until that is counted, so that no call that was
-    /// made before can be on its way.
+    /// The number of connections so far. It connects once itself and waits until that connection is counted, so
+    /// that every earlier one has been counted too.
     async fn calls(&mut self) -> usize {
         let before = self.calls.load(Ordering::SeqCst);
         let _own = TcpStream::connect(&self.address).await.unwrap();
@@ -63,7 +63,7 @@ impl Trap {
     }
 }
 
-/// A node that does all that can be done with the leader's address.
+/// A node that rejects, redirects and forwards, and that reveals the leader's address.
 struct Front {
     handle: LeaderHandle,
     url: String,
@@ -85,7 +85,7 @@ impl Front {
         Self { handle, url }
     }
 
-    /// The record of a leader with this address, as anybody may write it who may write the key.
+    /// Puts a record with this address into the bucket, and waits until the node follows that leader.
     async fn sees(&self, bucket: &kv::Store, id: &str, address: &str) {
         let record = serde_json::json!({
             "v": 1, "holder": id, "session": "y", "address": address,
@@ -96,7 +96,7 @@ impl Front {
         follows(&self.handle, id).await;
     }
 
-    /// No header of an answer has anything of the address in it.
+    /// Asserts that no header of any response contains the address.
     async fn keeps_to_itself(&self, id: &str, address: &str) {
         for route in ROUTES {
             let answer = node::post(format!("{}{route}", self.url), Version::HTTP_11).await;
@@ -113,7 +113,7 @@ impl Front {
 }
 
 #[tokio::test]
-async fn a_bad_address_reaches_no_header_and_no_socket() {
+async fn bad_address_reaches_no_header_and_no_socket() {
     let server = Server::start().await.unwrap();
     let (mut own, mut other) = (Trap::set().await, Trap::set().await);
     let address = format!("http://{}", own.address);
@@ -152,7 +152,7 @@ async fn a_bad_address_reaches_no_header_and_no_socket() {
 }
 
 #[tokio::test]
-async fn a_good_address_reaches_both() {
+async fn good_address_reaches_header_and_socket() {
     let server = Server::start().await.unwrap();
     let (own, mut other) = (Trap::set().await, Trap::set().await);
     let node = candidate("follower").address(format!("http://{}", own.address));
@@ -167,7 +167,7 @@ async fn a_good_address_reaches_both() {
     assert_eq!(answer.headers()["noleader-leader-address"], good);
     let answer = node::post(redirect, Version::HTTP_11).await;
     assert_eq!(answer.headers()["location"], format!("{good}/redirect"));
-    // The trap hangs up.
+    // The trap accepts the connection and closes it.
     let answer = node::post(forward, Version::HTTP_11).await;
     assert_eq!(answer.status(), 502);
     assert!(other.calls().await > 0);

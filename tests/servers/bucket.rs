@@ -1,4 +1,4 @@
-//! What others do to the bucket, and what an existing bucket has to be like.
+//! Deleted and overwritten keys, deleted buckets, and the settings that an existing bucket must have.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use noleader_fixture::Server;
 use crate::support::{LEASE, Watchman, bucket, candidate, elected, ended, follows, start, until};
 
 #[tokio::test]
-async fn a_key_deleted_by_hand_ends_the_term_at_once_and_is_waited_for() {
+async fn deleted_key_ends_term_and_delays_the_next() {
     let server = Server::start().await.unwrap();
     let a = start(&server, candidate("a")).await;
     let old = elected(&a).await;
@@ -23,7 +23,7 @@ async fn a_key_deleted_by_hand_ends_the_term_at_once_and_is_waited_for() {
         term = elected(&a) => term,
         term = elected(&b) => term,
     };
-    // The wait began a push before the end was seen here.
+    // The candidates started to wait when the deletion was pushed to them, a little before `begin`.
     assert!(
         begin.elapsed() >= LEASE - Duration::from_millis(500),
         "{:?}",
@@ -34,7 +34,7 @@ async fn a_key_deleted_by_hand_ends_the_term_at_once_and_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_purge_without_a_trace_ends_the_term_by_the_next_renewal() {
+async fn purge_ends_the_term_by_the_next_renewal() {
     let server = Server::start().await.unwrap();
     let a = start(&server, candidate("a")).await;
     let old = elected(&a).await;
@@ -51,7 +51,7 @@ async fn a_purge_without_a_trace_ends_the_term_by_the_next_renewal() {
 }
 
 #[tokio::test]
-async fn a_key_overwritten_by_garbage_ends_the_term_and_is_taken_for_a_lease() {
+async fn garbage_ends_the_term_and_delays_the_next() {
     let server = Server::start().await.unwrap();
     let a = start(&server, candidate("a")).await;
     let old = elected(&a).await;
@@ -72,7 +72,7 @@ async fn a_key_overwritten_by_garbage_ends_the_term_and_is_taken_for_a_lease() {
 }
 
 #[tokio::test]
-async fn a_deleted_bucket_is_made_again_and_the_tokens_go_on() {
+async fn deleted_bucket_is_recreated_and_tokens_keep_growing() {
     let server = Server::start().await.unwrap();
     let a = start(&server, candidate("a")).await;
     elected(&a).await;
@@ -83,13 +83,13 @@ async fn a_deleted_bucket_is_made_again_and_the_tokens_go_on() {
     ended(&old).await;
     let new = elected(&a).await;
     assert!(new.token() > old.token());
-    // The new watch works, too: a deletion is seen at once.
+    // Only a working watch detects the deletion at once.
     bucket(&server).await.delete("writer").await.unwrap();
     ended(&new).await;
 }
 
 #[tokio::test]
-async fn a_deleted_bucket_that_may_not_be_created_is_waited_for() {
+async fn deleted_bucket_is_awaited_if_creation_is_off() {
     let server = Server::start().await.unwrap();
     let context = jetstream::new(server.client().await.unwrap());
     let config = || kv::Config {
@@ -107,7 +107,7 @@ async fn a_deleted_bucket_that_may_not_be_created_is_waited_for() {
 }
 
 #[tokio::test]
-async fn the_bucket_is_created_as_the_lease_needs_it() {
+async fn bucket_is_created_with_settings_for_the_lease() {
     let server = Server::start().await.unwrap();
     let a = start(&server, candidate("a").lease(Duration::from_secs(600))).await;
     let status = bucket(&server).await.status().await.unwrap();
@@ -121,12 +121,12 @@ async fn the_bucket_is_created_as_the_lease_needs_it() {
 async fn refused(server: &Server, builder: Builder) -> StoreError {
     match builder.start(server.client().await.unwrap()).await {
         Err(StartError::Store(error)) => error,
-        other => panic!("started: {other:?}"),
+        other => panic!("expected an error of the store, got {other:?}"),
     }
 }
 
 #[tokio::test]
-async fn a_bucket_that_contradicts_the_lease_is_refused() {
+async fn bucket_with_a_short_max_age_is_rejected() {
     let server = Server::start().await.unwrap();
     let context = jetstream::new(server.client().await.unwrap());
     let config = kv::Config {
@@ -150,7 +150,7 @@ async fn a_bucket_that_contradicts_the_lease_is_refused() {
 }
 
 #[tokio::test]
-async fn an_absent_bucket_that_may_not_be_created_is_refused() {
+async fn missing_bucket_is_rejected_if_creation_is_off() {
     let server = Server::start().await.unwrap();
     let error = refused(&server, candidate("a").create_bucket(false)).await;
     assert!(matches!(error, StoreError::BucketMissing { .. }), "{error}");

@@ -9,9 +9,9 @@ use noleader_fixture::Server;
 use crate::support::{Watchman, candidate, elected, follows};
 
 #[tokio::test]
-async fn a_hundred_candidates_elect_one_time_and_again() {
+async fn a_hundred_candidates_elect_one_leader_repeatedly() {
     let server = Server::start().await.unwrap();
-    // Ten connections, as ten processes with ten candidates each would have.
+    // As if ten processes ran ten candidates each.
     let clients = join_all((0..10).map(|_| server.client())).await;
     let lease = Duration::from_secs(30);
     let mut handles = Vec::new();

@@ -1,4 +1,4 @@
-//! Every way to log in, wrong ones, and ones that end while their user leads.
+//! Every way to log in, rejected logins, and logins that are revoked while their user leads.
 
 use async_nats::{ConnectErrorKind, ConnectOptions, jetstream};
 use nkeys::KeyPair;
@@ -32,7 +32,7 @@ fn credentials(text: &str) -> Login {
     login(move |options| options.credentials(&text).unwrap())
 }
 
-/// An election works for who logs in rightly, and nobody else gets as far as to start one.
+/// Asserts that an election works with the right login, and that the server rejects all others.
 async fn admits(config: &str, right: Login, wrong: &[Login]) {
     let server = Server::builder().config(config).connecting(right);
     let server = server.start().await.unwrap();
@@ -52,20 +52,20 @@ async fn admits(config: &str, right: Login, wrong: &[Login]) {
 }
 
 #[tokio::test]
-async fn a_token() {
+async fn only_a_valid_token_logs_in() {
     let config = "authorization { token: right }";
     admits(config, token("right"), &[token("wrong")]).await;
 }
 
 #[tokio::test]
-async fn a_user_with_a_password() {
+async fn only_a_valid_password_logs_in() {
     let config = "authorization { users: [ { user: a, password: right } ] }";
     let wrong = [password("a", "wrong"), password("b", "right")];
     admits(config, password("a", "right"), &wrong).await;
 }
 
 #[tokio::test]
-async fn an_nkey() {
+async fn only_a_valid_nkey_logs_in() {
     let (right, wrong) = (KeyPair::new_user(), KeyPair::new_user());
     let id = right.public_key();
     let config = format!("authorization {{ users: [ {{ nkey: {id} }} ] }}");
@@ -74,7 +74,7 @@ async fn an_nkey() {
 }
 
 #[tokio::test]
-async fn a_credentials_file() {
+async fn only_a_valid_credentials_file_logs_in() {
     let operator = Operator::generate();
     let right = operator.user("right", None).unwrap();
     let expired = operator.user("expired", Some(1_000_000_001)).unwrap();
@@ -84,9 +84,9 @@ async fn a_credentials_file() {
     admits(&config, credentials(right.credentials()), &wrong).await;
 }
 
-/// A leader whose login is no longer good once the server has another configuration, and another node whose
-/// login is.
-async fn is_revoked(before: &str, after: &str, leading: Login, other: Login) {
+/// Revokes the leader's login by reloading the server's configuration, and asserts that the other node takes
+/// over.
+async fn check_revocation(before: &str, after: &str, leading: Login, other: Login) {
     let (lines, _guard) = Lines::collect();
     let server = Server::builder().config(before).connecting(other);
     let mut server = server.start().await.unwrap();
@@ -106,7 +106,7 @@ async fn is_revoked(before: &str, after: &str, leading: Login, other: Login) {
     assert!(elected(&b).await.token() > term.token());
     assert!(!a.is_leader());
     assert!(watchman.dismiss().await > 0);
-    // What `a` may no longer do is not done later, either.
+    // No write of `a` was queued and applied later.
     let context = jetstream::new(server.client().await.unwrap());
     let bucket = context.get_key_value("elections").await.unwrap();
     let record = bucket.get("writer").await.unwrap().unwrap();
@@ -115,18 +115,18 @@ async fn is_revoked(before: &str, after: &str, leading: Login, other: Login) {
 }
 
 #[tokio::test]
-async fn a_leader_whose_user_is_removed_shuts_its_gate() {
+async fn removing_the_leaders_user_closes_its_gate() {
     let users = |users: &str| format!("authorization {{ users: [ {users} ] }}");
     let (a, b) = ("{ user: a, password: a }", "{ user: b, password: b }");
     let before = users(&format!("{a}, {b}"));
-    is_revoked(&before, &users(b), password("a", "a"), password("b", "b")).await;
+    check_revocation(&before, &users(b), password("a", "a"), password("b", "b")).await;
 }
 
 #[tokio::test]
-async fn a_leader_whose_credentials_file_is_revoked_shuts_its_gate() {
+async fn revoking_the_leaders_credentials_closes_its_gate() {
     let operator = Operator::generate();
     let [a, b] = ["a", "b"].map(|name| operator.user(name, None).unwrap());
     let [before, after] = [vec![], vec![&a]].map(|revoked| operator.config(&revoked).unwrap());
     let [a, b] = [a, b].map(|user| credentials(user.credentials()));
-    is_revoked(&before, &after, a, b).await;
+    check_revocation(&before, &after, a, b).await;
 }

@@ -8,7 +8,7 @@ use noleader_fixture::{Port, Process, eventually, nats_server};
 
 use crate::support::{BOUND, LEASE, Watchman, candidate, elected, follows};
 
-/// A nats-server with a JetStream domain, which the fixture's servers do not have.
+/// A nats-server with a JetStream domain; the fixture's servers have none.
 struct Domain {
     _process: Process,
     client: Client,
@@ -52,7 +52,7 @@ async fn candidates_in_two_domains_share_one_election() {
     eventually("the leaf to reach the hub", BOUND, linked)
         .await
         .unwrap();
-    // A bucket of the same name beside it must not be taken for the hub's.
+    // The leaf's own bucket of the same name must not be used instead of the hub's.
     let decoy = jetstream::kv::Config {
         bucket: "elections".to_owned(),
         ..Default::default()

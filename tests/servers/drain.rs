@@ -1,5 +1,5 @@
-//! An admission lasts to the end of the response body, on real sockets: until the client has got all of a
-//! streamed response, no other node admits anything.
+//! An admission lasts until the end of the response body, on real sockets: until the client has received all of
+//! a streamed response, no other node admits a request.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
     support::{BOUND, candidate, elected, follows, start, until},
 };
 
-/// How a leader goes.
+/// How the leader gives up its lease.
 #[derive(Clone, Copy)]
 enum Leave {
     StepDown,
@@ -25,15 +25,15 @@ enum Leave {
 
 type Left = JoinHandle<Result<(), ReleaseError>>;
 
-/// The leader `a`, in the middle of a response, and the follower `b`, with a request that waits for its gate.
+/// The leader `a` in the middle of a response, and the follower `b` with a request that waits for its gate.
 struct Scene {
     a: Node,
     b: Node,
     term: Term,
-    /// Gone once the body has ended.
+    /// Taken when the test ends the body.
     writer: Option<Writer>,
     body: Incoming,
-    /// The response to the first request that `b` admits: its token.
+    /// The response to the first request that `b` admits: the token of its term.
     next: JoinHandle<Option<String>>,
     log: Log,
     server: Server,
@@ -63,14 +63,14 @@ impl Scene {
         }
     }
 
-    /// Lets a chunk through, and notes that the client has got it.
+    /// Sends a chunk, and logs that the client has received it.
     async fn pass(&mut self, chunk: &'static str) {
         self.writer.as_ref().unwrap().send(chunk).unwrap();
         assert_eq!(read(&mut self.body).await.unwrap(), chunk);
         self.log.add(format!("got {chunk}"));
     }
 
-    /// Begins to leave, and returns once the leader waits for the response.
+    /// Starts the hand-over, and returns once the leader waits for the response.
     async fn leave(&self, how: Leave) -> Left {
         let handle = self.a.handle.clone();
         let left = tokio::spawn(async move {
@@ -91,7 +91,7 @@ impl Scene {
         assert!(self.term.is_current() && !left.is_finished());
     }
 
-    /// Waits until the leader has left.
+    /// Waits until the hand-over is complete.
     async fn check_left(&self, left: Left, how: Leave) {
         timeout(BOUND, left).await.unwrap().unwrap().unwrap();
         match how {
@@ -102,16 +102,18 @@ impl Scene {
         }
     }
 
-    /// Watches what is written to the key.
+    /// Watches the key.
     async fn key(&self) -> kv::Watch {
         let jetstream = jetstream::new(self.server.client().await.unwrap());
         let bucket = jetstream.get_key_value("elections").await.unwrap();
         bucket.watch("writer").await.unwrap()
     }
 
-    /// Waits until `b` has admitted a request, and checks under which term.
+    /// Waits until `b` has admitted a request, and checks its term.
     async fn check_next(&mut self) {
-        let token = timeout(BOUND, &mut self.next).await.expect("in time");
+        let token = timeout(BOUND, &mut self.next)
+            .await
+            .expect("`b` admits the request within the bound");
         let token: FencingToken = token.unwrap().unwrap().parse().unwrap();
         assert_eq!(token, self.b.handle.term().unwrap().token());
         assert!(token > self.term.token());
@@ -119,8 +121,8 @@ impl Scene {
     }
 }
 
-/// A lease that does not run out within the test, so that only a release lets anybody else in, and that is
-/// renewed often all the same.
+/// A candidate whose lease does not expire within the test, so that only a release lets another node lead. It
+/// renews often, so that each renewal is seen.
 fn patient(id: &str) -> Builder {
     candidate(id)
         .lease(BOUND * 5)
@@ -128,26 +130,28 @@ fn patient(id: &str) -> Builder {
         .dangerous_trust_absent_key(true)
 }
 
-/// Waits until something is written to the key, and says who holds the lease by it.
+/// Waits for a write to the key, and returns the holder that it names, or `none`.
 async fn written(key: &mut kv::Watch) -> String {
-    let entry = timeout(BOUND, key.next()).await.expect("a write in time");
+    let entry = timeout(BOUND, key.next())
+        .await
+        .expect("a write within the bound");
     let record: serde_json::Value = serde_json::from_slice(&entry.unwrap().unwrap().value).unwrap();
-    record["holder"].as_str().unwrap_or("nobody").to_owned()
+    record["holder"].as_str().unwrap_or("none").to_owned()
 }
 
-/// The response is whole, and until then no other node admits anything, however long it takes.
+/// The response is complete, and no other node admits a request before its end, however long it takes.
 async fn a_response_ends_before_the_next_admission(version: Version, how: Leave) {
     let mut scene = Scene::open(version, BOUND * 5).await;
     scene.pass("one").await;
     let mut key = scene.key().await;
     let left = scene.leave(how).await;
     for chunk in ["two", "three", "last"] {
-        // Time enough for a lease that was released to be taken.
+        // A renewal by `a`, after enough time for `b` to take a lease that was released too early.
         assert_eq!(written(&mut key).await, "a");
         scene.check_draining(&left);
         scene.pass(chunk).await;
     }
-    // All bytes are there, but not the end, of which the server knows when the writer is gone.
+    // The client has all bytes, but the body ends only when the writer is dropped.
     assert_eq!(written(&mut key).await, "a");
     scene.check_draining(&left);
     let refused = post(scene.b.url("/stream"), version).await;
@@ -163,8 +167,8 @@ async fn a_response_ends_before_the_next_admission(version: Version, how: Leave)
     assert_eq!(scene.log.events(), order);
 }
 
-/// A response that does not end holds up the next admission for the drain timeout, and goes on.
-async fn a_response_without_end_is_not_waited_for_any_longer(version: Version, how: Leave) {
+/// An endless response delays the next admission by the drain timeout, and continues afterwards.
+async fn an_endless_response_delays_by_the_drain_timeout(version: Version, how: Leave) {
     let drain_timeout = Duration::from_secs(2);
     let mut scene = Scene::open(version, drain_timeout).await;
     scene.pass("one").await;
@@ -181,31 +185,31 @@ async fn a_response_without_end_is_not_waited_for_any_longer(version: Version, h
 }
 
 #[tokio::test]
-async fn a_step_down_waits_for_the_end_of_a_response_over_http_1() {
+async fn http_1_response_delays_a_step_down() {
     a_response_ends_before_the_next_admission(Version::HTTP_11, Leave::StepDown).await;
 }
 
 #[tokio::test]
-async fn a_step_down_waits_for_the_end_of_a_response_over_http_2() {
+async fn http_2_response_delays_a_step_down() {
     a_response_ends_before_the_next_admission(Version::HTTP_2, Leave::StepDown).await;
 }
 
 #[tokio::test]
-async fn a_shutdown_waits_for_the_end_of_a_response_over_http_1() {
+async fn http_1_response_delays_a_shutdown() {
     a_response_ends_before_the_next_admission(Version::HTTP_11, Leave::Shutdown).await;
 }
 
 #[tokio::test]
-async fn a_shutdown_waits_for_the_end_of_a_response_over_http_2() {
+async fn http_2_response_delays_a_shutdown() {
     a_response_ends_before_the_next_admission(Version::HTTP_2, Leave::Shutdown).await;
 }
 
 #[tokio::test]
-async fn a_step_down_does_not_wait_for_ever_over_http_1() {
-    a_response_without_end_is_not_waited_for_any_longer(Version::HTTP_11, Leave::StepDown).await;
+async fn drain_timeout_ends_step_down_over_http_1() {
+    an_endless_response_delays_by_the_drain_timeout(Version::HTTP_11, Leave::StepDown).await;
 }
 
 #[tokio::test]
-async fn a_shutdown_does_not_wait_for_ever_over_http_2() {
-    a_response_without_end_is_not_waited_for_any_longer(Version::HTTP_2, Leave::Shutdown).await;
+async fn drain_timeout_ends_shutdown_over_http_2() {
+    an_endless_response_delays_by_the_drain_timeout(Version::HTTP_2, Leave::Shutdown).await;
 }

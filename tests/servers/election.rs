@@ -8,7 +8,7 @@ use noleader_fixture::Server;
 use crate::support::{LEASE, Watchman, candidate, elected, ended, follows, start, until};
 
 #[tokio::test]
-async fn where_no_record_is_one_candidate_leads_after_one_lease() {
+async fn first_election_of_a_bucket_waits_one_lease() {
     let server = Server::start().await.unwrap();
     let begin = Instant::now();
     let a = start(&server, candidate("a").address("http://10.0.0.7:8080")).await;
@@ -19,7 +19,7 @@ async fn where_no_record_is_one_candidate_leads_after_one_lease() {
     };
     assert!(
         begin.elapsed() >= LEASE,
-        "an absent key may be an unknown holder's"
+        "an absent key may belong to an unknown holder"
     );
     follows(follower, leader.id()).await;
     assert!(leader.is_leader() && !follower.is_leader());
@@ -29,9 +29,9 @@ async fn where_no_record_is_one_candidate_leads_after_one_lease() {
 }
 
 #[tokio::test]
-async fn a_hand_over_takes_no_lease() {
+async fn hand_over_does_not_wait_for_the_lease() {
     let server = Server::start().await.unwrap();
-    // A lease far longer than the test: whatever happens in time happens by the release.
+    // The lease is far longer than the test, so that only a release can cause a hand-over.
     let long = |id| {
         candidate(id)
             .lease(Duration::from_secs(300))
@@ -46,7 +46,7 @@ async fn a_hand_over_takes_no_lease() {
     let term = elected(&b).await;
     assert!(term.token() > token);
     token = term.token();
-    // `a` sits out its cool-down, but a third candidate need not.
+    // `a` is in its cool-down, so the next leader is a third candidate.
     let c = start(&server, long("c")).await;
     follows(&c, "b").await;
     b.shutdown().await.unwrap();
@@ -57,13 +57,13 @@ async fn a_hand_over_takes_no_lease() {
 }
 
 #[tokio::test]
-async fn a_graceful_stop_leaves_a_record_that_the_next_start_need_not_wait_for() {
+async fn start_after_a_shutdown_does_not_wait() {
     let server = Server::start().await.unwrap();
     let long = |id| candidate(id).lease(Duration::from_secs(300));
     let a = start(&server, long("a").dangerous_trust_absent_key(true)).await;
     let token = elected(&a).await.token();
     a.shutdown().await.unwrap();
-    // Without trust, and with a lease longer than the test waits: only the released record lets it in.
+    // `b` does not trust an absent key, and its lease is longer than the test: only the released record lets it lead.
     let b = start(&server, long("b")).await;
     assert!(elected(&b).await.token() > token);
 }
@@ -85,7 +85,7 @@ async fn dropping_the_last_handle_hands_over() {
 }
 
 #[tokio::test]
-async fn a_lease_of_200_ms_holds_and_is_handed_over() {
+async fn lease_of_200_ms_is_handed_over() {
     let server = Server::start().await.unwrap();
     let short = |id| candidate(id).lease(Duration::from_millis(200));
     let (a, b) = (
@@ -99,7 +99,7 @@ async fn a_lease_of_200_ms_holds_and_is_handed_over() {
             _ = elected(&b) => (&b, &a),
         };
         match leader.step_down().await {
-            // A machine that is busy enough loses so short a lease before.
+            // On a busy machine so short a lease may expire first.
             Ok(()) | Err(ReleaseError::LeftToExpire(_)) => {}
             Err(error) => panic!("round {round}: {error}"),
         }
@@ -109,7 +109,7 @@ async fn a_lease_of_200_ms_holds_and_is_handed_over() {
 }
 
 #[tokio::test]
-async fn leases_of_different_lengths_share_a_bucket_and_a_key() {
+async fn candidates_with_different_leases_share_a_key() {
     let server = Server::start().await.unwrap();
     let long = start(&server, candidate("long").lease(Duration::from_secs(6))).await;
     let term = elected(&long).await;
@@ -120,7 +120,7 @@ async fn leases_of_different_lengths_share_a_bucket_and_a_key() {
     .await;
     follows(&short, "long").await;
     let watchman = Watchman::over(&[&long, &short]);
-    // Many leases of its own go by, and it does not take over: the record's lease counts.
+    // `short` waits for the lease in the record, which is many times its own.
     let renewed = long.term().unwrap();
     let end = Instant::now() + Duration::from_secs(3);
     let mut status = short.watch();
@@ -129,7 +129,7 @@ async fn leases_of_different_lengths_share_a_bucket_and_a_key() {
         assert!(!short.is_leader());
     }
     assert_eq!(long.term(), Some(renewed));
-    // And the other way round.
+    // The reverse: `short` leads.
     long.step_down().await.unwrap();
     let next = elected(&short).await;
     assert!(next.token() > term.token());
@@ -141,7 +141,7 @@ async fn leases_of_different_lengths_share_a_bucket_and_a_key() {
 }
 
 #[tokio::test]
-async fn an_observer_follows_who_leads() {
+async fn observer_follows_the_leader() {
     let server = Server::start().await.unwrap();
     let observer = start(&server, candidate("observer").observe()).await;
     let a = start(&server, candidate("a").storage(Storage::File)).await;

@@ -1,6 +1,6 @@
-//! The example `fenced_store`, as it is: a leader that was stopped in the middle of a write, and what becomes of
-//! the write when it goes on.
-#![allow(clippy::print_stdout, reason = "it tells a story")]
+//! The unchanged example `fenced_store`: a leader is stopped in the middle of a write, and continues it when
+//! another node leads.
+#![allow(clippy::print_stdout, reason = "the example prints what happens")]
 
 use http::StatusCode;
 
@@ -11,7 +11,7 @@ mod storage;
 #[path = "../../examples/fenced_store/story.rs"]
 mod story;
 
-/// Not a test by itself: the body of the candidates that the test below starts.
+/// Not a test: the body of the candidate processes that the test below starts.
 #[tokio::test]
 async fn candidate_process() {
     if let Some(role) = candidate::Role::from_env() {
@@ -20,7 +20,7 @@ async fn candidate_process() {
 }
 
 #[tokio::test]
-async fn the_late_write_of_a_leader_that_was_stopped_is_refused_by_a_fence_alone() {
+async fn only_the_fenced_store_rejects_a_stale_write() {
     let candidate = ["--exact", "fenced_store::candidate_process", "--nocapture"];
     let outcome = story::play(&candidate).await.unwrap();
     let [old, new] = outcome.tokens;

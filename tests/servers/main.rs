@@ -1,4 +1,4 @@
-//! The election on real NATS servers: killed, paused, cut off, emptied, and replaced by their successors.
+//! Elections on real NATS servers that are killed, paused, cut off, emptied and replaced.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! A candidate with an HTTP server on loopback, and its client.
+//! A candidate with an HTTP server on loopback, and a client for it.
 
 use std::{
     convert::Infallible,
@@ -22,7 +22,7 @@ use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 
 use crate::support::BOUND;
 
-/// What happened on all nodes and clients, in the order in which it did.
+/// The events on all nodes and clients, in order.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<(String, Moment)>>>);
 
@@ -40,17 +40,17 @@ impl Log {
     pub(crate) fn when(&self, event: &str) -> Moment {
         let events = self.0.lock().unwrap();
         let found = events.iter().find(|(added, _)| added == event);
-        found.expect("an event in the log").1
+        found.expect("the event is in the log").1
     }
 }
 
-/// The end of a response body at which the test writes.
+/// The test's end of a response body.
 pub(crate) type Writer = mpsc::UnboundedSender<&'static str>;
 
 pub(crate) struct Node {
     pub(crate) handle: LeaderHandle,
     url: String,
-    /// One for each response that is streamed.
+    /// One writer for each streamed response.
     writers: mpsc::UnboundedReceiver<Writer>,
 }
 
@@ -62,8 +62,8 @@ struct App {
 }
 
 impl Node {
-    /// `/stream` answers with what the test writes, and refuses while the gate is shut; `/next` waits for
-    /// the gate, and notes in the log that it was admitted.
+    /// Serves `/stream`, which responds with what the test writes and rejects while the gate is closed, and
+    /// `/next`, which waits for the gate and logs its admission.
     pub(crate) async fn serve(handle: LeaderHandle, log: &Log) -> Self {
         let (writers, receiver) = mpsc::unbounded_channel();
         let gate = LeaderOnlyLayer::new(handle.clone());
@@ -86,7 +86,7 @@ impl Node {
         }
     }
 
-    /// Has a response streamed.
+    /// Starts a streamed response.
     pub(crate) async fn stream(&mut self, version: Version) -> (Writer, Incoming) {
         let (head, body) = post(self.url("/stream"), version).await.into_parts();
         assert_eq!(head.status, 200);
@@ -98,14 +98,14 @@ impl Node {
     }
 }
 
-/// Sends a request, on a connection of its own, and answers once the response's head is there.
+/// Sends a request on a new connection, and returns once the head of the response has arrived.
 pub(crate) async fn post(url: String, version: Version) -> Response<Incoming> {
     let client: Client<HttpConnector, Body> = Client::builder(TokioExecutor::new())
         .http2_only(version == Version::HTTP_2)
         .build_http();
     let request = Request::post(url).body(Body::empty()).unwrap();
     let response = timeout(BOUND, client.request(request)).await;
-    let response = response.expect("a response in time").unwrap();
+    let response = response.expect("a response within the bound").unwrap();
     assert_eq!(response.version(), version);
     response
 }
@@ -125,10 +125,12 @@ async fn next(term: Term, State(app): State<App>) -> String {
     term.token().to_string()
 }
 
-/// The next piece of a body, as text, or `None` at its end. A body that is cut off fails the test.
+/// The next chunk of a body as text, or `None` at its end. A truncated body fails the test.
 pub(crate) async fn read(body: &mut Incoming) -> Option<String> {
     loop {
-        let frame = timeout(BOUND, body.frame()).await.expect("a frame in time");
+        let frame = timeout(BOUND, body.frame())
+            .await
+            .expect("a frame within the bound");
         let data = frame?.unwrap().into_data().unwrap();
         // HTTP/2 may end a body with an empty frame.
         if !data.is_empty() {

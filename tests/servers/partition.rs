@@ -1,12 +1,12 @@
-//! A leader that the network cuts off, in each direction.
+//! Leaders and followers that the network cuts off, in each direction.
 
 use noleader::Status;
 use noleader_fixture::{Direction, Proxy, Server};
 
 use crate::support::{Watchman, candidate, elected, ended, follows, start, start_through, until};
 
-/// Cuts a leader off as `fault` says, and sees the other one take over, and the first one follow once the
-/// network is back.
+/// Applies `fault` to the leader's connection. The other candidate must take over, and the former leader must
+/// follow it once the network has healed.
 async fn partition(fault: impl FnOnce(&Proxy)) {
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
@@ -23,42 +23,42 @@ async fn partition(fault: impl FnOnce(&Proxy)) {
     assert!(new.token() > old.token());
     proxy.heal();
     follows(&a, "b").await;
-    assert!(new.is_current(), "what was late did no harm");
+    assert!(new.is_current(), "a late message ended the new term");
     assert!(watchman.dismiss().await > 0);
 }
 
 #[tokio::test]
-async fn what_the_leader_sends_is_lost() {
+async fn lost_requests_end_the_term() {
     partition(|proxy| proxy.black_hole(Direction::ToServer)).await;
 }
 
 #[tokio::test]
-async fn what_the_server_answers_is_lost() {
+async fn lost_responses_end_the_term() {
     partition(|proxy| proxy.black_hole(Direction::ToClient)).await;
 }
 
 #[tokio::test]
-async fn both_directions_are_lost() {
+async fn losing_both_directions_ends_the_term() {
     partition(|proxy| proxy.black_hole(Direction::Both)).await;
 }
 
 #[tokio::test]
-async fn what_the_leader_sends_arrives_late() {
+async fn late_requests_end_the_term() {
     partition(|proxy| proxy.hold(Direction::ToServer)).await;
 }
 
 #[tokio::test]
-async fn what_the_server_answers_arrives_late() {
+async fn late_responses_end_the_term() {
     partition(|proxy| proxy.hold(Direction::ToClient)).await;
 }
 
 #[tokio::test]
-async fn the_connection_breaks() {
+async fn broken_connection_ends_the_term() {
     partition(Proxy::cut).await;
 }
 
 #[tokio::test]
-async fn a_follower_that_is_cut_off_knows_no_leader_and_finds_it_again() {
+async fn cut_off_follower_forgets_and_rediscovers_the_leader() {
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let a = start(&server, candidate("a")).await;
@@ -74,7 +74,7 @@ async fn a_follower_that_is_cut_off_knows_no_leader_and_finds_it_again() {
 }
 
 #[tokio::test]
-async fn a_slow_network_changes_nothing() {
+async fn slow_network_does_not_end_the_term() {
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let a = start_through(&proxy, &server, candidate("a")).await;
@@ -82,7 +82,7 @@ async fn a_slow_network_changes_nothing() {
     let observer = start(&server, candidate("observer").observe()).await;
     follows(&observer, "a").await;
     proxy.delay(Direction::Both, std::time::Duration::from_millis(50));
-    // Longer than the lease: it is renewed through the slow network.
+    // Longer than the lease, so that it must be renewed through the slow network.
     let renewed = tokio::time::Instant::now() + crate::support::LEASE * 2;
     tokio::time::timeout_at(renewed, term.cancellation().cancelled())
         .await

@@ -1,4 +1,4 @@
-//! The work loop of a process that was paused.
+//! The work loop of a process that resumes after a pause.
 
 use std::{future::pending, io, sync::Arc, time::Duration};
 
@@ -12,10 +12,10 @@ use tokio::{
 use crate::support::{BOUND, LEASE, candidate_of};
 
 #[tokio::test]
-async fn work_finds_its_token_cancelled_before_the_task_has_noticed_the_end() {
+async fn work_sees_cancellation_before_the_task_notices_expiry() {
     let server = Server::start().await.unwrap();
     let clock = FakeClock::new();
-    // No time passes by itself, so that nothing may be waited for.
+    // The fake clock stands still, so the election must not wait for anything.
     let builder = candidate_of(&server, "a")
         .await
         .dangerous_trust_absent_key(true)
@@ -38,13 +38,17 @@ async fn work_finds_its_token_cancelled_before_the_task_has_noticed_the_end() {
     });
     let pause = async {
         assert_eq!(sees.recv().await, Some(false));
-        // Nothing that waits for the clock is woken, as in a process that has just been.
+        // As in a process that has just resumed, no timer has fired yet.
         clock.advance_silently(LEASE * 2);
         woken.notify_one();
-        assert_eq!(sees.recv().await, Some(true), "it goes on as if it led");
+        assert_eq!(
+            sees.recv().await,
+            Some(true),
+            "the work continues as if it led"
+        );
     };
     tokio::select! {
         ran = run => panic!("{ran:?}"),
-        paused = timeout(BOUND, pause) => paused.expect("an election in time"),
+        paused = timeout(BOUND, pause) => paused.expect("an election within the bound"),
     }
 }

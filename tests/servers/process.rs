@@ -1,4 +1,4 @@
-//! Candidates that are processes of their own: killed, and paused for longer than their lease.
+//! Candidates in separate processes that are killed, and paused for longer than their lease.
 
 use std::{env, net::SocketAddr, process::Command};
 
@@ -12,11 +12,11 @@ use tokio::{
 
 use crate::support::{BOUND, LEASE, candidate, elected, follows, start};
 
-/// The variable that turns this test binary into a candidate: the server's URL.
+/// The variable that turns this test binary into a candidate. Its value is the server's URL.
 const ROLE: &str = "NOLEADER_TEST_CANDIDATE";
 
-/// Not a test by itself: the body of the candidate that the tests below start. It serves writes through
-/// the gate, and prints its address and the token of each of its terms.
+/// Not a test: the body of the candidate process that the tests below start. It serves writes through the gate,
+/// and prints its address and the token of each of its terms.
 #[tokio::test]
 async fn candidate_process() {
     let Ok(url) = env::var(ROLE) else {
@@ -50,15 +50,15 @@ impl Candidate {
             .args(["--exact", "process::candidate_process", "--nocapture"])
             .env(ROLE, server.url());
         let mut process = Process::spawn_with_stdout(command).unwrap();
-        let addr = told(&mut process, "serves ").await.parse().unwrap();
+        let addr = printed(&mut process, "serves ").await.parse().unwrap();
         Self { process, addr }
     }
 
     async fn leads(&mut self) -> FencingToken {
-        told(&mut self.process, "leads ").await.parse().unwrap()
+        printed(&mut self.process, "leads ").await.parse().unwrap()
     }
 
-    /// Sends a write whose answer may be waited for later.
+    /// Sends a write, and returns without waiting for the response.
     async fn send_write(&self) -> TcpStream {
         let mut stream = TcpStream::connect(self.addr).await.unwrap();
         let request =
@@ -68,7 +68,7 @@ impl Candidate {
     }
 }
 
-async fn told(process: &mut Process, what: &str) -> String {
+async fn printed(process: &mut Process, what: &str) -> String {
     let line = process
         .wait_for_line(|line| line.contains(what), BOUND)
         .await
@@ -86,7 +86,7 @@ async fn answer(mut stream: TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn a_killed_leader_is_replaced_and_not_before_its_lease_is_over() {
+async fn killed_leader_is_replaced() {
     let server = Server::start().await.unwrap();
     let mut process = Candidate::start(&server).await;
     let token = process.leads().await;
@@ -103,7 +103,7 @@ async fn a_killed_leader_is_replaced_and_not_before_its_lease_is_over() {
 }
 
 #[tokio::test]
-async fn the_first_request_after_a_pause_longer_than_the_lease_is_refused() {
+async fn first_request_after_a_long_pause_is_rejected() {
     let server = Server::start().await.unwrap();
     let mut process = Candidate::start(&server).await;
     let token = process.leads().await;
@@ -113,7 +113,7 @@ async fn the_first_request_after_a_pause_longer_than_the_lease_is_refused() {
         let before = answer(process.send_write().await).await;
         assert!(before.starts_with("HTTP/1.1 200"), "{before}");
         process.process.pause().unwrap();
-        // These wait in the kernel, and are the first thing that the process sees when it wakes.
+        // These wait in the kernel, and are the first that the process sees when it resumes.
         let waiting = [process.send_write().await, process.send_write().await];
         let term = elected(&b).await;
         assert!(term.token() > token);
@@ -123,7 +123,7 @@ async fn the_first_request_after_a_pause_longer_than_the_lease_is_refused() {
             assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
             assert!(refused.contains("noleader-reason: no"), "{refused}");
         }
-        assert!(term.is_current(), "the successor was not disturbed");
+        assert!(term.is_current(), "the resumed process ended the new term");
         b.step_down().await.unwrap();
         process.leads().await;
         follows(&b, "process").await;
@@ -131,7 +131,7 @@ async fn the_first_request_after_a_pause_longer_than_the_lease_is_refused() {
 }
 
 #[tokio::test]
-async fn a_pause_shorter_than_the_lease_costs_nothing() {
+async fn short_pause_does_not_end_the_term() {
     let server = Server::start().await.unwrap();
     let mut process = Candidate::start(&server).await;
     let token = process.leads().await;

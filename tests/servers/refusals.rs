@@ -1,4 +1,4 @@
-//! Servers and accounts that cannot keep a lease.
+//! Servers and accounts that cannot hold a lease.
 
 use noleader::{StartError, store::StoreError};
 use noleader_fixture::Server;
@@ -10,7 +10,7 @@ use tokio::{
 use crate::support::candidate;
 
 #[tokio::test]
-async fn a_server_without_jetstream_is_named_as_such() {
+async fn start_reports_a_server_without_jetstream() {
     let server = Server::builder().jetstream(false).start().await.unwrap();
     let error = candidate("a")
         .start(server.client().await.unwrap())
@@ -24,7 +24,7 @@ async fn a_server_without_jetstream_is_named_as_such() {
 }
 
 #[tokio::test]
-async fn an_account_without_jetstream_is_named_as_such() {
+async fn start_reports_an_account_without_jetstream() {
     let accounts = r#"
         accounts {
             STREAMS { jetstream: enabled, users: [{ user: admin, password: a }] }
@@ -47,8 +47,8 @@ async fn an_account_without_jetstream_is_named_as_such() {
 }
 
 #[tokio::test]
-async fn a_server_older_than_2_10_is_refused_by_its_version() {
-    // What the greeting of such a server says; async-nats cannot talk to it any further.
+async fn a_server_older_than_2_10_is_rejected() {
+    // Only the greeting of such a server: no release of it is available to the fixture.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("nats://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -77,11 +77,11 @@ async fn a_server_older_than_2_10_is_refused_by_its_version() {
 }
 
 #[tokio::test]
-async fn a_start_while_disconnected_says_so() {
+async fn start_reports_a_disconnected_client() {
     let mut server = Server::start().await.unwrap();
     let client = server.client().await.unwrap();
     server.kill();
-    // The client notices by itself.
+    // The client detects the loss by itself.
     while client.connection_state() == async_nats::connection::State::Connected {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }

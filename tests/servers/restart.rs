@@ -1,4 +1,4 @@
-//! A server that goes away and comes back, with and without its data.
+//! Servers that stop and come back, with and without their data.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use noleader_fixture::Server;
 use crate::support::{LEASE, Watchman, candidate, elected, ended, follows, start, until};
 
 #[tokio::test]
-async fn a_restart_with_the_data_costs_a_long_lease_nothing() {
+async fn term_survives_a_restart_with_data() {
     let mut server = Server::start().await.unwrap();
     let long = |id| {
         candidate(id)
@@ -22,7 +22,7 @@ async fn a_restart_with_the_data_costs_a_long_lease_nothing() {
     let before = term.remaining();
     server.kill();
     server.restart().await.unwrap();
-    // The first renewal after the restart is seen by its longer lease.
+    // The remaining time grows only by a renewal.
     let mut renewed = term.remaining();
     while renewed <= before.saturating_sub(Duration::from_secs(1)) {
         assert!(term.is_current());
@@ -35,7 +35,7 @@ async fn a_restart_with_the_data_costs_a_long_lease_nothing() {
 }
 
 #[tokio::test]
-async fn an_outage_longer_than_the_lease_shuts_every_gate_until_it_ends() {
+async fn gates_stay_closed_during_a_long_outage() {
     let mut server = Server::start().await.unwrap();
     let a = start(&server, candidate("a")).await;
     let old = elected(&a).await;
@@ -56,12 +56,12 @@ async fn an_outage_longer_than_the_lease_shuts_every_gate_until_it_ends() {
 }
 
 #[tokio::test]
-async fn a_server_that_lost_its_data_gets_a_new_bucket_and_the_tokens_go_on() {
+async fn lost_bucket_is_recreated_and_tokens_keep_growing() {
     let mut server = Server::start().await.unwrap();
     let a = start(&server, candidate("a").storage(Storage::Memory)).await;
     let b = start(&server, candidate("b")).await;
     let mut token = 0.into();
-    // Some hand-overs, so that the token is far from what an empty bucket would give.
+    // Some hand-overs first, so that the token is larger than any that an empty bucket would give.
     for _ in 0..3 {
         let (term, leader) = tokio::select! {
             term = elected(&a) => (term, &a),
@@ -93,7 +93,7 @@ async fn a_server_that_lost_its_data_gets_a_new_bucket_and_the_tokens_go_on() {
 }
 
 #[tokio::test]
-async fn a_paused_server_is_an_outage_too() {
+async fn paused_server_ends_the_term() {
     let server = Server::start().await.unwrap();
     let a = start(&server, candidate("a")).await;
     let old = elected(&a).await;
@@ -104,7 +104,7 @@ async fn a_paused_server_is_an_outage_too() {
 }
 
 #[tokio::test]
-async fn a_shutdown_while_the_server_is_gone_returns_and_says_so() {
+async fn shutdown_without_a_server_reports_an_unreleased_lease() {
     let mut server = Server::start().await.unwrap();
     let a = start(&server, candidate("a")).await;
     elected(&a).await;

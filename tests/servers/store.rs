@@ -1,4 +1,4 @@
-//! The store by itself: what a write may have done, and what it surely has not.
+//! The JetStream store alone: the outcomes of reads, writes and watches.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ fn seen(revision: u64, value: Option<&str>) -> Observation {
 }
 
 #[tokio::test]
-async fn a_write_compares_and_sets() {
+async fn write_is_a_compare_and_set() {
     let server = Server::start().await.unwrap();
     let store = store(server.client().await.unwrap()).await;
     assert_eq!(store.read().await.unwrap(), seen(0, None));
@@ -52,7 +52,7 @@ async fn a_write_compares_and_sets() {
 }
 
 #[tokio::test]
-async fn a_deleted_key_is_absent_with_a_revision_to_write_over() {
+async fn deleted_key_reads_as_absent_with_a_revision() {
     let server = Server::start().await.unwrap();
     let client = server.client().await.unwrap();
     let store = store(client.clone()).await;
@@ -84,13 +84,13 @@ async fn nothing_is_published_while_disconnected() {
     assert!(matches!(store.read().await, Err(StoreError::Disconnected)));
     server.restart().await.unwrap();
     state(&client, State::Connected).await;
-    // This goes after whatever was queued.
+    // A queued write would be sent before this one.
     assert_eq!(store.write(1, b"c".to_vec()).await.unwrap(), 2);
     assert_eq!(store.read().await.unwrap(), seen(2, Some("c")));
 }
 
 #[tokio::test]
-async fn a_write_whose_answer_is_lost_may_have_been_applied() {
+async fn write_without_a_response_has_an_unknown_outcome() {
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
     let client = server
@@ -108,7 +108,7 @@ async fn a_write_whose_answer_is_lost_may_have_been_applied() {
 }
 
 #[tokio::test]
-async fn a_watch_begins_with_what_is_there_and_the_next_one_goes_on_after_a_restart() {
+async fn reopened_watch_continues_after_a_server_restart() {
     let mut server = Server::start().await.unwrap();
     let client = server.client().await.unwrap();
     let store = store(client.clone()).await;
@@ -135,14 +135,14 @@ async fn a_watch_begins_with_what_is_there_and_the_next_one_goes_on_after_a_rest
     store.write(1, b"b".to_vec()).await.unwrap();
     let mut next = first.clone();
     while next == first {
-        // Pushed again, if the next watch was opened before the write.
+        // The new watch yields the first value again if it was opened before the write.
         next = timeout(BOUND, pushed.recv()).await.unwrap().unwrap();
     }
     assert_eq!(next, seen(2, Some("b")));
 }
 
 #[tokio::test]
-async fn a_bucket_that_vanished_is_made_again_by_the_read_that_finds_out() {
+async fn read_recreates_a_deleted_bucket() {
     let server = Server::start().await.unwrap();
     let client = server.client().await.unwrap();
     let store = store(client.clone()).await;
@@ -156,7 +156,7 @@ async fn a_bucket_that_vanished_is_made_again_by_the_read_that_finds_out() {
 }
 
 #[tokio::test]
-async fn a_bucket_with_other_settings_is_used_if_they_do_no_harm() {
+async fn bucket_with_harmless_other_settings_is_accepted() {
     let server = Server::start().await.unwrap();
     let client = server.client().await.unwrap();
     let context = jetstream::new(client.clone());
@@ -172,10 +172,10 @@ async fn a_bucket_with_other_settings_is_used_if_they_do_no_harm() {
 }
 
 #[tokio::test]
-async fn a_watch_ends_with_its_connection_and_queues_nothing() {
+async fn watch_ends_with_its_connection_and_queues_nothing() {
     let server = Server::start().await.unwrap();
     let proxy = Proxy::start(server.addr()).await.unwrap();
-    // The client's queue has little room: what is queued while disconnected fills it.
+    // A small queue, which a request that is queued while disconnected would fill.
     let options = server.connect_options().client_capacity(4);
     let client = options.connect(proxy.url()).await.unwrap();
     let store = store(client.clone()).await;
@@ -186,7 +186,7 @@ async fn a_watch_ends_with_its_connection_and_queues_nothing() {
             match watch.next().await {
                 Some(Err(StoreError::Disconnected)) => break,
                 Some(_) => {}
-                None => panic!("it says why it ends"),
+                None => panic!("the watch ended without an error"),
             }
         }
         watch.next().await.is_none()
@@ -206,7 +206,7 @@ async fn a_watch_ends_with_its_connection_and_queues_nothing() {
 }
 
 #[tokio::test]
-async fn names_that_are_none_are_refused() {
+async fn invalid_names_are_rejected() {
     let server = Server::start().await.unwrap();
     let client = server.client().await.unwrap();
     for (bucket, key) in [("a b", "key"), ("bucket", "a*b"), ("bucket", "")] {

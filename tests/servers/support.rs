@@ -1,4 +1,4 @@
-//! What the tests have in common.
+//! Helpers that the tests share.
 
 use std::{
     sync::{
@@ -13,10 +13,10 @@ use noleader::{Builder, LeaderHandle, Status, Term, store::JetStream};
 use noleader_fixture::{Proxy, Server, eventually};
 use tokio::time::timeout;
 
-/// How long a test waits for what must come. Far more than it takes, on any machine.
+/// The longest wait for an expected event; far more than it takes on any machine.
 pub(crate) const BOUND: Duration = Duration::from_secs(60);
 
-/// A lease that leaves a slow machine time to renew, and a test little to wait.
+/// Long enough to be renewed on a slow machine, and short enough for a test to wait for its expiry.
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
 
 pub(crate) fn candidate(id: &str) -> Builder {
@@ -25,27 +25,26 @@ pub(crate) fn candidate(id: &str) -> Builder {
         .lease(LEASE)
 }
 
-/// The same on a connection of its own, as a work loop starts it.
+/// A candidate with its own connection, for a work loop to start.
 pub(crate) async fn candidate_of(server: &Server, id: &str) -> Builder<JetStream> {
     let store = JetStream::new(server.client().await.unwrap(), "elections", "writer");
     LeaderHandle::with_store(store).id(id).lease(LEASE)
 }
 
-/// A candidate that keeps its lease on a machine that is busy with many tests, and need not wait for it at
-/// first.
+/// A candidate that keeps its lease on a machine that is busy with many tests, and leads at once in a new bucket.
 pub(crate) fn steady(id: &str) -> Builder {
     candidate(id)
         .lease(LEASE * 3)
         .dangerous_trust_absent_key(true)
 }
 
-/// The bucket of the elections, for whoever is no candidate.
+/// The bucket of the elections, on a new connection.
 pub(crate) async fn bucket(server: &Server) -> kv::Store {
     let context = jetstream::new(server.client().await.unwrap());
     context.get_key_value("elections").await.unwrap()
 }
 
-/// Starts a candidate on a connection of its own.
+/// Starts a candidate on a new connection.
 pub(crate) async fn start(server: &Server, builder: Builder) -> LeaderHandle {
     builder.start(server.client().await.unwrap()).await.unwrap()
 }
@@ -63,18 +62,18 @@ pub(crate) async fn start_through(
 pub(crate) async fn elected(handle: &LeaderHandle) -> Term {
     timeout(BOUND, handle.elected())
         .await
-        .expect("an election in time")
+        .expect("an election within the bound")
         .unwrap()
 }
 
-/// Has two candidates elect a leader, renew and hand over, each on a connection of its own.
+/// Lets two candidates, each on its own connection, elect a leader, renew and hand over.
 pub(crate) async fn hands_over(connect: impl AsyncFn() -> async_nats::Client) {
     let candidate = |id| steady(id).renew_every(Duration::from_millis(500));
     let a = candidate("a").start(connect().await).await.unwrap();
     let term = elected(&a).await;
     let b = candidate("b").start(connect().await).await.unwrap();
     follows(&b, "a").await;
-    // Less is left of the lease all the time, and only a renewal makes it more.
+    // The remaining time grows only by a renewal.
     let mut left = term.remaining();
     let more = async || {
         let before = std::mem::replace(&mut left, term.remaining());
@@ -86,11 +85,14 @@ pub(crate) async fn hands_over(connect: impl AsyncFn() -> async_nats::Client) {
     b.shutdown().await.unwrap();
 }
 
-/// Waits for a status, and says which.
+/// Waits for a status that matches, and returns it.
 pub(crate) async fn until(handle: &LeaderHandle, wanted: impl Fn(&Status) -> bool) -> Status {
     let mut status = handle.watch();
     let status = timeout(BOUND, status.wait_for(|status| wanted(status))).await;
-    status.expect("a status in time").unwrap().clone()
+    status
+        .expect("the status within the bound")
+        .unwrap()
+        .clone()
 }
 
 pub(crate) async fn follows(handle: &LeaderHandle, id: &str) {
@@ -101,15 +103,15 @@ pub(crate) async fn follows(handle: &LeaderHandle, id: &str) {
     .await;
 }
 
-/// Waits until the gate of this term has shut, by the task or by the clock.
+/// Waits until the term has ended, whether the task or the clock ended it.
 pub(crate) async fn ended(term: &Term) {
     timeout(BOUND, term.cancellation().cancelled())
         .await
-        .expect("the end of the term in time");
+        .expect("the end of the term within the bound");
     assert!(!term.is_current());
 }
 
-/// Looks at several gates without pause, and at no time finds two of them open.
+/// A thread that reads several gates continuously, and panics if two of them are open at one instant.
 pub(crate) struct Watchman {
     watch: Arc<Watch>,
     thread: std::thread::JoinHandle<()>,
@@ -133,17 +135,17 @@ impl Watchman {
         Self { watch, thread }
     }
 
-    /// Ends the watch, once it has seen an open gate, and answers how often.
+    /// Stops the thread once it has seen an open gate, and returns how often it has seen one.
     pub(crate) async fn dismiss(self) -> u64 {
         let open_once = async || match self.watch.open_once.load(Ordering::Relaxed) {
             0 if !self.thread.is_finished() => None,
             times => Some(times),
         };
-        let open_once = eventually("the sight of an open gate", BOUND, open_once)
+        let open_once = eventually("an open gate to be seen", BOUND, open_once)
             .await
             .unwrap();
         self.watch.dismissed.store(true, Ordering::Relaxed);
-        tokio::task::spawn_blocking(|| self.thread.join().expect("never two gates"))
+        tokio::task::spawn_blocking(|| self.thread.join().expect("at most one open gate"))
             .await
             .unwrap();
         open_once
@@ -154,8 +156,8 @@ impl Watch {
     fn over(&self, handles: &[LeaderHandle]) {
         let end = Instant::now() + BOUND * 3;
         while !self.dismissed.load(Ordering::Relaxed) && Instant::now() < end {
-            // A gate that is open in a first round and still in a second, under one term, was open between
-            // the two as well: so two of them were open at one instant.
+            // A gate that is open under one term in both rounds was open between the rounds too. So two such gates were
+            // open at one instant.
             let first: Vec<_> = handles.iter().map(LeaderHandle::term).collect();
             let second: Vec<_> = handles.iter().map(LeaderHandle::term).collect();
             let open = first

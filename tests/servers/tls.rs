@@ -1,4 +1,4 @@
-//! Servers with TLS, and ones that ask for a client's certificate.
+//! Servers with TLS, with and without client certificates.
 
 use async_nats::ConnectOptions;
 use noleader_fixture::{Authority, Server};
@@ -11,7 +11,8 @@ fn trusting(options: ConnectOptions, authority: &Authority) -> ConnectOptions {
         .require_tls(true)
 }
 
-/// A server whose own certificate is by this authority. The test's clients trust it, and have one from there.
+/// A server with a certificate from this authority. `Server::client` trusts the authority, and presents a
+/// certificate from it.
 async fn server(authority: &Authority, verify: bool) -> Server {
     let (root, client) = (authority.root(), authority.issue("client").unwrap());
     Server::builder()
@@ -29,14 +30,14 @@ async fn server(authority: &Authority, verify: bool) -> Server {
 
 async fn refused(server: &Server, options: ConnectOptions) {
     let connected = options.connect(server.url()).await;
-    assert!(connected.is_err(), "connected");
+    assert!(connected.is_err(), "the server accepted the connection");
 }
 
 #[tokio::test]
 async fn an_election_works_over_tls() {
     let authority = Authority::new().unwrap();
     let server = server(&authority, false).await;
-    // Without a certificate of its own.
+    // A client without a certificate.
     let connect = async || {
         let options = trusting(ConnectOptions::new(), &authority);
         options.connect(server.url()).await.unwrap()

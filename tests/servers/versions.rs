@@ -1,4 +1,4 @@
-//! The same smoke test on the oldest, a middle and the newest server that are supported.
+//! A smoke test on the oldest, an intermediate and the newest supported server.
 
 use noleader_fixture::Server;
 

@@ -23,7 +23,7 @@ async fn leader(server: &Server, id: &str) -> Leader {
     leader_for(LEASE, server, id).await
 }
 
-/// One whose record keeps others away for longer than a test waits, unless it is released.
+/// A leader with a lease longer than the test waits, so that only a release lets another candidate lead.
 async fn lasting_leader(server: &Server, id: &str) -> Leader {
     leader_for(BOUND * 5, server, id).await
 }
@@ -38,7 +38,7 @@ async fn leader_for(lease: Duration, server: &Server, id: &str) -> Leader {
 }
 
 #[tokio::test]
-async fn the_program_of_the_first_version_runs() {
+async fn api_of_0_1_still_works() {
     let server = Server::start().await.unwrap();
     let client = server.client().await.unwrap();
     let leader = Leader::new("my_bucket", "election_key", client.clone());
@@ -49,7 +49,7 @@ async fn the_program_of_the_first_version_runs() {
 }
 
 #[tokio::test]
-async fn work_runs_while_leading_and_its_error_ends_the_loop_and_releases() {
+async fn work_reruns_until_an_error_releases_the_lease() {
     let server = Server::start().await.unwrap();
     let a = lasting_leader(&server, "a").await;
     let runs = Arc::new(AtomicUsize::new(0));
@@ -73,18 +73,18 @@ async fn work_runs_while_leading_and_its_error_ends_the_loop_and_releases() {
     assert_eq!(
         runs.load(Ordering::SeqCst),
         2,
-        "Ok while leading runs it again"
+        "work that returns Ok while leading runs again"
     );
     assert!(
         begin.elapsed() >= Duration::from_secs(1),
-        "without a busy loop"
+        "there is a pause between two runs"
     );
-    // Released: the next one need not wait for the end of a lease.
+    // Within the bound only after a release.
     elected(&start(&server, candidate("b")).await).await;
 }
 
 #[tokio::test]
-async fn the_token_is_cancelled_when_the_leader_steps_down_and_the_work_runs_again_later() {
+async fn step_down_cancels_work_that_later_runs_again() {
     let server = Server::start().await.unwrap();
     let a = leader(&server, "a").await;
     let (events, mut seen) = mpsc::unbounded_channel();
@@ -111,7 +111,7 @@ async fn the_token_is_cancelled_when_the_leader_steps_down_and_the_work_runs_aga
     assert_eq!(
         seen.try_recv(),
         Ok("ends"),
-        "drained before it was released"
+        "the work ends before the release"
     );
     let term = elected(&b).await;
     b.shutdown().await.unwrap();
@@ -121,7 +121,7 @@ async fn the_token_is_cancelled_when_the_leader_steps_down_and_the_work_runs_aga
 }
 
 #[tokio::test]
-async fn work_past_its_term_is_fenced_by_the_token_that_it_took_at_its_start() {
+async fn work_past_its_term_is_fenced() {
     let server = Server::start().await.unwrap();
     let builder = candidate_of(&server, "a")
         .await
@@ -137,7 +137,7 @@ async fn work_past_its_term_is_fenced_by_the_token_that_it_took_at_its_start() {
             async move {
                 late.send((own.token(), None)).unwrap();
                 cancelled.cancelled().await;
-                // In the grace period this node wins again.
+                // This node wins again within the grace period.
                 let next = handle.elected().await.unwrap();
                 late.send((own.token(), Some(next.token()))).unwrap();
                 std::future::pending::<Result<(), std::io::Error>>().await
@@ -156,7 +156,7 @@ async fn work_past_its_term_is_fenced_by_the_token_that_it_took_at_its_start() {
 }
 
 #[tokio::test]
-async fn work_that_ignores_its_token_is_dropped_after_the_grace_period() {
+async fn work_is_dropped_after_the_grace_period() {
     let server = Server::start().await.unwrap();
     let a = leader(&server, "a")
         .await
@@ -188,7 +188,7 @@ async fn work_that_ignores_its_token_is_dropped_after_the_grace_period() {
 }
 
 #[tokio::test]
-async fn cancelling_the_start_releases_and_ends_the_work_beside_it() {
+async fn cancelling_start_ends_do_while_leader_and_releases() {
     let server = Server::start().await.unwrap();
     let a = lasting_leader(&server, "a").await;
     let stop = CancellationToken::new();
@@ -218,16 +218,16 @@ async fn cancelling_the_start_releases_and_ends_the_work_beside_it() {
 }
 
 #[tokio::test]
-async fn shutting_the_handle_down_ends_the_loop_and_the_start_after_the_release() {
+async fn shutdown_of_the_handle_ends_loop_and_start() {
     let server = Server::start().await.unwrap();
-    for beside_a_start in [false, true] {
+    for with_a_start in [false, true] {
         let a = lasting_leader(&server, "a").await;
         let (begun, mut begins) = mpsc::unbounded_channel();
         let work = waiting_work(begun);
         let running = tokio::spawn({
             let a = a.clone();
             async move {
-                if beside_a_start {
+                if with_a_start {
                     let (started, worked) =
                         tokio::join!(a.start(CancellationToken::new()), a.do_while_leader(work));
                     started.and(worked)
@@ -245,7 +245,7 @@ async fn shutting_the_handle_down_ends_the_loop_and_the_start_after_the_release(
 }
 
 #[tokio::test]
-async fn dropping_the_loop_releases_in_the_background() {
+async fn dropping_the_loop_releases_the_lease() {
     let server = Server::start().await.unwrap();
     let a = lasting_leader(&server, "a").await;
     let (begun, mut begins) = mpsc::unbounded_channel();
@@ -262,7 +262,7 @@ async fn dropping_the_loop_releases_in_the_background() {
 }
 
 #[tokio::test]
-async fn a_start_waits_for_the_server() {
+async fn acquire_and_run_waits_for_the_server() {
     let mut server = Server::start().await.unwrap();
     let a = leader(&server, "a").await;
     server.kill();
@@ -279,7 +279,7 @@ async fn a_start_waits_for_the_server() {
     work.abort();
 }
 
-/// A closure that tells of its beginning and then waits for its token.
+/// Work that sends its token when it begins, and then waits for the token's cancellation.
 fn waiting_work(
     begun: mpsc::UnboundedSender<CancellationToken>,
 ) -> impl Fn(CancellationToken) -> Pin<Box<dyn Future<Output = Result<(), std::io::Error>> + Send>>
@@ -294,7 +294,7 @@ fn waiting_work(
 }
 
 #[tokio::test]
-async fn dropping_the_start_ends_the_candidacy_whoever_else_has_a_handle() {
+async fn dropping_start_ends_the_campaign_despite_other_handles() {
     let server = Server::start().await.unwrap();
     let a = lasting_leader(&server, "a").await;
     let campaign = tokio::spawn({
@@ -316,7 +316,7 @@ async fn dropping_the_start_ends_the_candidacy_whoever_else_has_a_handle() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn work_that_blocks_its_thread_sees_its_token_cancelled() {
+async fn blocking_work_sees_its_token_cancelled() {
     let server = Server::start().await.unwrap();
     let a = leader(&server, "a").await;
     let (begun, mut begins) = mpsc::unbounded_channel();
@@ -326,7 +326,7 @@ async fn work_that_blocks_its_thread_sees_its_token_cancelled() {
             a.acquire_and_run(move |token| {
                 begun.send(()).unwrap();
                 async move {
-                    // Never gives its thread back, as a computation would not.
+                    // Never yields, like a computation.
                     while !token.is_cancelled() {
                         std::thread::sleep(Duration::from_millis(1));
                     }
@@ -343,7 +343,7 @@ async fn work_that_blocks_its_thread_sees_its_token_cancelled() {
 }
 
 #[tokio::test]
-async fn the_token_of_a_run_ends_with_the_run() {
+async fn token_is_cancelled_when_its_run_ends() {
     let server = Server::start().await.unwrap();
     let a = leader(&server, "a").await;
     let (begun, mut begins) = mpsc::unbounded_channel();
@@ -362,7 +362,7 @@ async fn the_token_of_a_run_ends_with_the_run() {
 }
 
 #[tokio::test]
-async fn a_second_campaign_on_a_clone_is_refused_and_harms_nothing() {
+async fn second_campaign_on_a_clone_is_rejected() {
     let server = Server::start().await.unwrap();
     let a = leader(&server, "a").await;
     let (begun, mut begins) = mpsc::unbounded_channel();
@@ -379,7 +379,7 @@ async fn a_second_campaign_on_a_clone_is_refused_and_harms_nothing() {
     assert!(a.is_leader() && a.handle().is_some());
     work.abort();
     let _ = work.await;
-    // And afterwards there is room for another one.
+    // Once the first campaign has ended, another one can start.
     let (begun, mut begins) = mpsc::unbounded_channel();
     let work = tokio::spawn(async move { a.acquire_and_run(waiting_work(begun)).await });
     timeout(BOUND, begins.recv()).await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! An election under exactly the permissions of the page.
+//! An election with exactly the documented permissions.
 
 use std::time::Duration;
 
@@ -30,13 +30,13 @@ async fn renewed(server: &Server) {
     eventually("two renewals", BOUND, later).await.unwrap();
 }
 
-/// Follows the key with the default period, so that all it sees within the bound is pushed to it.
+/// A follower that does not read the key within the bound, so that it sees only what is pushed.
 async fn follower(client: Client, id: &str) -> LeaderHandle {
     let follower = candidate("orders", id).renew_every(LONG / 3);
     follower.start(client).await.unwrap()
 }
 
-/// Has `a` and `b` lead in turn, before the eyes of an observer.
+/// Lets `a`, `b` and `c` lead in turn while an observer watches.
 async fn an_election_works(server: &Server, role: &str) {
     let observer = candidate("orders", "observer").renew_every(LONG / 3);
     let a = candidate("orders", "a").start(connect(server, role).await);
@@ -69,7 +69,7 @@ async fn an_election_works(server: &Server, role: &str) {
 }
 
 #[tokio::test]
-async fn those_of_a_candidate_are_enough_where_the_bucket_is_made() {
+async fn candidate_permissions_suffice_with_an_existing_bucket() {
     let server = server_for(&["candidate", "observer"]).await;
     let admin = server.client().await.unwrap();
     candidate("orders", "admin").prepare(admin).await.unwrap();
@@ -77,13 +77,13 @@ async fn those_of_a_candidate_are_enough_where_the_bucket_is_made() {
 }
 
 #[tokio::test]
-async fn those_of_a_creator_are_enough_where_it_is_not() {
+async fn creator_permissions_suffice_without_a_bucket() {
     let server = server_for(&["creator", "observer"]).await;
     an_election_works(&server, "creator").await;
 }
 
 #[tokio::test]
-async fn the_bucket_of_a_creator_is_made_again() {
+async fn creator_recreates_a_deleted_bucket() {
     let server = server_for(&["creator"]).await;
     let creator = candidate("orders", "a").lease(Duration::from_secs(2));
     let creator = creator.start(connect(&server, "creator").await);

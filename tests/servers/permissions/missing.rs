@@ -1,4 +1,4 @@
-//! Each permission of the page is needed: whoever lacks one is told which.
+//! Each documented permission is needed: a node that lacks one reports which.
 
 use noleader::{Builder, StartError, store::StoreError};
 use noleader_fixture::Server;
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::lines::Lines;
 
-/// A user who lacks one permission, in a bucket of its own.
+/// A user that lacks one permission, with its own bucket.
 struct Deprived {
     id: String,
     bucket: String,
@@ -17,17 +17,17 @@ struct Deprived {
     permissions: Permissions,
 }
 
-/// How somebody found out.
+/// Where a missing permission is reported.
 #[derive(Debug, PartialEq)]
-enum Told {
-    AtTheStart,
-    InTheLog,
-    /// The same, though the election goes on.
-    InTheLogOfALeader,
+enum Reported {
+    ByStart,
+    InLog,
+    /// In the log, although the node leads.
+    InLogOfLeader,
 }
 
 impl Deprived {
-    /// One for each permission of a role.
+    /// One user for each permission of a role.
     fn all(role: &str) -> Vec<Self> {
         let subjects = Permissions::of(role).subjects();
         let deprived = |(number, subject): (usize, &String)| {
@@ -43,9 +43,9 @@ impl Deprived {
         subjects.iter().enumerate().map(deprived).collect()
     }
 
-    /// Takes part, and is told what it lacks.
-    async fn told(&self, server: &Server, lines: &Lines, builder: Builder) -> Told {
-        // A wildcard of the permission stands for a name. The bucket is one's own, and so is its line.
+    /// Starts the node, and returns where the missing permission was reported.
+    async fn reported(&self, server: &Server, lines: &Lines, builder: Builder) -> Reported {
+        // A wildcard in the subject stands for any name. The bucket's name identifies this user's log lines.
         let parts: Vec<_> = self.lacks.split('*').collect();
         let client = connect(server, &self.id).await;
         let handle = match builder.start(client).await {
@@ -56,7 +56,7 @@ impl Deprived {
                 let named = parts.iter().all(|part| text.contains(part));
                 assert!(inbox || named, "{}: {text}", self.lacks);
                 assert!(text.contains("permission"), "{text}");
-                return Told::AtTheStart;
+                return Reported::ByStart;
             }
             Err(other) => panic!("{}: {other:?}", self.lacks),
         };
@@ -69,33 +69,33 @@ impl Deprived {
         let line = lines.until(&line).await;
         assert!(line.contains(" WARN "), "{line}");
         if handle.is_leader() {
-            Told::InTheLogOfALeader
+            Reported::InLogOfLeader
         } else {
-            Told::InTheLog
+            Reported::InLog
         }
     }
 }
 
-/// What a missing permission does, by what it is for.
-fn expected(lacks: &str) -> Told {
+/// Where a candidate without this permission must report it.
+fn expected(lacks: &str) -> Reported {
     if lacks.contains(".MSG.GET.") || lacks.starts_with("$KV.") {
-        Told::InTheLog
+        Reported::InLog
     } else if lacks.contains(".CONSUMER.CREATE.") {
-        Told::InTheLogOfALeader
+        Reported::InLogOfLeader
     } else {
-        Told::AtTheStart
+        Reported::ByStart
     }
 }
 
-/// Starts a candidate without each permission of the role in turn, all at once.
-async fn each_is_missed(role: &str, is_made: bool) {
+/// Starts one node for each permission of the role, without that permission, all concurrently.
+async fn each_is_reported(role: &str, is_made: bool) {
     let (lines, _guard) = Lines::collect();
     let all = Deprived::all(role);
     let users = all
         .iter()
         .map(|one| (one.id.clone(), one.permissions.clone()));
     let server = server(&users.collect::<Vec<_>>()).await;
-    let told = all.iter().map(async |one| {
+    let reported = all.iter().map(async |one| {
         let builder = candidate(&one.bucket, &one.id);
         if is_made {
             let admin = server.client().await.unwrap();
@@ -106,29 +106,29 @@ async fn each_is_missed(role: &str, is_made: bool) {
         } else {
             builder
         };
-        one.told(&server, &lines, builder).await
+        one.reported(&server, &lines, builder).await
     });
-    let told = futures_util::future::join_all(told).await;
-    for (one, told) in all.iter().zip(told) {
+    let reported = futures_util::future::join_all(reported).await;
+    for (one, reported) in all.iter().zip(reported) {
         let expected = match expected(&one.lacks) {
-            Told::InTheLogOfALeader if role == "observer" => Told::InTheLog,
+            Reported::InLogOfLeader if role == "observer" => Reported::InLog,
             expected => expected,
         };
-        assert_eq!(told, expected, "without {}", one.lacks);
+        assert_eq!(reported, expected, "without {}", one.lacks);
     }
 }
 
 #[tokio::test]
-async fn a_candidate_misses_each() {
-    each_is_missed("candidate", true).await;
+async fn missing_candidate_permission_is_reported() {
+    each_is_reported("candidate", true).await;
 }
 
 #[tokio::test]
-async fn a_creator_misses_each() {
-    each_is_missed("creator", false).await;
+async fn missing_creator_permission_is_reported() {
+    each_is_reported("creator", false).await;
 }
 
 #[tokio::test]
-async fn an_observer_misses_each() {
-    each_is_missed("observer", true).await;
+async fn missing_observer_permission_is_reported() {
+    each_is_reported("observer", true).await;
 }

@@ -1,4 +1,4 @@
-//! The permissions in docs/nats.md are enough, and none of them is too many.
+//! The permissions in docs/nats.md are sufficient, and each of them is necessary.
 
 mod enough;
 mod missing;
@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use noleader::{Builder, LeaderHandle};
 
-/// So long that whatever is not pushed is not seen within the bound of a test: a follower reads the key only
-/// after a third of it.
+/// A lease so long that within the bound of a test a follower sees only what is pushed: it reads the key every
+/// third of a lease.
 const LONG: Duration = Duration::from_secs(3600);
 
 fn candidate(bucket: &str, id: &str) -> Builder {

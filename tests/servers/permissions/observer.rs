@@ -1,4 +1,4 @@
-//! What an observer must not be able to do.
+//! The permissions of an observer do not allow writes.
 
 use async_nats::{
     Client,
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::support::{BOUND, elected, ended};
 
-/// Has the server deliver the record to its own key, as if somebody had written it.
+/// Asks the server to deliver the record to the key itself, as another way to write it. Returns the error.
 async fn echo(client: Client) -> String {
     let config = push::Config {
         name: Some("echo".to_owned()),
@@ -27,13 +27,13 @@ async fn echo(client: Client) -> String {
     };
     let context = jetstream::new(client);
     match context.create_consumer_on_stream(config, "KV_orders").await {
-        Ok(_) => panic!("the server may write for an observer"),
+        Ok(_) => panic!("an observer can write the key through a consumer"),
         Err(error) => error.to_string(),
     }
 }
 
 #[tokio::test]
-async fn an_observer_cannot_write_the_key() {
+async fn observer_cannot_write_the_key() {
     let roles = ["creator", "observer"].map(|role| (role.to_owned(), Permissions::of(role)));
     let server = server(&roles).await;
     let leader = candidate("orders", "a").start(connect(&server, "creator").await);
@@ -50,7 +50,7 @@ async fn an_observer_cannot_write_the_key() {
     assert_eq!(subject, "$KV.orders.writer");
     let echoed = echo(client.clone()).await;
     assert!(echoed.contains("cycle"), "{echoed}");
-    // Without waiting for an acknowledgement, and in the order in which the server handles it.
+    // The flush ensures that the server has handled the publication before the assertions below.
     client
         .publish("$KV.orders.writer", "mine".into())
         .await
@@ -58,7 +58,7 @@ async fn an_observer_cannot_write_the_key() {
     client.flush().await.unwrap();
 
     assert!(term.is_current());
-    // What it may see, it sees: an overwritten key would have ended the term at once, as this does.
+    // Shows that the assertion above can fail: overwriting the key does end the term.
     let admin = jetstream::new(server.client().await.unwrap());
     let bucket = admin.get_key_value("orders").await.unwrap();
     assert_ne!(bucket.get("writer").await.unwrap().unwrap(), "mine");

@@ -1,4 +1,4 @@
-//! The lists of docs/nats.md.
+//! Parses the lists of permissions in docs/nats.md.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use noleader_fixture::Server;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/nats.md");
 
-/// The permissions of one role, as they stand on the page.
+/// The permissions of one role, in the syntax of nats-server.
 #[derive(Clone)]
 pub(super) struct Permissions(String);
 
@@ -18,12 +18,12 @@ impl Permissions {
         Self(block.split_once("```").unwrap().0.to_owned())
     }
 
-    /// The same for another bucket.
+    /// These permissions for another bucket.
     pub(super) fn in_bucket(&self, bucket: &str) -> Self {
         Self(self.0.replace("orders", bucket))
     }
 
-    /// The same with an inbox of its own.
+    /// These permissions with another inbox prefix.
     pub(super) fn with_inbox(&self, prefix: &str) -> Self {
         assert!(self.0.contains("_INBOX."));
         Self(self.0.replace("_INBOX", prefix))
@@ -34,7 +34,7 @@ impl Permissions {
         quoted.map(str::to_owned).collect()
     }
 
-    /// The same without one subject. Another takes its place, as an empty list would allow everything.
+    /// These permissions without one subject. A placeholder replaces it, since an empty list would allow everything.
     pub(super) fn without(&self, subject: &str) -> Self {
         let line = format!("\"{subject}\"\n");
         assert_eq!(self.0.matches(&line).count(), 1);
@@ -42,8 +42,7 @@ impl Permissions {
     }
 }
 
-/// The settings of a server with these users, and an administrator. The name of a user is the password as
-/// well.
+/// A server's configuration with these users and an administrator. Each user's password is its name.
 pub(super) fn config(users: &[(String, Permissions)]) -> String {
     let users = users.iter().map(|(user, permissions)| {
         let Permissions(permissions) = permissions;

@@ -1,4 +1,4 @@
-//! A permission that is taken away from a node that leads.
+//! A permission that is revoked while the node leads.
 
 use super::{
     candidate,
@@ -12,7 +12,7 @@ use crate::{
 const WRITES: &str = "$KV.orders.writer";
 
 #[tokio::test]
-async fn a_leader_that_may_not_write_any_more_is_told_and_shuts_its_gate() {
+async fn losing_write_permission_is_logged_and_closes_gate() {
     let (lines, _guard) = Lines::collect();
     let users = |permissions| [("a".to_owned(), permissions)];
     let before = users(Permissions::of("creator"));
@@ -25,7 +25,8 @@ async fn a_leader_that_may_not_write_any_more_is_told_and_shuts_its_gate() {
     server.reload(config(&after)).unwrap();
     ended(&term).await;
     assert!(!a.is_leader());
-    // A request that is given up after a part of the lease, long before the client would give it up.
+    // The request times out after a part of the lease, long before the client's own timeout.
+    let unanswered = format!("no answer on `{WRITES}` within ");
     let unanswered = format!("no response on `{WRITES}` within ");
     lines.until(&[" WARN ", &unanswered, "permission"]).await;
     lines.until(&[" WARN ", "lost the lease"]).await;
