@@ -7,6 +7,8 @@ mod start_error;
 use std::{future::Future, time::Duration};
 
 pub use self::start_error::StartError;
+#[cfg(feature = "test-util")]
+use crate::clock::FakeClock;
 #[cfg(feature = "jetstream")]
 use crate::store::{BucketSettings, JetStream, Storage};
 use crate::{
@@ -191,9 +193,9 @@ impl<S> Builder<S> {
         self
     }
 
-    /// Sets the clock, such as a [`FakeClock`](crate::test_util::FakeClock).
+    /// Sets a clock that the caller moves, for tests.
     #[cfg(feature = "test-util")]
-    pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
+    pub fn clock(mut self, clock: FakeClock) -> Self {
         self.settings.clock = clock.into();
         self
     }

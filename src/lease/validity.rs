@@ -56,6 +56,14 @@ impl Timing {
         self.lease.max(last_lease)
     }
 
+    /// The least of the lease that is left just before a renewal, while the store answers at once. A renewal may be
+    /// late by its jitter.
+    #[must_use]
+    pub fn always_left(&self) -> Duration {
+        let late = self.renew_every.mul_f64(1.1);
+        self.lease.saturating_sub(self.guard + late)
+    }
+
     /// When to renew next, after a renewal that was sent at `sent_at`. The jitter of ±10 % keeps the leaders on one
     /// server from renewing in step.
     pub fn renew_at(&self, sent_at: Moment, rng: &mut fastrand::Rng) -> Moment {

@@ -14,6 +14,7 @@ use crate::{sync::WaitForCancellationFutureOwned, task::Term};
 /// The request may have been executed, in part or as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("leadership was lost while the request was in progress; it may have been executed")]
+#[non_exhaustive]
 pub struct TermLost;
 
 /// Waits for the end of the term under which a request was admitted.

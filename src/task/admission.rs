@@ -82,6 +82,7 @@ impl Admission {
     /// finished.
     #[cfg(any(feature = "axum", test))]
     pub(crate) fn of(term: &Term) -> Option<Self> {
+        term.left()?;
         let opening = term.opening()?.downcast().ok()?;
         Some(Self { opening })
     }

@@ -21,9 +21,9 @@ impl Deadline {
     }
 
     /// The time that is left at this instant, or none once the deadline has passed. Wait-free, except for a retry if it
-    /// is extended concurrently.
+    /// is extended concurrently. The one reader that finds it passed first calls `passed`.
     #[inline]
-    pub(super) fn left(&self, clock: &Clock) -> Option<Duration> {
+    pub(super) fn left(&self, clock: &Clock, passed: impl FnOnce()) -> Option<Duration> {
         let mut deadline = self.0.load(Ordering::Acquire);
         if deadline == PASSED {
             return None;
@@ -31,7 +31,11 @@ impl Deadline {
         let now = clock.now().as_nanos();
         while now >= deadline {
             match self.swap(deadline, PASSED) {
-                Ok(_) | Err(PASSED) => return None,
+                Ok(_) => {
+                    passed();
+                    return None;
+                }
+                Err(PASSED) => return None,
                 Err(extended) => deadline = extended,
             }
         }

@@ -101,7 +101,7 @@ impl<S: LeaseStore> Driver<S> {
     /// example as the follower of a leader with a longer lease. The task still wakes once per lease, so that liveness
     /// can detect a stuck task.
     fn wake(&self) -> Moment {
-        let latest = self.shared.clock.now() + self.shared.lease;
+        let latest = self.shared.clock.now() + self.shared.lease();
         let due = self.machine.poll_timeout();
         due.map_or(latest, |due| due.min(latest))
     }
@@ -226,7 +226,6 @@ impl<S: LeaseStore> Driver<S> {
     }
 
     fn end(&mut self, why: Ended) {
-        self.shared.gate.shut();
         self.warming = None;
         if why == Ended::Released {
             self.leave_behind();

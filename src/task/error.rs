@@ -7,6 +7,7 @@ use thiserror::Error;
 /// The election has stopped on this node, which will not lead again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the election has stopped on this node")]
+#[non_exhaustive]
 pub struct Stopped;
 
 /// An error from [`step_down`](crate::LeaderHandle::step_down) or [`shutdown`](crate::LeaderHandle::shutdown).

@@ -124,16 +124,19 @@ impl Gate {
 
     /// Closes the gate, and returns the requests in progress of all openings. The term continues.
     pub(super) fn shut(&self) -> Drain {
-        let mut closing = self.closing();
-        if let Some(opening) = self.held.load_full() {
-            if opening.is_open() {
-                self.held.store(Some(Opening::shut(opening.term().clone())));
-                closing.push(Arc::downgrade(&opening));
-            }
-            opening.term().close();
+        let opening = self.held.load_full();
+        let term = opening.as_ref().map(|opening| opening.term().clone());
+        if let Some(opening) = opening.filter(|opening| opening.is_open()) {
+            self.held.store(term.clone().map(Opening::shut));
+            self.closing().push(Arc::downgrade(&opening));
         }
-        let inside: Vec<_> = closing.iter().filter_map(Weak::upgrade).collect();
-        *closing = inside.iter().map(Arc::downgrade).collect();
+        // Without the lock: a waiter may look at the gate when it is woken, and the last reference to an opening wakes
+        // those who wait for its end.
+        if let Some(term) = term {
+            term.close();
+        }
+        let inside: Vec<_> = self.closing().iter().filter_map(Weak::upgrade).collect();
+        *self.closing() = inside.iter().map(Arc::downgrade).collect();
         Drain(inside.iter().filter_map(|o| o.drained()).collect())
     }
 

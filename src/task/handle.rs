@@ -42,6 +42,7 @@ use crate::{
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
+#[must_use = "the node leaves the election when the last handle is dropped"]
 pub struct LeaderHandle(Arc<Inner>);
 
 struct Inner {
@@ -188,7 +189,7 @@ impl LeaderHandle {
         self.0.shared.address.as_ref().map(Address::as_str)
     }
 
-    /// The number of requests in progress that were admitted before the gate last closed, under any term.
+    /// The number of admissions, under any term, that are still held and were given before the gate last closed.
     ///
     /// While the status is [`Draining`](Status::Draining), the step-down or shutdown waits for these.
     #[must_use]
@@ -275,7 +276,7 @@ impl LeaderHandle {
             Some(Settled::Released) => Ok(()),
             // A task that ended early released nothing.
             Some(Settled::LeftToExpire) | None => {
-                Err(ReleaseError::LeftToExpire(self.0.shared.lease))
+                Err(ReleaseError::LeftToExpire(self.0.shared.lease()))
             }
         }
     }

@@ -31,7 +31,7 @@ impl Meter {
             ],
         };
         // A missing series cannot be distinguished from one that is zero.
-        meter.shut();
+        metrics::gauge!(IS_LEADER, meter.labels.iter()).increment(0.0);
         for name in [TERMS, TERMS_LOST, RENEWALS, STORE_FAILURES] {
             meter.add(name, 0);
         }

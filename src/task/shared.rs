@@ -1,4 +1,7 @@
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use super::{
     gate::{Gate, Held},
@@ -7,22 +10,24 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    lease::{LeaderInfo, Settled, Status},
+    lease::{LeaderInfo, Settled, Status, Timing},
     names::{Address, NodeId},
-    sync::watch,
+    sync::{ArcSwapOption, watch},
 };
 
 /// The state that the background task publishes and every clone of the handle reads.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(super) gate: Gate,
+    /// The status that was published last; none is that of a follower without a leader. It is not read out of the
+    /// channel below: a caller that holds a borrow of that one would wait for itself.
+    published: ArcSwapOption<Status>,
     flag: watch::Sender<bool>,
     status: watch::Sender<Status>,
     pub(super) id: NodeId,
     pub(super) address: Option<Address>,
     pub(super) clock: Clock,
-    pub(super) lease: Duration,
-    renew_every: Duration,
+    pub(super) timing: Timing,
     pub(super) pulse: Pulse,
     /// Set once the election has ended: the outcome of its release, or none if its task ended early.
     pub(super) ended: OnceLock<Option<Settled>>,
@@ -39,23 +44,17 @@ pub(crate) struct View {
 }
 
 impl Shared {
-    pub(super) fn new(
-        id: NodeId,
-        address: Option<Address>,
-        clock: Clock,
-        lease: Duration,
-        renew_every: Duration,
-    ) -> Self {
+    pub(super) fn new(id: NodeId, address: Option<Address>, clock: Clock, timing: Timing) -> Self {
         Self {
             gate: Gate::new(),
+            published: ArcSwapOption::empty(),
             flag: watch::Sender::new(false),
             status: watch::Sender::new(Status::Follower { leader: None }),
             id,
             address,
             pulse: Pulse::new(clock.now()),
             clock,
-            lease,
-            renew_every,
+            timing,
             ended: OnceLock::new(),
         }
     }
@@ -63,29 +62,41 @@ impl Shared {
     /// Publishes a status, and returns whether it has changed. Call it after a change of the gate, so that a waiter
     /// never wakes before.
     pub(super) fn publish(&self, status: Status) -> bool {
+        if self.published() == status {
+            return false;
+        }
+        self.published.store(Some(Arc::new(status.clone())));
         let open = matches!(status, Status::Leader { .. });
         self.flag
             .send_if_modified(|flag| std::mem::replace(flag, open) != open);
-        self.status.send_if_modified(|old| {
-            let changed = *old != status;
-            *old = status;
-            changed
-        })
+        self.status.send_replace(status);
+        true
+    }
+
+    fn published(&self) -> Status {
+        match self.published.load_full() {
+            Some(status) => Status::clone(&status),
+            None => Status::Follower { leader: None },
+        }
     }
 
     /// The state of this node at this instant. The gate decides whether this node leads; the published status lags
     /// behind it.
     pub(crate) fn view(&self) -> View {
         // The status is published after the gate changes, so it must be read before the gate.
-        let published = self.status.borrow().clone();
+        let published = self.published();
         let held = self.gate.held();
         let status = match (published, &held) {
             (_, Some(held)) if held.is_open => Status::Leader {
                 token: held.term.token(),
             },
-            // The gate has closed or the term was lost, and the task has not published that yet.
-            (Status::Leader { .. }, Some(_)) => Status::Draining,
-            (Status::Leader { .. }, None) => Status::Follower { leader: None },
+            // The task has not published yet that the gate has closed, that the next term has begun, or that the term
+            // was lost.
+            (Status::Leader { token }, Some(held)) if held.term.token() == token => {
+                Status::Draining
+            }
+            (Status::Leader { .. }, Some(_)) => Status::Warming,
+            (Status::Leader { .. } | Status::Warming, None) => Status::Follower { leader: None },
             (status, _) => status,
         };
         let leader = match &status {
@@ -115,7 +126,7 @@ impl Shared {
         let reason = Reason::of(&view.status).unwrap_or(Reason::NoLeader);
         let leader = view.leader.filter(|_| reason == Reason::NotLeader);
         let retry_after = match reason {
-            Reason::NotLeader => self.renew_every,
+            Reason::NotLeader => self.timing.renew_every,
             _ => Duration::from_secs(1),
         };
         NotLeader::new(reason, leader, retry_after)
@@ -146,7 +157,7 @@ impl Shared {
 
     /// The minimum of the lease that is left just before a renewal, while the store responds at once.
     pub(super) fn always_left(&self) -> Duration {
-        self.lease.saturating_sub(self.renew_every)
+        self.timing.always_left()
     }
 
     /// The time since the store last acknowledged that this node holds the lease, if it ever has.
@@ -161,7 +172,7 @@ impl Shared {
     }
 
     pub(crate) fn lease(&self) -> Duration {
-        self.lease
+        self.timing.lease
     }
 
     /// Whether the background task has ended, or is about to.
@@ -172,5 +183,50 @@ impl Shared {
     /// Whether the background task ended early, through a panic or with its runtime.
     pub(crate) fn has_died(&self) -> bool {
         self.ended.get() == Some(&None)
+    }
+}
+
+#[cfg(all(test, feature = "test-util"))]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::{clock::FakeClock, lease::TimeSettings};
+
+    fn shared() -> Shared {
+        let id = NodeId::parse("node").unwrap();
+        let timing = TimeSettings::default().timing().unwrap();
+        Shared::new(id, None, FakeClock::new().into(), timing)
+    }
+
+    #[test]
+    fn a_borrowed_status_does_not_block_a_look() {
+        let shared = Arc::new(shared());
+        let changes = shared.watch();
+        let borrowed = changes.borrow();
+        // Waits for the end of the borrow.
+        let publishing = thread::spawn({
+            let shared = shared.clone();
+            move || shared.publish(Status::Stopped)
+        });
+        while shared.view().status != Status::Stopped {
+            thread::yield_now();
+        }
+        assert_eq!(shared.not_leader().reason(), Reason::Stopped);
+        drop(borrowed);
+        assert!(publishing.join().unwrap());
+        assert_eq!(*changes.borrow(), Status::Stopped);
+    }
+
+    #[test]
+    fn only_a_change_is_published() {
+        let shared = shared();
+        let changes = shared.watch();
+        assert!(!shared.publish(Status::Follower { leader: None }));
+        assert!(!changes.has_changed().unwrap());
+        let token = 7.into();
+        assert!(shared.publish(Status::Leader { token }));
+        assert!(!shared.publish(Status::Leader { token }));
+        assert!(*shared.subscribe().borrow());
     }
 }

@@ -41,23 +41,17 @@ impl<S: LeaseStore> Start<S> {
     }
 
     pub(super) fn into_parts(self) -> (Driver<S>, LeaderHandle) {
-        let Timing {
-            lease,
-            renew_every,
-            request_timeout,
-            ..
-        } = self.timing;
         let shared = Arc::new(Shared::new(
             self.id.clone(),
             self.address.clone(),
             self.clock.clone(),
-            lease,
-            renew_every,
+            self.timing.clone(),
         ));
         let journal = Journal::new(&self.store.name());
         let store = Arc::new(self.store);
-        let pause = (lease / 20).max(Duration::from_millis(100));
-        let watcher = Watcher::new(store.clone(), self.clock, pause, request_timeout);
+        let pause = (self.timing.lease / 20).max(Duration::from_millis(100));
+        let patience = self.timing.request_timeout;
+        let watcher = Watcher::new(store.clone(), self.clock, pause, patience);
         let candidate = Candidate {
             id: self.id,
             session: uuid::Uuid::new_v4().to_string(),

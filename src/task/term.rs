@@ -71,7 +71,8 @@ impl Term {
 
     /// Returns a token that is cancelled when the gate closes under this term, as a signal to finish.
     ///
-    /// The gate closes when the node steps down or shuts down, and when the term ends. On a step-down or a shutdown the
+    /// The gate closes when the node steps down or shuts down, and when the term ends. In a process that was paused, the
+    /// first look at the term or the gate cancels it, such as [`is_current`](Self::is_current). On a step-down or a shutdown the
     /// lease is still held until the drain timeout, so that work in progress can be completed and written. End streams
     /// and upgraded connections at this signal, so that they do not delay the hand-over.
     ///
@@ -110,7 +111,8 @@ impl Term {
 
     #[inline]
     pub(super) fn left(&self) -> Option<Duration> {
-        self.0.deadline.left(&self.0.clock)
+        let passed = || self.0.closing.cancel();
+        self.0.deadline.left(&self.0.clock, passed)
     }
 
     /// Extends the deadline. Returns false if a reader has observed the end of the term.
@@ -126,13 +128,6 @@ impl Term {
     #[cfg(any(feature = "axum", test))]
     pub(super) fn opening(&self) -> Option<Arc<dyn Any + Send + Sync>> {
         self.0.opening.get()?.upgrade()
-    }
-
-    /// Cancels [`closing`](Self::closing) if the deadline has passed. The background task may notice later.
-    pub(crate) fn close_if_over(&self) {
-        if !self.is_current() {
-            self.close();
-        }
     }
 
     pub(super) fn close(&self) {

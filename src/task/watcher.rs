@@ -130,11 +130,12 @@ impl Watcher {
     }
 }
 
-/// Opens the first watch after `wait`, and each further watch after about `pause`.
+/// Opens the first watch after `wait`, and each further watch after about `pause`. A failure may leave a consumer behind,
+/// so the pause doubles with each one in a row, unless there is no connection.
 fn events(store: Arc<impl LeaseStore>, clock: Clock, pause: Duration, wait: Duration) -> Events {
     Box::pin(stream::unfold(
-        (store, clock, None::<Watch>, wait),
-        move |(store, clock, mut watch, wait)| async move {
+        (store, clock, None::<Watch>, wait, 0),
+        move |(store, clock, mut watch, wait, failures)| async move {
             if !wait.is_zero() {
                 let again = clock.now() + wait.mul_f64(0.5 + fastrand::f64());
                 clock.sleep_until(again).await;
@@ -156,11 +157,31 @@ fn events(store: Arc<impl LeaseStore>, clock: Clock, pause: Duration, wait: Dura
                     }
                 },
             };
-            let wait = match watch {
-                Some(_) => Duration::ZERO,
-                None => pause,
+            let (wait, failures) = match event {
+                Event::Opened | Event::Pushed(_) => (Duration::ZERO, 0),
+                Event::Ended | Event::NotOpened(StoreError::Disconnected) => (pause, 0),
+                Event::NotOpened(_) => (backed_off(pause, failures), failures.saturating_add(1)),
             };
-            Some((event, (store, clock, watch, wait)))
+            Some((event, (store, clock, watch, wait, failures)))
         },
     ))
+}
+
+fn backed_off(pause: Duration, failures: u32) -> Duration {
+    let most = SILENT_PAUSE.max(pause);
+    pause.saturating_mul(1 << failures.min(8)).min(most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_cap() {
+        let ms = Duration::from_millis;
+        let pauses = [0, 1, 2, 5, 6, u32::MAX].map(|failures| backed_off(ms(100), failures));
+        assert_eq!(pauses, [100, 200, 400, 3200, 5000, 5000].map(ms));
+        let long = Duration::from_secs(60);
+        assert_eq!(backed_off(long, 3), long);
+    }
 }

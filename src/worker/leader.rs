@@ -327,7 +327,8 @@ impl Leader {
         let mut working = pin!(work(term.clone()));
         // In a process that was paused, the background task may not have noticed the end of the term yet.
         let mut working = poll_fn(|cx| {
-            term.close_if_over();
+            // Cancels `closing` if the term is over.
+            let _ = term.is_current();
             working.as_mut().poll(cx)
         });
         let done = tokio::select! {

@@ -52,3 +52,14 @@ async fn a_stop_during_the_warm_up_closes_the_term() {
     assert!(term.closing().is_cancelled() && term.cancellation().is_cancelled());
     assert!(term.remaining() < LEASE);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_first_look_after_a_pause_closes_the_term() {
+    let node = Node::leader().await;
+    let term = node.handle.term().unwrap();
+    let closing = term.closing();
+    node.clock.advance_silently(LEASE);
+    assert!(!closing.is_cancelled());
+    assert!(!node.handle.is_leader());
+    assert!(closing.is_cancelled() && !term.cancellation().is_cancelled());
+}

@@ -195,7 +195,7 @@ async fn a_lost_term_fails_the_response_body() {
     assert!(body.is_woken());
     let end = body.enter(|cx, body| body.poll_frame(cx));
     let error = assert_ready!(end).unwrap().unwrap_err();
-    assert_eq!(error.downcast_ref(), Some(&TermLost));
+    assert!(error.is::<TermLost>());
     assert_eq!(error.to_string(), LOST);
     assert!(is_closed(&mut dropped), "the body was not dropped");
     assert!(body.is_end_stream());

@@ -79,6 +79,18 @@ async fn every_series_of_a_follower_is_zero_from_the_start() {
 }
 
 #[tokio::test]
+async fn a_second_handle_leaves_the_leaders_gauge_alone() {
+    let measured = Measured::new();
+    let _here = metrics::set_default_local_recorder(&measured);
+    let (store, clock) = (store(), FakeClock::new());
+    let a = leader(&store, &clock).await;
+    let observer = candidate(store, "o", &clock).observe();
+    let _observer = observer.start().await.unwrap();
+    assert!(a.is_leader());
+    assert_eq!(measured.gauge("noleader_is_leader"), Some(1.0));
+}
+
+#[tokio::test]
 async fn a_term_that_is_given_back_is_measured() {
     let measured = Measured::new();
     let _here = metrics::set_default_local_recorder(&measured);

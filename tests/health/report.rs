@@ -104,7 +104,7 @@ async fn a_lease_that_ran_out_is_not_held_whatever_was_published_last() {
     assert_eq!(report(&leader).await, (503, held("follower", 15.0)));
     let (warming, _end) = Node::warming().await;
     let (draining, _admission, _) = Node::draining().await;
-    for (node, status) in [(warming, "warming"), (draining, "draining")] {
+    for (node, status) in [(warming, "follower"), (draining, "draining")] {
         // To the nanosecond.
         node.clock
             .advance_silently(Duration::from_millis(LEFT) - Duration::from_nanos(1));

@@ -146,7 +146,7 @@ async fn bucket_with_a_short_max_age_is_rejected() {
         ),
         "{error}"
     );
-    start(&server, candidate("a").lease(Duration::from_secs(1))).await;
+    let _ = start(&server, candidate("a").lease(Duration::from_secs(1))).await;
 }
 
 #[tokio::test]

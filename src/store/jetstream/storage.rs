@@ -2,6 +2,7 @@ use async_nats::jetstream::stream::StorageType;
 
 /// Where a bucket keeps its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Storage {
     /// In files. The bucket survives a restart of its servers.
     File,

@@ -4,7 +4,7 @@ use loom::{future::block_on, thread};
 use tokio::runtime;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use super::{in_every_order, node::Node};
+use super::{gated::SECOND, in_every_order, node::Node};
 use crate::{
     middleware::LeaderOnlyLayer,
     task::{LeaderHandle, NotLeader, Reason},
@@ -101,7 +101,7 @@ fn a_request_held_for_want_of_time_is_admitted_after_a_renewal() {
         let (mut node, handle) = Node::new();
         node.lead();
         node.wait_to_renew();
-        let more_than_left = handle.always_left();
+        let more_than_left = handle.always_left() + SECOND * 2;
         let waiter = thread::spawn(move || {
             hold(LeaderOnlyLayer::new(handle).min_remaining(more_than_left)).unwrap();
         });

@@ -26,7 +26,6 @@ async fn losing_write_permission_is_logged_and_closes_gate() {
     ended(&term).await;
     assert!(!a.is_leader());
     // The request times out after a part of the lease, long before the client's own timeout.
-    let unanswered = format!("no answer on `{WRITES}` within ");
     let unanswered = format!("no response on `{WRITES}` within ");
     lines.until(&[" WARN ", &unanswered, "permission"]).await;
     lines.until(&[" WARN ", "lost the lease"]).await;
