@@ -147,7 +147,8 @@ impl LeaderHandle {
     /// receiver are cancel safe.
     ///
     /// A receiver that is slow to read sees only the latest status. [`Status::Leader`] carries the token of its term,
-    /// so that two terms of this node can be distinguished.
+    /// so that two terms of this node can be distinguished. Do not hold what `borrow` returns: it blocks the background
+    /// task.
     ///
     /// ```
     /// # async fn example(leader: noleader::LeaderHandle) {
@@ -155,7 +156,7 @@ impl LeaderHandle {
     ///
     /// let mut changes = leader.watch();
     /// while changes.changed().await.is_ok() {
-    ///     match &*changes.borrow_and_update() {
+    ///     match changes.borrow_and_update().clone() {
     ///         Status::Leader { token } => println!("leading with the fencing token {token}"),
     ///         status => println!("{status}"),
     ///     }
