@@ -325,7 +325,7 @@ mod tests {
 
     /// tokio's channel keeps a command that is sent while its receiver is being dropped.
     #[tokio::test]
-    async fn a_command_that_is_left_in_the_queue_is_answered_with_the_end_of_the_task() {
+    async fn a_command_left_queued_is_answered() {
         let (driver, handle) = driver(&FakeClock::new());
         let stopping = tokio::spawn(async move { (handle.shutdown().await, handle) });
         while driver.commands.is_empty() {
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stop_with_nobody_inside_does_not_wait_for_a_turn() {
+    async fn a_stop_without_requests_drains_at_once() {
         let (mut driver, _handle) = driver(&FakeClock::new());
         let follows = driver.perform(Action::Close);
         assert_eq!(follows, Some(Input::Drained { token: 0 }));
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_renewal_of_a_term_that_somebody_saw_end_ends_it() {
+    async fn a_late_renewal_ends_an_expired_term() {
         let clock = FakeClock::new();
         let (mut driver, _handle) = driver(&clock);
         let deadline = clock.now() + Duration::from_secs(1);

@@ -7,7 +7,7 @@ use noleader::{Reason, Status, store::Memory, test_util::FakeClock};
 use crate::support::{LEASE, advance_until, candidate, is_follower_of, leader, until};
 
 #[tokio::test]
-async fn a_step_down_hands_over_to_the_other_with_a_larger_token() {
+async fn the_next_leader_has_a_larger_token() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
     let b = candidate(store.clone(), "b", &clock).start().await.unwrap();
@@ -22,7 +22,7 @@ async fn a_step_down_hands_over_to_the_other_with_a_larger_token() {
 }
 
 #[tokio::test]
-async fn a_step_down_without_anybody_else_sits_out_half_a_lease() {
+async fn a_step_down_pauses_for_half_a_lease() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
     let start = clock.now();
@@ -33,7 +33,7 @@ async fn a_step_down_without_anybody_else_sits_out_half_a_lease() {
 }
 
 #[tokio::test]
-async fn a_hand_over_waits_for_admitted_work_and_tells_how_much_is_left() {
+async fn a_step_down_waits_for_admitted_work() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
     let b = candidate(store.clone(), "b", &clock).start().await.unwrap();
@@ -67,7 +67,7 @@ async fn a_hand_over_waits_for_admitted_work_and_tells_how_much_is_left() {
 }
 
 #[tokio::test]
-async fn a_hand_over_does_not_wait_longer_than_the_drain_timeout() {
+async fn a_step_down_ends_at_the_drain_timeout() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = candidate(store.clone(), "a", &clock).drain_timeout(Duration::from_secs(2));
     let a = a.start().await.unwrap();

@@ -17,7 +17,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_term_is_told_from_its_beginning_to_its_end() {
+async fn a_term_is_logged_from_start_to_end() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
@@ -52,7 +52,7 @@ async fn a_term_is_told_from_its_beginning_to_its_end() {
 }
 
 #[tokio::test]
-async fn the_first_failure_of_a_series_is_told_and_its_end() {
+async fn the_first_failure_and_the_recovery_are_logged() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
@@ -103,7 +103,7 @@ impl LeaseStore for Unread {
 }
 
 #[tokio::test]
-async fn an_outage_ends_with_what_is_pushed_so_that_the_next_one_is_told() {
+async fn a_push_ends_an_outage() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
@@ -124,7 +124,7 @@ async fn an_outage_ends_with_what_is_pushed_so_that_the_next_one_is_told() {
 }
 
 #[tokio::test]
-async fn a_failure_that_has_nothing_to_do_with_the_connection_is_told_once_whatever_is_pushed() {
+async fn a_push_ends_no_other_failure() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     // So seldom that others find it silent, and read.
@@ -150,7 +150,7 @@ async fn a_failure_that_has_nothing_to_do_with_the_connection_is_told_once_whate
 }
 
 #[tokio::test]
-async fn a_follower_tells_whom_it_follows() {
+async fn a_follower_logs_its_leader() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = candidate(store.clone(), "a", &clock).address("http://h:1");
@@ -164,7 +164,7 @@ async fn a_follower_tells_whom_it_follows() {
 }
 
 #[tokio::test]
-async fn two_nodes_with_one_address_are_told() {
+async fn a_shared_address_is_logged() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = candidate(store.clone(), "a", &clock).address("http://h:1");
     let a = a.start().await.unwrap();
@@ -180,7 +180,7 @@ async fn two_nodes_with_one_address_are_told() {
 }
 
 #[tokio::test]
-async fn what_goes_on_after_the_drain_timeout_is_told() {
+async fn work_after_the_drain_timeout_is_logged() {
     for overruns in [false, true] {
         let (lines, _guard) = Lines::collect();
         let (store, clock) = (Memory::new(), FakeClock::new());
@@ -208,7 +208,7 @@ async fn what_goes_on_after_the_drain_timeout_is_told() {
 }
 
 #[tokio::test]
-async fn what_has_finished_when_the_drain_timeout_is_noticed_is_not_told() {
+async fn work_finished_by_the_timeout_is_not_logged() {
     let (lines, _guard) = Lines::collect();
     // The task takes up either of the two first.
     for _ in 0..20 {
@@ -233,7 +233,7 @@ async fn what_has_finished_when_the_drain_timeout_is_noticed_is_not_told() {
 }
 
 #[tokio::test]
-async fn what_goes_on_after_the_drain_timeout_of_a_follower_is_told() {
+async fn a_followers_drain_timeout_is_logged() {
     let (lines, _guard) = Lines::collect();
     let (_store, clock, a, _admission) = lost().await;
     let stopping = tokio::spawn(async move { a.shutdown().await });
@@ -243,7 +243,7 @@ async fn what_goes_on_after_the_drain_timeout_of_a_follower_is_told() {
 }
 
 #[test]
-fn a_task_that_ends_with_its_runtime_tells_whether_it_was_to_end() {
+fn the_end_of_the_runtime_is_logged() {
     /// Asks, and answers with what keeps the handle.
     type Ask = fn(&Runtime, LeaderHandle) -> Option<LeaderHandle>;
     let nothing: Ask = |_, a| Some(a);
@@ -300,7 +300,7 @@ fn a_task_that_ends_with_its_runtime_tells_whether_it_was_to_end() {
 }
 
 #[tokio::test]
-async fn a_term_that_somebody_ends_is_told_with_the_reason() {
+async fn a_lost_term_is_logged_with_the_reason() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
@@ -319,7 +319,7 @@ async fn a_term_that_somebody_ends_is_told_with_the_reason() {
 }
 
 #[tokio::test]
-async fn waiting_for_an_absent_key_is_told() {
+async fn waiting_for_an_absent_key_is_logged() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = candidate(store, "a", &clock).dangerous_trust_absent_key(false);
@@ -330,7 +330,7 @@ async fn waiting_for_an_absent_key_is_told() {
 }
 
 #[tokio::test]
-async fn a_lease_that_could_not_be_released_is_told() {
+async fn a_failed_release_is_logged() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
@@ -343,7 +343,7 @@ async fn a_lease_that_could_not_be_released_is_told() {
 }
 
 #[tokio::test]
-async fn a_warm_up_that_fails_is_told_with_what_it_said() {
+async fn a_failed_warm_up_is_logged() {
     for panics in [false, true] {
         let (lines, _guard) = Lines::collect();
         let a = candidate(Memory::new(), "a", &FakeClock::new()).warm_up(move |_| async move {

@@ -66,7 +66,7 @@ fn store() -> Memory {
 }
 
 #[tokio::test]
-async fn every_series_of_a_follower_is_zero_from_the_start() {
+async fn every_series_starts_at_zero() {
     let measured = Measured::new();
     let _here = metrics::set_default_local_recorder(&measured);
     let observer = candidate(store(), "o", &FakeClock::new()).observe();
@@ -79,7 +79,7 @@ async fn every_series_of_a_follower_is_zero_from_the_start() {
 }
 
 #[tokio::test]
-async fn a_term_that_is_given_back_is_measured() {
+async fn a_released_term_is_counted() {
     let measured = Measured::new();
     let _here = metrics::set_default_local_recorder(&measured);
     let (store, clock) = (store(), FakeClock::new());
@@ -111,7 +111,7 @@ async fn a_term_that_is_given_back_is_measured() {
 }
 
 #[tokio::test]
-async fn a_term_that_is_lost_is_measured() {
+async fn a_lost_term_is_counted() {
     let measured = Measured::new();
     let _here = metrics::set_default_local_recorder(&measured);
     let (store, clock) = (store(), FakeClock::new());

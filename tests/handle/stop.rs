@@ -28,7 +28,7 @@ async fn a_shutdown_releases_and_stops() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_status_is_stopped_once_a_shutdown_returns() {
+async fn shutdown_returns_after_the_status_is_published() {
     for _ in 0..300 {
         let a = leader(&Memory::new(), &FakeClock::new()).await;
         a.shutdown().await.unwrap();
@@ -37,7 +37,7 @@ async fn the_status_is_stopped_once_a_shutdown_returns() {
 }
 
 #[tokio::test]
-async fn a_shutdown_while_the_store_is_gone_says_that_the_lease_is_left_to_expire() {
+async fn a_shutdown_during_an_outage_returns_an_error() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
     store.set_outage(true);
@@ -85,7 +85,7 @@ async fn dropping_the_last_clone_releases_in_the_background() {
 
 /// It lost its first term with a request inside, and is told to leave while it holds the second.
 #[tokio::test]
-async fn a_shutdown_waits_for_the_requests_of_an_earlier_term() {
+async fn a_shutdown_waits_for_requests_of_earlier_terms() {
     let (store, clock, a, admission) = lost().await;
     store.set_outage(false);
     advance_until(&clock, || a.is_leader()).await;
@@ -98,7 +98,7 @@ async fn a_shutdown_waits_for_the_requests_of_an_earlier_term() {
 
 /// The same, but it holds nothing: what is given back is the record that its lost term has left behind.
 #[tokio::test]
-async fn a_shutdown_without_a_term_waits_for_the_requests_of_the_last() {
+async fn a_shutdown_without_a_term_waits_for_requests() {
     let (store, clock, a, admission) = lost().await;
     let stopping = shutdown_held_up(&a).await;
     store.set_outage(false);
@@ -110,7 +110,7 @@ async fn a_shutdown_without_a_term_waits_for_the_requests_of_the_last() {
 
 /// Its term is over and another node leads, so that there is nothing to give back.
 #[tokio::test]
-async fn a_shutdown_behind_another_leader_waits_for_the_requests_of_the_last_term() {
+async fn an_overtaken_node_waits_for_its_requests() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
     let admission = a.admit().unwrap();
@@ -139,7 +139,7 @@ async fn a_shutdown_behind_another_leader_waits_for_the_requests_of_the_last_ter
 }
 
 #[tokio::test]
-async fn a_shutdown_waits_for_its_requests_though_the_lease_runs_out_meanwhile() {
+async fn a_shutdown_outlasts_the_lease() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = candidate(store.clone(), "a", &clock).drain_timeout(3 * LEASE);
     let a = a.start().await.unwrap();

@@ -52,7 +52,7 @@ impl LeaseStore for Panicking {
 }
 
 #[tokio::test]
-async fn a_panic_in_the_task_shuts_the_gate_and_wakes_every_waiter() {
+async fn a_panic_closes_the_gate_and_wakes_waiters() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     let bomb = Arc::default();
@@ -136,7 +136,7 @@ impl LeaseStore for Deaf {
 }
 
 #[tokio::test]
-async fn a_follower_whose_watch_is_silent_or_fails_reads_the_key() {
+async fn a_follower_without_a_watch_polls_the_key() {
     for hears in [Hears::Nothing, Hears::Disconnected] {
         let (store, clock) = (Memory::new(), FakeClock::new());
         let a = leader(&store, &clock).await;
@@ -174,7 +174,7 @@ async fn opened(hears: Hears, lease: Duration, time: Duration) -> usize {
 
 /// Each is a consumer on the server, which has a limit.
 #[tokio::test]
-async fn a_watch_through_which_nothing_comes_is_not_opened_time_and_again() {
+async fn a_silent_watch_is_reopened_after_a_pause() {
     let (lines, _guard) = Lines::collect();
     let time = Duration::from_secs(20);
     let opened = opened(Hears::Nothing, Duration::from_millis(200), time).await;
@@ -184,7 +184,7 @@ async fn a_watch_through_which_nothing_comes_is_not_opened_time_and_again() {
 }
 
 #[tokio::test]
-async fn a_watch_that_misses_two_changes_is_replaced_at_once_and_one_that_works_is_kept() {
+async fn a_watch_that_falls_behind_is_replaced() {
     let (lines, _guard) = Lines::collect();
     assert_eq!(opened(Hears::All, LEASE, LEASE * 4).await, 1);
     // Three renewals in each lease.
@@ -194,7 +194,7 @@ async fn a_watch_that_misses_two_changes_is_replaced_at_once_and_one_that_works_
 }
 
 #[tokio::test]
-async fn a_watch_that_has_shown_what_is_read_is_kept() {
+async fn a_current_watch_is_kept() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     // By a clock that stands still, so that it does not renew.
     let _a = leader(&store, &FakeClock::new()).await;
@@ -210,7 +210,7 @@ async fn a_watch_that_has_shown_what_is_read_is_kept() {
 
 /// Two answers may well come before the first push.
 #[tokio::test]
-async fn a_watch_that_is_behind_for_a_moment_is_kept() {
+async fn a_briefly_late_watch_is_kept() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     let late = Deaf::new(&store, Hears::Nothing);
@@ -226,7 +226,7 @@ async fn a_watch_that_is_behind_for_a_moment_is_kept() {
 }
 
 #[tokio::test]
-async fn a_watch_that_is_refused_is_told_once() {
+async fn a_refused_watch_is_logged_once() {
     let (lines, _guard) = Lines::collect();
     let opened = opened(Hears::Refused, LEASE, LEASE).await;
     assert!((10..30).contains(&opened), "{opened} in a lease");
@@ -235,7 +235,7 @@ async fn a_watch_that_is_refused_is_told_once() {
 }
 
 #[test]
-fn a_runtime_that_goes_away_shuts_the_gate() {
+fn the_end_of_the_runtime_closes_the_gate() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .build()

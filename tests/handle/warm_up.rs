@@ -20,7 +20,7 @@ use crate::support::{LEASE, advance_until, candidate, until};
 const BOUND: Duration = Duration::from_secs(20);
 
 #[tokio::test]
-async fn the_gate_opens_when_the_warm_up_is_done() {
+async fn the_gate_opens_after_the_warm_up() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let ready = Arc::new(Notify::new());
     let wait = ready.clone();
@@ -44,7 +44,7 @@ async fn the_gate_opens_when_the_warm_up_is_done() {
 }
 
 #[tokio::test]
-async fn a_warm_up_that_fails_or_panics_gives_the_lease_back() {
+async fn a_failed_warm_up_releases_the_lease() {
     for panics in [false, true] {
         let (store, clock) = (Memory::new(), FakeClock::new());
         let (tried, mut tries) = mpsc::unbounded_channel();
@@ -65,7 +65,7 @@ async fn a_warm_up_that_fails_or_panics_gives_the_lease_back() {
 }
 
 #[tokio::test]
-async fn a_warm_up_is_dropped_when_its_term_is_given_back_or_lost() {
+async fn a_warm_up_is_dropped_with_its_term() {
     for lost in [false, true] {
         let (store, clock) = (Memory::new(), FakeClock::new());
         let (sender, dropped) = oneshot::channel::<()>();
@@ -91,7 +91,7 @@ async fn a_warm_up_is_dropped_when_its_term_is_given_back_or_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_step_down_waits_for_a_warm_up_that_blocks_its_thread() {
+async fn a_step_down_waits_for_a_blocking_warm_up() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let (go_on, blocked) = std::sync::mpsc::channel::<()>();
     let blocked = std::sync::Mutex::new(blocked);
@@ -176,7 +176,7 @@ impl Blocked {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_warm_up_waits_for_that_of_a_lost_term_that_blocks_its_thread() {
+async fn a_warm_up_waits_for_an_earlier_one() {
     let mut blocked = Blocked::by_a_lost_term().await;
     blocked.store.set_outage(false);
     let warming = async {
@@ -197,7 +197,7 @@ async fn a_warm_up_waits_for_that_of_a_lost_term_that_blocks_its_thread() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_step_down_waits_for_the_warm_up_of_a_lost_term_that_blocks_its_thread() {
+async fn a_step_down_waits_for_an_earlier_warm_up() {
     let mut blocked = Blocked::by_a_lost_term().await;
     let handle = blocked.a.clone();
     blocked.store.set_outage(false);

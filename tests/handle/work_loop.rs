@@ -20,7 +20,7 @@ async fn work(_: CancellationToken) -> io::Result<()> {
 }
 
 #[tokio::test]
-async fn a_loop_ends_with_a_start_that_never_reached_the_server() {
+async fn a_loop_ends_with_an_unconnected_start() {
     let leader = leader_without_a_server().await;
     let stop = CancellationToken::new();
     let stopper = async {
@@ -41,7 +41,7 @@ async fn a_loop_ends_with_a_start_that_never_reached_the_server() {
 }
 
 #[tokio::test]
-async fn a_loop_ends_with_a_start_that_was_stopped_before_it_began() {
+async fn a_loop_ends_with_a_cancelled_start() {
     let leader = leader_without_a_server().await;
     let stopped = CancellationToken::new();
     stopped.cancel();

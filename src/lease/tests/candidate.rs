@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{super::*, harness::*};
 
 #[test]
-fn the_first_thing_it_does_is_a_read() {
+fn starts_with_a_read() {
     let mut d = Driver::new();
     assert!(d.follows());
     assert!(d.machine.poll_timeout().unwrap() <= at(0));
@@ -26,7 +26,7 @@ fn a_released_record_is_taken_at_once() {
 }
 
 #[test]
-fn a_release_that_is_pushed_is_taken_at_once() {
+fn a_pushed_release_is_taken_at_once() {
     let mut d = Driver::following(&theirs(LEASE));
     let release = theirs(LEASE).released(BEFORE);
     assert_eq!(
@@ -36,7 +36,7 @@ fn a_release_that_is_pushed_is_taken_at_once() {
 }
 
 #[test]
-fn campaigns_after_a_release_are_jittered() {
+fn campaigns_after_a_release_have_jitter() {
     let mut candidate = candidate();
     candidate.timing.campaign_delay = ms(20);
     let delays: HashSet<_> = (0..100)
@@ -54,7 +54,7 @@ fn campaigns_after_a_release_are_jittered() {
 }
 
 #[test]
-fn a_silent_watch_is_backed_by_a_read() {
+fn a_silent_watch_causes_a_read() {
     let mut d = Driver::following(&theirs(LEASE));
     for _ in 0..2 {
         let heard = d.elapsed();
@@ -65,7 +65,7 @@ fn a_silent_watch_is_backed_by_a_read() {
 }
 
 #[test]
-fn a_push_is_no_silence() {
+fn a_push_postpones_the_read() {
     let mut d = Driver::following(&theirs(LEASE));
     for renewal in 1..10 {
         let record = theirs(LEASE).renewed(BEFORE, renewal);
@@ -75,7 +75,7 @@ fn a_push_is_no_silence() {
 }
 
 #[test]
-fn a_holder_with_a_longer_lease_may_be_silent_for_longer() {
+fn a_longer_lease_allows_a_longer_silence() {
     let mut d = Driver::following(&theirs(60_000));
     d.wake_until(is_read);
     assert!((23_000..=27_000).contains(&d.elapsed()), "{}", d.elapsed());
@@ -116,7 +116,7 @@ fn refused_campaigns_back_off_too() {
 }
 
 #[test]
-fn news_ends_a_pause_and_makes_its_read_needless() {
+fn a_change_ends_the_pause_without_a_read() {
     let mut d = Driver::new();
     d.tick();
     for _ in 0..10 {
@@ -136,7 +136,7 @@ fn news_ends_a_pause_and_makes_its_read_needless() {
 }
 
 #[test]
-fn the_holder_runs_out_with_its_lease() {
+fn the_leader_is_named_until_its_lease_expires() {
     let mut d = Driver::following(&theirs(LEASE));
     let named = |at| {
         let leader = d.leader_at(at).unwrap();
@@ -155,7 +155,7 @@ fn the_holder_runs_out_with_its_lease() {
 }
 
 #[test]
-fn nobody_is_named_who_does_not_hold_a_lease() {
+fn no_leader_is_named_without_a_lease() {
     let nobody = [
         absent(0),
         absent(9),

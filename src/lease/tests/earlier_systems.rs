@@ -7,7 +7,7 @@ const RELEASED: Action = Action::Settled(Settled::Released);
 /// client-go (kubernetes#124588), kube-lease-manager, noleader 0.1: the flag was set and cleared by the
 /// loop that also waited for the API.
 #[test]
-fn a_flag_that_stays_true_past_expiry_while_the_api_hangs() {
+fn a_flag_stays_true_while_the_api_hangs() {
     let mut d = Driver::renewing();
     // What the gate compares with its clock was handed out with the term, before anything could hang.
     assert_eq!(d.machine.deadline(), Some(at(LEASE - GUARD)));
@@ -47,7 +47,7 @@ fn wall_clocks_compared_across_nodes() {
 
 /// kubert (linkerd2#15506), client-go#1155, etcd's `Campaign`: the task returned an error that nobody read.
 #[test]
-fn the_task_gives_up_after_some_errors_and_nobody_notices() {
+fn the_task_gives_up_after_some_errors() {
     let mut d = Driver::acquiring(candidate());
     for failures in 0..10_000 {
         let outcomes = [Outcome::Failed, Outcome::Unknown, Outcome::Conflict];
@@ -86,7 +86,7 @@ fn an_unconditional_delete_removes_the_successors_record() {
 
 /// ali-assar/NATS-Leader-Election, noleader 0.1: the holder went on with the revision before its update.
 #[test]
-fn an_update_that_timed_out_but_was_applied_locks_its_own_holder_out() {
+fn an_applied_update_locks_its_holder_out() {
     let mut d = Driver::renewing();
     let sent = d.elapsed();
     assert_eq!(d.tick_at(sent + REQUEST_TIMEOUT), [d.read()]);
@@ -147,7 +147,7 @@ fn released_before_it_stopped_acting() {
 
 /// async-nats `create_with_ttl` over a delete marker: the TTL was lost, and the record never expired.
 #[test]
-fn a_record_without_a_ttl_is_an_immortal_lease() {
+fn a_record_without_ttl_never_expires() {
     let mut d = Driver::new();
     d.tick();
     d.answer(absent(9));

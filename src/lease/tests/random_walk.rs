@@ -7,7 +7,7 @@ const SEEDS: u64 = 300;
 const STEPS: usize = 300;
 
 #[test]
-fn a_walk_never_panics_never_spins_and_never_falls_asleep() {
+fn never_panics_spins_or_stops_waking() {
     for seed in 0..SEEDS {
         let mut walk = Walk::new(seed);
         for _ in 0..STEPS {
@@ -21,7 +21,7 @@ fn a_walk_never_panics_never_spins_and_never_falls_asleep() {
 }
 
 #[test]
-fn every_step_down_and_every_shutdown_is_settled_once() {
+fn every_stop_is_settled_once() {
     for seed in 0..SEEDS {
         let mut walk = Walk::new(seed);
         for _ in 0..STEPS {

@@ -46,7 +46,7 @@ fn a_release_is_a_compare_and_set() {
 }
 
 #[test]
-fn a_release_expects_its_own_revision_whatever_else_was_seen() {
+fn a_release_expects_its_own_revision() {
     for seen in [holds(BEFORE, &released()), absent(3), absent(0)] {
         let mut d = Driver::leading();
         d.push(seen);
@@ -57,7 +57,7 @@ fn a_release_expects_its_own_revision_whatever_else_was_seen() {
 }
 
 #[test]
-fn a_leader_that_was_overtaken_while_draining_releases_nothing() {
+fn an_overwritten_draining_leader_releases_nothing() {
     let mut d = Driver::leading();
     d.feed(Input::Shutdown);
     let actions = d.at(1_000).push(holds(9, &theirs(LEASE)));
@@ -88,7 +88,7 @@ fn a_drain_ends_at_its_timeout() {
 }
 
 #[test]
-fn a_lease_is_kept_while_its_requests_finish() {
+fn the_lease_is_renewed_while_draining() {
     let mut d = Driver::leading();
     d.at(4_000).feed(Input::Shutdown);
     assert_eq!(d.wake(), [d.write(TOKEN, renewed(TOKEN, 1))]);
@@ -109,7 +109,7 @@ fn expired_while_draining(input: Input) -> Driver {
 }
 
 #[test]
-fn requests_are_waited_for_though_the_lease_runs_out_meanwhile() {
+fn a_drain_continues_after_the_lease_expires() {
     for input in [Input::StepDown, Input::Shutdown] {
         let mut d = expired_while_draining(input);
         d.fail_read();
@@ -124,7 +124,7 @@ fn requests_are_waited_for_though_the_lease_runs_out_meanwhile() {
 }
 
 #[test]
-fn a_record_that_ran_out_during_a_drain_is_given_back_where_the_store_answers_again() {
+fn an_expired_record_is_released_after_the_drain() {
     let mut d = expired_while_draining(Input::Shutdown);
     assert_eq!(d.answer(holds(TOKEN, &mine(BEFORE))), []);
     assert_eq!(d.feed(CLEARED), [d.write(TOKEN, given_back(TOKEN))]);
@@ -132,7 +132,7 @@ fn a_record_that_ran_out_during_a_drain_is_given_back_where_the_store_answers_ag
 }
 
 #[test]
-fn a_lease_that_runs_out_during_a_drain_does_not_prolong_it() {
+fn an_expired_lease_does_not_prolong_a_drain() {
     let mut d = expired_while_draining(Input::Shutdown);
     d.wake_until(|action| matches!(action, Action::Settled(_)));
     assert_eq!(d.elapsed(), 1_000 + 2 * LEASE + 2 * REQUEST_TIMEOUT);
@@ -140,7 +140,7 @@ fn a_lease_that_runs_out_during_a_drain_does_not_prolong_it() {
 
 /// Also if it comes with the end of the lease, in which a step-down is under way.
 #[test]
-fn a_shutdown_is_not_answered_before_it_has_stopped() {
+fn a_shutdown_settles_only_once_stopped() {
     let mut candidate = candidate();
     candidate.timing.drain_timeout = ms(2 * LEASE);
     let mut d = Driver::leading_as(candidate);
@@ -153,7 +153,7 @@ fn a_shutdown_is_not_answered_before_it_has_stopped() {
 }
 
 #[test]
-fn a_release_waits_for_the_renewal_under_way() {
+fn a_release_waits_for_the_pending_renewal() {
     let mut d = Driver::renewing();
     assert_eq!(d.feed(Input::Shutdown), [Action::Close]);
     let actions = d.feed(Input::Drained { token: TOKEN });
@@ -172,7 +172,7 @@ fn drained_requests_of_another_term_release_nothing() {
 }
 
 #[test]
-fn step_down_sits_out_a_cool_down() {
+fn a_step_down_starts_a_cool_down() {
     let mut d = releasing(Input::StepDown);
     assert_eq!(d.acknowledge(9), [RELEASED]);
     assert!(d.follows());
@@ -181,7 +181,7 @@ fn step_down_sits_out_a_cool_down() {
 }
 
 #[test]
-fn shutdown_stops_for_good() {
+fn a_shutdown_is_final() {
     let mut d = releasing(Input::Shutdown);
     assert_eq!(d.acknowledge(9), [RELEASED]);
     assert_eq!(d.status(), Status::Stopped);
@@ -193,7 +193,7 @@ fn shutdown_stops_for_good() {
 }
 
 #[test]
-fn a_shutdown_during_a_step_down_stops_for_good() {
+fn a_shutdown_during_a_step_down_is_final() {
     for drained_first in [false, true] {
         let mut d = Driver::leading();
         d.feed(Input::StepDown);
@@ -210,7 +210,7 @@ fn a_shutdown_during_a_step_down_stops_for_good() {
 }
 
 #[test]
-fn a_release_of_unknown_outcome_is_checked() {
+fn an_unknown_release_is_checked_by_a_read() {
     let mut d = releasing(Input::Shutdown);
     assert_eq!(d.end_write(Outcome::Unknown), [d.read()]);
     assert_eq!(d.answer(holds(9, &given_back(TOKEN))), [RELEASED]);
@@ -223,7 +223,7 @@ fn a_release_of_unknown_outcome_is_checked() {
 }
 
 #[test]
-fn a_release_to_a_silent_store_is_left_to_expire() {
+fn an_unanswered_release_is_left_to_expire() {
     let mut d = releasing(Input::Shutdown);
     let actions = d.wake_until(|action| matches!(action, Action::Settled(_)));
     assert_eq!(actions, [LEFT]);
@@ -232,7 +232,7 @@ fn a_release_to_a_silent_store_is_left_to_expire() {
 }
 
 #[test]
-fn a_release_that_keeps_failing_is_left_to_expire() {
+fn a_failing_release_is_left_to_expire() {
     let mut d = releasing(Input::Shutdown);
     let mut settled = d.end_write(Outcome::Failed);
     while settled.is_empty() || settled.iter().any(is_read) {

@@ -10,7 +10,7 @@ fn warming() -> Candidate {
 }
 
 #[test]
-fn the_gate_stays_shut_until_the_warm_up_is_done() {
+fn the_gate_opens_after_the_warm_up() {
     let mut d = Driver::acquiring(warming());
     assert_eq!(
         d.acknowledge(TOKEN),
@@ -41,7 +41,7 @@ fn the_lease_is_renewed_during_a_warm_up() {
 }
 
 #[test]
-fn a_failed_warm_up_gives_the_lease_back() {
+fn a_failed_warm_up_releases_the_lease() {
     let mut d = Driver::leading_as(warming());
     assert_eq!(d.at(1_000).warmed(TOKEN, false), [Action::Close]);
     assert_eq!(d.status(), Status::Draining);
@@ -84,7 +84,7 @@ fn each_failed_warm_up_doubles_the_cool_down() {
 }
 
 #[test]
-fn a_term_that_is_lost_during_its_warm_up_never_opens() {
+fn a_term_lost_during_warm_up_never_opens() {
     for why in [Ended::Expired, Ended::Overwritten, Ended::Deleted] {
         let mut d = Driver::leading_as(warming());
         let ended = match why {
@@ -99,7 +99,7 @@ fn a_term_that_is_lost_during_its_warm_up_never_opens() {
 }
 
 #[test]
-fn a_warm_up_that_ends_at_the_deadline_ends_too_late() {
+fn a_warm_up_must_end_before_the_deadline() {
     let mut d = Driver::leading_as(warming());
     assert_eq!(
         d.at(LEASE - GUARD).warmed(TOKEN, true),
@@ -108,7 +108,7 @@ fn a_warm_up_that_ends_at_the_deadline_ends_too_late() {
 }
 
 #[test]
-fn the_warm_up_of_another_term_opens_nothing() {
+fn another_terms_warm_up_does_not_open_it() {
     let mut d = Driver::leading_as(warming());
     for ready in [true, false] {
         assert_eq!(d.warmed(TOKEN - 1, ready), []);

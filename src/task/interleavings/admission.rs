@@ -6,7 +6,7 @@ use super::{gated::Gated, in_every_order};
 use crate::task::admission::Admission;
 
 #[test]
-fn an_admission_belongs_to_one_term_from_its_token_to_its_end() {
+fn an_admission_belongs_to_one_term() {
     in_every_order(|| {
         let gated = Gated::new();
         gated.open(7);
@@ -41,7 +41,7 @@ fn an_admission_belongs_to_one_term_from_its_token_to_its_end() {
 }
 
 #[test]
-fn nothing_is_admitted_once_the_gate_has_shut() {
+fn nothing_is_admitted_once_the_gate_has_closed() {
     in_every_order(|| {
         let gated = Gated::new();
         let term = gated.open(7);
@@ -62,7 +62,7 @@ fn nothing_is_admitted_once_the_gate_has_shut() {
 }
 
 #[test]
-fn who_was_told_that_the_gate_is_open_is_admitted() {
+fn an_observed_open_gate_admits() {
     in_every_order(|| {
         let gated = Gated::new();
         let request = thread::spawn({
@@ -75,7 +75,7 @@ fn who_was_told_that_the_gate_is_open_is_admitted() {
 }
 
 #[test]
-fn what_was_done_before_the_gate_opened_is_seen_by_who_finds_it_open() {
+fn an_open_gate_shows_all_earlier_writes() {
     in_every_order(|| {
         let gated = Gated::new();
         let warm = Arc::new(AtomicBool::new(false));

@@ -9,7 +9,7 @@ use loom::{
 use super::{gated::Gated, in_every_order, node::Node};
 
 #[test]
-fn ends_with_the_last_admission_and_not_before() {
+fn the_drain_ends_with_the_last_admission() {
     in_every_order(|| {
         let gated = Gated::new();
         gated.open(7);
@@ -39,7 +39,7 @@ fn ends_with_the_last_admission_and_not_before() {
 }
 
 #[test]
-fn counts_who_is_inside() {
+fn draining_counts_requests_in_progress() {
     in_every_order(|| {
         let gated = Gated::new();
         gated.open(7);
@@ -59,7 +59,7 @@ fn counts_who_is_inside() {
 }
 
 #[test]
-fn an_earlier_opening_is_drained_whoever_is_inside_the_next() {
+fn a_drain_ignores_later_openings() {
     in_every_order(|| {
         let gated = Gated::new();
         gated.open(7);
@@ -75,7 +75,7 @@ fn an_earlier_opening_is_drained_whoever_is_inside_the_next() {
 }
 
 #[test]
-fn those_of_an_earlier_opening_are_waited_for_with_the_last() {
+fn a_drain_includes_earlier_openings() {
     in_every_order(|| {
         let gated = Gated::new();
         gated.open(7);
@@ -98,7 +98,7 @@ fn those_of_an_earlier_opening_are_waited_for_with_the_last() {
 }
 
 #[test]
-fn the_lease_is_held_until_the_last_request_has_finished() {
+fn the_lease_outlives_the_last_request() {
     in_every_order(|| {
         let (mut node, handle) = Node::new();
         node.lead();

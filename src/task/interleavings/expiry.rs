@@ -30,7 +30,7 @@ fn renew_or_go_on(gated: &Gated) {
 }
 
 /// Somebody looks, and tells somebody else, who looks as well.
-fn shut_for_one_is_shut_for_all(
+fn closed_for_one_is_closed_for_all(
     sees_shut: impl Fn(&Gated) -> bool + Send + Sync + Copy + 'static,
     token: impl Fn(&Gated) -> Option<u64> + Send + Sync + Copy + 'static,
 ) {
@@ -60,31 +60,31 @@ fn shut_for_one_is_shut_for_all(
 }
 
 #[test]
-fn who_asks_whether_the_gate_is_open_shuts_it_for_requests() {
-    shut_for_one_is_shut_for_all(
+fn is_open_closes_the_gate_for_requests() {
+    closed_for_one_is_closed_for_all(
         |gated| !gated.gate.is_open(),
         |gated| gated.admit().map(|a| a.term().token().into()),
     );
 }
 
 #[test]
-fn who_asks_whether_the_gate_is_open_shuts_it_for_who_asks_for_the_term() {
-    shut_for_one_is_shut_for_all(
+fn is_open_closes_the_gate_for_readers() {
+    closed_for_one_is_closed_for_all(
         |gated| !gated.gate.is_open(),
         |gated| gated.gate.term().map(|term| term.token().into()),
     );
 }
 
 #[test]
-fn a_request_that_is_refused_shuts_the_gate_for_the_next() {
-    shut_for_one_is_shut_for_all(
+fn a_refused_request_closes_the_gate() {
+    closed_for_one_is_closed_for_all(
         |gated| gated.admit().is_none(),
         |gated| gated.admit().map(|a| a.term().token().into()),
     );
 }
 
 #[test]
-fn a_request_that_is_refused_shuts_the_gate_for_who_asks() {
+fn a_refused_request_closes_is_open() {
     in_every_order(|| {
         let (gated, _) = at_the_deadline();
         let looks = thread::spawn({
@@ -97,7 +97,7 @@ fn a_request_that_is_refused_shuts_the_gate_for_who_asks() {
 }
 
 #[test]
-fn a_term_is_renewed_unless_somebody_saw_it_end() {
+fn a_renewal_fails_after_an_observed_end() {
     in_every_order(|| {
         let (gated, _) = at_the_deadline();
         let look = thread::spawn({
@@ -112,7 +112,7 @@ fn a_term_is_renewed_unless_somebody_saw_it_end() {
 }
 
 #[test]
-fn a_term_is_renewed_unless_somebody_saw_it_end_while_time_goes_by() {
+fn a_renewal_races_with_the_clock() {
     in_every_order(|| {
         let gated = Gated::new();
         let term = gated.open(7);
@@ -134,7 +134,7 @@ fn a_term_is_renewed_unless_somebody_saw_it_end_while_time_goes_by() {
 }
 
 #[test]
-fn a_term_that_was_ended_is_over_whoever_renews_it() {
+fn an_ended_term_is_never_renewed() {
     in_every_order(|| {
         let (gated, term) = at_the_deadline();
         let looks = thread::spawn({

@@ -14,7 +14,7 @@ mod drain;
 mod expiry;
 mod gated;
 mod node;
-mod told;
+mod published;
 mod waiters;
 
 /// How often a thread is stopped where it could go on, at most. More finds nothing new, as far as anybody

@@ -60,7 +60,7 @@ fn admitted_or_told(change: Change, result: Result<(), NotLeader>) {
 }
 
 #[test]
-fn who_waits_to_be_elected_hears_of_each() {
+fn elected_resolves_after_every_change() {
     beside_each_change(
         |handle| block_on(handle.elected()).map(|term| term.token()),
         |change, elected| match change {
@@ -71,7 +71,7 @@ fn who_waits_to_be_elected_hears_of_each() {
 }
 
 #[test]
-fn a_service_that_is_not_ready_becomes_so() {
+fn poll_ready_resolves_after_every_change() {
     beside_each_change(
         |handle| {
             let inner = service_fn(|(): ()| async { Ok::<_, NotLeader>(()) });
@@ -84,7 +84,7 @@ fn a_service_that_is_not_ready_becomes_so() {
 }
 
 #[test]
-fn a_held_request_is_admitted_or_refused() {
+fn a_held_request_is_admitted_or_rejected() {
     let runtime = timers();
     let _entered = runtime.enter();
     beside_each_change(
@@ -94,7 +94,7 @@ fn a_held_request_is_admitted_or_refused() {
 }
 
 #[test]
-fn a_request_held_for_want_of_time_is_admitted_after_a_renewal() {
+fn a_renewal_admits_a_held_request() {
     let runtime = timers();
     let _entered = runtime.enter();
     in_every_order(|| {
