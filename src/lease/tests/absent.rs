@@ -1,13 +1,13 @@
-//! Keys that do not exist, with a trace (a delete marker) and without (revision 0).
+//! Absent keys, with a deletion marker or without a message (revision 0).
 
 use super::{super::*, harness::*};
 
-/// What this candidate writes over an absent key, knowing tokens up to `floor`.
+/// The mark of this candidate over an absent key, if it knows tokens up to `floor`.
 fn vacated(floor: u64, lease_ms: u64) -> Record {
     mine(floor).vacant(ms(lease_ms))
 }
 
-/// What another candidate wrote over an absent key.
+/// The mark of another candidate over an absent key.
 fn vacated_by_other(floor: u64, lease_ms: u64) -> Record {
     Record::acquiring("other", "theirs", None, ms(LEASE), floor).vacant(ms(lease_ms))
 }
@@ -46,7 +46,7 @@ fn a_stale_record_can_lengthen_the_wait() {
     let mut d = Driver::new();
     d.tick();
     d.answer(absent(9));
-    // A stale look at what stood there before.
+    // A stale push of the former content.
     d.push(holds(8, &theirs(60_000)));
     assert_eq!(d.at(1_000).push(absent(10)), [absent_for(60_000)]);
     assert_eq!(d.campaign(&absent(10)), (61_000, 10, mine(0)));
@@ -73,7 +73,7 @@ fn its_own_write_is_the_last_record() {
     assert!(d.push(absent(9)).contains(&absent_for(LEASE)));
 }
 
-/// Though revisions begin anew: its token is larger.
+/// Revisions restart after a loss of data, but the record's token is larger.
 #[test]
 fn a_record_after_lost_data_is_the_newest() {
     let mut d = Driver::following(&theirs(60_000));
@@ -103,7 +103,7 @@ fn a_key_without_messages_is_marked_first() {
         d.answer(absent(0)),
         [absent_for(LEASE), write(2, 0, vacated(0, LEASE))]
     );
-    // The wait begins with the acknowledgement, and then that revision is replaced.
+    // The wait starts at the acknowledgement, and then that revision is replaced.
     assert_eq!(d.at(1_000).acknowledge(5), []);
     assert!(d.follows());
     let vacant = holds(5, &vacated(0, LEASE));
@@ -192,14 +192,14 @@ fn a_mark_with_an_equal_floor_is_kept() {
     }
 }
 
-/// An absence behind a believed record is a stale answer, or the truth: a mark finds out.
+/// An absence after a believed record is either a stale response or real. The outcome of a mark shows which.
 #[test]
 fn a_suspected_absence_is_tested_by_a_mark() {
     let mut d = Driver::following(&theirs(LEASE));
     let test = [absent_for(LEASE), write(2, 0, vacated(BEFORE, LEASE))];
     assert_eq!(d.at(1_000).push(absent(0)), test);
     assert_eq!(d.leader().map(|h| h.token()), Some(BEFORE.into()));
-    // Refused: it was stale, and nothing has changed.
+    // The refusal shows that the response was stale.
     assert_eq!(d.end_write(Outcome::Conflict), [read(3)]);
     assert_eq!(d.answer(holds(BEFORE, &theirs(LEASE))), []);
     assert_eq!(
@@ -217,7 +217,7 @@ fn the_first_refusal_drops_a_suspect() {
     assert_eq!(d.wake(), [read(4)]);
 }
 
-/// A read is answered from a copy that may lag behind, so a leader that has to ask stays careful.
+/// The response may be stale, but a leader that had to read its key does not risk that.
 #[test]
 fn a_leader_whose_key_has_no_message_ends() {
     let mut d = Driver::renewing();
@@ -248,7 +248,7 @@ fn a_trusting_candidate_still_waits_for_a_record() {
     assert_eq!(d.campaign(&seen), (LEASE, 9, mine(9)));
 }
 
-/// Others wait after it, who do not trust an absent key.
+/// A mark only makes candidates wait that do not trust an absent key.
 #[test]
 fn a_trusting_candidate_ignores_a_mark() {
     let mut d = Driver::with(trusting());
@@ -257,7 +257,7 @@ fn a_trusting_candidate_ignores_a_mark() {
     assert_eq!(d.answer(vacant), [write(2, 9, mine(0))]);
 }
 
-/// Between two sightings of an absent key, somebody may have come, and been removed without a trace.
+/// Between two observations of an absent key, a term may have started and its record may have been removed.
 #[test]
 fn two_absences_with_a_term_between_are_safe() {
     let [mut first, mut second] = ["first", "second"].map(|session| {
@@ -268,13 +268,13 @@ fn two_absences_with_a_term_between_are_safe() {
         };
         Driver::that_read(me, absent(0))
     });
-    // The first one's mark is applied; the second one's is still under way.
+    // The first mark is applied. The second mark is still in progress.
     first.acknowledge(1);
     let vacant = holds(1, &first.written().1.clone());
     assert_eq!(first.campaign(&vacant).0, LEASE);
     first.acknowledge(2);
     assert!(first.leads());
-    // An operator purges the key here, so that the second one finds it absent, again.
+    // An operator purges the key, so that the second mark is applied.
     second.at(LEASE + 1).acknowledge(3);
     let vacant = holds(3, &second.written().1.clone());
     assert_eq!(second.campaign(&vacant).0, 2 * LEASE + 1);

@@ -1,4 +1,4 @@
-//! A candidate that follows: what it reads, when it campaigns, how it retries, whom it names.
+//! A follower: its reads, campaigns and retries, and the leader that it names.
 
 use std::collections::HashSet;
 
@@ -128,7 +128,7 @@ fn a_change_ends_the_pause_without_a_read() {
         d.push(holds(BEFORE, &released())),
         [write(12, BEFORE, mine(BEFORE))]
     );
-    // And the next failure is again the first.
+    // The next failure counts as the first.
     let failed = d.elapsed();
     assert_eq!(d.end_write(Outcome::Failed), []);
     d.wake();
@@ -147,7 +147,7 @@ fn the_leader_is_named_until_its_lease_expires() {
     assert_eq!(named(at(0)), other);
     assert_eq!(named(at(LEASE - 1)), other);
     assert_eq!(d.leader_at(at(LEASE)), None);
-    // The driver is woken then, so that it can tell.
+    // The driver is woken at that time, to publish it.
     while d.elapsed() < LEASE {
         d.wake();
     }

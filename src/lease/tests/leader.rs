@@ -1,10 +1,10 @@
-//! A term: how it begins, how it is kept, and how it ends when it is not given back.
+//! A term: its start, its renewals, and its end without a release.
 
 use std::collections::HashSet;
 
 use super::{super::*, harness::*};
 
-/// When a term ends whose write left at time 0.
+/// The deadline of a term whose write was sent at time 0.
 const DEADLINE: u64 = LEASE - GUARD;
 
 #[test]
@@ -78,7 +78,7 @@ fn renewals_have_jitter() {
             d.answer(holds(BEFORE, &released()));
             d.at(100).acknowledge(TOKEN);
             let renewal = d.machine.poll_timeout().unwrap();
-            // Counted from the send, not from the acknowledgement.
+            // The acknowledgement came 100 ms after the send and does not count.
             assert!((at(4_500)..=at(5_500)).contains(&renewal), "{renewal:?}");
             assert_eq!(d.wake(), [write(3, TOKEN, renewed(TOKEN, 1))]);
             renewal

@@ -1,4 +1,4 @@
-//! A candidate that only watches.
+//! A candidate that only observes.
 
 use super::{super::*, harness::*};
 
@@ -9,7 +9,7 @@ fn observer() -> Candidate {
     }
 }
 
-/// The states of a key that make others write.
+/// States of the key in which other candidates write.
 fn invitations() -> [Observation; 6] {
     [
         holds(9, &theirs(LEASE)),
@@ -82,7 +82,7 @@ fn has_nothing_to_release() {
     let mut d = Driver::that_read(observer(), holds(BEFORE, &released()));
     for input in [Input::StepDown, Input::Shutdown] {
         assert_eq!(d.feed(input), [Action::Close]);
-        // Nor does it mark a key that vanished.
+        // An observer does not mark an absent key.
         assert!(!d.push(absent(0)).iter().any(is_write));
         let settled = d.feed(Input::Drained { token: 0 });
         assert!(settled.contains(&Action::Settled(Settled::Released)));

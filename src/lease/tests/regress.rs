@@ -1,4 +1,4 @@
-//! Revisions that go backwards: a stale answer, or a server that lost data. And tokens, which never do.
+//! Revisions that go backwards, in a stale response or on a server that lost data, and tokens, which never decrease.
 
 use super::{super::*, harness::*};
 
@@ -7,7 +7,7 @@ fn far_ahead() -> Driver {
     Driver::that_read(candidate(), holds(100, &theirs(LEASE).renewed(BEFORE, 9)))
 }
 
-/// What stands in the key after the server lost data.
+/// The state of the key after the server lost data.
 fn restored() -> Observation {
     holds(5, &theirs(LEASE))
 }
@@ -20,7 +20,7 @@ fn a_decreasing_revision_ends_the_term() {
         d.acknowledge(TOKEN),
         [data_lost(TOKEN, TOKEN), end(Ended::DataLost), d.read()]
     );
-    // It believes the read, since it knows that its own view is wrong, and waits one lease.
+    // It believes the read, because the acknowledgement proved its view wrong, and waits one lease.
     let seen = holds(3, &theirs(LEASE));
     assert_eq!(d.answer(seen.clone()), [data_lost(TOKEN, 3)]);
     assert_eq!(d.campaign(&seen), (lost + LEASE, 3, mine(TOKEN)));
@@ -33,10 +33,10 @@ fn acquiring_ack_at_older_revision_begins_no_term() {
     assert!(d.follows());
 }
 
-/// Its own record, for all it knows, but the revision was seen with another one.
+/// The believed record is its own, but the revision was also observed with another record.
 #[test]
 fn a_contested_revision_is_not_released() {
-    // A late look at its own record, or at something older, does not change that.
+    // A late observation of its own record, or of an older one, does not change that.
     for late in [
         None,
         Some(holds(TOKEN, &mine(BEFORE))),
@@ -77,7 +77,7 @@ fn another_suspect_does_not_free_a_contested_revision() {
     assert_eq!(d.campaign(&seen), (14_000 + LEASE, BEFORE, mine(BEFORE)));
 }
 
-/// Nor does a refused mark.
+/// The suspect is a vacant mark, and the candidate's own mark over it is refused.
 #[test]
 fn a_refusal_does_not_free_a_contested_revision() {
     let seen = holds(BEFORE, &theirs(LEASE));
@@ -107,7 +107,7 @@ fn a_contested_revision_is_not_marked() {
 fn an_older_revision_is_only_suspected() {
     let mut d = far_ahead();
     assert_eq!(d.at(1_000).push(restored()), []);
-    // The holder that it believes in is still named, and the answer to the next read settles it.
+    // The believed holder is still named, and the next read refutes the suspect.
     assert_eq!(d.leader().map(|h| h.token()), Some(BEFORE.into()));
     let seen = holds(100, &theirs(LEASE).renewed(BEFORE, 9));
     assert_eq!(d.campaign(&seen), (LEASE, 100, mine(BEFORE)));
@@ -125,7 +125,7 @@ fn an_older_revision_is_believed_after_its_lease() {
     }
 }
 
-/// A release is free at once, but an older one may be long gone.
+/// A released key is free at once, but an older release may have been replaced long ago.
 #[test]
 fn an_older_release_waits_for_a_lease() {
     let mut d = Driver::that_read(candidate(), holds(100, &theirs(4 * LEASE)));
@@ -167,7 +167,7 @@ fn another_content_at_the_revision_is_suspected() {
     assert_eq!(d.wake(), [data_lost(100, 100), d.write(100, mine(100))]);
 }
 
-/// A bucket that was made anew counts from the start again, so that a revision may come twice.
+/// A recreated bucket restarts its revisions, so a revision can occur twice.
 #[test]
 fn a_contested_revision_is_not_taken_over() {
     let mut d = Driver::that_read(candidate(), holds(6, &theirs(LEASE)));
@@ -245,7 +245,7 @@ fn the_token_is_the_revision_if_larger() {
     assert_eq!(d.acknowledge(20), [begin(20, LEASE - GUARD), Action::Open]);
 }
 
-/// All the others compute the token of an acquiring record from the record and its revision.
+/// Followers compute the token of an acquiring record from the record and its revision.
 #[test]
 fn the_token_matches_what_followers_compute() {
     let mut d = Driver::acquiring(candidate());
@@ -269,7 +269,7 @@ fn the_largest_accepted_token_leaves_room_for_more() {
     assert_eq!(Record::decode(9, &renewal.encode()).as_ref(), Ok(renewal));
 }
 
-/// Whoever knows nothing of the last token must not take the key over before it has been told.
+/// A candidate that does not know the last token must learn it before it takes the key over.
 #[test]
 fn a_suspected_mark_with_low_floor_is_replaced() {
     let mut d = far_ahead();
@@ -300,8 +300,8 @@ fn a_cool_down_does_not_delay_a_mark() {
     assert_eq!(d.push(absent(0)), [absent_for(LEASE), write(2, 0, mark)]);
 }
 
-/// A server that lost its data, and a leader that renews there: each look shows another older revision. How
-/// long after the first one the leader is known.
+/// The server lost data and a leader renews there, so that each observation is another older revision. Returns the time
+/// from the first observation until the observer knows the leader, in ms.
 fn until_known(mut look: impl FnMut(&mut Driver, Observation)) -> u64 {
     let observer = Candidate {
         observer: true,
@@ -318,7 +318,7 @@ fn until_known(mut look: impl FnMut(&mut Driver, Observation)) -> u64 {
             return since;
         }
     }
-    panic!("it never knew the leader");
+    panic!("the leader is not recognized");
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn an_observer_recognizes_leaders_after_lost_data() {
     assert!((LEASE..LEASE + 10_000).contains(&read), "{read}");
 }
 
-/// The leader is known sooner; its record is not written over before it stood unchanged for a lease.
+/// The leader is recognized sooner, but its record is not written over before it was unchanged for a lease.
 #[test]
 fn a_believed_suspect_is_waited_out_separately() {
     let mut d = Driver::that_read(candidate(), holds(1_000, &theirs(4 * LEASE)));
@@ -349,7 +349,7 @@ fn a_believed_suspect_is_waited_out_separately() {
     assert_eq!(d.campaign(&last), (11_000 + LEASE, 6, mine(2_000)));
 }
 
-/// Where nothing stood before, the wait begins with what came after.
+/// If the key was suspected to be absent, the wait restarts with the next suspect.
 #[test]
 fn an_absence_restarts_the_wait_for_suspects() {
     let mut d = Driver::that_read(candidate(), holds(1_000, &theirs(4 * LEASE)));
@@ -377,7 +377,7 @@ fn a_refused_write_drops_its_suspect() {
     let newcomer = Record::acquiring("new", "new", None, ms(LEASE), 0);
     d.at(1_000).push(holds(1, &newcomer.vacant(ms(LEASE))));
     assert_eq!(d.end_write(Outcome::Conflict), [d.read()]);
-    // Nothing more is heard until it would have stood alone for its lease.
+    // No further observation arrives until the suspect would have been believed.
     while d.elapsed() <= 1_000 + LEASE {
         d.fail_read();
         let actions = d.wake();

@@ -5,10 +5,10 @@ use super::{super::*, harness::*};
 const RELEASED: Action = Action::Settled(Settled::Released);
 const LEFT: Action = Action::Settled(Settled::LeftToExpire);
 
-/// Nobody is inside, and no term is held.
+/// No request is in progress, and no term is held.
 const CLEARED: Input = Input::Drained { token: 0 };
 
-/// A leader that has been told to stop, and whose requests have finished.
+/// A leader that was asked to stop, and whose requests have finished.
 fn releasing(input: Input) -> Driver {
     let mut d = Driver::leading();
     assert_eq!(d.at(1_000).feed(input), [Action::Close]);
@@ -62,7 +62,7 @@ fn an_overwritten_draining_leader_releases_nothing() {
     d.feed(Input::Shutdown);
     let actions = d.at(1_000).push(holds(9, &theirs(LEASE)));
     assert_eq!(actions, [end(Ended::Overwritten), Action::Close, d.read()]);
-    // Its requests go on, and are waited for.
+    // The drain of the lost term does not count: its requests are still waited for.
     assert_eq!(d.feed(Input::Drained { token: TOKEN }), []);
     assert!(d.machine.is_leaving() && d.follows());
     assert_eq!(d.feed(CLEARED), [RELEASED]);
@@ -97,7 +97,7 @@ fn the_lease_is_renewed_while_draining() {
     assert_eq!(d.status(), Status::Draining);
 }
 
-/// A leader without a store, told to stop at 1 s, with a request inside, whose lease has run out.
+/// A leader with a request in progress that was asked to stop at 1 s, and whose lease has expired in an outage.
 fn expired_while_draining(input: Input) -> Driver {
     let mut candidate = candidate();
     candidate.timing.drain_timeout = ms(2 * LEASE);
@@ -115,7 +115,7 @@ fn a_drain_continues_after_the_lease_expires() {
         d.fail_read();
         d.tick_at(LEASE);
         assert_eq!(d.status(), Status::Draining);
-        // Its record is in the key still, for all it knows.
+        // Its record may still be in the key.
         d.feed(CLEARED);
         let settled = d.wake_until(|action| matches!(action, Action::Settled(_)));
         assert!(settled.contains(&LEFT), "{settled:?}");
@@ -138,7 +138,7 @@ fn an_expired_lease_does_not_prolong_a_drain() {
     assert_eq!(d.elapsed(), 1_000 + 2 * LEASE + 2 * REQUEST_TIMEOUT);
 }
 
-/// Also if it comes with the end of the lease, in which a step-down is under way.
+/// The shutdown comes at the end of the lease, during a step-down.
 #[test]
 fn a_shutdown_settles_only_once_stopped() {
     let mut candidate = candidate();
@@ -158,7 +158,7 @@ fn a_release_waits_for_the_pending_renewal() {
     assert_eq!(d.feed(Input::Shutdown), [Action::Close]);
     let actions = d.feed(Input::Drained { token: TOKEN });
     assert_eq!(actions, [end(Ended::Released)]);
-    // The acknowledgement extends nothing any more, but says what to replace.
+    // The acknowledgement extends nothing, but tells the revision to replace.
     assert_eq!(d.acknowledge(9), [d.write(9, given_back(TOKEN))]);
     assert_eq!(d.acknowledge(10), [RELEASED]);
 }
@@ -187,7 +187,7 @@ fn a_shutdown_is_final() {
     assert_eq!(d.status(), Status::Stopped);
     assert_eq!(d.machine.poll_timeout(), None);
     assert_eq!(d.at(9 * LEASE).push(holds(9, &released())), []);
-    // And settles whatever comes after it.
+    // Later requests are settled at once.
     assert_eq!(d.feed(Input::Shutdown), [RELEASED]);
     assert_eq!(d.feed(Input::StepDown), [RELEASED]);
 }

@@ -1,11 +1,11 @@
-//! Stops without a term: nothing is held, but a record may be in the key, or on its way there.
+//! Stops without a term: a record of the candidate may still be in the key, or on its way there.
 
 use super::{super::*, harness::*};
 
 const RELEASED: Action = Action::Settled(Settled::Released);
 const LEFT: Action = Action::Settled(Settled::LeftToExpire);
 
-/// Nobody is inside.
+/// No request is in progress.
 const CLEARED: Input = Input::Drained { token: 0 };
 
 #[test]
@@ -29,7 +29,7 @@ fn a_follower_settles_after_the_drain_timeout() {
     assert_eq!(d.tick_at(DRAIN_TIMEOUT), [RELEASED]);
 }
 
-/// A leader whose term ran out, whose record is still in the key, and who is told to stop.
+/// A leader whose term has expired, whose record is still in the key, and which is asked to stop.
 fn left_behind(input: Input) -> Driver {
     left_behind_by(candidate(), input)
 }
@@ -47,7 +47,7 @@ fn left_behind_by(candidate: Candidate, input: Input) -> Driver {
 fn an_expired_record_is_released_once_drained() {
     for input in [Input::StepDown, Input::Shutdown] {
         let mut d = left_behind(input);
-        // Of a term that was lost, and has nothing to do with it.
+        // The drain of the lost term does not count.
         assert_eq!(d.feed(Input::Drained { token: TOKEN }), []);
         let half = d.elapsed() + DRAIN_TIMEOUT / 2;
         assert_eq!(d.tick_at(half), []);
@@ -71,7 +71,7 @@ fn an_overtaken_record_is_not_released() {
     assert_eq!(d.feed(CLEARED), [RELEASED]);
 }
 
-/// For the requests that go to it, while those of its own last term finish.
+/// New requests can be sent to the leader while the requests of the last term finish.
 #[test]
 fn an_overtaken_candidate_names_the_new_leader() {
     let mut candidate = candidate();
@@ -103,9 +103,9 @@ fn a_lost_key_is_marked_during_a_drain() {
     let mut candidate = candidate();
     candidate.timing.drain_timeout = ms(10 * LEASE);
     let mut d = left_behind_by(candidate, Input::Shutdown);
-    // It is deaf: it has to look by itself.
+    // The watch is silent, so it reads the key.
     assert_eq!(d.wake(), [d.read()]);
-    // A stale answer, for all it knows: it marks the key where that is all that it sees.
+    // The response may be stale. It marks the key once every read shows the same.
     let mut actions = d.answer(absent(0));
     while !actions.iter().any(|a| matches!(a, Action::Write { .. })) {
         if d.wake().iter().any(is_read) {
@@ -200,12 +200,12 @@ fn a_possibly_pending_write_is_not_released() {
     d.end_write(Outcome::Unknown);
     d.feed(Input::Shutdown);
     d.feed(CLEARED);
-    // The key is as it was, so that the write may be on its way yet.
+    // The key has not changed, so the write may still be on its way.
     assert_eq!(before, Some(BEFORE));
     assert_eq!(d.answer(holds(BEFORE, &released())), [LEFT]);
 }
 
-/// Somebody else has won by now, so that there is nothing to wait for, even without a store.
+/// Another candidate has won, so there is nothing to wait for, even if the store does not respond.
 #[test]
 fn an_outdated_write_is_not_waited_for() {
     let mut d = Driver::acquiring(candidate());
@@ -239,7 +239,7 @@ fn an_outdated_renewal_is_not_waited_for() {
     assert_eq!(d.feed(CLEARED), [RELEASED]);
 }
 
-/// What it won stands below what it believes, however far that has come meanwhile.
+/// The won record is below the believed revision, which has grown meanwhile.
 #[test]
 fn a_win_after_lost_data_is_read_first() {
     let mut d = Driver::acquiring(candidate());
@@ -249,7 +249,7 @@ fn a_win_after_lost_data_is_read_first() {
     assert_eq!(d.feed(CLEARED), []);
     let actions = d.answer(holds(3, &mine(BEFORE)));
     assert_eq!(actions, [data_lost(9, 3), d.write(3, given_back(9))]);
-    // And only once: a follower of somebody else has nothing to look for any more.
+    // Once it follows another candidate, it has nothing to look for.
     let mut d = Driver::acquiring(candidate());
     d.acknowledge(3);
     d.answer(holds(4, &theirs(LEASE)));
@@ -268,7 +268,7 @@ fn a_mark_after_lost_data_is_not_read() {
     assert_eq!(d.feed(CLEARED), [RELEASED]);
 }
 
-/// It was held up, and its term is over; the key looks as if it were somebody else's meanwhile.
+/// The renewal was delayed beyond the term, and meanwhile the key appeared to be another candidate's.
 #[test]
 fn a_pending_renewal_is_waited_for() {
     let mut d = Driver::leading();

@@ -1,4 +1,4 @@
-//! When a record that somebody holds may be taken over, and how.
+//! Takeovers of a record with a holder.
 
 use super::{super::*, harness::*};
 
@@ -25,7 +25,7 @@ fn a_takeover_has_a_random_delay() {
     candidate.timing.campaign_delay = ms(20);
     let seen = holds(BEFORE, &theirs(LEASE));
     let mut d = Driver::that_read(candidate, seen.clone());
-    // The holder is gone at the end of its lease, even if nobody has taken over yet.
+    // The machine wakes at the end of the lease to publish that the holder no longer leads.
     d.keep_reading(&seen, LEASE);
     assert_eq!(d.wake(), []);
     assert_eq!(d.elapsed(), LEASE);
@@ -95,7 +95,7 @@ fn a_second_refusal_causes_a_pause() {
     assert!((500..=1_000).contains(&d.elapsed()), "{}", d.elapsed());
 }
 
-/// The id is for people. An earlier process of the same id may still act, on its own clock.
+/// An id identifies no process: an earlier process with the same id may still act, on its own clock.
 #[test]
 fn a_record_of_an_earlier_process_is_foreign() {
     let earlier = Record::acquiring("me", "earlier", None, ms(LEASE), BEFORE - 1);

@@ -1,4 +1,4 @@
-//! Writes whose outcome is not known, and acknowledgements that come out of order.
+//! Writes with an unknown outcome, and acknowledgements out of order.
 
 use super::{super::*, harness::*};
 
@@ -22,7 +22,7 @@ fn a_write_that_times_out_is_unknown() {
 fn a_nonce_identifies_the_candidates_own_record() {
     let mut d = Driver::acquiring(candidate());
     d.end_write(Outcome::Unknown);
-    // It continues with a fresh write on that revision, and leads by that one only.
+    // It writes again over that revision, and only that write grants a term.
     assert_eq!(
         d.at(1_000).answer(holds(8, &mine(BEFORE))),
         [write(4, 8, mine(8))]
@@ -69,7 +69,7 @@ fn an_applied_unknown_renewal_is_sent_again() {
     let mut d = Driver::renewing();
     let sent = d.elapsed();
     d.end_write(Outcome::Unknown);
-    // The validity of the write whose acknowledgement was never seen is not claimed.
+    // A write without an acknowledgement does not extend the term.
     assert_eq!(
         d.at(sent + 100).answer(holds(9, &renewed(TOKEN, 1))),
         [d.write(9, renewed(TOKEN, 1))]
@@ -79,7 +79,7 @@ fn an_applied_unknown_renewal_is_sent_again() {
     assert_eq!(d.acknowledge(10), [Action::Extend { deadline }]);
 }
 
-/// The renewal may have been applied after the read, so the other revision may be its own.
+/// The renewal may have been applied after the read, so the other record may be the leader's own.
 #[test]
 fn a_refusal_after_an_unknown_renewal_is_tolerated() {
     let mut d = Driver::renewing();
@@ -110,7 +110,7 @@ fn foreign_record_after_a_refusal_ends_the_term() {
     );
 }
 
-/// What it was to replace is gone, since its own record was seen after that: that one is refused now.
+/// The unknown renewal was observed, so the refused renewal is the next one, and the other record is foreign.
 #[test]
 fn a_refusal_at_another_revision_ends_the_term() {
     let mut d = Driver::renewing();
@@ -178,7 +178,7 @@ fn stale_reads_do_not_end_a_term() {
     }
 }
 
-/// Even its own record: whatever was written after it is lost.
+/// This includes the leader's own record: the writes after it are lost.
 #[test]
 fn an_older_revision_after_refusal_ends_the_term() {
     for record in [mine(1), theirs(LEASE)] {

@@ -1,4 +1,4 @@
-//! The warm-up between winning and opening the gate.
+//! The warm-up between winning the election and opening the gate.
 
 use super::{super::*, harness::*};
 
@@ -45,7 +45,7 @@ fn a_failed_warm_up_releases_the_lease() {
     let mut d = Driver::leading_as(warming());
     assert_eq!(d.at(1_000).warmed(TOKEN, false), [Action::Close]);
     assert_eq!(d.status(), Status::Draining);
-    // A request of a term that was lost may still be inside.
+    // A request of a lost term may still be in progress.
     assert_eq!(
         d.at(2_000).feed(Input::Drained { token: TOKEN }),
         [end(Ended::Released), d.write(TOKEN, given_back(TOKEN))]
@@ -54,7 +54,7 @@ fn a_failed_warm_up_releases_the_lease() {
     assert!(d.follows());
 }
 
-/// So that another candidate gets its turn, and a broken one does not churn through terms.
+/// Another candidate gets a turn, and a broken candidate does not churn through terms.
 #[test]
 fn each_failed_warm_up_doubles_the_cool_down() {
     let mut d = Driver::leading_as(warming());
@@ -72,7 +72,7 @@ fn each_failed_warm_up_doubles_the_cool_down() {
         revision += 1;
         d.acknowledge(revision);
     }
-    // One that succeeds makes good for all.
+    // A successful warm-up resets the count.
     let token = d.machine.token().unwrap();
     d.warmed(token, true);
     d.feed(Input::StepDown);

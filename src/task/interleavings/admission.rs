@@ -14,12 +14,12 @@ fn an_admission_belongs_to_one_term() {
             let gated = gated.clone();
             move || {
                 let admitted = [gated.admit(), gated.admit()];
-                // Nobody shuts it again.
+                // The gate is not closed under the second term.
                 let is_in = admitted
                     .iter()
                     .flatten()
                     .any(|a| a.term().token() == 8.into());
-                assert!(!is_in || gated.gate.is_open(), "let in before it opened");
+                assert!(!is_in || gated.gate.is_open(), "admitted before it opened");
                 admitted
             }
         });
@@ -28,7 +28,7 @@ fn an_admission_belongs_to_one_term() {
 
         let admitted = requests.join().unwrap();
         let tokens = admitted.iter().flatten().map(|a| a.term().token());
-        assert!(tokens.is_sorted(), "a request went back to an earlier term");
+        assert!(tokens.is_sorted(), "admitted under an earlier term");
         for admission in admitted.iter().flatten() {
             let is_over = admission.term().token() == 7.into();
             assert_eq!(admission.term().closing().is_cancelled(), is_over);

@@ -28,8 +28,7 @@ fn the_drain_ends_with_the_last_admission() {
         let requests = [thread::spawn(request()), thread::spawn(request())];
 
         block_on(gated.gate.shut().finished());
-        // Read by an operation that writes, which finds the newest value. loom does not know that the drops
-        // of an `Arc` happen one after the other.
+        // A read-modify-write operation reads the newest value. loom does not model the order of the drops of an `Arc`.
         assert_eq!(inside.fetch_add(0, Ordering::Relaxed), 0);
         assert_eq!(gated.gate.draining(), 0);
         for request in requests {
@@ -91,7 +90,7 @@ fn a_drain_includes_earlier_openings() {
         gated.end();
         gated.open(8);
         block_on(gated.gate.shut().finished());
-        // Read by an operation that writes, which finds the newest value.
+        // A read-modify-write operation reads the newest value.
         assert!(left.fetch_or(false, Ordering::Relaxed));
         leaving.join().unwrap();
     });

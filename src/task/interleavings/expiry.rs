@@ -8,7 +8,7 @@ use super::{
 };
 use crate::task::term::Term;
 
-/// A gate at its deadline, and its term. The renewal was acknowledged in time, and is still to be published.
+/// A gate at its deadline, and its term, whose renewal was acknowledged in time but is not published yet.
 fn at_the_deadline() -> (Gated, Term) {
     let gated = Gated::new();
     let term = gated.open(7);
@@ -16,44 +16,46 @@ fn at_the_deadline() -> (Gated, Term) {
     (gated, term)
 }
 
-/// Publishes the renewal.
 fn renew(gated: &Gated) -> bool {
     gated.gate.extend(gated.clock.now() + SECOND)
 }
 
-/// Publishes the renewal, as the task does: the term ends where somebody saw it end, and another begins.
-fn renew_or_go_on(gated: &Gated) {
+/// Publishes the renewal. As in the task, a term whose end was observed ends, and the next term begins.
+fn renew_or_begin_next(gated: &Gated) {
     if !renew(gated) {
         gated.end();
         gated.open(8);
     }
 }
 
-/// Somebody looks, and tells somebody else, who looks as well.
+/// One thread reads the gate and signals a second thread, which reads it too.
 fn closed_for_one_is_closed_for_all(
-    sees_shut: impl Fn(&Gated) -> bool + Send + Sync + Copy + 'static,
+    sees_closed: impl Fn(&Gated) -> bool + Send + Sync + Copy + 'static,
     token: impl Fn(&Gated) -> Option<u64> + Send + Sync + Copy + 'static,
 ) {
     in_every_order(move || {
         let (gated, _) = at_the_deadline();
-        let told = Arc::new(AtomicBool::new(false));
+        let signal = Arc::new(AtomicBool::new(false));
         let first = thread::spawn({
-            let (gated, told) = (gated.clone(), told.clone());
+            let (gated, signal) = (gated.clone(), signal.clone());
             move || {
-                if sees_shut(&gated) {
-                    told.store(true, Ordering::Release);
+                if sees_closed(&gated) {
+                    signal.store(true, Ordering::Release);
                 }
             }
         });
         let second = thread::spawn({
             let gated = gated.clone();
             move || {
-                let was_told = told.load(Ordering::Acquire);
+                let is_signalled = signal.load(Ordering::Acquire);
                 let token = token(&gated);
-                assert!(!was_told || token != Some(7), "a shut gate let somebody in");
+                assert!(
+                    !is_signalled || token != Some(7),
+                    "a closed gate admitted a request"
+                );
             }
         });
-        renew_or_go_on(&gated);
+        renew_or_begin_next(&gated);
         first.join().unwrap();
         second.join().unwrap();
     });
@@ -92,7 +94,7 @@ fn a_refused_request_closes_is_open() {
             move || gated.admit().is_some() || !gated.gate.is_open()
         });
         renew(&gated);
-        assert!(looks.join().unwrap(), "open for one and shut for another");
+        assert!(looks.join().unwrap(), "open for one and closed for another");
     });
 }
 

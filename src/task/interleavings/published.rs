@@ -3,7 +3,7 @@ use loom::{future::block_on, thread};
 use super::{in_every_order, node::Node};
 use crate::{lease::Status, task::LeaderHandle};
 
-/// Follows the status up to `wanted`.
+/// Waits for the status `wanted`.
 fn wait_for(handle: &LeaderHandle, wanted: &Status) {
     let mut status = handle.watch();
     block_on(async {
