@@ -197,7 +197,7 @@ impl<S: LeaseStore> Driver<S> {
         if let Some(unanswered) = self.request.replace(request) {
             // The machine sends another request only once this one has timed out.
             let now = self.shared.clock.now();
-            self.journal.failed(&unanswered.give_up(&*self.store, now));
+            self.journal.failed(&unanswered.abandon(&*self.store, now));
         }
     }
 
@@ -229,7 +229,7 @@ impl<S: LeaseStore> Driver<S> {
         self.shared.gate.shut();
         self.warming = None;
         if why == Ended::Released {
-            self.leave_behind();
+            self.stop_draining();
         }
         self.leaving = None;
         if let Some(term) = self.shared.gate.end() {
@@ -238,13 +238,13 @@ impl<S: LeaseStore> Driver<S> {
     }
 
     /// Stops waiting for admitted work.
-    fn leave_behind(&mut self) {
+    fn stop_draining(&mut self) {
         if self
             .leaving
             .take()
             .is_some_and(|leaving| !leaving.is_finished())
         {
-            self.journal.left_behind(self.shared.gate.draining());
+            self.journal.drain_timed_out(self.shared.gate.draining());
         }
     }
 
@@ -252,7 +252,7 @@ impl<S: LeaseStore> Driver<S> {
         if self.machine.is_stopped() {
             let _ = self.shared.ended.set(Some(settled));
         }
-        self.leave_behind();
+        self.stop_draining();
         self.journal.settled(settled);
         let waiting = mem::take(&mut self.waiting).into_iter();
         self.settled
@@ -323,7 +323,7 @@ mod tests {
         Start::for_tests(clock).into_parts()
     }
 
-    /// tokio's channel keeps a command that is sent while its receiver is being dropped.
+    /// The channel may keep a command that is sent while its receiver is being dropped.
     #[tokio::test]
     async fn a_command_left_queued_is_answered() {
         let (driver, handle) = driver(&FakeClock::new());

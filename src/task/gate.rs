@@ -320,6 +320,6 @@ mod tests {
         assert!(drain.is_finished());
         assert_eq!(gate.draining(), 0);
         gate.shut();
-        assert!(gate.closing().is_empty(), "drained openings are forgotten");
+        assert!(gate.closing().is_empty(), "drained openings are removed");
     }
 }

@@ -64,7 +64,7 @@ mod tests {
         assert_eq!(pulse.since_confirmed(T + SECOND), None);
         pulse.confirm(T);
         assert_eq!(pulse.since_confirmed(T + SECOND), Some(SECOND));
-        // Confirmed by another thread after `now` was read.
+        // Another thread confirmed after `now` was read.
         assert_eq!(
             pulse.since_confirmed(Moment::from_nanos(1)),
             Some(Duration::ZERO)

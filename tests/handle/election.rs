@@ -1,4 +1,4 @@
-//! Who leads, for how long, and what ends it.
+//! The start, the renewals and the end of leadership.
 
 use std::time::Duration;
 
@@ -33,15 +33,12 @@ async fn the_gate_closes_without_the_task() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
     let (term, flag) = (a.term().unwrap(), a.subscribe());
-    // As in a process that was paused: the very first look at the gate finds it shut.
+    // As in a process that was paused: the first read finds the gate closed.
     clock.advance_silently(LEASE);
     assert!(!a.is_leader());
     assert_eq!(a.admit().unwrap_err().reason(), Reason::NoLeader);
     assert!(!term.is_current());
-    assert!(
-        *flag.borrow(),
-        "the task has not run yet; this is what the flag is not for"
-    );
+    assert!(*flag.borrow(), "the task has not run yet");
 }
 
 #[tokio::test]
@@ -151,7 +148,7 @@ async fn the_flag_changes_with_leadership_only() {
     assert!(*flag.borrow_and_update());
     let end = clock.now() + LEASE * 2;
     advance_until(&clock, || clock.now() >= end).await;
-    assert!(!flag.has_changed().unwrap(), "a renewal is no news");
+    assert!(!flag.has_changed().unwrap(), "a renewal is no change");
     store.set_outage(true);
     advance_until(&clock, || !a.is_leader()).await;
     until(&a, |status| !matches!(status, Status::Leader { .. })).await;

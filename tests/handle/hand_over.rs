@@ -1,4 +1,4 @@
-//! Step-downs and what they wait for.
+//! Step-downs.
 
 use std::time::Duration;
 
@@ -50,12 +50,12 @@ async fn a_step_down_waits_for_admitted_work() {
     assert_eq!(a.draining(), 2);
     assert!(
         one.term().is_current(),
-        "the lease is held while the work goes on"
+        "the lease is held while the work is in progress"
     );
     let revision = store.get().revision();
     drop(one);
     assert_eq!(a.draining(), 1);
-    // Renewed meanwhile, not released.
+    // The lease is renewed meanwhile, not released.
     advance_until(&clock, || store.get().revision() > revision).await;
     assert!(two.term().is_current() && !stepping_down.is_finished() && !b.is_leader());
     let term = two.term().clone();

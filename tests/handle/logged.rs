@@ -1,4 +1,4 @@
-//! What an operator reads in the log.
+//! Log events.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn a_term_is_logged_from_start_to_end() {
     let end = clock.now() + LEASE;
     advance_until(&clock, || clock.now() >= end).await;
     a.step_down().await.unwrap();
-    let told = [
+    let expected = [
         "INFO won the election",
         "INFO leading",
         "TRACE renewed the lease",
@@ -34,11 +34,11 @@ async fn a_term_is_logged_from_start_to_end() {
         "DEBUG no longer holding the lease",
     ];
     let mut last = 0;
-    for line in told {
+    for line in expected {
         let (level, message) = line.split_once(' ').unwrap();
         lines.until(&[level, message]).await;
         let at = lines.to_string().find(message).unwrap();
-        assert!(at >= last, "in this order:\n{lines}");
+        assert!(at >= last, "out of order:\n{lines}");
         last = at;
     }
     for message in [
@@ -77,7 +77,7 @@ async fn the_first_failure_and_the_recovery_are_logged() {
     );
 }
 
-/// Its watch works, and its reads fail.
+/// A store whose watches work and whose reads fail.
 struct Unread(Memory, fn() -> StoreError);
 
 impl LeaseStore for Unread {
@@ -111,14 +111,14 @@ async fn a_push_ends_an_outage() {
     let b = candidate(unread, "b", &clock).start().await.unwrap();
     until(&b, is_follower_of("a")).await;
     for outages in 1..=2 {
-        let both_told = |text| lines.with(&[text]).len() == 2 * outages;
+        let both_logged = |text| lines.with(&[text]).len() == 2 * outages;
         store.set_outage(true);
         advance_until(&clock, || {
-            both_told("WARN") && both_told("lease store request failed; retrying")
+            both_logged("WARN") && both_logged("lease store request failed; retrying")
         })
         .await;
         store.set_outage(false);
-        advance_until(&clock, || both_told("lease store is reachable again")).await;
+        advance_until(&clock, || both_logged("lease store is reachable again")).await;
     }
     assert!(a.is_leader());
 }
@@ -127,7 +127,7 @@ async fn a_push_ends_an_outage() {
 async fn a_push_ends_no_other_failure() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
-    // So seldom that others find it silent, and read.
+    // So seldom that followers read the key.
     let a = candidate(store.clone(), "a", &clock).renew_every(Duration::from_secs(7));
     let a = a.start().await.unwrap();
     a.elected().await.unwrap();
@@ -144,8 +144,8 @@ async fn a_push_ends_no_other_failure() {
         again.len() >= 3 && clock.now().saturating_since(begin) > LEASE * 3
     })
     .await;
-    let told = lines.with(&["WARN", "lease store request failed; retrying"]);
-    assert_eq!(told.len(), 1, "{lines}");
+    let logged = lines.with(&["WARN", "lease store request failed; retrying"]);
+    assert_eq!(logged.len(), 1, "{lines}");
     assert_eq!(lines.with(&["is reachable again"]), [""; 0], "{lines}");
 }
 
@@ -157,9 +157,9 @@ async fn a_follower_logs_its_leader() {
     let a = a.start().await.unwrap();
     let token = a.elected().await.unwrap().token();
     let _b = follower_of_a("b", &store, &clock).await;
-    let told = lines.until(&["INFO", "following"]).await;
-    let facts = format!(r#"leader="a" address="http://h:1" token={token}"#);
-    assert!(told.contains(&facts), "{told}");
+    let line = lines.until(&["INFO", "following"]).await;
+    let fields = format!(r#"leader="a" address="http://h:1" token={token}"#);
+    assert!(line.contains(&fields), "{line}");
     assert_eq!(lines.with(&["following"]).len(), 1, "{lines}");
 }
 
@@ -169,13 +169,13 @@ async fn a_shared_address_is_logged() {
     let a = candidate(store.clone(), "a", &clock).address("http://h:1");
     let a = a.start().await.unwrap();
     a.elected().await.unwrap();
-    for (address, is_told) in [("http://h:1", true), ("http://h:2", false)] {
+    for (address, is_logged) in [("http://h:1", true), ("http://h:2", false)] {
         let (lines, _guard) = Lines::collect();
         let b = candidate(store.clone(), "b", &clock).address(address);
         let b = b.start().await.unwrap();
         until(&b, is_follower_of("a")).await;
-        let told = lines.with(&["WARN", "leader publishes the address", "http://h:1"]);
-        assert_eq!(told.len(), usize::from(is_told), "{lines}");
+        let logged = lines.with(&["WARN", "leader publishes the address", "http://h:1"]);
+        assert_eq!(logged.len(), usize::from(is_logged), "{lines}");
     }
 }
 
@@ -196,9 +196,9 @@ async fn work_after_the_drain_timeout_is_logged() {
         }
         advance_until(&clock, || stopping.is_finished()).await;
         stopping.await.unwrap().unwrap();
-        let told = lines.with(&["drain timeout elapsed"]);
-        assert_eq!(told.len(), usize::from(overruns), "{lines}");
-        for line in told {
+        let logged = lines.with(&["drain timeout elapsed"]);
+        assert_eq!(logged.len(), usize::from(overruns), "{lines}");
+        for line in logged {
             assert!(
                 line.contains("WARN") && line.contains("requests=1"),
                 "{line}"
@@ -210,7 +210,7 @@ async fn work_after_the_drain_timeout_is_logged() {
 #[tokio::test]
 async fn work_finished_by_the_timeout_is_not_logged() {
     let (lines, _guard) = Lines::collect();
-    // The task takes up either of the two first.
+    // The task may handle the timeout or the end of the request first.
     for _ in 0..20 {
         let (store, clock) = (Memory::new(), FakeClock::new());
         let drain_timeout = LEASE / 3;
@@ -238,13 +238,13 @@ async fn a_followers_drain_timeout_is_logged() {
     let (_store, clock, a, _admission) = lost().await;
     let stopping = tokio::spawn(async move { a.shutdown().await });
     advance_until(&clock, || stopping.is_finished()).await;
-    let told = lines.with(&["WARN", "drain timeout elapsed", "requests=1"]);
-    assert_eq!(told.len(), 1, "{lines}");
+    let logged = lines.with(&["WARN", "drain timeout elapsed", "requests=1"]);
+    assert_eq!(logged.len(), 1, "{lines}");
 }
 
 #[test]
 fn the_end_of_the_runtime_is_logged() {
-    /// Asks, and answers with what keeps the handle.
+    /// Sends a request, and returns the handle unless it is dropped.
     type Ask = fn(&Runtime, LeaderHandle) -> Option<LeaderHandle>;
     let nothing: Ask = |_, a| Some(a);
     let dropped: Ask = |_, _| None;
@@ -261,7 +261,7 @@ fn the_end_of_the_runtime_is_logged() {
         runtime.block_on(until(&a, |status| *status == Status::Draining));
         Some(a)
     };
-    // Sent, and not heard yet.
+    // Sent, but not received yet.
     let shutdown_sent: Ask = |runtime, a| {
         let asked = runtime.block_on(async { a.shutdown().now_or_never() });
         assert_eq!(asked, None);
@@ -289,11 +289,11 @@ fn the_end_of_the_runtime_is_logged() {
         let handle = ask(&runtime, a);
         drop(runtime);
         drop((admission, handle));
-        let told = match was_to_end {
+        let expected = match was_to_end {
             true => ["WARN", "before its shutdown completed"],
             false => ["ERROR", "ended unexpectedly"],
         };
-        assert_eq!(lines.with(&told).len(), 1, "{lines}");
+        assert_eq!(lines.with(&expected).len(), 1, "{lines}");
         let all = lines.with(&["election task ended"]);
         assert_eq!(all.len(), 1, "{lines}");
     }
@@ -324,8 +324,8 @@ async fn waiting_for_an_absent_key_is_logged() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = candidate(store, "a", &clock).dangerous_trust_absent_key(false);
     let a = a.start().await.unwrap();
-    let told = lines.until(&["INFO", "key is absent; waiting"]).await;
-    assert!(told.contains("wait=15s"), "{told}");
+    let line = lines.until(&["INFO", "key is absent; waiting"]).await;
+    assert!(line.contains("wait=15s"), "{line}");
     assert!(!a.is_leader());
 }
 
@@ -351,14 +351,14 @@ async fn a_failed_warm_up_is_logged() {
             Err::<(), _>("the cache is cold")
         });
         let _a = a.start().await.unwrap();
-        let told = match panics {
+        let expected = match panics {
             false => ["warm-up failed; releasing the lease", "the cache is cold"],
             true => [
                 "warm-up panicked; releasing the lease",
                 "a panic on purpose",
             ],
         };
-        lines.until(&["ERROR", told[0], told[1]]).await;
+        lines.until(&["ERROR", expected[0], expected[1]]).await;
     }
 }
 

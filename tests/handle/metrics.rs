@@ -1,4 +1,4 @@
-//! The gauges and counters of an election.
+//! Metrics.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -14,7 +14,7 @@ use noleader::{
 
 use crate::support::{LEASE, advance_until, candidate, leader};
 
-/// What is measured on this thread, which is all of it in a test with one thread.
+/// The metrics that are recorded on this thread, which are all of them in a single-threaded test.
 struct Measured(Registry<Key, AtomicStorage>);
 
 impl Recorder for Measured {
@@ -102,7 +102,7 @@ async fn a_released_term_is_counted() {
     while measured.gauge("noleader_is_leader") != Some(0.0) {
         tokio::task::yield_now().await;
     }
-    assert!(!stopping.is_finished(), "shut as soon as the drain begins");
+    assert!(!stopping.is_finished(), "the drain has not ended");
     drop(admission);
     stopping.await.unwrap().unwrap();
     assert_eq!(measured.gauge("noleader_is_leader"), Some(0.0));

@@ -156,14 +156,14 @@ fn the_leader_is_named_until_its_lease_expires() {
 
 #[test]
 fn no_leader_is_named_without_a_lease() {
-    let nobody = [
+    let without_a_lease = [
         absent(0),
         absent(9),
         garbage(9),
         holds(9, &released()),
         holds(9, &theirs(LEASE).vacant(ms(LEASE))),
     ];
-    for seen in nobody {
+    for seen in without_a_lease {
         let d = Driver::that_read(candidate(), seen.clone());
         assert_eq!(d.leader_at(at(0)), None, "{seen:?}");
     }

@@ -78,11 +78,11 @@ fn an_unconditional_delete_removes_the_successors_record() {
     let mut d = Driver::leading();
     d.feed(Input::Shutdown);
     d.feed(Input::Drained { token: TOKEN });
-    assert_eq!(d.written(), (TOKEN, &given_back(TOKEN)));
+    assert_eq!(d.written(), (TOKEN, &released_by_me(TOKEN)));
     d.push(holds(9, &theirs(LEASE)));
     assert_eq!(d.end_write(Outcome::Conflict), [d.read()]);
     assert_eq!(d.answer(holds(9, &theirs(LEASE))), [RELEASED]);
-    assert_eq!(d.written(), (TOKEN, &given_back(TOKEN)));
+    assert_eq!(d.written(), (TOKEN, &released_by_me(TOKEN)));
 }
 
 /// ali-assar/NATS-Leader-Election, noleader 0.1: the holder keeps the revision before its update.
@@ -141,7 +141,7 @@ fn released_before_it_stopped_acting() {
     d.acknowledge(9);
     assert_eq!(
         d.wake(),
-        [end(Ended::Released), d.write(9, given_back(TOKEN))]
+        [end(Ended::Released), d.write(9, released_by_me(TOKEN))]
     );
     assert_eq!(d.elapsed(), 2_000 + DRAIN_TIMEOUT);
 }

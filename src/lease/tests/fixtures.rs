@@ -97,7 +97,7 @@ pub(super) fn renewed(token: u64, renewal: u64) -> Record {
 }
 
 /// The record that releases this candidate's term `token`.
-pub(super) fn given_back(token: u64) -> Record {
+pub(super) fn released_by_me(token: u64) -> Record {
     mine(token).released(token)
 }
 

@@ -63,7 +63,7 @@ fn a_later_uncontested_revision_is_released() {
     let actions = d.feed(Input::Drained { token: TOKEN });
     assert_eq!(
         actions,
-        [end(Ended::Released), d.write(9, given_back(TOKEN))]
+        [end(Ended::Released), d.write(9, released_by_me(TOKEN))]
     );
 }
 

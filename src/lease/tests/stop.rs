@@ -14,7 +14,7 @@ fn releasing(input: Input) -> Driver {
     assert_eq!(d.at(1_000).feed(input), [Action::Close]);
     assert_eq!(
         d.at(2_000).feed(Input::Drained { token: TOKEN }),
-        [end(Ended::Released), d.write(TOKEN, given_back(TOKEN))]
+        [end(Ended::Released), d.write(TOKEN, released_by_me(TOKEN))]
     );
     d
 }
@@ -29,7 +29,7 @@ fn closing_comes_before_releasing() {
         let actions = d.feed(Input::Drained { token: TOKEN });
         assert_eq!(
             actions,
-            [end(Ended::Released), d.write(TOKEN, given_back(TOKEN))]
+            [end(Ended::Released), d.write(TOKEN, released_by_me(TOKEN))]
         );
         assert_eq!(d.at(3_100).acknowledge(9), [RELEASED]);
     }
@@ -38,7 +38,7 @@ fn closing_comes_before_releasing() {
 #[test]
 fn a_release_is_a_compare_and_set() {
     let mut d = releasing(Input::Shutdown);
-    assert_eq!(d.written(), (TOKEN, &given_back(TOKEN)));
+    assert_eq!(d.written(), (TOKEN, &released_by_me(TOKEN)));
     // Refused: the successor's record stays.
     assert_eq!(d.end_write(Outcome::Conflict), [d.read()]);
     assert_eq!(d.answer(holds(9, &theirs(LEASE))), [RELEASED]);
@@ -52,7 +52,7 @@ fn a_release_expects_its_own_revision() {
         d.push(seen);
         d.feed(Input::Shutdown);
         d.feed(Input::Drained { token: TOKEN });
-        assert_eq!(d.written(), (TOKEN, &given_back(TOKEN)));
+        assert_eq!(d.written(), (TOKEN, &released_by_me(TOKEN)));
     }
 }
 
@@ -83,7 +83,7 @@ fn a_drain_ends_at_its_timeout() {
     assert_eq!(revision, TOKEN);
     assert_eq!(
         d.tick_at(until),
-        [end(Ended::Released), d.write(9, given_back(TOKEN))]
+        [end(Ended::Released), d.write(9, released_by_me(TOKEN))]
     );
 }
 
@@ -127,7 +127,7 @@ fn a_drain_continues_after_the_lease_expires() {
 fn an_expired_record_is_released_after_the_drain() {
     let mut d = expired_while_draining(Input::Shutdown);
     assert_eq!(d.answer(holds(TOKEN, &mine(BEFORE))), []);
-    assert_eq!(d.feed(CLEARED), [d.write(TOKEN, given_back(TOKEN))]);
+    assert_eq!(d.feed(CLEARED), [d.write(TOKEN, released_by_me(TOKEN))]);
     assert_eq!(d.acknowledge(9), [RELEASED]);
 }
 
@@ -159,7 +159,7 @@ fn a_release_waits_for_the_pending_renewal() {
     let actions = d.feed(Input::Drained { token: TOKEN });
     assert_eq!(actions, [end(Ended::Released)]);
     // The acknowledgement extends nothing, but tells the revision to replace.
-    assert_eq!(d.acknowledge(9), [d.write(9, given_back(TOKEN))]);
+    assert_eq!(d.acknowledge(9), [d.write(9, released_by_me(TOKEN))]);
     assert_eq!(d.acknowledge(10), [RELEASED]);
 }
 
@@ -176,7 +176,7 @@ fn a_step_down_starts_a_cool_down() {
     let mut d = releasing(Input::StepDown);
     assert_eq!(d.acknowledge(9), [RELEASED]);
     assert!(d.follows());
-    let seen = holds(9, &given_back(TOKEN));
+    let seen = holds(9, &released_by_me(TOKEN));
     assert_eq!(d.campaign(&seen), (2_000 + LEASE / 2, 9, mine(TOKEN)));
 }
 
@@ -213,12 +213,12 @@ fn a_shutdown_during_a_step_down_is_final() {
 fn an_unknown_release_is_checked_by_a_read() {
     let mut d = releasing(Input::Shutdown);
     assert_eq!(d.end_write(Outcome::Unknown), [d.read()]);
-    assert_eq!(d.answer(holds(9, &given_back(TOKEN))), [RELEASED]);
+    assert_eq!(d.answer(holds(9, &released_by_me(TOKEN))), [RELEASED]);
     let mut d = releasing(Input::Shutdown);
     d.end_write(Outcome::Unknown);
     assert_eq!(
         d.answer(holds(TOKEN, &mine(BEFORE))),
-        [d.write(TOKEN, given_back(TOKEN))]
+        [d.write(TOKEN, released_by_me(TOKEN))]
     );
 }
 

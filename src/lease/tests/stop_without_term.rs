@@ -30,11 +30,11 @@ fn a_follower_settles_after_the_drain_timeout() {
 }
 
 /// A leader whose term has expired, whose record is still in the key, and which is asked to stop.
-fn left_behind(input: Input) -> Driver {
-    left_behind_by(candidate(), input)
+fn expired(input: Input) -> Driver {
+    expired_as(candidate(), input)
 }
 
-fn left_behind_by(candidate: Candidate, input: Input) -> Driver {
+fn expired_as(candidate: Candidate, input: Input) -> Driver {
     let mut d = Driver::leading_as(candidate);
     assert_eq!(d.tick_at(LEASE - GUARD), [end(Ended::Expired), d.read()]);
     assert_eq!(d.feed(input), [Action::Close]);
@@ -46,27 +46,27 @@ fn left_behind_by(candidate: Candidate, input: Input) -> Driver {
 #[test]
 fn an_expired_record_is_released_once_drained() {
     for input in [Input::StepDown, Input::Shutdown] {
-        let mut d = left_behind(input);
+        let mut d = expired(input);
         // The drain of the lost term does not count.
         assert_eq!(d.feed(Input::Drained { token: TOKEN }), []);
         let half = d.elapsed() + DRAIN_TIMEOUT / 2;
         assert_eq!(d.tick_at(half), []);
-        assert_eq!(d.feed(CLEARED), [d.write(TOKEN, given_back(TOKEN))]);
+        assert_eq!(d.feed(CLEARED), [d.write(TOKEN, released_by_me(TOKEN))]);
         assert_eq!(d.acknowledge(9), [RELEASED]);
     }
 }
 
 #[test]
 fn an_expired_record_is_released_at_the_timeout() {
-    let mut d = left_behind(Input::Shutdown);
+    let mut d = expired(Input::Shutdown);
     let since = d.elapsed();
-    assert_eq!(d.wake(), [d.write(TOKEN, given_back(TOKEN))]);
+    assert_eq!(d.wake(), [d.write(TOKEN, released_by_me(TOKEN))]);
     assert_eq!(d.elapsed() - since, DRAIN_TIMEOUT);
 }
 
 #[test]
 fn an_overtaken_record_is_not_released() {
-    let mut d = left_behind(Input::Shutdown);
+    let mut d = expired(Input::Shutdown);
     assert_eq!(d.push(holds(9, &theirs(LEASE))), []);
     assert_eq!(d.feed(CLEARED), [RELEASED]);
 }
@@ -76,7 +76,7 @@ fn an_overtaken_record_is_not_released() {
 fn an_overtaken_candidate_names_the_new_leader() {
     let mut candidate = candidate();
     candidate.timing.drain_timeout = ms(10 * LEASE);
-    let mut d = left_behind_by(candidate, Input::Shutdown);
+    let mut d = expired_as(candidate, Input::Shutdown);
     d.push(holds(9, &theirs(LEASE)));
     let over = d.now + ms(LEASE);
     while d.leader().is_some() {
@@ -91,7 +91,7 @@ fn an_overtaken_candidate_names_the_new_leader() {
 
 #[test]
 fn a_shutdown_overrides_a_pending_step_down() {
-    let mut d = left_behind(Input::StepDown);
+    let mut d = expired(Input::StepDown);
     assert_eq!(d.feed(Input::Shutdown), []);
     d.feed(CLEARED);
     assert_eq!(d.acknowledge(9), [RELEASED]);
@@ -102,7 +102,7 @@ fn a_shutdown_overrides_a_pending_step_down() {
 fn a_lost_key_is_marked_during_a_drain() {
     let mut candidate = candidate();
     candidate.timing.drain_timeout = ms(10 * LEASE);
-    let mut d = left_behind_by(candidate, Input::Shutdown);
+    let mut d = expired_as(candidate, Input::Shutdown);
     // The watch is silent, so it reads the key.
     assert_eq!(d.wake(), [d.read()]);
     // The response may be stale. It marks the key once every read shows the same.
@@ -126,7 +126,7 @@ fn a_term_won_while_stopping_never_opens() {
     d.feed(Input::StepDown);
     assert_eq!(d.acknowledge(TOKEN), []);
     assert!(d.machine.is_leaving());
-    assert_eq!(d.feed(CLEARED), [d.write(TOKEN, given_back(TOKEN))]);
+    assert_eq!(d.feed(CLEARED), [d.write(TOKEN, released_by_me(TOKEN))]);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_shutdown_releases_a_pending_acquisition() {
     let mut d = Driver::acquiring(candidate());
     assert_eq!(d.feed(Input::Shutdown), [Action::Close]);
     assert_eq!(d.feed(CLEARED), []);
-    assert_eq!(d.acknowledge(8), [write(3, 8, given_back(8))]);
+    assert_eq!(d.acknowledge(8), [write(3, 8, released_by_me(8))]);
     assert_eq!(d.acknowledge(9), [RELEASED]);
 }
 
@@ -172,7 +172,7 @@ fn a_shutdown_checks_an_unknown_write() {
     assert_eq!(d.feed(CLEARED), []);
     assert_eq!(
         d.answer(holds(8, &mine(BEFORE))),
-        [write(4, 8, given_back(8))]
+        [write(4, 8, released_by_me(8))]
     );
     assert_eq!(d.acknowledge(9), [RELEASED]);
     let mut d = Driver::acquiring(candidate());
@@ -190,7 +190,7 @@ fn an_unknown_write_is_checked_after_the_drain() {
     assert_eq!(d.answer(holds(BEFORE, &released())), []);
     assert_eq!(d.feed(CLEARED), [read(4)]);
     let release = d.answer(holds(8, &mine(BEFORE)));
-    assert_eq!(release, [d.write(8, given_back(8))]);
+    assert_eq!(release, [d.write(8, released_by_me(8))]);
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn a_win_after_lost_data_is_released() {
     let actions = d.answer(holds(3, &mine(BEFORE)));
     assert_eq!(
         actions,
-        [data_lost(BEFORE, 3), d.write(3, given_back(TOKEN))]
+        [data_lost(BEFORE, 3), d.write(3, released_by_me(TOKEN))]
     );
     assert_eq!(d.acknowledge(4), [RELEASED]);
 }
@@ -248,7 +248,7 @@ fn a_win_after_lost_data_is_read_first() {
     d.feed(Input::Shutdown);
     assert_eq!(d.feed(CLEARED), []);
     let actions = d.answer(holds(3, &mine(BEFORE)));
-    assert_eq!(actions, [data_lost(9, 3), d.write(3, given_back(9))]);
+    assert_eq!(actions, [data_lost(9, 3), d.write(3, released_by_me(9))]);
     // Once it follows another candidate, it has nothing to look for.
     let mut d = Driver::acquiring(candidate());
     d.acknowledge(3);

@@ -48,7 +48,7 @@ fn a_failed_warm_up_releases_the_lease() {
     // A request of a lost term may still be in progress.
     assert_eq!(
         d.at(2_000).feed(Input::Drained { token: TOKEN }),
-        [end(Ended::Released), d.write(TOKEN, given_back(TOKEN))]
+        [end(Ended::Released), d.write(TOKEN, released_by_me(TOKEN))]
     );
     assert_eq!(d.acknowledge(9), [Action::Settled(Settled::Released)]);
     assert!(d.follows());
@@ -66,7 +66,7 @@ fn each_failed_warm_up_doubles_the_cool_down() {
         revision += 1;
         d.acknowledge(revision);
         let settled = d.elapsed();
-        let seen = holds(revision, &given_back(token));
+        let seen = holds(revision, &released_by_me(token));
         let (campaign, _, _) = d.campaign(&seen);
         assert_eq!(campaign - settled, leases * LEASE);
         revision += 1;
@@ -79,7 +79,7 @@ fn each_failed_warm_up_doubles_the_cool_down() {
     d.feed(Input::Drained { token });
     d.acknowledge(revision + 1);
     let settled = d.elapsed();
-    let seen = holds(revision + 1, &given_back(token));
+    let seen = holds(revision + 1, &released_by_me(token));
     assert_eq!(d.campaign(&seen).0 - settled, LEASE / 2);
 }
 
@@ -124,7 +124,7 @@ fn stopping_drops_the_warm_up() {
         assert_eq!(d.warmed(TOKEN, true), []);
         assert_eq!(
             d.feed(Input::Drained { token: TOKEN }),
-            [end(Ended::Released), d.write(TOKEN, given_back(TOKEN))]
+            [end(Ended::Released), d.write(TOKEN, released_by_me(TOKEN))]
         );
     }
 }
