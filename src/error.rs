@@ -73,14 +73,14 @@ mod tests {
     struct Failed(#[source] BoxError);
 
     #[test]
-    fn a_line_has_every_cause_once() {
+    fn line_contains_every_cause_once() {
         let error = Failed(Box::new(io::Error::other(Failed("no route".into()))));
         assert_eq!(line(&error), "the request failed: no route");
         assert_eq!(chain(&error).count(), 4);
     }
 
     #[test]
-    fn a_cause_is_found_inside_an_io_error() {
+    fn find_looks_inside_an_io_error() {
         let error = Failed(Box::new(io::Error::other(ConfigError::new("id", 7, "no"))));
         assert_eq!(find::<ConfigError>(&error).unwrap().setting(), "id");
         assert!(find::<fmt::Error>(&error).is_none());

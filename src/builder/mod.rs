@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_setting_out_of_its_bounds_is_refused() {
+    async fn settings_out_of_bounds_are_rejected() {
         assert_eq!(refused(|b| b.id("")).await, "id");
         assert_eq!(refused(|b| b.address("10.0.0.7:8080")).await, "address");
         assert_eq!(refused(|b| b.lease(Duration::ZERO)).await, "lease");

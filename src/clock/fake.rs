@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endless_advance_stays_at_the_end() {
+    fn advance_saturates() {
         let clock = FakeClock::new();
         clock.advance(Duration::MAX);
         clock.advance(Duration::from_secs(1));
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_sleeper_wakes_once_its_moment_has_come() {
+    async fn a_sleeper_wakes_at_its_moment() {
         let clock = FakeClock::new();
         let wake = clock.now() + Duration::from_secs(2);
         let sleeper = tokio::spawn({

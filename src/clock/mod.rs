@@ -80,7 +80,7 @@ mod tests {
     use std::time::Duration;
 
     #[tokio::test]
-    async fn the_system_clock_advances_over_a_sleep() {
+    async fn the_system_clock_advances_during_a_sleep() {
         let clock = Clock::system();
         let wake = clock.now() + Duration::from_millis(5);
         clock.sleep_until(wake).await;

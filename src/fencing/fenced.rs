@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn larger_and_equal_tokens_write_and_smaller_ones_do_not() {
+    fn smaller_tokens_are_rejected() {
         let mut log = Fenced::new(Vec::new());
         for token in [3, 3, 7, 7, u64::MAX] {
             add(&mut log, token).unwrap();
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_token_does_not_lower_the_fence() {
+    fn a_rejected_token_does_not_lower_the_fence() {
         let mut log = Fenced::new(Vec::new());
         add(&mut log, 7).unwrap();
         add(&mut log, 5).unwrap_err();
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_under_a_token_raises_the_fence_and_a_plain_one_does_not() {
+    fn only_reads_under_a_token_raise_the_fence() {
         let mut log = Fenced::new(Vec::new());
         add(&mut log, 7).unwrap();
         assert!(log.read().contains(&7));
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_that_saved_the_token_goes_on_refusing() {
+    fn a_restored_token_still_rejects_smaller_ones() {
         let mut log = Fenced::resume(Vec::new(), 9.into());
         assert_eq!(add(&mut log, 8).unwrap_err().largest(), 9.into());
         add(&mut log, 9).unwrap();
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn writers_on_many_threads_leave_the_tokens_in_order() {
+    fn concurrent_writers_leave_the_tokens_in_order() {
         let log = std::sync::Mutex::new(Fenced::new(Vec::new()));
         let start = std::sync::Barrier::new(4);
         std::thread::scope(|scope| {

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn every_u64_is_read() {
+    fn every_u64_is_accepted() {
         for expected in [0, 1, 9, 10, 42, u64::MAX - 1, u64::MAX] {
             let text = expected.to_string();
             assert_eq!(token(&headers(&[text.as_bytes()])), Ok(expected.into()));
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn none_and_several_are_told_apart() {
+    fn missing_and_repeated_tokens_are_different_errors() {
         assert_eq!(token(&headers(&[])), Err(TokenError::Missing));
         assert_eq!(token(&headers(&[b"1", b"2"])), Err(TokenError::Repeated));
         assert_eq!(token(&headers(&[b"1", b"1"])), Err(TokenError::Repeated));
@@ -145,7 +145,7 @@ mod tests {
         }
 
         #[test]
-        fn what_a_term_writes_is_read() {
+        fn a_fenced_request_has_the_terms_token() {
             for expected in [1, 42, u64::MAX] {
                 let mut written = HeaderMap::new();
                 term(expected).0.fence(&mut written);
@@ -155,7 +155,7 @@ mod tests {
         }
 
         #[test]
-        fn every_forged_value_is_replaced_and_nothing_else() {
+        fn fence_replaces_forged_tokens_only() {
             let mut written = headers(&[b"18446744073709551615", b"7", b"\xff"]);
             written.insert("accept", HeaderValue::from_static("*/*"));
             term(8).0.fence(&mut written);
@@ -165,7 +165,7 @@ mod tests {
         }
 
         #[test]
-        fn a_term_that_is_over_writes_its_token() {
+        fn an_ended_term_still_adds_its_token() {
             let (term, clock) = term(7);
             clock.advance(SECOND);
             assert!(!term.is_current());

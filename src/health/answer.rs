@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_comes_with_200_or_503() {
+    fn get_returns_the_report_with_200_or_503() {
         for (healthy, status) in [(true, 200), (false, 503)] {
             let response = answer(&Method::GET, healthy, &REPORT);
             assert_eq!(response.status(), status);
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn head_has_the_same_head_and_no_body() {
+    fn head_omits_the_body() {
         for healthy in [true, false] {
             let get = answer(&Method::GET, healthy, &REPORT);
             let head = answer(&Method::HEAD, healthy, &REPORT);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_method_is_refused() {
+    fn other_methods_are_not_allowed() {
         for method in ["POST", "PUT", "DELETE", "OPTIONS", "get", "BREW"] {
             let response = answer(&method.parse().unwrap(), true, &REPORT);
             assert_eq!(response.status(), 405, "{method}");

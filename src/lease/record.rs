@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn is_json_that_an_operator_can_read() {
+    fn encodes_as_readable_json() {
         assert_eq!(
             String::from_utf8(record().renewed(42, 3).encode()).unwrap(),
             r#"{"v":1,"holder":"node-7","session":"nonce","address":"http://10.0.0.7:8080","lease_ms":15000,"token":42,"floor":41,"renewal":3}"#
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn an_acquiring_record_has_the_token_of_its_revision() {
+    fn an_acquiring_record_derives_token_from_revision() {
         assert_eq!(record().token_at(100), 100);
         assert_eq!(record().token_at(7), 42);
         assert_eq!(record().renewed(42, 1).token_at(100), 42);
@@ -225,7 +225,7 @@ mod tests {
         r#"{"v":1,"holder":null,"session":"s","lease_ms":1000,"token":0,"floor":0,"renewal":0}"#;
 
     #[test]
-    fn takes_what_lies_at_its_limits() {
+    fn decode_accepts_values_at_the_limits() {
         let most = 9 + (1_u64 << 48);
         for good in [
             GOOD.to_owned(),
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_none_is_left_out() {
+    fn an_invalid_address_is_ignored() {
         let address = |address: &str| {
             let text = GOOD.replace(r#""session""#, &format!(r#""address":{address},"session""#));
             let record = Record::decode(9, text.as_bytes()).unwrap();
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_record() {
+    fn decode_rejects_garbage() {
         let text = |text: &str| Record::decode(9, text.as_bytes()).unwrap_err().to_string();
         let good = GOOD;
         assert_eq!(

@@ -64,7 +64,7 @@ impl Machine {
                     self.release(now, then);
                 }
             }
-            State::Clearing { until, then } if now >= until => self.give_back(now, then),
+            State::Clearing { until, then } if now >= until => self.begin_release(now, then),
             State::Releasing { until, .. } if now >= until => {
                 self.settle(now, Settled::LeftToExpire);
             }

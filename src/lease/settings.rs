@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn every_allowed_drift_goes_with_the_other_defaults() {
+    fn every_allowed_drift_works_with_the_defaults() {
         for lease in [MIN_LEASE, Duration::from_secs(15), MAX_LEASE] {
             let settings = TimeSettings {
                 lease,
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_out_of_its_bounds_is_refused() {
+    fn settings_out_of_bounds_are_rejected() {
         let setting = |change: fn(&mut TimeSettings)| refused(change).setting();
         assert_eq!(setting(|s| s.lease = Duration::from_secs(86_401)), "lease");
         assert_eq!(setting(|s| s.max_clock_drift = -0.1), "max_clock_drift");

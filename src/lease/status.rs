@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_status_reads_well() {
+    fn displays_each_status() {
         let token = FencingToken::from(7);
         let leader = LeaderInfo::new("a".to_owned(), None, token);
         let leader = Some(leader);

@@ -33,7 +33,7 @@ impl Machine {
                 phase: Phase::Draining { then, .. },
                 ..
             }) if token == held => self.release(now, then),
-            State::Clearing { then, .. } if token == 0 => self.give_back(now, then),
+            State::Clearing { then, .. } if token == 0 => self.begin_release(now, then),
             _ => {}
         }
     }
@@ -101,11 +101,11 @@ impl Machine {
         self.actions.push_back(Action::End {
             why: Ended::Released,
         });
-        self.give_back(now, then);
+        self.begin_release(now, then);
     }
 
     /// Releases the record that is or may be in the key, if there is one.
-    pub(super) fn give_back(&mut self, now: Moment, then: Then) {
+    pub(super) fn begin_release(&mut self, now: Moment, then: Then) {
         let revision = self.view.revision();
         let request = self.request.as_ref();
         let may_hold = request.is_some_and(|request| request.may_hold(revision))

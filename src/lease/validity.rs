@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_holder_is_granted_the_longer_lease() {
+    fn an_unknown_holder_gets_the_longer_lease() {
         assert_eq!(
             timing().unknown_until(T, Duration::ZERO),
             T + Duration::from_secs(15)
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_at_the_edge_of_its_bound_still_stops_before_the_others_start() {
+    fn maximum_drift_still_leaves_no_overlap() {
         // The rates of the two clocks differ by the whole bound.
         for (lease_ms, guard_ms, drift) in
             [(15_000, 750, 0.05), (200, 20, 0.05), (60_000, 3_000, 0.05)]

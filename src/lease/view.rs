@@ -202,7 +202,7 @@ impl View {
             }
         };
         if refused {
-            self.give_in(suspect, rules);
+            self.believe_suspect(suspect, rules);
             return Change::New;
         }
         self.suspect = Some(suspect);
@@ -215,7 +215,7 @@ impl View {
         let believe_from = self.believe_from;
         let is_due = |s: &mut Sighting| s.is_promoted(trust) && now >= believe_from;
         if let Some(suspect) = self.suspect.take_if(is_due) {
-            self.give_in(suspect, rules);
+            self.believe_suspect(suspect, rules);
         }
     }
 
@@ -278,7 +278,7 @@ impl View {
         }
     }
 
-    fn give_in(&mut self, suspect: Sighting, rules: &mut Rules<'_>) {
+    fn believe_suspect(&mut self, suspect: Sighting, rules: &mut Rules<'_>) {
         if suspect.content != Content::Absent {
             rules.notices.push(Notice::DataLost {
                 seen: self.revision(),

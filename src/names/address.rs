@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_absolute_uri_with_a_host_is_an_address() {
+    fn parse_accepts_absolute_uris_with_a_host() {
         for text in [
             "http://10.0.0.7:8080",
             "https://node-7.example/base",
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn parse_rejects_anything_else() {
         for text in [
             "",
             "10.0.0.7:8080",

@@ -42,14 +42,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_for_people_is_parsed() {
+    fn parse_accepts_readable_names() {
         for id in ["node-7", "Knoten ä", &"x".repeat(256)] {
             assert_eq!(NodeId::parse(id).unwrap().as_str(), id);
         }
     }
 
     #[test]
-    fn any_other_name_is_refused() {
+    fn parse_rejects_other_names() {
         for id in ["", "a\nb", &"x".repeat(257)] {
             assert_eq!(NodeId::parse(id).unwrap_err().setting(), "id", "{id:?}");
         }

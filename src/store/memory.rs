@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_watch_begins_with_what_is_there_and_is_silent_in_an_outage() {
+    async fn a_watch_starts_with_the_current_content() {
         let store = Memory::new();
         store.overwrite("a");
         let mut watch = store.watch().await.unwrap();

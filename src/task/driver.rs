@@ -197,7 +197,7 @@ impl<S: LeaseStore> Driver<S> {
         if let Some(unanswered) = self.request.replace(request) {
             // The machine sends another request only once this one has timed out.
             let now = self.shared.clock.now();
-            self.journal.failed(&unanswered.give_up(&*self.store, now));
+            self.journal.failed(&unanswered.abandon(&*self.store, now));
         }
     }
 
@@ -228,7 +228,7 @@ impl<S: LeaseStore> Driver<S> {
     fn end(&mut self, why: Ended) {
         self.warming = None;
         if why == Ended::Released {
-            self.leave_behind();
+            self.stop_draining();
         }
         self.leaving = None;
         if let Some(term) = self.shared.gate.end() {
@@ -237,13 +237,13 @@ impl<S: LeaseStore> Driver<S> {
     }
 
     /// Stops waiting for admitted work.
-    fn leave_behind(&mut self) {
+    fn stop_draining(&mut self) {
         if self
             .leaving
             .take()
             .is_some_and(|leaving| !leaving.is_finished())
         {
-            self.journal.left_behind(self.shared.gate.draining());
+            self.journal.drain_timed_out(self.shared.gate.draining());
         }
     }
 
@@ -251,7 +251,7 @@ impl<S: LeaseStore> Driver<S> {
         if self.machine.is_stopped() {
             let _ = self.shared.ended.set(Some(settled));
         }
-        self.leave_behind();
+        self.stop_draining();
         self.journal.settled(settled);
         let waiting = mem::take(&mut self.waiting).into_iter();
         self.settled
@@ -322,9 +322,9 @@ mod tests {
         Start::for_tests(clock).into_parts()
     }
 
-    /// tokio's channel keeps a command that is sent while its receiver is being dropped.
+    /// The channel may keep a command that is sent while its receiver is being dropped.
     #[tokio::test]
-    async fn a_command_that_is_left_in_the_queue_is_answered_with_the_end_of_the_task() {
+    async fn a_command_left_queued_is_answered() {
         let (driver, handle) = driver(&FakeClock::new());
         let stopping = tokio::spawn(async move { (handle.shutdown().await, handle) });
         while driver.commands.is_empty() {
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stop_with_nobody_inside_does_not_wait_for_a_turn() {
+    async fn a_stop_without_requests_drains_at_once() {
         let (mut driver, _handle) = driver(&FakeClock::new());
         let follows = driver.perform(Action::Close);
         assert_eq!(follows, Some(Input::Drained { token: 0 }));
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_renewal_of_a_term_that_somebody_saw_end_ends_it() {
+    async fn a_late_renewal_ends_an_expired_term() {
         let clock = FakeClock::new();
         let (mut driver, _handle) = driver(&clock);
         let deadline = clock.now() + Duration::from_secs(1);

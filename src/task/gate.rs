@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn is_shut_from_the_beginning_of_a_term_to_its_opening() {
+    fn is_closed_until_it_opens() {
         let clock = FakeClock::new();
         let gate = Gate::new();
         assert!(gate.held().is_none());
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn shuts_by_itself_at_the_deadline() {
+    fn closes_by_itself_at_the_deadline() {
         let (gate, clock) = open(7);
         assert!(gate.is_open());
         let admission = gate.admit(Duration::ZERO).unwrap();
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn admits_for_as_long_as_enough_is_left() {
+    fn admits_while_enough_of_the_lease_is_left() {
         let (gate, clock) = open(7);
         clock.advance_silently(SECOND / 2);
         assert!(gate.admit(SECOND / 2).is_some());
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renewal_does_not_open_a_gate_that_was_found_shut() {
+    fn a_renewal_does_not_reopen_an_expired_gate() {
         let (gate, clock) = open(7);
         clock.advance_silently(SECOND);
         assert!(!gate.is_open());
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn those_inside_learn_that_it_shuts() {
+    fn admitted_work_is_signalled_to_finish() {
         let (gate, _clock) = open(7);
         let admission = gate.admit(Duration::ZERO).unwrap();
         assert!(!admission.term().closing().is_cancelled());
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn stays_open_over_a_renewal_published_before_a_look() {
+    fn stays_open_after_a_timely_renewal() {
         let (gate, clock) = open(7);
         assert!(gate.extend(clock.now() + SECOND * 2));
         clock.advance_silently(SECOND);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn is_drained_when_the_last_admission_is_dropped() {
+    fn the_last_admission_ends_the_drain() {
         let (gate, _clock) = open(7);
         let (a, b) = (
             gate.admit(Duration::ZERO).unwrap(),
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_admission_out_of_the_term_is_drained_too() {
+    fn a_second_admission_of_a_term_is_drained() {
         let (gate, _clock) = open(7);
         let first = gate.admit(Duration::ZERO).unwrap();
         let second = Admission::of(first.term()).unwrap();
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_term_kept_by_a_handler_does_not_hold_up_the_drain() {
+    fn a_kept_term_does_not_delay_the_drain() {
         let (gate, _clock) = open(7);
         let term = gate.admit(Duration::ZERO).unwrap().term().clone();
         let drain = gate.shut();
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn those_of_an_earlier_opening_are_drained_with_the_last() {
+    fn a_drain_includes_earlier_openings() {
         let (gate, clock) = open(7);
         let old = gate.admit(Duration::ZERO).unwrap();
         gate.end();
@@ -323,6 +323,6 @@ mod tests {
         assert!(drain.is_finished());
         assert_eq!(gate.draining(), 0);
         gate.shut();
-        assert!(gate.closing().is_empty(), "drained openings are forgotten");
+        assert!(gate.closing().is_empty(), "drained openings are removed");
     }
 }

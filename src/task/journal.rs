@@ -76,7 +76,7 @@ impl Journal {
     }
 
     /// The drain timeout elapsed with this many requests in progress.
-    pub(super) fn left_behind(&self, requests: usize) {
+    pub(super) fn drain_timed_out(&self, requests: usize) {
         tracing::warn!(requests, "drain timeout elapsed with work in progress");
     }
 

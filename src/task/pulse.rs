@@ -51,7 +51,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_task_that_has_not_come_round_yet_counts_from_its_start() {
+    fn progress_counts_from_the_start() {
         let pulse = Pulse::new(T);
         assert_eq!(pulse.last_beat(), T);
         pulse.beat(T + SECOND);
@@ -59,12 +59,12 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_was_never_held_is_told_from_one_held_long_ago() {
+    fn a_lease_never_held_has_no_renewal() {
         let pulse = Pulse::new(T);
         assert_eq!(pulse.since_confirmed(T + SECOND), None);
         pulse.confirm(T);
         assert_eq!(pulse.since_confirmed(T + SECOND), Some(SECOND));
-        // Confirmed by another thread after `now` was read.
+        // Another thread confirmed after `now` was read.
         assert_eq!(
             pulse.since_confirmed(Moment::from_nanos(1)),
             Some(Duration::ZERO)

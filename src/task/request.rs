@@ -78,7 +78,7 @@ impl Request {
     }
 
     /// Abandons the request, and returns the error to log.
-    pub(super) fn give_up(self, store: &impl LeaseStore, now: Moment) -> StoreError {
+    pub(super) fn abandon(self, store: &impl LeaseStore, now: Moment) -> StoreError {
         store.unanswered(self.kind, now.saturating_since(self.sent_at))
     }
 }

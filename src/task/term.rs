@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn is_current_up_to_its_deadline_and_not_at_it() {
+    fn is_current_until_its_deadline() {
         let (term, clock) = term();
         clock.advance(SECOND - Duration::from_nanos(1));
         assert!(term.is_current());
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn is_not_revived_once_it_was_found_to_be_over() {
+    fn is_not_revived_after_an_observed_end() {
         let (term, clock) = term();
         clock.advance(SECOND);
         assert!(!term.is_current());
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extension_published_before_anybody_looked_counts() {
+    fn an_extension_before_the_first_read_counts() {
         let (term, clock) = term();
         assert!(term.extend(clock.now() + SECOND * 2));
         clock.advance(SECOND);
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn cancelling_one_of_its_tokens_does_not_end_it() {
+    fn cancelling_a_returned_token_has_no_effect() {
         let (term, _clock) = term();
         term.cancellation().cancel();
         term.closing().cancel();
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn closes_before_it_ends_and_with_its_end_at_the_latest() {
+    fn closes_no_later_than_it_ends() {
         let ((left, _), (lost, _)) = (term(), term());
         left.close();
         assert!(left.closing().is_cancelled() && !left.cancellation().is_cancelled());

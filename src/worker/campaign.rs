@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_is_dropped_gives_the_lease_back_whoever_else_has_a_handle() {
+    async fn dropping_a_campaign_releases_the_lease() {
         let (running, store) = (Arc::default(), Memory::new());
         let campaign = campaign(&running, &store).await.unwrap();
         let handle = campaign.handle.clone();
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn one_whose_task_ended_before_its_time_says_so() {
+    fn shutdown_reports_a_task_that_died() {
         let (running, store) = (Arc::default(), Memory::new());
         let runtime = || tokio::runtime::Builder::new_current_thread().build();
         let first = runtime().unwrap();
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn is_one_at_a_time_and_takes_its_handle_back_at_its_end() {
+    async fn only_one_campaign_runs_at_a_time() {
         let (running, store) = (Arc::default(), Memory::new());
         let first = campaign(&running, &store).await.unwrap();
         assert!(matches!(

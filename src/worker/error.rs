@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_error_of_the_closure_keeps_its_type() {
+    fn downcast_returns_the_closures_error() {
         let error = RunError::Work(io::Error::other("full").into());
         let error = error.downcast::<fmt::Error>().unwrap_err();
         assert_eq!(error.downcast::<io::Error>().unwrap().to_string(), "full");

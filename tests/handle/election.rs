@@ -1,4 +1,4 @@
-//! Who leads, for how long, and what ends it.
+//! The start, the renewals and the end of leadership.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use noleader::{Builder, LeaderInfo, Reason, Status, store::Memory, test_util::Fa
 use crate::support::{LEASE, advance_until, candidate, is_follower_of, leader, until};
 
 #[tokio::test]
-async fn one_of_two_leads_and_the_other_knows_it() {
+async fn one_node_leads_and_the_other_follows() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = candidate(store.clone(), "a", &clock).address("http://10.0.0.7:8080");
     let a = a.start().await.unwrap();
@@ -29,23 +29,20 @@ async fn one_of_two_leads_and_the_other_knows_it() {
 }
 
 #[tokio::test]
-async fn the_gate_shuts_at_the_deadline_without_the_task() {
+async fn the_gate_closes_without_the_task() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
     let (term, flag) = (a.term().unwrap(), a.subscribe());
-    // As in a process that was paused: the very first look at the gate finds it shut.
+    // As in a process that was paused: the first read finds the gate closed.
     clock.advance_silently(LEASE);
     assert!(!a.is_leader());
     assert_eq!(a.admit().unwrap_err().reason(), Reason::NoLeader);
     assert!(!term.is_current());
-    assert!(
-        *flag.borrow(),
-        "the task has not run yet; this is what the flag is not for"
-    );
+    assert!(*flag.borrow(), "the task has not run yet");
 }
 
 #[tokio::test]
-async fn an_outage_shuts_the_gate_and_its_end_opens_it_with_a_new_token() {
+async fn the_gate_reopens_with_a_larger_token() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
     let old = a.term().unwrap();
@@ -60,7 +57,7 @@ async fn an_outage_shuts_the_gate_and_its_end_opens_it_with_a_new_token() {
 }
 
 #[tokio::test]
-async fn the_lease_is_renewed_for_as_long_as_the_store_answers() {
+async fn the_lease_is_renewed_while_the_store_responds() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
     let term = a.term().unwrap();
@@ -74,7 +71,7 @@ async fn the_lease_is_renewed_for_as_long_as_the_store_answers() {
 }
 
 #[tokio::test]
-async fn deleting_the_key_ends_the_term_and_the_former_leader_waits_like_anybody() {
+async fn a_deleted_key_ends_the_term() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = candidate(store.clone(), "a", &clock)
         .dangerous_trust_absent_key(false)
@@ -93,7 +90,7 @@ async fn deleting_the_key_ends_the_term_and_the_former_leader_waits_like_anybody
 }
 
 #[tokio::test]
-async fn overwriting_the_key_ends_the_term() {
+async fn an_overwritten_key_ends_the_term() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
     let term = a.term().unwrap();
@@ -105,7 +102,7 @@ async fn overwriting_the_key_ends_the_term() {
 }
 
 #[tokio::test]
-async fn an_observer_knows_who_leads_and_never_campaigns() {
+async fn an_observer_follows_and_never_campaigns() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let observer = candidate(store.clone(), "o", &clock)
         .observe()
@@ -127,7 +124,7 @@ async fn an_observer_knows_who_leads_and_never_campaigns() {
 }
 
 #[tokio::test]
-async fn settings_that_contradict_each_other_are_refused_at_the_start() {
+async fn start_rejects_contradictory_settings() {
     let start = |builder: Builder<Memory>| builder.start();
     let clock = FakeClock::new();
     let error = start(candidate(Memory::new(), "a", &clock).lease(Duration::from_millis(100)))
@@ -144,14 +141,14 @@ async fn settings_that_contradict_each_other_are_refused_at_the_start() {
 }
 
 #[tokio::test]
-async fn the_flag_tells_each_change_and_nothing_else() {
+async fn the_flag_changes_with_leadership_only() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
     let mut flag = a.subscribe();
     assert!(*flag.borrow_and_update());
     let end = clock.now() + LEASE * 2;
     advance_until(&clock, || clock.now() >= end).await;
-    assert!(!flag.has_changed().unwrap(), "a renewal is no news");
+    assert!(!flag.has_changed().unwrap(), "a renewal is no change");
     store.set_outage(true);
     advance_until(&clock, || !a.is_leader()).await;
     until(&a, |status| !matches!(status, Status::Leader { .. })).await;

@@ -1,4 +1,4 @@
-//! Step-downs and what they wait for.
+//! Step-downs.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use noleader::{Reason, Status, store::Memory, test_util::FakeClock};
 use crate::support::{LEASE, advance_until, candidate, is_follower_of, leader, until};
 
 #[tokio::test]
-async fn a_step_down_hands_over_to_the_other_with_a_larger_token() {
+async fn the_next_leader_has_a_larger_token() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
     let b = candidate(store.clone(), "b", &clock).start().await.unwrap();
@@ -22,7 +22,7 @@ async fn a_step_down_hands_over_to_the_other_with_a_larger_token() {
 }
 
 #[tokio::test]
-async fn a_step_down_without_anybody_else_sits_out_half_a_lease() {
+async fn a_step_down_pauses_for_half_a_lease() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
     let start = clock.now();
@@ -33,7 +33,7 @@ async fn a_step_down_without_anybody_else_sits_out_half_a_lease() {
 }
 
 #[tokio::test]
-async fn a_hand_over_waits_for_admitted_work_and_tells_how_much_is_left() {
+async fn a_step_down_waits_for_admitted_work() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
     let b = candidate(store.clone(), "b", &clock).start().await.unwrap();
@@ -50,12 +50,12 @@ async fn a_hand_over_waits_for_admitted_work_and_tells_how_much_is_left() {
     assert_eq!(a.draining(), 2);
     assert!(
         one.term().is_current(),
-        "the lease is held while the work goes on"
+        "the lease is held while the work is in progress"
     );
     let revision = store.get().revision();
     drop(one);
     assert_eq!(a.draining(), 1);
-    // Renewed meanwhile, not released.
+    // The lease is renewed meanwhile, not released.
     advance_until(&clock, || store.get().revision() > revision).await;
     assert!(two.term().is_current() && !stepping_down.is_finished() && !b.is_leader());
     let term = two.term().clone();
@@ -67,7 +67,7 @@ async fn a_hand_over_waits_for_admitted_work_and_tells_how_much_is_left() {
 }
 
 #[tokio::test]
-async fn a_hand_over_does_not_wait_longer_than_the_drain_timeout() {
+async fn a_step_down_ends_at_the_drain_timeout() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = candidate(store.clone(), "a", &clock).drain_timeout(Duration::from_secs(2));
     let a = a.start().await.unwrap();

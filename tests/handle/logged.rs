@@ -1,4 +1,4 @@
-//! What an operator reads in the log.
+//! Log events.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_term_is_told_from_its_beginning_to_its_end() {
+async fn a_term_is_logged_from_start_to_end() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
@@ -25,7 +25,7 @@ async fn a_term_is_told_from_its_beginning_to_its_end() {
     let end = clock.now() + LEASE;
     advance_until(&clock, || clock.now() >= end).await;
     a.step_down().await.unwrap();
-    let told = [
+    let expected = [
         "INFO won the election",
         "INFO leading",
         "TRACE renewed the lease",
@@ -34,11 +34,11 @@ async fn a_term_is_told_from_its_beginning_to_its_end() {
         "DEBUG no longer holding the lease",
     ];
     let mut last = 0;
-    for line in told {
+    for line in expected {
         let (level, message) = line.split_once(' ').unwrap();
         lines.until(&[level, message]).await;
         let at = lines.to_string().find(message).unwrap();
-        assert!(at >= last, "in this order:\n{lines}");
+        assert!(at >= last, "out of order:\n{lines}");
         last = at;
     }
     for message in [
@@ -52,7 +52,7 @@ async fn a_term_is_told_from_its_beginning_to_its_end() {
 }
 
 #[tokio::test]
-async fn the_first_failure_of_a_series_is_told_and_its_end() {
+async fn the_first_failure_and_the_recovery_are_logged() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
@@ -77,7 +77,7 @@ async fn the_first_failure_of_a_series_is_told_and_its_end() {
     );
 }
 
-/// Its watch works, and its reads fail.
+/// A store whose watches work and whose reads fail.
 struct Unread(Memory, fn() -> StoreError);
 
 impl LeaseStore for Unread {
@@ -103,7 +103,7 @@ impl LeaseStore for Unread {
 }
 
 #[tokio::test]
-async fn an_outage_ends_with_what_is_pushed_so_that_the_next_one_is_told() {
+async fn a_push_ends_an_outage() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
@@ -111,23 +111,23 @@ async fn an_outage_ends_with_what_is_pushed_so_that_the_next_one_is_told() {
     let b = candidate(unread, "b", &clock).start().await.unwrap();
     until(&b, is_follower_of("a")).await;
     for outages in 1..=2 {
-        let both_told = |text| lines.with(&[text]).len() == 2 * outages;
+        let both_logged = |text| lines.with(&[text]).len() == 2 * outages;
         store.set_outage(true);
         advance_until(&clock, || {
-            both_told("WARN") && both_told("lease store request failed; retrying")
+            both_logged("WARN") && both_logged("lease store request failed; retrying")
         })
         .await;
         store.set_outage(false);
-        advance_until(&clock, || both_told("lease store is reachable again")).await;
+        advance_until(&clock, || both_logged("lease store is reachable again")).await;
     }
     assert!(a.is_leader());
 }
 
 #[tokio::test]
-async fn a_failure_that_has_nothing_to_do_with_the_connection_is_told_once_whatever_is_pushed() {
+async fn a_push_ends_no_other_failure() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
-    // So seldom that others find it silent, and read.
+    // So seldom that followers read the key.
     let a = candidate(store.clone(), "a", &clock).renew_every(Duration::from_secs(7));
     let a = a.start().await.unwrap();
     a.elected().await.unwrap();
@@ -144,43 +144,43 @@ async fn a_failure_that_has_nothing_to_do_with_the_connection_is_told_once_whate
         again.len() >= 3 && clock.now().saturating_since(begin) > LEASE * 3
     })
     .await;
-    let told = lines.with(&["WARN", "lease store request failed; retrying"]);
-    assert_eq!(told.len(), 1, "{lines}");
+    let logged = lines.with(&["WARN", "lease store request failed; retrying"]);
+    assert_eq!(logged.len(), 1, "{lines}");
     assert_eq!(lines.with(&["is reachable again"]), [""; 0], "{lines}");
 }
 
 #[tokio::test]
-async fn a_follower_tells_whom_it_follows() {
+async fn a_follower_logs_its_leader() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = candidate(store.clone(), "a", &clock).address("http://h:1");
     let a = a.start().await.unwrap();
     let token = a.elected().await.unwrap().token();
     let _b = follower_of_a("b", &store, &clock).await;
-    let told = lines.until(&["INFO", "following"]).await;
-    let facts = format!(r#"leader="a" address="http://h:1" token={token}"#);
-    assert!(told.contains(&facts), "{told}");
+    let line = lines.until(&["INFO", "following"]).await;
+    let fields = format!(r#"leader="a" address="http://h:1" token={token}"#);
+    assert!(line.contains(&fields), "{line}");
     assert_eq!(lines.with(&["following"]).len(), 1, "{lines}");
 }
 
 #[tokio::test]
-async fn two_nodes_with_one_address_are_told() {
+async fn a_shared_address_is_logged() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = candidate(store.clone(), "a", &clock).address("http://h:1");
     let a = a.start().await.unwrap();
     a.elected().await.unwrap();
-    for (address, is_told) in [("http://h:1", true), ("http://h:2", false)] {
+    for (address, is_logged) in [("http://h:1", true), ("http://h:2", false)] {
         let (lines, _guard) = Lines::collect();
         let b = candidate(store.clone(), "b", &clock).address(address);
         let b = b.start().await.unwrap();
         until(&b, is_follower_of("a")).await;
-        let told = lines.with(&["WARN", "leader publishes the address", "http://h:1"]);
-        assert_eq!(told.len(), usize::from(is_told), "{lines}");
+        let logged = lines.with(&["WARN", "leader publishes the address", "http://h:1"]);
+        assert_eq!(logged.len(), usize::from(is_logged), "{lines}");
     }
 }
 
 #[tokio::test]
-async fn what_goes_on_after_the_drain_timeout_is_told() {
+async fn work_after_the_drain_timeout_is_logged() {
     for overruns in [false, true] {
         let (lines, _guard) = Lines::collect();
         let (store, clock) = (Memory::new(), FakeClock::new());
@@ -196,9 +196,9 @@ async fn what_goes_on_after_the_drain_timeout_is_told() {
         }
         advance_until(&clock, || stopping.is_finished()).await;
         stopping.await.unwrap().unwrap();
-        let told = lines.with(&["drain timeout elapsed"]);
-        assert_eq!(told.len(), usize::from(overruns), "{lines}");
-        for line in told {
+        let logged = lines.with(&["drain timeout elapsed"]);
+        assert_eq!(logged.len(), usize::from(overruns), "{lines}");
+        for line in logged {
             assert!(
                 line.contains("WARN") && line.contains("requests=1"),
                 "{line}"
@@ -208,9 +208,9 @@ async fn what_goes_on_after_the_drain_timeout_is_told() {
 }
 
 #[tokio::test]
-async fn what_has_finished_when_the_drain_timeout_is_noticed_is_not_told() {
+async fn work_finished_by_the_timeout_is_not_logged() {
     let (lines, _guard) = Lines::collect();
-    // The task takes up either of the two first.
+    // The task may handle the timeout or the end of the request first.
     for _ in 0..20 {
         let (store, clock) = (Memory::new(), FakeClock::new());
         let drain_timeout = LEASE / 3;
@@ -233,18 +233,18 @@ async fn what_has_finished_when_the_drain_timeout_is_noticed_is_not_told() {
 }
 
 #[tokio::test]
-async fn what_goes_on_after_the_drain_timeout_of_a_follower_is_told() {
+async fn a_followers_drain_timeout_is_logged() {
     let (lines, _guard) = Lines::collect();
     let (_store, clock, a, _admission) = lost().await;
     let stopping = tokio::spawn(async move { a.shutdown().await });
     advance_until(&clock, || stopping.is_finished()).await;
-    let told = lines.with(&["WARN", "drain timeout elapsed", "requests=1"]);
-    assert_eq!(told.len(), 1, "{lines}");
+    let logged = lines.with(&["WARN", "drain timeout elapsed", "requests=1"]);
+    assert_eq!(logged.len(), 1, "{lines}");
 }
 
 #[test]
-fn a_task_that_ends_with_its_runtime_tells_whether_it_was_to_end() {
-    /// Asks, and answers with what keeps the handle.
+fn the_end_of_the_runtime_is_logged() {
+    /// Sends a request, and returns the handle unless it is dropped.
     type Ask = fn(&Runtime, LeaderHandle) -> Option<LeaderHandle>;
     let nothing: Ask = |_, a| Some(a);
     let dropped: Ask = |_, _| None;
@@ -261,7 +261,7 @@ fn a_task_that_ends_with_its_runtime_tells_whether_it_was_to_end() {
         runtime.block_on(until(&a, |status| *status == Status::Draining));
         Some(a)
     };
-    // Sent, and not heard yet.
+    // Sent, but not received yet.
     let shutdown_sent: Ask = |runtime, a| {
         let asked = runtime.block_on(async { a.shutdown().now_or_never() });
         assert_eq!(asked, None);
@@ -289,18 +289,18 @@ fn a_task_that_ends_with_its_runtime_tells_whether_it_was_to_end() {
         let handle = ask(&runtime, a);
         drop(runtime);
         drop((admission, handle));
-        let told = match was_to_end {
+        let expected = match was_to_end {
             true => ["WARN", "before its shutdown completed"],
             false => ["ERROR", "ended unexpectedly"],
         };
-        assert_eq!(lines.with(&told).len(), 1, "{lines}");
+        assert_eq!(lines.with(&expected).len(), 1, "{lines}");
         let all = lines.with(&["election task ended"]);
         assert_eq!(all.len(), 1, "{lines}");
     }
 }
 
 #[tokio::test]
-async fn a_term_that_somebody_ends_is_told_with_the_reason() {
+async fn a_lost_term_is_logged_with_the_reason() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
@@ -319,18 +319,18 @@ async fn a_term_that_somebody_ends_is_told_with_the_reason() {
 }
 
 #[tokio::test]
-async fn waiting_for_an_absent_key_is_told() {
+async fn waiting_for_an_absent_key_is_logged() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = candidate(store, "a", &clock).dangerous_trust_absent_key(false);
     let a = a.start().await.unwrap();
-    let told = lines.until(&["INFO", "key is absent; waiting"]).await;
-    assert!(told.contains("wait=15s"), "{told}");
+    let line = lines.until(&["INFO", "key is absent; waiting"]).await;
+    assert!(line.contains("wait=15s"), "{line}");
     assert!(!a.is_leader());
 }
 
 #[tokio::test]
-async fn a_lease_that_could_not_be_released_is_told() {
+async fn a_failed_release_is_logged() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
@@ -343,7 +343,7 @@ async fn a_lease_that_could_not_be_released_is_told() {
 }
 
 #[tokio::test]
-async fn a_warm_up_that_fails_is_told_with_what_it_said() {
+async fn a_failed_warm_up_is_logged() {
     for panics in [false, true] {
         let (lines, _guard) = Lines::collect();
         let a = candidate(Memory::new(), "a", &FakeClock::new()).warm_up(move |_| async move {
@@ -351,14 +351,14 @@ async fn a_warm_up_that_fails_is_told_with_what_it_said() {
             Err::<(), _>("the cache is cold")
         });
         let _a = a.start().await.unwrap();
-        let told = match panics {
+        let expected = match panics {
             false => ["warm-up failed; releasing the lease", "the cache is cold"],
             true => [
                 "warm-up panicked; releasing the lease",
                 "a panic on purpose",
             ],
         };
-        lines.until(&["ERROR", told[0], told[1]]).await;
+        lines.until(&["ERROR", expected[0], expected[1]]).await;
     }
 }
 

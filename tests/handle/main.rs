@@ -1,4 +1,4 @@
-//! The handle and its task, on a store in memory and a clock that the test moves.
+//! The handle and its task, on a store in memory and a fake clock.
 
 #![allow(
     clippy::unwrap_used,

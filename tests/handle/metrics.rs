@@ -1,4 +1,4 @@
-//! The gauges and counters of an election.
+//! Metrics.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -14,7 +14,7 @@ use noleader::{
 
 use crate::support::{LEASE, advance_until, candidate, leader};
 
-/// What is measured on this thread, which is all of it in a test with one thread.
+/// The metrics that are recorded on this thread, which are all of them in a single-threaded test.
 struct Measured(Registry<Key, AtomicStorage>);
 
 impl Recorder for Measured {
@@ -66,7 +66,7 @@ fn store() -> Memory {
 }
 
 #[tokio::test]
-async fn every_series_of_a_follower_is_zero_from_the_start() {
+async fn every_series_starts_at_zero() {
     let measured = Measured::new();
     let _here = metrics::set_default_local_recorder(&measured);
     let observer = candidate(store(), "o", &FakeClock::new()).observe();
@@ -91,7 +91,7 @@ async fn a_second_handle_leaves_the_leaders_gauge_alone() {
 }
 
 #[tokio::test]
-async fn a_term_that_is_given_back_is_measured() {
+async fn a_released_term_is_counted() {
     let measured = Measured::new();
     let _here = metrics::set_default_local_recorder(&measured);
     let (store, clock) = (store(), FakeClock::new());
@@ -114,7 +114,7 @@ async fn a_term_that_is_given_back_is_measured() {
     while measured.gauge("noleader_is_leader") != Some(0.0) {
         tokio::task::yield_now().await;
     }
-    assert!(!stopping.is_finished(), "shut as soon as the drain begins");
+    assert!(!stopping.is_finished(), "the drain has not ended");
     drop(admission);
     stopping.await.unwrap().unwrap();
     assert_eq!(measured.gauge("noleader_is_leader"), Some(0.0));
@@ -123,7 +123,7 @@ async fn a_term_that_is_given_back_is_measured() {
 }
 
 #[tokio::test]
-async fn a_term_that_is_lost_is_measured() {
+async fn a_lost_term_is_counted() {
     let measured = Measured::new();
     let _here = metrics::set_default_local_recorder(&measured);
     let (store, clock) = (store(), FakeClock::new());

@@ -1,4 +1,4 @@
-//! Shutdowns, and the drop of the last handle.
+//! Shutdowns, and drops of the last handle.
 
 use http::{Request, StatusCode};
 use noleader::{
@@ -21,14 +21,14 @@ async fn a_shutdown_releases_and_stops() {
     assert!(matches!(a.elected().await, Err(Stopped { .. })));
     assert_eq!(a.admit().unwrap_err().reason(), Reason::Stopped);
     assert_eq!(a.leader(), None);
-    assert_eq!(a.shutdown().await, Ok(()), "again is harmless");
+    assert_eq!(a.shutdown().await, Ok(()), "a second call is harmless");
     assert_eq!(a.step_down().await, Err(ReleaseError::Stopped));
     let record = String::from_utf8(store.get().value().unwrap().to_vec()).unwrap();
     assert!(record.contains(r#""holder":null"#), "{record}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_status_is_stopped_once_a_shutdown_returns() {
+async fn shutdown_returns_after_the_status_is_published() {
     for _ in 0..300 {
         let a = leader(&Memory::new(), &FakeClock::new()).await;
         a.shutdown().await.unwrap();
@@ -37,7 +37,7 @@ async fn the_status_is_stopped_once_a_shutdown_returns() {
 }
 
 #[tokio::test]
-async fn a_shutdown_while_the_store_is_gone_says_that_the_lease_is_left_to_expire() {
+async fn a_shutdown_during_an_outage_returns_an_error() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
     store.set_outage(true);
@@ -71,7 +71,7 @@ async fn dropping_the_last_clone_releases_in_the_background() {
         .wait_for(|status| *status == Status::Draining)
         .await
         .unwrap();
-    assert!(!b.is_leader(), "admitted work is waited for");
+    assert!(!b.is_leader(), "work is in progress");
     drop(admission);
     b.elected().await.unwrap();
     assert_eq!(
@@ -83,24 +83,24 @@ async fn dropping_the_last_clone_releases_in_the_background() {
     );
 }
 
-/// It lost its first term with a request inside, and is told to leave while it holds the second.
+/// The node lost its first term with a request in progress, and shuts down while it holds the second.
 #[tokio::test]
-async fn a_shutdown_waits_for_the_requests_of_an_earlier_term() {
+async fn a_shutdown_waits_for_requests_of_earlier_terms() {
     let (store, clock, a, admission) = lost().await;
     store.set_outage(false);
     advance_until(&clock, || a.is_leader()).await;
     assert!(a.term().unwrap().token() > admission.term().token());
-    let stopping = shutdown_held_up(&a).await;
+    let stopping = begin_delayed_shutdown(&a).await;
     drop(admission);
     stopping.await.unwrap().unwrap();
     assert!(is_released(&store));
 }
 
-/// The same, but it holds nothing: what is given back is the record that its lost term has left behind.
+/// The node holds no term, and releases the record of its lost term.
 #[tokio::test]
-async fn a_shutdown_without_a_term_waits_for_the_requests_of_the_last() {
+async fn a_shutdown_without_a_term_waits_for_requests() {
     let (store, clock, a, admission) = lost().await;
-    let stopping = shutdown_held_up(&a).await;
+    let stopping = begin_delayed_shutdown(&a).await;
     store.set_outage(false);
     drop(admission);
     advance_until(&clock, || stopping.is_finished()).await;
@@ -108,9 +108,9 @@ async fn a_shutdown_without_a_term_waits_for_the_requests_of_the_last() {
     assert!(is_released(&store));
 }
 
-/// Its term is over and another node leads, so that there is nothing to give back.
+/// The node has lost its term and another node leads, so there is nothing to release.
 #[tokio::test]
-async fn a_shutdown_behind_another_leader_waits_for_the_requests_of_the_last_term() {
+async fn an_overtaken_node_waits_for_its_requests() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;
     let admission = a.admit().unwrap();
@@ -129,7 +129,7 @@ async fn a_shutdown_behind_another_leader_waits_for_the_requests_of_the_last_ter
         tokio::task::yield_now().await;
     }
     assert!(!stopping.is_finished(), "a request is inside");
-    // Others are sent on meanwhile.
+    // New requests can be sent to the new leader meanwhile.
     let refused = a.admit().unwrap_err();
     assert_eq!(refused.reason(), Reason::NotLeader);
     assert_eq!(refused.leader().map(LeaderInfo::id), Some("b"));
@@ -139,14 +139,14 @@ async fn a_shutdown_behind_another_leader_waits_for_the_requests_of_the_last_ter
 }
 
 #[tokio::test]
-async fn a_shutdown_waits_for_its_requests_though_the_lease_runs_out_meanwhile() {
+async fn a_shutdown_outlasts_the_lease() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = candidate(store.clone(), "a", &clock).drain_timeout(3 * LEASE);
     let a = a.start().await.unwrap();
     a.elected().await.unwrap();
     let admission = a.admit().unwrap();
     let ended = a.term().unwrap();
-    let stopping = shutdown_held_up(&a).await;
+    let stopping = begin_delayed_shutdown(&a).await;
     store.set_outage(true);
     advance_until(&clock, || !ended.is_current()).await;
     for _ in 0..100 {
@@ -161,7 +161,7 @@ async fn a_shutdown_waits_for_its_requests_though_the_lease_runs_out_meanwhile()
     assert!(is_released(&store));
 }
 
-async fn shutdown_held_up(a: &LeaderHandle) -> JoinHandle<Result<(), ReleaseError>> {
+async fn begin_delayed_shutdown(a: &LeaderHandle) -> JoinHandle<Result<(), ReleaseError>> {
     let handle = a.clone();
     let stopping = tokio::spawn(async move { handle.shutdown().await });
     let asked = until(a, |status| {

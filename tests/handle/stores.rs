@@ -1,4 +1,4 @@
-//! Stores that panic or whose watch is deaf, and runtimes that go away.
+//! Stores that panic, stores with faulty watches, and runtimes that end.
 
 use std::{
     future::Future,
@@ -21,7 +21,7 @@ use crate::{
     support::{LEASE, advance_until, candidate, is_follower_of, leader, until},
 };
 
-/// A store whose writes panic once told to.
+/// A store whose writes panic once the flag is set.
 struct Panicking(Memory, Arc<AtomicBool>);
 
 impl LeaseStore for Panicking {
@@ -52,7 +52,7 @@ impl LeaseStore for Panicking {
 }
 
 #[tokio::test]
-async fn a_panic_in_the_task_shuts_the_gate_and_wakes_every_waiter() {
+async fn a_panic_closes_the_gate_and_wakes_waiters() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     let bomb = Arc::default();
@@ -71,36 +71,36 @@ async fn a_panic_in_the_task_shuts_the_gate_and_wakes_every_waiter() {
     lines.until(&["ERROR", "ended unexpectedly"]).await;
 }
 
-/// What comes through the watches of a store.
+/// What the watches of a store deliver.
 #[derive(Clone, Copy, PartialEq)]
-enum Hears {
+enum Delivers {
     All,
-    /// What is there when it is opened, and nothing after it.
+    /// The current content, and no change after it.
     TheFirst,
     Nothing,
-    /// They cannot even be opened.
+    /// The watches fail to open.
     Disconnected,
     Refused,
 }
 
 /// A store with such watches.
-struct Deaf {
+struct Faulty {
     memory: Memory,
-    hears: Hears,
+    delivers: Delivers,
     opened: Arc<AtomicUsize>,
 }
 
-impl Deaf {
-    fn new(memory: &Memory, hears: Hears) -> Self {
+impl Faulty {
+    fn new(memory: &Memory, delivers: Delivers) -> Self {
         Self {
             memory: memory.clone(),
-            hears,
+            delivers,
             opened: Arc::default(),
         }
     }
 }
 
-impl LeaseStore for Deaf {
+impl LeaseStore for Faulty {
     fn name(&self) -> ElectionName {
         self.memory.name()
     }
@@ -119,38 +119,38 @@ impl LeaseStore for Deaf {
 
     async fn watch(&self) -> Result<Watch, StoreError> {
         self.opened.fetch_add(1, Ordering::Relaxed);
-        match self.hears {
-            Hears::All => self.memory.watch().await,
-            Hears::TheFirst => {
+        match self.delivers {
+            Delivers::All => self.memory.watch().await,
+            Delivers::TheFirst => {
                 let all = self.memory.watch().await?;
                 Ok(Watch::new(
                     all.epoch(),
                     all.take(1).chain(stream::pending()),
                 ))
             }
-            Hears::Nothing => Ok(Watch::new(Epoch::ONLY, stream::pending())),
-            Hears::Disconnected => Err(StoreError::Disconnected),
-            Hears::Refused => Err(StoreError::JetStreamDisabled("a refusal on purpose".into())),
+            Delivers::Nothing => Ok(Watch::new(Epoch::ONLY, stream::pending())),
+            Delivers::Disconnected => Err(StoreError::Disconnected),
+            Delivers::Refused => Err(StoreError::JetStreamDisabled("a refusal on purpose".into())),
         }
     }
 }
 
 #[tokio::test]
-async fn a_follower_whose_watch_is_silent_or_fails_reads_the_key() {
-    for hears in [Hears::Nothing, Hears::Disconnected] {
+async fn a_follower_without_a_watch_polls_the_key() {
+    for delivers in [Delivers::Nothing, Delivers::Disconnected] {
         let (store, clock) = (Memory::new(), FakeClock::new());
         let a = leader(&store, &clock).await;
-        let deaf = candidate(Deaf::new(&store, hears), "b", &clock)
+        let faulty = candidate(Faulty::new(&store, delivers), "b", &clock)
             .start()
             .await
             .unwrap();
-        until(&deaf, is_follower_of("a")).await;
+        until(&faulty, is_follower_of("a")).await;
         let end = clock.now() + LEASE * 2;
         advance_until(&clock, || clock.now() >= end).await;
-        assert!(a.is_leader() && !deaf.is_leader(), "it sees the renewals");
+        assert!(a.is_leader() && !faulty.is_leader(), "it sees the renewals");
         a.shutdown().await.unwrap();
         let released = clock.now();
-        advance_until(&clock, || deaf.is_leader()).await;
+        advance_until(&clock, || faulty.is_leader()).await;
         assert!(
             clock.now().saturating_since(released) < LEASE / 2,
             "and the release"
@@ -158,12 +158,12 @@ async fn a_follower_whose_watch_is_silent_or_fails_reads_the_key() {
     }
 }
 
-/// Runs a leader with such watches for `time`, and answers with how many were opened.
-async fn opened(hears: Hears, lease: Duration, time: Duration) -> usize {
+/// Runs a leader with such watches for `time`, and returns the number of watches that it opened.
+async fn opened(delivers: Delivers, lease: Duration, time: Duration) -> usize {
     let (store, clock) = (Memory::new(), FakeClock::new());
-    let deaf = Deaf::new(&store, hears);
-    let opened = deaf.opened.clone();
-    let a = candidate(deaf, "a", &clock).lease(lease);
+    let faulty = Faulty::new(&store, delivers);
+    let opened = faulty.opened.clone();
+    let a = candidate(faulty, "a", &clock).lease(lease);
     let a = a.start().await.unwrap();
     a.elected().await.unwrap();
     let end = clock.now() + time;
@@ -172,33 +172,33 @@ async fn opened(hears: Hears, lease: Duration, time: Duration) -> usize {
     opened.load(Ordering::Relaxed)
 }
 
-/// Each is a consumer on the server, which has a limit.
+/// Each watch is a consumer, and the server limits their number.
 #[tokio::test]
-async fn a_watch_through_which_nothing_comes_is_not_opened_time_and_again() {
+async fn a_silent_watch_is_reopened_after_a_pause() {
     let (lines, _guard) = Lines::collect();
     let time = Duration::from_secs(20);
-    let opened = opened(Hears::Nothing, Duration::from_millis(200), time).await;
+    let opened = opened(Delivers::Nothing, Duration::from_millis(200), time).await;
     assert!((2..10).contains(&opened), "{opened} in 20 s");
-    let told = lines.with(&["WARN", "could not watch the key", "delivered nothing"]);
-    assert_eq!(told.len(), 1, "{lines}");
+    let logged = lines.with(&["WARN", "could not watch the key", "delivered nothing"]);
+    assert_eq!(logged.len(), 1, "{lines}");
 }
 
 #[tokio::test]
-async fn a_watch_that_misses_two_changes_is_replaced_at_once_and_one_that_works_is_kept() {
+async fn a_watch_that_falls_behind_is_replaced() {
     let (lines, _guard) = Lines::collect();
-    assert_eq!(opened(Hears::All, LEASE, LEASE * 4).await, 1);
+    assert_eq!(opened(Delivers::All, LEASE, LEASE * 4).await, 1);
     // Three renewals in each lease.
-    let replaced = opened(Hears::TheFirst, LEASE, LEASE * 4).await;
+    let replaced = opened(Delivers::TheFirst, LEASE, LEASE * 4).await;
     assert!((3..=7).contains(&replaced), "{replaced} in four leases");
     assert_eq!(lines.with(&["could not watch the key"]), [""; 0]);
 }
 
 #[tokio::test]
-async fn a_watch_that_has_shown_what_is_read_is_kept() {
+async fn a_current_watch_is_kept() {
     let (store, clock) = (Memory::new(), FakeClock::new());
-    // By a clock that stands still, so that it does not renew.
+    // On a clock that stands still, so that it does not renew.
     let _a = leader(&store, &FakeClock::new()).await;
-    let good = Deaf::new(&store, Hears::All);
+    let good = Faulty::new(&store, Delivers::All);
     let opened = good.opened.clone();
     let observer = candidate(good, "b", &clock).observe();
     let observer = observer.start().await.unwrap();
@@ -208,16 +208,16 @@ async fn a_watch_that_has_shown_what_is_read_is_kept() {
     assert_eq!(opened.load(Ordering::Relaxed), 1);
 }
 
-/// Two answers may well come before the first push.
+/// Two acknowledgements can arrive before the first push.
 #[tokio::test]
-async fn a_watch_that_is_behind_for_a_moment_is_kept() {
+async fn a_briefly_late_watch_is_kept() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
-    let late = Deaf::new(&store, Hears::Nothing);
+    let late = Faulty::new(&store, Delivers::Nothing);
     let opened = late.opened.clone();
     store.set_outage(true);
     let a = candidate(late, "a", &clock).start().await.unwrap();
-    // It is open before the first write.
+    // The watch is open before the first write.
     advance_until(&clock, || opened.load(Ordering::Relaxed) == 1).await;
     store.set_outage(false);
     advance_until(&clock, || a.is_leader()).await;
@@ -226,17 +226,17 @@ async fn a_watch_that_is_behind_for_a_moment_is_kept() {
 }
 
 #[tokio::test]
-async fn a_watch_that_is_refused_is_told_once() {
+async fn a_refused_watch_is_logged_once() {
     let (lines, _guard) = Lines::collect();
-    let opened = opened(Hears::Refused, LEASE, LEASE).await;
+    let opened = opened(Delivers::Refused, LEASE, LEASE).await;
     // The pauses double from a twentieth of the lease, up to 5 s.
     assert!((4..10).contains(&opened), "{opened} in a lease");
-    let told = lines.with(&["WARN", "could not watch the key", "a refusal on purpose"]);
-    assert_eq!(told.len(), 1, "{lines}");
+    let logged = lines.with(&["WARN", "could not watch the key", "a refusal on purpose"]);
+    assert_eq!(logged.len(), 1, "{lines}");
 }
 
 #[test]
-fn a_runtime_that_goes_away_shuts_the_gate() {
+fn the_end_of_the_runtime_closes_the_gate() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .build()

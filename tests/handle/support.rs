@@ -1,4 +1,4 @@
-//! What the tests have in common.
+//! Helpers of the tests.
 
 use std::time::Duration;
 
@@ -25,14 +25,14 @@ pub(crate) async fn leader(store: &Memory, clock: &FakeClock) -> LeaderHandle {
     handle
 }
 
-/// Advances the clock in small steps until `done`, as time would go by.
+/// Advances the clock in small steps until `done`.
 pub(crate) async fn advance_until(clock: &FakeClock, done: impl Fn() -> bool) {
     for _ in 0..30_000 {
         if done() {
             return;
         }
         clock.advance(Duration::from_millis(10));
-        // Lets the tasks that the clock woke run.
+        // Lets the woken tasks run.
         for _ in 0..20 {
             tokio::task::yield_now().await;
         }
@@ -53,7 +53,7 @@ pub(crate) fn is_follower_of(id: &str) -> impl Fn(&Status) -> bool {
     move |status| matches!(status, Status::Follower { leader: Some(leader) } if leader.id() == id)
 }
 
-/// A node that lost its term with a request inside, and cannot reach the store.
+/// A node that lost its term with a request in progress, and whose store is unreachable.
 pub(crate) async fn lost() -> (Memory, FakeClock, LeaderHandle, Admission) {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;

@@ -1,4 +1,4 @@
-//! What runs between winning and opening the gate.
+//! The warm-up between winning the election and opening the gate.
 
 use std::{
     sync::{
@@ -16,11 +16,11 @@ use tokio::{
 
 use crate::support::{LEASE, advance_until, candidate, until};
 
-/// Of real time, for what is to happen soon.
+/// The limit in real time for an expected event.
 const BOUND: Duration = Duration::from_secs(20);
 
 #[tokio::test]
-async fn the_gate_opens_when_the_warm_up_is_done() {
+async fn the_gate_opens_after_the_warm_up() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let ready = Arc::new(Notify::new());
     let wait = ready.clone();
@@ -44,7 +44,7 @@ async fn the_gate_opens_when_the_warm_up_is_done() {
 }
 
 #[tokio::test]
-async fn a_warm_up_that_fails_or_panics_gives_the_lease_back() {
+async fn a_failed_warm_up_releases_the_lease() {
     for panics in [false, true] {
         let (store, clock) = (Memory::new(), FakeClock::new());
         let (tried, mut tries) = mpsc::unbounded_channel();
@@ -65,7 +65,7 @@ async fn a_warm_up_that_fails_or_panics_gives_the_lease_back() {
 }
 
 #[tokio::test]
-async fn a_warm_up_is_dropped_when_its_term_is_given_back_or_lost() {
+async fn a_warm_up_is_dropped_with_its_term() {
     for lost in [false, true] {
         let (store, clock) = (Memory::new(), FakeClock::new());
         let (sender, dropped) = oneshot::channel::<()>();
@@ -91,13 +91,13 @@ async fn a_warm_up_is_dropped_when_its_term_is_given_back_or_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_step_down_waits_for_a_warm_up_that_blocks_its_thread() {
+async fn a_step_down_waits_for_a_blocking_warm_up() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let (go_on, blocked) = std::sync::mpsc::channel::<()>();
     let blocked = std::sync::Mutex::new(blocked);
     let (seen, mut sees) = mpsc::unbounded_channel();
     let a = candidate(store.clone(), "a", &clock).warm_up(move |term| {
-        // One that has not begun is cancelled before it does.
+        // Without this, the step-down could cancel the warm-up before it begins.
         seen.send(term.is_current()).unwrap();
         let _ = blocked.lock().unwrap().recv();
         seen.send(term.is_current()).unwrap();
@@ -109,18 +109,18 @@ async fn a_step_down_waits_for_a_warm_up_that_blocks_its_thread() {
         let a = a.clone();
         async move { a.step_down().await }
     });
-    // Published once the gate has shut and, if nothing were waited for, the term has ended.
+    // Published once the gate has closed. If the step-down did not wait, the term would have ended by then.
     timeout(BOUND, until(&a, |status| *status == Status::Draining))
         .await
         .unwrap();
     go_on.send(()).unwrap();
     let then = timeout(BOUND, sees.recv()).await.unwrap();
-    assert_eq!(then, Some(true), "its lease was given back");
+    assert_eq!(then, Some(true), "the lease was released");
     step_down.await.unwrap().unwrap();
     assert!(matches!(a.status(), Status::Follower { .. }));
 }
 
-/// What two warm-ups do: the first blocks its thread until the test lets it go on.
+/// The progress of two warm-ups, of which the first blocks its thread until the test unblocks it.
 #[derive(Debug, PartialEq)]
 enum Seen {
     FirstBegan,
@@ -137,7 +137,7 @@ struct Blocked {
 }
 
 impl Blocked {
-    /// A node whose first term was lost while its warm-up blocked its thread, and which cannot reach the store.
+    /// A node whose first term was lost while its warm-up blocked its thread, and whose store is unreachable.
     async fn by_a_lost_term() -> Self {
         let (store, clock) = (Memory::new(), FakeClock::new());
         let (go_on, blocked) = std::sync::mpsc::channel::<()>();
@@ -176,20 +176,20 @@ impl Blocked {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_warm_up_waits_for_that_of_a_lost_term_that_blocks_its_thread() {
+async fn a_warm_up_waits_for_an_earlier_one() {
     let mut blocked = Blocked::by_a_lost_term().await;
     blocked.store.set_outage(false);
     let warming = async {
-        // Until it has found the store.
+        // Until its request reaches the store.
         let again = || until(&blocked.a, |status| *status == Status::Warming);
         while timeout(Duration::from_millis(10), again()).await.is_err() {
             blocked.clock.advance(LEASE / 100);
         }
     };
     timeout(BOUND, warming).await.unwrap();
-    // Long enough for the second, if it did not wait.
+    // Long enough for the second warm-up to begin, if it did not wait.
     let early = timeout(Duration::from_millis(200), blocked.sees.recv()).await;
-    assert!(early.is_err(), "the first runs: {early:?}");
+    assert!(early.is_err(), "the first warm-up still runs: {early:?}");
     blocked.go_on.send(()).unwrap();
     assert_eq!(blocked.next().await, Seen::FirstEnded);
     assert_eq!(blocked.next().await, Seen::SecondBegan);
@@ -197,16 +197,16 @@ async fn a_warm_up_waits_for_that_of_a_lost_term_that_blocks_its_thread() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_step_down_waits_for_the_warm_up_of_a_lost_term_that_blocks_its_thread() {
+async fn a_step_down_waits_for_an_earlier_warm_up() {
     let mut blocked = Blocked::by_a_lost_term().await;
     let handle = blocked.a.clone();
     blocked.store.set_outage(false);
     let mut step_down = tokio::spawn(async move { handle.step_down().await });
     let draining = until(&blocked.a, |status| *status == Status::Draining);
     timeout(BOUND, draining).await.unwrap();
-    // Long enough for a release, if it came.
+    // Long enough for the release, if it did not wait.
     let early = timeout(Duration::from_millis(200), &mut step_down).await;
-    assert!(early.is_err(), "a warm-up runs");
+    assert!(early.is_err(), "the warm-up still runs");
     blocked.go_on.send(()).unwrap();
     assert_eq!(blocked.next().await, Seen::FirstEnded);
     timeout(BOUND, step_down).await.unwrap().unwrap().unwrap();

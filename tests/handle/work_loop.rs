@@ -1,4 +1,4 @@
-//! The work loop, where no server answers.
+//! The work loop without a server.
 
 use std::{io, time::Duration};
 
@@ -20,11 +20,11 @@ async fn work(_: CancellationToken) -> io::Result<()> {
 }
 
 #[tokio::test]
-async fn a_loop_ends_with_a_start_that_never_reached_the_server() {
+async fn a_loop_ends_with_an_unconnected_start() {
     let leader = leader_without_a_server().await;
     let stop = CancellationToken::new();
     let stopper = async {
-        // By now both have been polled, and wait.
+        // After the others have been polled.
         tokio::task::yield_now().await;
         stop.cancel();
     };
@@ -35,20 +35,20 @@ async fn a_loop_ends_with_a_start_that_never_reached_the_server() {
             stopper
         )
     };
-    let (started, worked, ()) = timeout(BOUND, all).await.expect("the loop goes on");
+    let (started, worked, ()) = timeout(BOUND, all).await.expect("the loop ends");
     started.unwrap();
     worked.unwrap();
 }
 
 #[tokio::test]
-async fn a_loop_ends_with_a_start_that_was_stopped_before_it_began() {
+async fn a_loop_ends_with_a_cancelled_start() {
     let leader = leader_without_a_server().await;
     let stopped = CancellationToken::new();
     stopped.cancel();
-    // Whichever branch such a start takes.
+    // The start may take either branch of its `select!`.
     for _ in 0..20 {
         let both = async { join!(leader.start(stopped.clone()), leader.do_while_leader(work)) };
-        let (started, worked) = timeout(BOUND, both).await.expect("the loop goes on");
+        let (started, worked) = timeout(BOUND, both).await.expect("the loop ends");
         started.unwrap();
         worked.unwrap();
     }

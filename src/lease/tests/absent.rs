@@ -1,13 +1,13 @@
-//! Keys that do not exist, with a trace (a delete marker) and without (revision 0).
+//! Absent keys, with a deletion marker or without a message (revision 0).
 
 use super::{super::*, harness::*};
 
-/// What this candidate writes over an absent key, knowing tokens up to `floor`.
+/// The mark of this candidate over an absent key, if it knows tokens up to `floor`.
 fn vacated(floor: u64, lease_ms: u64) -> Record {
     mine(floor).vacant(ms(lease_ms))
 }
 
-/// What another candidate wrote over an absent key.
+/// The mark of another candidate over an absent key.
 fn vacated_by_other(floor: u64, lease_ms: u64) -> Record {
     Record::acquiring("other", "theirs", None, ms(LEASE), floor).vacant(ms(lease_ms))
 }
@@ -33,7 +33,7 @@ fn an_absent_key_is_not_a_release() {
 }
 
 #[test]
-fn an_absent_key_is_given_the_longer_of_its_own_lease_and_the_last() {
+fn an_absent_key_waits_for_the_longer_lease() {
     for (last, wait) in [(5_000, LEASE), (60_000, 60_000)] {
         let mut d = Driver::following(&theirs(last));
         assert_eq!(d.at(1_000).push(absent(9)), [absent_for(wait)]);
@@ -42,18 +42,18 @@ fn an_absent_key_is_given_the_longer_of_its_own_lease_and_the_last() {
 }
 
 #[test]
-fn a_record_that_was_seen_too_late_to_be_believed_counts_all_the_same() {
+fn a_stale_record_can_lengthen_the_wait() {
     let mut d = Driver::new();
     d.tick();
     d.answer(absent(9));
-    // A stale look at what stood there before.
+    // A stale push of the former content.
     d.push(holds(8, &theirs(60_000)));
     assert_eq!(d.at(1_000).push(absent(10)), [absent_for(60_000)]);
     assert_eq!(d.campaign(&absent(10)), (61_000, 10, mine(0)));
 }
 
 #[test]
-fn stale_answers_that_were_believed_for_a_while_do_not_shorten_the_wait() {
+fn believed_stale_reads_do_not_shorten_the_wait() {
     let mut d = Driver::following(&theirs(60_000));
     let stale = holds(BEFORE - 1, &theirs(5_000));
     let mut lost = Vec::new();
@@ -66,16 +66,16 @@ fn stale_answers_that_were_believed_for_a_while_do_not_shorten_the_wait() {
 }
 
 #[test]
-fn what_it_wrote_itself_is_the_last_record() {
+fn its_own_write_is_the_last_record() {
     let mut d = Driver::following(&theirs(60_000));
     d.campaign(&holds(BEFORE, &theirs(60_000)));
     d.acknowledge(TOKEN);
     assert!(d.push(absent(9)).contains(&absent_for(LEASE)));
 }
 
-/// Though revisions begin anew: its token is larger.
+/// Revisions restart after a loss of data, but the record's token is larger.
 #[test]
-fn a_record_after_lost_data_is_the_last() {
+fn a_record_after_lost_data_is_the_newest() {
     let mut d = Driver::following(&theirs(60_000));
     d.push(absent(0));
     d.acknowledge(1);
@@ -85,7 +85,7 @@ fn a_record_after_lost_data_is_the_last() {
 }
 
 #[test]
-fn the_former_leader_waits_for_an_absent_key_too() {
+fn the_former_leader_waits_for_an_absent_key() {
     let mut d = Driver::leading();
     assert_eq!(
         d.at(1_000).push(absent(9)),
@@ -96,14 +96,14 @@ fn the_former_leader_waits_for_an_absent_key_too() {
 }
 
 #[test]
-fn a_key_without_a_trace_is_marked_at_once_and_then_waited_for() {
+fn a_key_without_messages_is_marked_first() {
     let mut d = Driver::new();
     d.tick();
     assert_eq!(
         d.answer(absent(0)),
         [absent_for(LEASE), write(2, 0, vacated(0, LEASE))]
     );
-    // The wait begins with the acknowledgement, and then that revision is replaced.
+    // The wait starts at the acknowledgement, and then that revision is replaced.
     assert_eq!(d.at(1_000).acknowledge(5), []);
     assert!(d.follows());
     let vacant = holds(5, &vacated(0, LEASE));
@@ -113,7 +113,7 @@ fn a_key_without_a_trace_is_marked_at_once_and_then_waited_for() {
 }
 
 #[test]
-fn a_key_is_marked_after_the_delay_of_a_campaign() {
+fn a_mark_is_delayed_like_a_campaign() {
     let mut candidate = candidate();
     candidate.timing.campaign_delay = ms(20);
     let mut d = Driver::that_read(candidate, absent(0));
@@ -122,7 +122,7 @@ fn a_key_is_marked_after_the_delay_of_a_campaign() {
 }
 
 #[test]
-fn everybody_waits_from_when_the_mark_was_first_seen() {
+fn the_wait_starts_when_the_mark_is_seen() {
     for (lease, wait) in [(5_000, LEASE), (60_000, 60_000)] {
         let vacant = holds(9, &vacated_by_other(0, lease));
         let mut d = Driver::that_read(candidate(), vacant.clone());
@@ -132,7 +132,7 @@ fn everybody_waits_from_when_the_mark_was_first_seen() {
 }
 
 #[test]
-fn a_mark_names_the_longer_of_its_own_lease_and_the_last() {
+fn a_mark_names_the_longer_lease() {
     for (last, wait) in [(5_000, LEASE), (60_000, 60_000)] {
         let mut d = Driver::following(&theirs(last));
         assert_eq!(
@@ -146,7 +146,7 @@ fn a_mark_names_the_longer_of_its_own_lease_and_the_last() {
 }
 
 #[test]
-fn a_mark_that_was_refused_is_followed_by_a_read() {
+fn a_refused_mark_is_followed_by_a_read() {
     let mut d = Driver::that_read(candidate(), absent(0));
     assert_eq!(d.end_write(Outcome::Conflict), [read(3)]);
     let vacant = holds(5, &vacated_by_other(0, LEASE));
@@ -155,7 +155,7 @@ fn a_mark_that_was_refused_is_followed_by_a_read() {
 }
 
 #[test]
-fn a_mark_of_unknown_outcome_is_followed_by_a_read() {
+fn an_unknown_mark_is_followed_by_a_read() {
     let mut d = Driver::that_read(candidate(), absent(0));
     assert_eq!(d.end_write(Outcome::Unknown), [read(3)]);
     assert_eq!(d.answer(absent(0)), [write(4, 0, vacated(0, LEASE))]);
@@ -168,7 +168,7 @@ fn a_mark_of_unknown_outcome_is_followed_by_a_read() {
 }
 
 #[test]
-fn a_mark_with_a_lower_floor_is_replaced_and_waited_for_anew() {
+fn a_mark_with_a_lower_floor_is_replaced() {
     let mut d = Driver::following(&theirs(LEASE));
     assert_eq!(
         d.at(1_000).push(holds(9, &vacated_by_other(3, LEASE))),
@@ -180,7 +180,7 @@ fn a_mark_with_a_lower_floor_is_replaced_and_waited_for_anew() {
 }
 
 #[test]
-fn a_mark_with_the_same_or_a_higher_floor_is_left_alone() {
+fn a_mark_with_an_equal_floor_is_kept() {
     for floor in [BEFORE, 40] {
         let mut d = Driver::following(&theirs(LEASE));
         let vacant = holds(9, &vacated_by_other(floor, LEASE));
@@ -192,14 +192,14 @@ fn a_mark_with_the_same_or_a_higher_floor_is_left_alone() {
     }
 }
 
-/// An absence behind a believed record is a stale answer, or the truth: a mark finds out.
+/// An absence after a believed record is either a stale response or real. The outcome of a mark shows which.
 #[test]
-fn a_suspected_absence_is_put_to_the_test() {
+fn a_suspected_absence_is_tested_by_a_mark() {
     let mut d = Driver::following(&theirs(LEASE));
     let test = [absent_for(LEASE), write(2, 0, vacated(BEFORE, LEASE))];
     assert_eq!(d.at(1_000).push(absent(0)), test);
     assert_eq!(d.leader().map(|h| h.token()), Some(BEFORE.into()));
-    // Refused: it was stale, and nothing has changed.
+    // The refusal shows that the response was stale.
     assert_eq!(d.end_write(Outcome::Conflict), [read(3)]);
     assert_eq!(d.answer(holds(BEFORE, &theirs(LEASE))), []);
     assert_eq!(
@@ -209,7 +209,7 @@ fn a_suspected_absence_is_put_to_the_test() {
 }
 
 #[test]
-fn a_suspicion_is_dropped_with_the_first_refusal() {
+fn the_first_refusal_drops_a_suspect() {
     let mut d = Driver::following(&theirs(LEASE));
     d.push(absent(0));
     assert_eq!(d.end_write(Outcome::Conflict), [read(3)]);
@@ -217,9 +217,9 @@ fn a_suspicion_is_dropped_with_the_first_refusal() {
     assert_eq!(d.wake(), [read(4)]);
 }
 
-/// A read is answered from a copy that may lag behind, so a leader that has to ask stays careful.
+/// The response may be stale, but a leader that had to read its key does not risk that.
 #[test]
-fn a_leader_that_finds_no_trace_of_its_key_steps_down() {
+fn a_leader_whose_key_has_no_message_ends() {
     let mut d = Driver::renewing();
     d.end_write(Outcome::Unknown);
     let [first, second, third] = &d.answer(absent(0))[..] else {
@@ -231,7 +231,7 @@ fn a_leader_that_finds_no_trace_of_its_key_steps_down() {
 }
 
 #[test]
-fn a_trusted_absence_is_campaigned_for_at_once() {
+fn a_trusted_absent_key_is_free_at_once() {
     for revision in [0, 9] {
         let mut d = Driver::with(trusting());
         d.tick();
@@ -242,24 +242,24 @@ fn a_trusted_absence_is_campaigned_for_at_once() {
 }
 
 #[test]
-fn trust_in_an_absent_key_is_no_trust_in_a_record() {
+fn a_trusting_candidate_still_waits_for_a_record() {
     let seen = holds(9, &theirs(LEASE));
     let mut d = Driver::that_read(trusting(), seen.clone());
     assert_eq!(d.campaign(&seen), (LEASE, 9, mine(9)));
 }
 
-/// Others wait after it, who do not trust an absent key.
+/// A mark only makes candidates wait that do not trust an absent key.
 #[test]
-fn trust_in_an_absent_key_is_trust_in_a_mark() {
+fn a_trusting_candidate_ignores_a_mark() {
     let mut d = Driver::with(trusting());
     d.tick();
     let vacant = holds(9, &vacated_by_other(0, LEASE));
     assert_eq!(d.answer(vacant), [write(2, 9, mine(0))]);
 }
 
-/// Between two sightings of an absent key, somebody may have come, and been removed without a trace.
+/// Between two observations of an absent key, a term may have started and its record may have been removed.
 #[test]
-fn an_absence_without_a_revision_is_not_known_to_be_the_same_absence() {
+fn two_absences_with_a_term_between_are_safe() {
     let [mut first, mut second] = ["first", "second"].map(|session| {
         let session = session.to_owned();
         let me = Candidate {
@@ -268,13 +268,13 @@ fn an_absence_without_a_revision_is_not_known_to_be_the_same_absence() {
         };
         Driver::that_read(me, absent(0))
     });
-    // The first one's mark is applied; the second one's is still under way.
+    // The first mark is applied. The second mark is still in progress.
     first.acknowledge(1);
     let vacant = holds(1, &first.written().1.clone());
     assert_eq!(first.campaign(&vacant).0, LEASE);
     first.acknowledge(2);
     assert!(first.leads());
-    // An operator purges the key here, so that the second one finds it absent, again.
+    // An operator purges the key, so that the second mark is applied.
     second.at(LEASE + 1).acknowledge(3);
     let vacant = holds(3, &second.written().1.clone());
     assert_eq!(second.campaign(&vacant).0, 2 * LEASE + 1);

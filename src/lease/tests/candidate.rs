@@ -1,11 +1,11 @@
-//! A candidate that follows: what it reads, when it campaigns, how it retries, whom it names.
+//! A follower: its reads, campaigns and retries, and the leader that it names.
 
 use std::collections::HashSet;
 
 use super::{super::*, harness::*};
 
 #[test]
-fn the_first_thing_it_does_is_a_read() {
+fn starts_with_a_read() {
     let mut d = Driver::new();
     assert!(d.follows());
     assert!(d.machine.poll_timeout().unwrap() <= at(0));
@@ -26,7 +26,7 @@ fn a_released_record_is_taken_at_once() {
 }
 
 #[test]
-fn a_release_that_is_pushed_is_taken_at_once() {
+fn a_pushed_release_is_taken_at_once() {
     let mut d = Driver::following(&theirs(LEASE));
     let release = theirs(LEASE).released(BEFORE);
     assert_eq!(
@@ -36,7 +36,7 @@ fn a_release_that_is_pushed_is_taken_at_once() {
 }
 
 #[test]
-fn campaigns_after_a_release_are_jittered() {
+fn campaigns_after_a_release_have_jitter() {
     let mut candidate = candidate();
     candidate.timing.campaign_delay = ms(20);
     let delays: HashSet<_> = (0..100)
@@ -54,7 +54,7 @@ fn campaigns_after_a_release_are_jittered() {
 }
 
 #[test]
-fn a_silent_watch_is_backed_by_a_read() {
+fn a_silent_watch_causes_a_read() {
     let mut d = Driver::following(&theirs(LEASE));
     for _ in 0..2 {
         let heard = d.elapsed();
@@ -65,7 +65,7 @@ fn a_silent_watch_is_backed_by_a_read() {
 }
 
 #[test]
-fn a_push_is_no_silence() {
+fn a_push_postpones_the_read() {
     let mut d = Driver::following(&theirs(LEASE));
     for renewal in 1..10 {
         let record = theirs(LEASE).renewed(BEFORE, renewal);
@@ -75,7 +75,7 @@ fn a_push_is_no_silence() {
 }
 
 #[test]
-fn a_holder_with_a_longer_lease_may_be_silent_for_longer() {
+fn a_longer_lease_allows_a_longer_silence() {
     let mut d = Driver::following(&theirs(60_000));
     d.wake_until(is_read);
     assert!((23_000..=27_000).contains(&d.elapsed()), "{}", d.elapsed());
@@ -116,7 +116,7 @@ fn refused_campaigns_back_off_too() {
 }
 
 #[test]
-fn news_ends_a_pause_and_makes_its_read_needless() {
+fn a_change_ends_the_pause_without_a_read() {
     let mut d = Driver::new();
     d.tick();
     for _ in 0..10 {
@@ -128,7 +128,7 @@ fn news_ends_a_pause_and_makes_its_read_needless() {
         d.push(holds(BEFORE, &released())),
         [write(12, BEFORE, mine(BEFORE))]
     );
-    // And the next failure is again the first.
+    // The next failure counts as the first.
     let failed = d.elapsed();
     assert_eq!(d.end_write(Outcome::Failed), []);
     d.wake();
@@ -136,7 +136,7 @@ fn news_ends_a_pause_and_makes_its_read_needless() {
 }
 
 #[test]
-fn the_holder_runs_out_with_its_lease() {
+fn the_leader_is_named_until_its_lease_expires() {
     let mut d = Driver::following(&theirs(LEASE));
     let named = |at| {
         let leader = d.leader_at(at).unwrap();
@@ -147,7 +147,7 @@ fn the_holder_runs_out_with_its_lease() {
     assert_eq!(named(at(0)), other);
     assert_eq!(named(at(LEASE - 1)), other);
     assert_eq!(d.leader_at(at(LEASE)), None);
-    // The driver is woken then, so that it can tell.
+    // The driver is woken at that time, to publish it.
     while d.elapsed() < LEASE {
         d.wake();
     }
@@ -155,15 +155,15 @@ fn the_holder_runs_out_with_its_lease() {
 }
 
 #[test]
-fn nobody_is_named_who_does_not_hold_a_lease() {
-    let nobody = [
+fn no_leader_is_named_without_a_lease() {
+    let without_a_lease = [
         absent(0),
         absent(9),
         garbage(9),
         holds(9, &released()),
         holds(9, &theirs(LEASE).vacant(ms(LEASE))),
     ];
-    for seen in nobody {
+    for seen in without_a_lease {
         let d = Driver::that_read(candidate(), seen.clone());
         assert_eq!(d.leader_at(at(0)), None, "{seen:?}");
     }

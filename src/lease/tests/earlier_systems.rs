@@ -1,22 +1,23 @@
-//! Mistakes of earlier systems in their election protocols, one test each, named after the mistake.
+//! Mistakes in the election protocols of earlier systems. Each test is named after the mistake and shows that it does
+//! not occur here.
 
 use super::{super::*, harness::*};
 
 const RELEASED: Action = Action::Settled(Settled::Released);
 
-/// client-go (kubernetes#124588), kube-lease-manager, noleader 0.1: the flag was set and cleared by the
-/// loop that also waited for the API.
+/// client-go (kubernetes#124588), kube-lease-manager, noleader 0.1: the loop that sets and clears the flag also waits
+/// for the API.
 #[test]
-fn a_flag_that_stays_true_past_expiry_while_the_api_hangs() {
+fn a_flag_stays_true_while_the_api_hangs() {
     let mut d = Driver::renewing();
-    // What the gate compares with its clock was handed out with the term, before anything could hang.
+    // The gate received its deadline with the term, before a request could hang.
     assert_eq!(d.machine.deadline(), Some(at(LEASE - GUARD)));
     let actions = d.wake_until(|action| matches!(action, Action::End { .. }));
     assert_eq!(actions[0], end(Ended::Expired));
     assert_eq!(d.elapsed(), LEASE - GUARD);
 }
 
-/// etcd's `Session`: the time that the answer took was added to the lease.
+/// etcd's `Session`: the delay of the reply is added to the lease.
 #[test]
 fn validity_counted_from_the_reply() {
     for delay in [0, 1, 2_499] {
@@ -26,7 +27,7 @@ fn validity_counted_from_the_reply() {
     }
 }
 
-/// kubert's `lease.rs`, kube-leader-election: a renewal time in the record, compared with the local clock.
+/// kubert's `lease.rs`, kube-leader-election: a renewal time in the record is compared with the local clock.
 #[test]
 fn wall_clocks_compared_across_nodes() {
     let record = String::from_utf8(renewed(TOKEN, 1).encode()).unwrap();
@@ -34,7 +35,7 @@ fn wall_clocks_compared_across_nodes() {
         record,
         r#"{"v":1,"holder":"me","session":"mine","lease_ms":15000,"token":8,"floor":8,"renewal":1}"#
     );
-    // A clock that is a century ahead sees the same record the same way.
+    // A clock that is a century ahead makes no difference.
     let century = 100 * 365 * 24 * 3_600_000;
     for start in [0, century] {
         let mut d = Driver::new();
@@ -45,9 +46,9 @@ fn wall_clocks_compared_across_nodes() {
     }
 }
 
-/// kubert (linkerd2#15506), client-go#1155, etcd's `Campaign`: the task returned an error that nobody read.
+/// kubert (linkerd2#15506), client-go#1155, etcd's `Campaign`: the task ends with an error that is never read.
 #[test]
-fn the_task_gives_up_after_some_errors_and_nobody_notices() {
+fn the_task_gives_up_after_some_errors() {
     let mut d = Driver::acquiring(candidate());
     for failures in 0..10_000 {
         let outcomes = [Outcome::Failed, Outcome::Unknown, Outcome::Conflict];
@@ -64,7 +65,7 @@ fn the_task_gives_up_after_some_errors_and_nobody_notices() {
     assert!(d.leads());
 }
 
-/// ali-assar/NATS-Leader-Election: `Delete` on stop, whoever the record belonged to by then.
+/// ali-assar/NATS-Leader-Election: a stop deletes the key, even if the record is the successor's.
 #[test]
 fn an_unconditional_delete_removes_the_successors_record() {
     let mut d = Driver::leading();
@@ -73,20 +74,20 @@ fn an_unconditional_delete_removes_the_successors_record() {
     let actions = d.push(holds(9, &theirs(LEASE)));
     assert_eq!(actions, [end(Ended::Overwritten), Action::Close, d.read()]);
     assert_eq!(d.feed(Input::Drained { token: 0 }), [RELEASED]);
-    // And where it is not known yet, the release expects the releaser's own revision, and is refused.
+    // If the successor is not known yet, the release expects the former leader's revision and is refused.
     let mut d = Driver::leading();
     d.feed(Input::Shutdown);
     d.feed(Input::Drained { token: TOKEN });
-    assert_eq!(d.written(), (TOKEN, &given_back(TOKEN)));
+    assert_eq!(d.written(), (TOKEN, &released_by_me(TOKEN)));
     d.push(holds(9, &theirs(LEASE)));
     assert_eq!(d.end_write(Outcome::Conflict), [d.read()]);
     assert_eq!(d.answer(holds(9, &theirs(LEASE))), [RELEASED]);
-    assert_eq!(d.written(), (TOKEN, &given_back(TOKEN)));
+    assert_eq!(d.written(), (TOKEN, &released_by_me(TOKEN)));
 }
 
-/// ali-assar/NATS-Leader-Election, noleader 0.1: the holder went on with the revision before its update.
+/// ali-assar/NATS-Leader-Election, noleader 0.1: the holder keeps the revision before its update.
 #[test]
-fn an_update_that_timed_out_but_was_applied_locks_its_own_holder_out() {
+fn an_applied_update_locks_its_holder_out() {
     let mut d = Driver::renewing();
     let sent = d.elapsed();
     assert_eq!(d.tick_at(sent + REQUEST_TIMEOUT), [d.read()]);
@@ -98,7 +99,7 @@ fn an_update_that_timed_out_but_was_applied_locks_its_own_holder_out() {
     assert_eq!(d.acknowledge(10), [Action::Extend { deadline }]);
 }
 
-/// curator#980 and #1137: an answer belonged to the term before, and was taken for this one's.
+/// curator#980 and #1137: a result of an earlier term is attributed to the current term.
 #[test]
 fn late_results_of_an_earlier_term_are_believed() {
     let mut d = Driver::renewing();
@@ -131,7 +132,7 @@ fn late_results_of_an_earlier_term_are_believed() {
     }
 }
 
-/// pinniped#800: the lease was released when the stop began, not when the work had ended.
+/// pinniped#800: the lease is released when the stop begins, not when the work has ended.
 #[test]
 fn released_before_it_stopped_acting() {
     let mut d = Driver::leading();
@@ -140,19 +141,19 @@ fn released_before_it_stopped_acting() {
     d.acknowledge(9);
     assert_eq!(
         d.wake(),
-        [end(Ended::Released), d.write(9, given_back(TOKEN))]
+        [end(Ended::Released), d.write(9, released_by_me(TOKEN))]
     );
     assert_eq!(d.elapsed(), 2_000 + DRAIN_TIMEOUT);
 }
 
-/// async-nats `create_with_ttl` over a delete marker: the TTL was lost, and the record never expired.
+/// async-nats `create_with_ttl` over a delete marker: the TTL is lost, and the record never expires.
 #[test]
-fn a_record_without_a_ttl_is_an_immortal_lease() {
+fn a_record_without_ttl_never_expires() {
     let mut d = Driver::new();
     d.tick();
     d.answer(absent(9));
     d.campaign(&absent(9));
-    // Another one was faster, over the marker, and died. The server keeps its record for ever.
+    // Another candidate wrote over the marker first, and crashed. The server never expires its record.
     d.end_write(Outcome::Conflict);
     let seen = d.elapsed();
     let immortal = holds(10, &theirs(LEASE));

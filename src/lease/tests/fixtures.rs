@@ -1,4 +1,4 @@
-//! The settings, records, observations and actions that the tests are made of.
+//! Settings, records, observations and actions for the tests.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub(super) const LEASE: u64 = 15_000;
 pub(super) const GUARD: u64 = 750;
 pub(super) const REQUEST_TIMEOUT: u64 = 2_500;
 pub(super) const DRAIN_TIMEOUT: u64 = 5_000;
-/// Where the record stands that [`Driver::leading`] replaces; its term follows it.
+/// The revision of the record that [`Driver::leading`] replaces. `TOKEN` is the token of its term.
 pub(super) const BEFORE: u64 = 7;
 pub(super) const TOKEN: u64 = 8;
 
@@ -25,7 +25,7 @@ pub(super) fn at(ms: u64) -> Moment {
     Moment::from_nanos(1_000_000_000_000) + Duration::from_millis(ms)
 }
 
-/// The settings that a lease of 15 s has by default, without the jitter of campaigns.
+/// A candidate with a lease of 15 s and no delay of campaigns.
 pub(super) fn candidate() -> Candidate {
     Candidate {
         id: NodeId::parse("me").unwrap(),
@@ -86,7 +86,7 @@ pub(super) fn data_lost(seen: u64, found: u64) -> Action {
     Action::Notice(Notice::DataLost { seen, found })
 }
 
-/// An acquiring record of this candidate, written when `floor` was the highest token it knew.
+/// An acquiring record of this candidate, whose highest known token was `floor`.
 pub(super) fn mine(floor: u64) -> Record {
     Record::acquiring("me", "mine", None, ms(LEASE), floor)
 }
@@ -96,8 +96,8 @@ pub(super) fn renewed(token: u64, renewal: u64) -> Record {
     mine(token).renewed(token, renewal)
 }
 
-/// What this candidate leaves behind after its term `token`.
-pub(super) fn given_back(token: u64) -> Record {
+/// The record that releases this candidate's term `token`.
+pub(super) fn released_by_me(token: u64) -> Record {
     mine(token).released(token)
 }
 
@@ -112,7 +112,7 @@ pub(super) fn theirs(lease_ms: u64) -> Record {
     )
 }
 
-/// What another candidate left behind after its term 7.
+/// The record that released another candidate's term 7.
 pub(super) fn released() -> Record {
     theirs(LEASE).released(BEFORE)
 }
@@ -124,7 +124,7 @@ pub(super) fn holds(revision: u64, record: &Record) -> Observation {
     }
 }
 
-/// A key that was deleted, with a marker at `revision`, or removed without a trace, at 0.
+/// A key that was deleted with a marker at `revision`, or has no message if `revision` is 0.
 pub(super) fn absent(revision: u64) -> Observation {
     Observation {
         revision,

@@ -1,10 +1,10 @@
-//! A driver for one machine, whose clock and server are the test itself.
+//! A driver for one machine. The test provides its clock and its server.
 
 use super::super::*;
 pub(super) use super::fixtures::*;
 use crate::clock::Moment;
 
-/// One machine, the time on its clock, and the attempt of its last request.
+/// A machine, its clock, and its last request.
 pub(super) struct Driver {
     pub(super) machine: Machine,
     pub(super) now: Moment,
@@ -45,12 +45,12 @@ impl Driver {
         Self::that_read(candidate(), holds(BEFORE, record))
     }
 
-    /// A candidate whose acquiring write left at time 0, over a released record.
+    /// A candidate whose acquiring write was sent at time 0, over a released record.
     pub(super) fn acquiring(candidate: Candidate) -> Self {
         Self::that_read(candidate, holds(BEFORE, &released()))
     }
 
-    /// A leader whose acquiring write left at time 0 and was acknowledged at the same time.
+    /// A leader whose acquiring write was sent at time 0 and acknowledged at once.
     pub(super) fn leading() -> Self {
         Self::leading_as(candidate())
     }
@@ -61,7 +61,7 @@ impl Driver {
         driver
     }
 
-    /// A leader whose first renewal is under way.
+    /// A leader whose first renewal is in progress.
     pub(super) fn renewing() -> Self {
         let mut driver = Self::leading();
         let actions = driver.wake();
@@ -86,7 +86,7 @@ impl Driver {
         matches!(self.status(), Status::Follower { .. })
     }
 
-    /// The other candidate that leads, as far as this one knows.
+    /// The other candidate that leads, as far as this candidate knows.
     pub(super) fn leader(&self) -> Option<LeaderInfo> {
         self.leader_at(self.now)
     }
@@ -132,7 +132,7 @@ impl Driver {
         self.at(ms).tick()
     }
 
-    /// Sleeps until the machine wants to be woken, or up to a millisecond longer, and wakes it.
+    /// Advances the clock to the machine's timeout, rounded up to a millisecond, and sends a tick.
     pub(super) fn wake(&mut self) -> Vec<Action> {
         let wanted = self.machine.poll_timeout().unwrap();
         let whole_ms = wanted.as_nanos().next_multiple_of(1_000_000);
@@ -140,7 +140,7 @@ impl Driver {
         self.tick()
     }
 
-    /// Wakes the machine until it asks for something, and answers no request meanwhile.
+    /// Wakes the machine until it returns a wanted action, without a response to any request.
     pub(super) fn wake_until(&mut self, wanted: impl Fn(&Action) -> bool) -> Vec<Action> {
         for _ in 0..100 {
             let actions = self.wake();
@@ -148,10 +148,10 @@ impl Driver {
                 return actions;
             }
         }
-        panic!("it never happened");
+        panic!("the wanted action does not come");
     }
 
-    /// As a follower, reads the same state of the key over and over until `ms`, and then campaigns or not.
+    /// Wakes a follower until `until_ms`. Each of its reads shows `seen`, and it must not write.
     pub(super) fn keep_reading(&mut self, seen: &Observation, until_ms: u64) {
         while self
             .machine
@@ -163,7 +163,8 @@ impl Driver {
         }
     }
 
-    /// As a follower, reads the same state of the key until it writes: when, over what, and what.
+    /// Wakes a follower until it writes. Each of its reads shows `seen`. Returns the time of the write in ms, the
+    /// expected revision and the record.
     pub(super) fn campaign(&mut self, seen: &Observation) -> (u64, u64, Record) {
         (0..100)
             .find_map(|_| self.read_or_write(seen))
@@ -222,7 +223,7 @@ impl Driver {
         self.attempt
     }
 
-    /// The record that was written last, and the revision it was to replace.
+    /// The expected revision and the record of the last write.
     pub(super) fn written(&self) -> (u64, &Record) {
         (self.expected, self.written.as_ref().unwrap())
     }

@@ -1,10 +1,10 @@
-//! A term: how it begins, how it is kept, and how it ends when it is not given back.
+//! A term: its start, its renewals, and its end without a release.
 
 use std::collections::HashSet;
 
 use super::{super::*, harness::*};
 
-/// When a term ends whose write left at time 0.
+/// The deadline of a term whose write was sent at time 0.
 const DEADLINE: u64 = LEASE - GUARD;
 
 #[test]
@@ -18,7 +18,7 @@ fn validity_is_counted_from_before_the_send() {
 }
 
 #[test]
-fn the_validity_of_a_renewal_is_counted_from_before_its_send() {
+fn a_renewal_counts_from_before_its_send() {
     let mut d = Driver::renewing();
     let sent = d.elapsed();
     let deadline = at(sent + DEADLINE);
@@ -43,7 +43,7 @@ fn only_an_acknowledged_write_grants_anything() {
 }
 
 #[test]
-fn seeing_its_own_record_grants_nothing() {
+fn a_candidate_seeing_its_own_record_gains_nothing() {
     let mut d = Driver::acquiring(candidate());
     assert_eq!(d.push(holds(TOKEN, &mine(BEFORE))), []);
     assert_eq!(d.machine.token(), None);
@@ -51,7 +51,7 @@ fn seeing_its_own_record_grants_nothing() {
 }
 
 #[test]
-fn a_leader_acts_for_the_record_that_it_wrote() {
+fn a_pushed_own_record_grants_nothing() {
     let mut d = Driver::renewing();
     let sent = d.elapsed();
     assert_eq!(d.push(holds(9, &renewed(TOKEN, 1))), []);
@@ -61,7 +61,7 @@ fn a_leader_acts_for_the_record_that_it_wrote() {
 }
 
 #[test]
-fn renewals_replace_its_own_last_revision_and_are_counted() {
+fn renewals_are_numbered_and_replace_the_last_revision() {
     let mut d = Driver::renewing();
     d.acknowledge(9);
     assert_eq!(d.wake(), [d.write(9, renewed(TOKEN, 2))]);
@@ -70,7 +70,7 @@ fn renewals_replace_its_own_last_revision_and_are_counted() {
 }
 
 #[test]
-fn renewals_are_jittered() {
+fn renewals_have_jitter() {
     let renewals: HashSet<_> = (0..100)
         .map(|seed| {
             let mut d = Driver::seeded(candidate(), seed);
@@ -78,7 +78,7 @@ fn renewals_are_jittered() {
             d.answer(holds(BEFORE, &released()));
             d.at(100).acknowledge(TOKEN);
             let renewal = d.machine.poll_timeout().unwrap();
-            // Counted from the send, not from the acknowledgement.
+            // The acknowledgement came 100 ms after the send and does not count.
             assert!((at(4_500)..=at(5_500)).contains(&renewal), "{renewal:?}");
             assert_eq!(d.wake(), [write(3, TOKEN, renewed(TOKEN, 1))]);
             renewal
@@ -88,7 +88,7 @@ fn renewals_are_jittered() {
 }
 
 #[test]
-fn a_renewal_that_failed_is_tried_again_after_a_read() {
+fn a_failed_renewal_is_retried_after_a_read() {
     let mut d = Driver::renewing();
     let sent = d.elapsed();
     assert_eq!(d.end_write(Outcome::Failed), []);
@@ -101,7 +101,7 @@ fn a_renewal_that_failed_is_tried_again_after_a_read() {
 }
 
 #[test]
-fn an_acknowledgement_after_the_deadline_revives_nothing() {
+fn late_ack_does_not_revive_a_term() {
     for late in [0, 1, 60_000] {
         let mut d = Driver::renewing();
         assert_eq!(
@@ -113,7 +113,7 @@ fn an_acknowledgement_after_the_deadline_revives_nothing() {
 }
 
 #[test]
-fn an_acknowledgement_before_the_deadline_keeps_the_term() {
+fn ack_before_the_deadline_extends_the_term() {
     let mut d = Driver::renewing();
     let deadline = at(d.elapsed() + DEADLINE);
     assert_eq!(
@@ -123,7 +123,7 @@ fn an_acknowledgement_before_the_deadline_keeps_the_term() {
 }
 
 #[test]
-fn a_new_term_needs_a_new_acquiring_write_and_has_a_new_token() {
+fn a_new_term_needs_a_new_acquiring_write() {
     let mut d = Driver::renewing();
     while d.elapsed() < DEADLINE {
         d.wake();
@@ -148,7 +148,7 @@ fn a_new_term_needs_a_new_acquiring_write_and_has_a_new_token() {
 }
 
 #[test]
-fn an_acquiring_write_that_is_acknowledged_too_late_begins_no_term() {
+fn late_acquiring_ack_begins_no_term() {
     let mut d = Driver::acquiring(candidate());
     assert_eq!(
         d.at(DEADLINE).acknowledge(TOKEN),
@@ -168,7 +168,7 @@ fn a_term_ends_by_itself_at_its_deadline() {
 }
 
 #[test]
-fn a_term_that_a_reader_of_the_gate_found_expired_is_over() {
+fn a_term_ends_when_a_reader_finds_expiry() {
     let mut d = Driver::leading();
     assert_eq!(d.feed(Input::Expired { token: TOKEN - 1 }), []);
     assert!(d.leads());
@@ -177,7 +177,7 @@ fn a_term_that_a_reader_of_the_gate_found_expired_is_over() {
 }
 
 #[test]
-fn a_leader_whose_key_is_deleted_steps_down_at_once() {
+fn a_deleted_key_ends_the_term() {
     let mut d = Driver::leading();
     assert_eq!(
         d.at(1_000).push(absent(9)),
@@ -186,7 +186,7 @@ fn a_leader_whose_key_is_deleted_steps_down_at_once() {
 }
 
 #[test]
-fn a_leader_whose_key_is_overwritten_steps_down_at_once() {
+fn an_overwritten_key_ends_the_term() {
     for record in [theirs(LEASE), released(), theirs(LEASE).vacant(ms(LEASE))] {
         let mut d = Driver::leading();
         let actions = d.at(1_000).push(holds(9, &record));
@@ -196,7 +196,7 @@ fn a_leader_whose_key_is_overwritten_steps_down_at_once() {
 }
 
 #[test]
-fn a_leader_whose_key_holds_garbage_steps_down_at_once() {
+fn garbage_in_the_key_ends_the_term() {
     let mut d = Driver::leading();
     let actions = d.at(1_000).push(garbage(9));
     assert!(matches!(
@@ -207,7 +207,7 @@ fn a_leader_whose_key_holds_garbage_steps_down_at_once() {
 }
 
 #[test]
-fn a_leader_whose_renewal_is_refused_steps_down_at_once() {
+fn a_refused_renewal_ends_the_term() {
     let mut d = Driver::renewing();
     assert_eq!(
         d.end_write(Outcome::Conflict),

@@ -1,4 +1,4 @@
-//! Tests of the protocol core: each rule by the exact list of actions that it gives.
+//! Tests of the protocol: each rule by the exact list of actions that it returns.
 
 mod absent;
 mod candidate;

@@ -1,4 +1,4 @@
-//! A candidate that only watches.
+//! A candidate that only observes.
 
 use super::{super::*, harness::*};
 
@@ -9,7 +9,7 @@ fn observer() -> Candidate {
     }
 }
 
-/// The states of a key that make others write.
+/// States of the key in which other candidates write.
 fn invitations() -> [Observation; 6] {
     [
         holds(9, &theirs(LEASE)),
@@ -22,7 +22,7 @@ fn invitations() -> [Observation; 6] {
 }
 
 #[test]
-fn an_observer_never_writes() {
+fn never_writes() {
     for trust_absent_key in [false, true] {
         for seen in invitations() {
             let me = Candidate {
@@ -42,7 +42,7 @@ fn an_observer_never_writes() {
 }
 
 #[test]
-fn an_observer_names_the_holder_until_its_lease_runs_out() {
+fn names_the_leader_until_its_lease_expires() {
     let mut d = Driver::that_read(observer(), holds(BEFORE, &theirs(LEASE)));
     assert_eq!(d.leader_at(at(LEASE - 1)).unwrap().token(), BEFORE.into());
     d.at(5_000)
@@ -53,21 +53,21 @@ fn an_observer_names_the_holder_until_its_lease_runs_out() {
 }
 
 #[test]
-fn an_observer_is_told_of_a_release() {
+fn notices_a_release() {
     let mut d = Driver::that_read(observer(), holds(BEFORE, &theirs(LEASE)));
     assert_eq!(d.at(1_000).push(holds(8, &released())), []);
     assert_eq!(d.leader(), None);
 }
 
 #[test]
-fn an_observer_too_backs_a_silent_watch_by_a_read() {
+fn reads_when_the_watch_is_silent() {
     let mut d = Driver::that_read(observer(), holds(BEFORE, &theirs(LEASE)));
     assert_eq!(d.wake(), [read(2)]);
     assert!((5_750..=6_750).contains(&d.elapsed()));
 }
 
 #[test]
-fn an_observer_believes_an_older_revision_that_stands_alone() {
+fn believes_an_older_revision_after_a_wait() {
     let mut d = Driver::that_read(observer(), holds(100, &theirs(LEASE)));
     let older = holds(5, &theirs(LEASE).renewed(BEFORE, 1));
     d.at(1_000).push(older.clone());
@@ -78,11 +78,11 @@ fn an_observer_believes_an_older_revision_that_stands_alone() {
 }
 
 #[test]
-fn an_observer_holds_nothing_that_it_would_have_to_give_back() {
+fn has_nothing_to_release() {
     let mut d = Driver::that_read(observer(), holds(BEFORE, &released()));
     for input in [Input::StepDown, Input::Shutdown] {
         assert_eq!(d.feed(input), [Action::Close]);
-        // Nor does it mark a key that vanished.
+        // An observer does not mark an absent key.
         assert!(!d.push(absent(0)).iter().any(is_write));
         let settled = d.feed(Input::Drained { token: 0 });
         assert!(settled.contains(&Action::Settled(Settled::Released)));

@@ -1,4 +1,4 @@
-//! Long walks over arbitrary inputs, in any order: what holds whatever happens.
+//! Random walks: invariants that hold for arbitrary inputs in any order.
 
 use super::{super::*, harness::*};
 use crate::clock::Moment;
@@ -7,7 +7,7 @@ const SEEDS: u64 = 300;
 const STEPS: usize = 300;
 
 #[test]
-fn a_walk_never_panics_never_spins_and_never_falls_asleep() {
+fn never_panics_spins_or_stops_waking() {
     for seed in 0..SEEDS {
         let mut walk = Walk::new(seed);
         for _ in 0..STEPS {
@@ -21,7 +21,7 @@ fn a_walk_never_panics_never_spins_and_never_falls_asleep() {
 }
 
 #[test]
-fn every_step_down_and_every_shutdown_is_settled_once() {
+fn every_stop_is_settled_once() {
     for seed in 0..SEEDS {
         let mut walk = Walk::new(seed);
         for _ in 0..STEPS {
@@ -30,7 +30,7 @@ fn every_step_down_and_every_shutdown_is_settled_once() {
                 let input = walk.one_of([Input::StepDown, Input::Shutdown]);
                 walk.unsettled = true;
                 walk.stopping |= input == Input::Shutdown;
-                // It may come with the end of a term, or after it.
+                // The stop may come with the end of a term, or after it.
                 walk.pass_time();
                 walk.feed(input);
                 if walk.rng.bool() {
@@ -41,18 +41,18 @@ fn every_step_down_and_every_shutdown_is_settled_once() {
     }
 }
 
-/// One machine, and what its actions so far allow next.
+/// A machine, and the state of its gate as its actions have changed it.
 struct Walk {
     d: Driver,
     rng: fastrand::Rng,
     revision: u64,
     gate: Gate,
     unsettled: bool,
-    /// Whether a shutdown was asked for.
+    /// Whether a shutdown was requested.
     stopping: bool,
-    /// Whether it has begun to give back what it holds.
+    /// Whether a drain has begun.
     closed: bool,
-    /// Until when it may wait with the release.
+    /// The latest end of the drain.
     drain_until: Moment,
     token: u64,
 }
@@ -63,7 +63,7 @@ enum Gate {
     Begun,
     Open,
     Closed,
-    /// Shut for good, with no term held.
+    /// Draining without a term.
     Clearing,
 }
 
@@ -171,7 +171,7 @@ impl Walk {
         actions
     }
 
-    /// Each arm is headed by what must have come before.
+    /// Checks that an action is allowed in the current state, and follows it.
     fn follow(&mut self, action: &Action) {
         if self.gate == Gate::Clearing && self.d.now >= self.drain_until {
             self.gate = Gate::None;
@@ -185,7 +185,7 @@ impl Walk {
             (Gate::Begun, Action::WarmUp) => Gate::Begun,
             (Gate::Begun, Action::Open) => Gate::Open,
             (Gate::Begun | Gate::Open | Gate::None, Action::Close) => {
-                // Also where a term is lost in which it was closed before.
+                // A term that is lost while draining is closed a second time.
                 if !self.closed {
                     self.drain_until = self.d.now + ms(DRAIN_TIMEOUT);
                 }
@@ -221,7 +221,7 @@ impl Walk {
         };
     }
 
-    /// A tick that finds nothing to do leaves nothing to do.
+    /// After a few ticks, nothing is due any more.
     fn drain_ticks(&mut self) {
         for _ in 0..4 {
             self.feed(Input::Tick);
@@ -237,7 +237,7 @@ impl Walk {
         panic!("a busy loop");
     }
 
-    /// Without any answer.
+    /// Sends ticks only, and no response of the store.
     fn sleep_until_settled(&mut self, seed: u64) {
         let latest = self.d.now + ms(DRAIN_TIMEOUT + 3 * REQUEST_TIMEOUT);
         while self.unsettled {

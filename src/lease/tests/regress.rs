@@ -1,4 +1,4 @@
-//! Revisions that go backwards: a stale answer, or a server that lost data. And tokens, which never do.
+//! Revisions that go backwards, in a stale response or on a server that lost data, and tokens, which never decrease.
 
 use super::{super::*, harness::*};
 
@@ -7,36 +7,36 @@ fn far_ahead() -> Driver {
     Driver::that_read(candidate(), holds(100, &theirs(LEASE).renewed(BEFORE, 9)))
 }
 
-/// What stands in the key after the server lost data.
+/// The state of the key after the server lost data.
 fn restored() -> Observation {
     holds(5, &theirs(LEASE))
 }
 
 #[test]
-fn sequences_that_go_backwards_fail_closed() {
+fn a_decreasing_revision_ends_the_term() {
     let mut d = Driver::renewing();
     let lost = d.elapsed();
     assert_eq!(
         d.acknowledge(TOKEN),
         [data_lost(TOKEN, TOKEN), end(Ended::DataLost), d.read()]
     );
-    // It believes the read, since it knows that its own view is wrong, and waits one lease.
+    // It believes the read, because the acknowledgement proved its view wrong, and waits one lease.
     let seen = holds(3, &theirs(LEASE));
     assert_eq!(d.answer(seen.clone()), [data_lost(TOKEN, 3)]);
     assert_eq!(d.campaign(&seen), (lost + LEASE, 3, mine(TOKEN)));
 }
 
 #[test]
-fn an_acquiring_write_acknowledged_at_an_earlier_revision_begins_no_term() {
+fn acquiring_ack_at_older_revision_begins_no_term() {
     let mut d = Driver::acquiring(candidate());
     assert_eq!(d.acknowledge(3), [data_lost(BEFORE, 3), read(3)]);
     assert!(d.follows());
 }
 
-/// Its own record, for all it knows, but the revision was seen with another one.
+/// The believed record is its own, but the revision was also observed with another record.
 #[test]
-fn a_revision_that_was_seen_with_another_content_is_not_given_back() {
-    // A late look at its own record, or at something older, does not change that.
+fn a_contested_revision_is_not_released() {
+    // A late observation of its own record, or of an older one, does not change that.
     for late in [
         None,
         Some(holds(TOKEN, &mine(BEFORE))),
@@ -55,7 +55,7 @@ fn a_revision_that_was_seen_with_another_content_is_not_given_back() {
 }
 
 #[test]
-fn a_revision_after_that_is_given_back() {
+fn a_later_uncontested_revision_is_released() {
     let mut d = Driver::renewing();
     d.push(holds(TOKEN, &theirs(LEASE)));
     d.acknowledge(9);
@@ -63,12 +63,12 @@ fn a_revision_after_that_is_given_back() {
     let actions = d.feed(Input::Drained { token: TOKEN });
     assert_eq!(
         actions,
-        [end(Ended::Released), d.write(9, given_back(TOKEN))]
+        [end(Ended::Released), d.write(9, released_by_me(TOKEN))]
     );
 }
 
 #[test]
-fn another_suspicion_does_not_free_a_revision_that_was_seen_with_another_content() {
+fn another_suspect_does_not_free_a_contested_revision() {
     let seen = holds(BEFORE, &theirs(LEASE));
     let other = holds(BEFORE, &theirs(LEASE).renewed(2_000, 2));
     let mut d = Driver::that_read(candidate(), seen.clone());
@@ -77,9 +77,9 @@ fn another_suspicion_does_not_free_a_revision_that_was_seen_with_another_content
     assert_eq!(d.campaign(&seen), (14_000 + LEASE, BEFORE, mine(BEFORE)));
 }
 
-/// Nor does a refused mark.
+/// The suspect is a vacant mark, and the candidate's own mark over it is refused.
 #[test]
-fn a_refusal_does_not_free_a_revision_that_was_seen_with_another_content() {
+fn a_refusal_does_not_free_a_contested_revision() {
     let seen = holds(BEFORE, &theirs(LEASE));
     let mut d = Driver::that_read(candidate(), seen.clone());
     let mark = Record::acquiring("new", "new", None, ms(LEASE), 0).vacant(ms(LEASE));
@@ -91,7 +91,7 @@ fn a_refusal_does_not_free_a_revision_that_was_seen_with_another_content() {
 }
 
 #[test]
-fn a_revision_that_was_seen_with_another_content_is_not_marked() {
+fn a_contested_revision_is_not_marked() {
     let before = Record::acquiring("other", "theirs", None, ms(LEASE), 40);
     let mut d = Driver::that_read(candidate(), holds(9, &before));
     assert!(d.push(garbage(10)).iter().any(is_write));
@@ -107,14 +107,14 @@ fn a_revision_that_was_seen_with_another_content_is_not_marked() {
 fn an_older_revision_is_only_suspected() {
     let mut d = far_ahead();
     assert_eq!(d.at(1_000).push(restored()), []);
-    // The holder that it believes in is still named, and the answer to the next read settles it.
+    // The believed holder is still named, and the next read refutes the suspect.
     assert_eq!(d.leader().map(|h| h.token()), Some(BEFORE.into()));
     let seen = holds(100, &theirs(LEASE).renewed(BEFORE, 9));
     assert_eq!(d.campaign(&seen), (LEASE, 100, mine(BEFORE)));
 }
 
 #[test]
-fn an_older_revision_that_stands_alone_for_its_own_lease_is_believed() {
+fn an_older_revision_is_believed_after_its_lease() {
     let long = holds(5, &theirs(2 * LEASE));
     for (older, lease) in [(restored(), LEASE), (long, 2 * LEASE)] {
         let mut d = Driver::that_read(candidate(), holds(100, &theirs(4 * LEASE)));
@@ -125,9 +125,9 @@ fn an_older_revision_that_stands_alone_for_its_own_lease_is_believed() {
     }
 }
 
-/// A release is free at once, but an older one may be long gone.
+/// A released key is free at once, but an older release may have been replaced long ago.
 #[test]
-fn an_older_release_is_not_taken_before_it_stood_alone_for_a_lease() {
+fn an_older_release_waits_for_a_lease() {
     let mut d = Driver::that_read(candidate(), holds(100, &theirs(4 * LEASE)));
     let older = holds(5, &released());
     assert_eq!(d.at(1_000).push(older.clone()), []);
@@ -136,7 +136,7 @@ fn an_older_release_is_not_taken_before_it_stood_alone_for_a_lease() {
 }
 
 #[test]
-fn a_suspicion_that_is_refuted_starts_anew() {
+fn a_refuted_suspect_starts_a_new_wait() {
     let believed = holds(100, &theirs(4 * LEASE));
     let mut d = Driver::that_read(candidate(), believed.clone());
     d.at(1_000).push(restored());
@@ -148,7 +148,7 @@ fn a_suspicion_that_is_refuted_starts_anew() {
 }
 
 #[test]
-fn another_older_revision_is_a_suspicion_of_its_own() {
+fn each_older_revision_is_waited_for_anew() {
     let mut d = Driver::that_read(candidate(), holds(100, &theirs(4 * LEASE)));
     d.at(1_000).push(restored());
     let other = holds(6, &theirs(LEASE));
@@ -159,7 +159,7 @@ fn another_older_revision_is_a_suspicion_of_its_own() {
 }
 
 #[test]
-fn the_same_revision_with_another_content_is_suspected_too() {
+fn another_content_at_the_revision_is_suspected() {
     let mut d = Driver::that_read(candidate(), holds(100, &theirs(4 * LEASE)));
     let other = holds(100, &theirs(LEASE));
     assert_eq!(d.at(1_000).push(other.clone()), []);
@@ -167,9 +167,9 @@ fn the_same_revision_with_another_content_is_suspected_too() {
     assert_eq!(d.wake(), [data_lost(100, 100), d.write(100, mine(100))]);
 }
 
-/// A bucket that was made anew counts from the start again, so that a revision may come twice.
+/// A recreated bucket restarts its revisions, so a revision can occur twice.
 #[test]
-fn a_revision_that_was_seen_with_another_content_is_not_taken_over() {
+fn a_contested_revision_is_not_taken_over() {
     let mut d = Driver::that_read(candidate(), holds(6, &theirs(LEASE)));
     let other = holds(6, &theirs(LEASE).renewed(2_000, 2));
     assert_eq!(d.at(14_000).push(other.clone()), []);
@@ -179,7 +179,7 @@ fn a_revision_that_was_seen_with_another_content_is_not_taken_over() {
 }
 
 #[test]
-fn a_late_look_at_what_a_revision_held_before_does_not_free_it() {
+fn late_reads_do_not_free_a_contested_revision() {
     let before = holds(6, &theirs(LEASE));
     let mut d = Driver::that_read(candidate(), before.clone());
     d.at(14_000)
@@ -189,7 +189,7 @@ fn a_late_look_at_what_a_revision_held_before_does_not_free_it() {
 }
 
 #[test]
-fn a_read_that_follows_a_refused_write_is_believed() {
+fn a_read_after_a_refusal_is_believed() {
     let mut d = far_ahead();
     d.keep_reading(&holds(100, &theirs(LEASE).renewed(BEFORE, 9)), LEASE);
     d.tick_at(LEASE);
@@ -199,7 +199,7 @@ fn a_read_that_follows_a_refused_write_is_believed() {
 }
 
 #[test]
-fn a_read_after_a_conflict_does_not_overrule_news_that_came_later() {
+fn a_read_does_not_overrule_a_newer_push() {
     let mut d = Driver::acquiring(candidate());
     assert_eq!(d.end_write(Outcome::Conflict), [read(3)]);
     assert_eq!(d.push(holds(8, &theirs(LEASE))), []);
@@ -209,7 +209,7 @@ fn a_read_after_a_conflict_does_not_overrule_news_that_came_later() {
 }
 
 #[test]
-fn a_stale_answer_does_not_end_a_term() {
+fn stale_pushes_do_not_end_a_term() {
     let mut d = Driver::renewing();
     for seen in [holds(BEFORE, &released()), absent(3), garbage(4)] {
         d.push(seen);
@@ -218,7 +218,7 @@ fn a_stale_answer_does_not_end_a_term() {
 }
 
 #[test]
-fn a_mark_that_is_acknowledged_below_the_believed_revision_tells_of_lost_data() {
+fn a_mark_below_the_believed_revision_reports_loss() {
     let mut d = far_ahead();
     d.at(1_000).push(absent(0));
     assert_eq!(d.at(2_000).acknowledge(1), [data_lost(100, 1)]);
@@ -240,14 +240,14 @@ fn the_token_exceeds_every_token_seen() {
 }
 
 #[test]
-fn the_token_is_the_revision_where_that_is_larger() {
+fn the_token_is_the_revision_if_larger() {
     let mut d = Driver::acquiring(candidate());
     assert_eq!(d.acknowledge(20), [begin(20, LEASE - GUARD), Action::Open]);
 }
 
-/// All the others compute the token of an acquiring record from the record and its revision.
+/// Followers compute the token of an acquiring record from the record and its revision.
 #[test]
-fn the_token_is_the_one_that_the_others_compute_from_the_record() {
+fn the_token_matches_what_followers_compute() {
     let mut d = Driver::acquiring(candidate());
     d.push(holds(8, &mine(BEFORE)));
     d.acknowledge(8);
@@ -255,7 +255,7 @@ fn the_token_is_the_one_that_the_others_compute_from_the_record() {
 }
 
 #[test]
-fn the_largest_token_that_is_believed_does_not_make_every_later_record_garbage() {
+fn the_largest_accepted_token_leaves_room_for_more() {
     let largest = theirs(LEASE).renewed(BEFORE + (1 << 48), 1);
     let seen = holds(BEFORE, &largest);
     assert!(Record::decode(BEFORE, &largest.encode()).is_ok());
@@ -269,9 +269,9 @@ fn the_largest_token_that_is_believed_does_not_make_every_later_record_garbage()
     assert_eq!(Record::decode(9, &renewal.encode()).as_ref(), Ok(renewal));
 }
 
-/// Whoever knows nothing of the last token must not take the key over before it has been told.
+/// A candidate that does not know the last token must learn it before it takes the key over.
 #[test]
-fn a_suspected_mark_with_a_lower_floor_is_replaced_at_once() {
+fn a_suspected_mark_with_low_floor_is_replaced() {
     let mut d = far_ahead();
     let newcomer = Record::acquiring("new", "new", None, ms(LEASE), 0);
     let actions = d.at(1_000).push(holds(1, &newcomer.vacant(ms(LEASE))));
@@ -279,7 +279,7 @@ fn a_suspected_mark_with_a_lower_floor_is_replaced_at_once() {
 }
 
 #[test]
-fn after_lost_data_the_floor_outlives_a_delete_marker_and_garbage() {
+fn the_floor_survives_lost_data() {
     for seen in [absent(4), garbage(4)] {
         let mut d = far_ahead();
         d.at(1_000).push(absent(0));
@@ -291,7 +291,7 @@ fn after_lost_data_the_floor_outlives_a_delete_marker_and_garbage() {
 }
 
 #[test]
-fn a_cool_down_does_not_keep_it_from_telling_the_last_token() {
+fn a_cool_down_does_not_delay_a_mark() {
     let mut d = far_ahead();
     assert_eq!(d.feed(Input::StepDown), [Action::Close]);
     let settled = d.feed(Input::Drained { token: 0 });
@@ -300,8 +300,8 @@ fn a_cool_down_does_not_keep_it_from_telling_the_last_token() {
     assert_eq!(d.push(absent(0)), [absent_for(LEASE), write(2, 0, mark)]);
 }
 
-/// A server that lost its data, and a leader that renews there: each look shows another older revision. How
-/// long after the first one the leader is known.
+/// The server lost data and a leader renews there, so that each observation is another older revision. Returns the time
+/// from the first observation until the observer knows the leader, in ms.
 fn until_known(mut look: impl FnMut(&mut Driver, Observation)) -> u64 {
     let observer = Candidate {
         observer: true,
@@ -318,11 +318,11 @@ fn until_known(mut look: impl FnMut(&mut Driver, Observation)) -> u64 {
             return since;
         }
     }
-    panic!("it never knew the leader");
+    panic!("the leader is not recognized");
 }
 
 #[test]
-fn an_observer_knows_a_leader_that_renews_after_lost_data_within_a_lease() {
+fn an_observer_recognizes_leaders_after_lost_data() {
     let pushed = until_known(|d, seen| {
         d.at(d.elapsed() + 5_000).push(seen);
     });
@@ -334,9 +334,9 @@ fn an_observer_knows_a_leader_that_renews_after_lost_data_within_a_lease() {
     assert!((LEASE..LEASE + 10_000).contains(&read), "{read}");
 }
 
-/// The leader is known sooner; its record is not written over before it stood unchanged for a lease.
+/// The leader is recognized sooner, but its record is not written over before it was unchanged for a lease.
 #[test]
-fn a_renewal_that_is_believed_as_part_of_a_suspicion_is_waited_out_from_its_own_first_sight() {
+fn a_believed_suspect_is_waited_out_separately() {
     let mut d = Driver::that_read(candidate(), holds(1_000, &theirs(4 * LEASE)));
     for (renewal, ms) in [(1, 1_000), (2, 6_000), (3, 11_000)] {
         let seen = holds(3 + renewal, &theirs(LEASE).renewed(2_000, renewal));
@@ -349,9 +349,9 @@ fn a_renewal_that_is_believed_as_part_of_a_suspicion_is_waited_out_from_its_own_
     assert_eq!(d.campaign(&last), (11_000 + LEASE, 6, mine(2_000)));
 }
 
-/// Where nothing stood before, the wait begins with what came after.
+/// If the key was suspected to be absent, the wait restarts with the next suspect.
 #[test]
-fn a_key_that_was_absent_in_between_makes_a_suspicion_begin_anew() {
+fn an_absence_restarts_the_wait_for_suspects() {
     let mut d = Driver::that_read(candidate(), holds(1_000, &theirs(4 * LEASE)));
     d.at(1_000).push(restored());
     assert!(d.at(6_000).push(absent(0)).iter().any(is_write));
@@ -364,7 +364,7 @@ fn a_key_that_was_absent_in_between_makes_a_suspicion_begin_anew() {
 }
 
 #[test]
-fn a_follower_whose_read_finds_no_message_still_knows_the_holder() {
+fn a_suspected_absence_keeps_the_known_leader() {
     let mut d = far_ahead();
     d.wake_until(is_read);
     assert!(d.answer(absent(0)).iter().any(is_write));
@@ -372,12 +372,12 @@ fn a_follower_whose_read_finds_no_message_still_knows_the_holder() {
 }
 
 #[test]
-fn a_suspicion_is_dropped_if_the_write_that_relied_on_it_is_refused() {
+fn a_refused_write_drops_its_suspect() {
     let mut d = far_ahead();
     let newcomer = Record::acquiring("new", "new", None, ms(LEASE), 0);
     d.at(1_000).push(holds(1, &newcomer.vacant(ms(LEASE))));
     assert_eq!(d.end_write(Outcome::Conflict), [d.read()]);
-    // Nothing more is heard until it would have stood alone for its lease.
+    // No further observation arrives until the suspect would have been believed.
     while d.elapsed() <= 1_000 + LEASE {
         d.fail_read();
         let actions = d.wake();

@@ -5,16 +5,16 @@ use super::{super::*, harness::*};
 const RELEASED: Action = Action::Settled(Settled::Released);
 const LEFT: Action = Action::Settled(Settled::LeftToExpire);
 
-/// Nobody is inside, and no term is held.
+/// No request is in progress, and no term is held.
 const CLEARED: Input = Input::Drained { token: 0 };
 
-/// A leader that has been told to stop, and whose requests have finished.
+/// A leader that was asked to stop, and whose requests have finished.
 fn releasing(input: Input) -> Driver {
     let mut d = Driver::leading();
     assert_eq!(d.at(1_000).feed(input), [Action::Close]);
     assert_eq!(
         d.at(2_000).feed(Input::Drained { token: TOKEN }),
-        [end(Ended::Released), d.write(TOKEN, given_back(TOKEN))]
+        [end(Ended::Released), d.write(TOKEN, released_by_me(TOKEN))]
     );
     d
 }
@@ -29,7 +29,7 @@ fn closing_comes_before_releasing() {
         let actions = d.feed(Input::Drained { token: TOKEN });
         assert_eq!(
             actions,
-            [end(Ended::Released), d.write(TOKEN, given_back(TOKEN))]
+            [end(Ended::Released), d.write(TOKEN, released_by_me(TOKEN))]
         );
         assert_eq!(d.at(3_100).acknowledge(9), [RELEASED]);
     }
@@ -38,7 +38,7 @@ fn closing_comes_before_releasing() {
 #[test]
 fn a_release_is_a_compare_and_set() {
     let mut d = releasing(Input::Shutdown);
-    assert_eq!(d.written(), (TOKEN, &given_back(TOKEN)));
+    assert_eq!(d.written(), (TOKEN, &released_by_me(TOKEN)));
     // Refused: the successor's record stays.
     assert_eq!(d.end_write(Outcome::Conflict), [d.read()]);
     assert_eq!(d.answer(holds(9, &theirs(LEASE))), [RELEASED]);
@@ -46,23 +46,23 @@ fn a_release_is_a_compare_and_set() {
 }
 
 #[test]
-fn a_release_expects_its_own_revision_whatever_else_was_seen() {
+fn a_release_expects_its_own_revision() {
     for seen in [holds(BEFORE, &released()), absent(3), absent(0)] {
         let mut d = Driver::leading();
         d.push(seen);
         d.feed(Input::Shutdown);
         d.feed(Input::Drained { token: TOKEN });
-        assert_eq!(d.written(), (TOKEN, &given_back(TOKEN)));
+        assert_eq!(d.written(), (TOKEN, &released_by_me(TOKEN)));
     }
 }
 
 #[test]
-fn a_leader_that_was_overtaken_while_draining_releases_nothing() {
+fn an_overwritten_draining_leader_releases_nothing() {
     let mut d = Driver::leading();
     d.feed(Input::Shutdown);
     let actions = d.at(1_000).push(holds(9, &theirs(LEASE)));
     assert_eq!(actions, [end(Ended::Overwritten), Action::Close, d.read()]);
-    // Its requests go on, and are waited for.
+    // The drain of the lost term does not count: its requests are still waited for.
     assert_eq!(d.feed(Input::Drained { token: TOKEN }), []);
     assert!(d.machine.is_leaving() && d.follows());
     assert_eq!(d.feed(CLEARED), [RELEASED]);
@@ -83,12 +83,12 @@ fn a_drain_ends_at_its_timeout() {
     assert_eq!(revision, TOKEN);
     assert_eq!(
         d.tick_at(until),
-        [end(Ended::Released), d.write(9, given_back(TOKEN))]
+        [end(Ended::Released), d.write(9, released_by_me(TOKEN))]
     );
 }
 
 #[test]
-fn a_lease_is_kept_while_its_requests_finish() {
+fn the_lease_is_renewed_while_draining() {
     let mut d = Driver::leading();
     d.at(4_000).feed(Input::Shutdown);
     assert_eq!(d.wake(), [d.write(TOKEN, renewed(TOKEN, 1))]);
@@ -97,7 +97,7 @@ fn a_lease_is_kept_while_its_requests_finish() {
     assert_eq!(d.status(), Status::Draining);
 }
 
-/// A leader without a store, told to stop at 1 s, with a request inside, whose lease has run out.
+/// A leader with a request in progress that was asked to stop at 1 s, and whose lease has expired in an outage.
 fn expired_while_draining(input: Input) -> Driver {
     let mut candidate = candidate();
     candidate.timing.drain_timeout = ms(2 * LEASE);
@@ -109,13 +109,13 @@ fn expired_while_draining(input: Input) -> Driver {
 }
 
 #[test]
-fn requests_are_waited_for_though_the_lease_runs_out_meanwhile() {
+fn a_drain_continues_after_the_lease_expires() {
     for input in [Input::StepDown, Input::Shutdown] {
         let mut d = expired_while_draining(input);
         d.fail_read();
         d.tick_at(LEASE);
         assert_eq!(d.status(), Status::Draining);
-        // Its record is in the key still, for all it knows.
+        // Its record may still be in the key.
         d.feed(CLEARED);
         let settled = d.wake_until(|action| matches!(action, Action::Settled(_)));
         assert!(settled.contains(&LEFT), "{settled:?}");
@@ -124,23 +124,23 @@ fn requests_are_waited_for_though_the_lease_runs_out_meanwhile() {
 }
 
 #[test]
-fn a_record_that_ran_out_during_a_drain_is_given_back_where_the_store_answers_again() {
+fn an_expired_record_is_released_after_the_drain() {
     let mut d = expired_while_draining(Input::Shutdown);
     assert_eq!(d.answer(holds(TOKEN, &mine(BEFORE))), []);
-    assert_eq!(d.feed(CLEARED), [d.write(TOKEN, given_back(TOKEN))]);
+    assert_eq!(d.feed(CLEARED), [d.write(TOKEN, released_by_me(TOKEN))]);
     assert_eq!(d.acknowledge(9), [RELEASED]);
 }
 
 #[test]
-fn a_lease_that_runs_out_during_a_drain_does_not_prolong_it() {
+fn an_expired_lease_does_not_prolong_a_drain() {
     let mut d = expired_while_draining(Input::Shutdown);
     d.wake_until(|action| matches!(action, Action::Settled(_)));
     assert_eq!(d.elapsed(), 1_000 + 2 * LEASE + 2 * REQUEST_TIMEOUT);
 }
 
-/// Also if it comes with the end of the lease, in which a step-down is under way.
+/// The shutdown comes at the end of the lease, during a step-down.
 #[test]
-fn a_shutdown_is_not_answered_before_it_has_stopped() {
+fn a_shutdown_settles_only_once_stopped() {
     let mut candidate = candidate();
     candidate.timing.drain_timeout = ms(2 * LEASE);
     let mut d = Driver::leading_as(candidate);
@@ -153,13 +153,13 @@ fn a_shutdown_is_not_answered_before_it_has_stopped() {
 }
 
 #[test]
-fn a_release_waits_for_the_renewal_under_way() {
+fn a_release_waits_for_the_pending_renewal() {
     let mut d = Driver::renewing();
     assert_eq!(d.feed(Input::Shutdown), [Action::Close]);
     let actions = d.feed(Input::Drained { token: TOKEN });
     assert_eq!(actions, [end(Ended::Released)]);
-    // The acknowledgement extends nothing any more, but says what to replace.
-    assert_eq!(d.acknowledge(9), [d.write(9, given_back(TOKEN))]);
+    // The acknowledgement extends nothing, but tells the revision to replace.
+    assert_eq!(d.acknowledge(9), [d.write(9, released_by_me(TOKEN))]);
     assert_eq!(d.acknowledge(10), [RELEASED]);
 }
 
@@ -172,28 +172,28 @@ fn drained_requests_of_another_term_release_nothing() {
 }
 
 #[test]
-fn step_down_sits_out_a_cool_down() {
+fn a_step_down_starts_a_cool_down() {
     let mut d = releasing(Input::StepDown);
     assert_eq!(d.acknowledge(9), [RELEASED]);
     assert!(d.follows());
-    let seen = holds(9, &given_back(TOKEN));
+    let seen = holds(9, &released_by_me(TOKEN));
     assert_eq!(d.campaign(&seen), (2_000 + LEASE / 2, 9, mine(TOKEN)));
 }
 
 #[test]
-fn shutdown_stops_for_good() {
+fn a_shutdown_is_final() {
     let mut d = releasing(Input::Shutdown);
     assert_eq!(d.acknowledge(9), [RELEASED]);
     assert_eq!(d.status(), Status::Stopped);
     assert_eq!(d.machine.poll_timeout(), None);
     assert_eq!(d.at(9 * LEASE).push(holds(9, &released())), []);
-    // And settles whatever comes after it.
+    // Later requests are settled at once.
     assert_eq!(d.feed(Input::Shutdown), [RELEASED]);
     assert_eq!(d.feed(Input::StepDown), [RELEASED]);
 }
 
 #[test]
-fn a_shutdown_during_a_step_down_stops_for_good() {
+fn a_shutdown_during_a_step_down_is_final() {
     for drained_first in [false, true] {
         let mut d = Driver::leading();
         d.feed(Input::StepDown);
@@ -210,20 +210,20 @@ fn a_shutdown_during_a_step_down_stops_for_good() {
 }
 
 #[test]
-fn a_release_of_unknown_outcome_is_checked() {
+fn an_unknown_release_is_checked_by_a_read() {
     let mut d = releasing(Input::Shutdown);
     assert_eq!(d.end_write(Outcome::Unknown), [d.read()]);
-    assert_eq!(d.answer(holds(9, &given_back(TOKEN))), [RELEASED]);
+    assert_eq!(d.answer(holds(9, &released_by_me(TOKEN))), [RELEASED]);
     let mut d = releasing(Input::Shutdown);
     d.end_write(Outcome::Unknown);
     assert_eq!(
         d.answer(holds(TOKEN, &mine(BEFORE))),
-        [d.write(TOKEN, given_back(TOKEN))]
+        [d.write(TOKEN, released_by_me(TOKEN))]
     );
 }
 
 #[test]
-fn a_release_to_a_silent_store_is_left_to_expire() {
+fn an_unanswered_release_is_left_to_expire() {
     let mut d = releasing(Input::Shutdown);
     let actions = d.wake_until(|action| matches!(action, Action::Settled(_)));
     assert_eq!(actions, [LEFT]);
@@ -232,7 +232,7 @@ fn a_release_to_a_silent_store_is_left_to_expire() {
 }
 
 #[test]
-fn a_release_that_keeps_failing_is_left_to_expire() {
+fn a_failing_release_is_left_to_expire() {
     let mut d = releasing(Input::Shutdown);
     let mut settled = d.end_write(Outcome::Failed);
     while settled.is_empty() || settled.iter().any(is_read) {

@@ -1,15 +1,15 @@
-//! Stops without a term: nothing is held, but a record may be in the key, or on its way there.
+//! Stops without a term: a record of the candidate may still be in the key, or on its way there.
 
 use super::{super::*, harness::*};
 
 const RELEASED: Action = Action::Settled(Settled::Released);
 const LEFT: Action = Action::Settled(Settled::LeftToExpire);
 
-/// Nobody is inside.
+/// No request is in progress.
 const CLEARED: Input = Input::Drained { token: 0 };
 
 #[test]
-fn a_follower_holds_nothing_and_is_settled_once_nobody_is_inside() {
+fn a_follower_settles_once_it_has_drained() {
     for (input, stops) in [(Input::Shutdown, true), (Input::StepDown, false)] {
         let mut d = Driver::following(&theirs(LEASE));
         assert_eq!(d.feed(input), [Action::Close]);
@@ -22,19 +22,19 @@ fn a_follower_holds_nothing_and_is_settled_once_nobody_is_inside() {
 }
 
 #[test]
-fn a_follower_with_somebody_inside_is_settled_after_the_drain_timeout() {
+fn a_follower_settles_after_the_drain_timeout() {
     let mut d = Driver::following(&theirs(LEASE));
     d.feed(Input::Shutdown);
     assert_eq!(d.tick_at(DRAIN_TIMEOUT - 1), []);
     assert_eq!(d.tick_at(DRAIN_TIMEOUT), [RELEASED]);
 }
 
-/// A leader whose term ran out, whose record is still in the key, and who is told to stop.
-fn left_behind(input: Input) -> Driver {
-    left_behind_by(candidate(), input)
+/// A leader whose term has expired, whose record is still in the key, and which is asked to stop.
+fn expired(input: Input) -> Driver {
+    expired_as(candidate(), input)
 }
 
-fn left_behind_by(candidate: Candidate, input: Input) -> Driver {
+fn expired_as(candidate: Candidate, input: Input) -> Driver {
     let mut d = Driver::leading_as(candidate);
     assert_eq!(d.tick_at(LEASE - GUARD), [end(Ended::Expired), d.read()]);
     assert_eq!(d.feed(input), [Action::Close]);
@@ -44,39 +44,39 @@ fn left_behind_by(candidate: Candidate, input: Input) -> Driver {
 }
 
 #[test]
-fn a_record_left_behind_is_given_back_once_nobody_is_inside_any_more() {
+fn an_expired_record_is_released_once_drained() {
     for input in [Input::StepDown, Input::Shutdown] {
-        let mut d = left_behind(input);
-        // Of a term that was lost, and has nothing to do with it.
+        let mut d = expired(input);
+        // The drain of the lost term does not count.
         assert_eq!(d.feed(Input::Drained { token: TOKEN }), []);
         let half = d.elapsed() + DRAIN_TIMEOUT / 2;
         assert_eq!(d.tick_at(half), []);
-        assert_eq!(d.feed(CLEARED), [d.write(TOKEN, given_back(TOKEN))]);
+        assert_eq!(d.feed(CLEARED), [d.write(TOKEN, released_by_me(TOKEN))]);
         assert_eq!(d.acknowledge(9), [RELEASED]);
     }
 }
 
 #[test]
-fn a_record_left_behind_is_given_back_after_the_drain_timeout() {
-    let mut d = left_behind(Input::Shutdown);
+fn an_expired_record_is_released_at_the_timeout() {
+    let mut d = expired(Input::Shutdown);
     let since = d.elapsed();
-    assert_eq!(d.wake(), [d.write(TOKEN, given_back(TOKEN))]);
+    assert_eq!(d.wake(), [d.write(TOKEN, released_by_me(TOKEN))]);
     assert_eq!(d.elapsed() - since, DRAIN_TIMEOUT);
 }
 
 #[test]
-fn a_record_left_behind_that_is_taken_over_is_not_given_back() {
-    let mut d = left_behind(Input::Shutdown);
+fn an_overtaken_record_is_not_released() {
+    let mut d = expired(Input::Shutdown);
     assert_eq!(d.push(holds(9, &theirs(LEASE))), []);
     assert_eq!(d.feed(CLEARED), [RELEASED]);
 }
 
-/// For the requests that go to it, while those of its own last term finish.
+/// New requests can be sent to the leader while the requests of the last term finish.
 #[test]
-fn one_that_was_overtaken_names_the_leader_until_its_lease_is_over() {
+fn an_overtaken_candidate_names_the_new_leader() {
     let mut candidate = candidate();
     candidate.timing.drain_timeout = ms(10 * LEASE);
-    let mut d = left_behind_by(candidate, Input::Shutdown);
+    let mut d = expired_as(candidate, Input::Shutdown);
     d.push(holds(9, &theirs(LEASE)));
     let over = d.now + ms(LEASE);
     while d.leader().is_some() {
@@ -90,8 +90,8 @@ fn one_that_was_overtaken_names_the_leader_until_its_lease_is_over() {
 }
 
 #[test]
-fn a_shutdown_while_a_record_left_behind_is_kept_stops_for_good() {
-    let mut d = left_behind(Input::StepDown);
+fn a_shutdown_overrides_a_pending_step_down() {
+    let mut d = expired(Input::StepDown);
     assert_eq!(d.feed(Input::Shutdown), []);
     d.feed(CLEARED);
     assert_eq!(d.acknowledge(9), [RELEASED]);
@@ -99,13 +99,13 @@ fn a_shutdown_while_a_record_left_behind_is_kept_stops_for_good() {
 }
 
 #[test]
-fn a_key_that_is_lost_while_requests_of_an_earlier_term_finish_is_marked_with_its_token() {
+fn a_lost_key_is_marked_during_a_drain() {
     let mut candidate = candidate();
     candidate.timing.drain_timeout = ms(10 * LEASE);
-    let mut d = left_behind_by(candidate, Input::Shutdown);
-    // It is deaf: it has to look by itself.
+    let mut d = expired_as(candidate, Input::Shutdown);
+    // The watch is silent, so it reads the key.
     assert_eq!(d.wake(), [d.read()]);
-    // A stale answer, for all it knows: it marks the key where that is all that it sees.
+    // The response may be stale. It marks the key once every read shows the same.
     let mut actions = d.answer(absent(0));
     while !actions.iter().any(|a| matches!(a, Action::Write { .. })) {
         if d.wake().iter().any(is_read) {
@@ -121,16 +121,16 @@ fn a_key_that_is_lost_while_requests_of_an_earlier_term_finish_is_marked_with_it
 }
 
 #[test]
-fn what_is_won_while_requests_of_an_earlier_term_finish_never_opens() {
+fn a_term_won_while_stopping_never_opens() {
     let mut d = Driver::acquiring(candidate());
     d.feed(Input::StepDown);
     assert_eq!(d.acknowledge(TOKEN), []);
     assert!(d.machine.is_leaving());
-    assert_eq!(d.feed(CLEARED), [d.write(TOKEN, given_back(TOKEN))]);
+    assert_eq!(d.feed(CLEARED), [d.write(TOKEN, released_by_me(TOKEN))]);
 }
 
 #[test]
-fn shutdown_with_a_read_under_way_does_not_wait_for_its_answer() {
+fn a_shutdown_ignores_a_pending_read() {
     let mut d = Driver::new();
     assert_eq!(d.tick(), [read(1)]);
     assert_eq!(d.feed(Input::Shutdown), [Action::Close]);
@@ -139,7 +139,7 @@ fn shutdown_with_a_read_under_way_does_not_wait_for_its_answer() {
 }
 
 #[test]
-fn shutdown_with_a_mark_under_way_does_not_wait_for_its_answer() {
+fn a_shutdown_ignores_a_pending_mark() {
     let mut d = Driver::that_read(candidate(), absent(0));
     assert!(d.written().1.vacant);
     assert_eq!(d.feed(Input::Shutdown), [Action::Close]);
@@ -147,16 +147,16 @@ fn shutdown_with_a_mark_under_way_does_not_wait_for_its_answer() {
 }
 
 #[test]
-fn shutdown_with_an_acquiring_write_under_way_gives_back_what_it_wins() {
+fn a_shutdown_releases_a_pending_acquisition() {
     let mut d = Driver::acquiring(candidate());
     assert_eq!(d.feed(Input::Shutdown), [Action::Close]);
     assert_eq!(d.feed(CLEARED), []);
-    assert_eq!(d.acknowledge(8), [write(3, 8, given_back(8))]);
+    assert_eq!(d.acknowledge(8), [write(3, 8, released_by_me(8))]);
     assert_eq!(d.acknowledge(9), [RELEASED]);
 }
 
 #[test]
-fn shutdown_with_an_acquiring_write_that_is_refused_holds_nothing() {
+fn a_refused_acquisition_leaves_nothing_to_release() {
     let mut d = Driver::acquiring(candidate());
     d.feed(Input::Shutdown);
     d.feed(CLEARED);
@@ -165,14 +165,14 @@ fn shutdown_with_an_acquiring_write_that_is_refused_holds_nothing() {
 }
 
 #[test]
-fn shutdown_after_a_write_of_unknown_outcome_looks_whether_it_was_applied() {
+fn a_shutdown_checks_an_unknown_write() {
     let mut d = Driver::acquiring(candidate());
     d.end_write(Outcome::Unknown);
     assert_eq!(d.feed(Input::Shutdown), [Action::Close]);
     assert_eq!(d.feed(CLEARED), []);
     assert_eq!(
         d.answer(holds(8, &mine(BEFORE))),
-        [write(4, 8, given_back(8))]
+        [write(4, 8, released_by_me(8))]
     );
     assert_eq!(d.acknowledge(9), [RELEASED]);
     let mut d = Driver::acquiring(candidate());
@@ -183,31 +183,31 @@ fn shutdown_after_a_write_of_unknown_outcome_looks_whether_it_was_applied() {
 }
 
 #[test]
-fn a_write_that_may_have_been_applied_during_the_drain_is_looked_for_after_it() {
+fn an_unknown_write_is_checked_after_the_drain() {
     let mut d = Driver::acquiring(candidate());
     d.end_write(Outcome::Unknown);
     d.feed(Input::Shutdown);
     assert_eq!(d.answer(holds(BEFORE, &released())), []);
     assert_eq!(d.feed(CLEARED), [read(4)]);
     let release = d.answer(holds(8, &mine(BEFORE)));
-    assert_eq!(release, [d.write(8, given_back(8))]);
+    assert_eq!(release, [d.write(8, released_by_me(8))]);
 }
 
 #[test]
-fn a_write_that_may_still_be_applied_is_not_called_released() {
+fn a_possibly_pending_write_is_not_released() {
     let mut d = Driver::acquiring(candidate());
     let before = d.machine.view.sighting().map(|seen| seen.revision);
     d.end_write(Outcome::Unknown);
     d.feed(Input::Shutdown);
     d.feed(CLEARED);
-    // The key is as it was, so that the write may be on its way yet.
+    // The key has not changed, so the write may still be on its way.
     assert_eq!(before, Some(BEFORE));
     assert_eq!(d.answer(holds(BEFORE, &released())), [LEFT]);
 }
 
-/// Somebody else has won by now, so that there is nothing to wait for, even without a store.
+/// Another candidate has won, so there is nothing to wait for, even if the store does not respond.
 #[test]
-fn a_write_that_cannot_be_applied_any_more_is_not_waited_for() {
+fn an_outdated_write_is_not_waited_for() {
     let mut d = Driver::acquiring(candidate());
     d.end_write(Outcome::Unknown);
     assert_eq!(d.answer(holds(9, &theirs(LEASE))), []);
@@ -217,7 +217,7 @@ fn a_write_that_cannot_be_applied_any_more_is_not_waited_for() {
 }
 
 #[test]
-fn what_is_won_on_a_server_that_lost_its_data_is_given_back() {
+fn a_win_after_lost_data_is_released() {
     let mut d = Driver::acquiring(candidate());
     assert_eq!(d.acknowledge(3), [data_lost(BEFORE, 3), read(3)]);
     d.feed(Input::Shutdown);
@@ -225,13 +225,13 @@ fn what_is_won_on_a_server_that_lost_its_data_is_given_back() {
     let actions = d.answer(holds(3, &mine(BEFORE)));
     assert_eq!(
         actions,
-        [data_lost(BEFORE, 3), d.write(3, given_back(TOKEN))]
+        [data_lost(BEFORE, 3), d.write(3, released_by_me(TOKEN))]
     );
     assert_eq!(d.acknowledge(4), [RELEASED]);
 }
 
 #[test]
-fn a_renewal_under_way_that_can_only_be_refused_is_not_waited_for() {
+fn an_outdated_renewal_is_not_waited_for() {
     let mut d = Driver::renewing();
     d.feed(Input::Shutdown);
     let actions = d.push(holds(9, &theirs(LEASE)));
@@ -239,17 +239,17 @@ fn a_renewal_under_way_that_can_only_be_refused_is_not_waited_for() {
     assert_eq!(d.feed(CLEARED), [RELEASED]);
 }
 
-/// What it won stands below what it believes, however far that has come meanwhile.
+/// The won record is below the believed revision, which has grown meanwhile.
 #[test]
-fn what_is_won_on_a_server_that_lost_its_data_is_looked_for_first() {
+fn a_win_after_lost_data_is_read_first() {
     let mut d = Driver::acquiring(candidate());
     d.push(holds(9, &theirs(LEASE)));
     assert_eq!(d.acknowledge(3), [data_lost(BEFORE, 3), d.read()]);
     d.feed(Input::Shutdown);
     assert_eq!(d.feed(CLEARED), []);
     let actions = d.answer(holds(3, &mine(BEFORE)));
-    assert_eq!(actions, [data_lost(9, 3), d.write(3, given_back(9))]);
-    // And only once: a follower of somebody else has nothing to look for any more.
+    assert_eq!(actions, [data_lost(9, 3), d.write(3, released_by_me(9))]);
+    // Once it follows another candidate, it has nothing to look for.
     let mut d = Driver::acquiring(candidate());
     d.acknowledge(3);
     d.answer(holds(4, &theirs(LEASE)));
@@ -259,7 +259,7 @@ fn what_is_won_on_a_server_that_lost_its_data_is_looked_for_first() {
 }
 
 #[test]
-fn a_mark_on_a_server_that_lost_its_data_is_not_looked_for() {
+fn a_mark_after_lost_data_is_not_read() {
     let before = Record::acquiring("other", "theirs", None, ms(LEASE), 40);
     let mut d = Driver::that_read(candidate(), holds(9, &before));
     assert!(d.push(garbage(10)).iter().any(is_write));
@@ -268,9 +268,9 @@ fn a_mark_on_a_server_that_lost_its_data_is_not_looked_for() {
     assert_eq!(d.feed(CLEARED), [RELEASED]);
 }
 
-/// It was held up, and its term is over; the key looks as if it were somebody else's meanwhile.
+/// The renewal was delayed beyond the term, and meanwhile the key appeared to be another candidate's.
 #[test]
-fn a_renewal_under_way_is_waited_for() {
+fn a_pending_renewal_is_waited_for() {
     let mut d = Driver::leading();
     d.at(100).push(holds(6, &released()));
     let renewal = d.tick_at(LEASE - GUARD - 1);

@@ -1,9 +1,9 @@
-//! When a record that somebody holds may be taken over, and how.
+//! Takeovers of a record with a holder.
 
 use super::{super::*, harness::*};
 
 #[test]
-fn a_takeover_waits_for_the_lease_in_the_record_not_its_own() {
+fn a_takeover_waits_for_the_records_lease() {
     for lease in [200, 5_000, LEASE, 60_000] {
         let mut d = Driver::following(&theirs(lease));
         let campaigned = d.campaign(&holds(BEFORE, &theirs(lease)));
@@ -20,12 +20,12 @@ fn a_takeover_needs_the_whole_lease() {
 }
 
 #[test]
-fn a_takeover_comes_after_a_random_delay() {
+fn a_takeover_has_a_random_delay() {
     let mut candidate = candidate();
     candidate.timing.campaign_delay = ms(20);
     let seen = holds(BEFORE, &theirs(LEASE));
     let mut d = Driver::that_read(candidate, seen.clone());
-    // The holder is gone at the end of its lease, even if nobody has taken over yet.
+    // The machine wakes at the end of the lease to publish that the holder no longer leads.
     d.keep_reading(&seen, LEASE);
     assert_eq!(d.wake(), []);
     assert_eq!(d.elapsed(), LEASE);
@@ -34,7 +34,7 @@ fn a_takeover_comes_after_a_random_delay() {
 }
 
 #[test]
-fn seeing_the_same_revision_again_neither_restarts_nor_shortens_the_wait() {
+fn a_repeated_revision_does_not_change_the_wait() {
     let mut d = Driver::following(&theirs(LEASE));
     let seen = holds(BEFORE, &theirs(LEASE));
     for now in [1, 4_000, 8_000, 12_000, LEASE - 1] {
@@ -52,7 +52,7 @@ fn a_renewal_restarts_the_wait() {
 }
 
 #[test]
-fn a_renewal_that_names_another_lease_is_waited_for_with_that_lease() {
+fn a_renewal_can_change_the_wait() {
     let mut d = Driver::following(&theirs(LEASE));
     let renewal = holds(8, &theirs(2 * LEASE).renewed(BEFORE, 1));
     assert_eq!(d.at(5_000).push(renewal.clone()), []);
@@ -60,7 +60,7 @@ fn a_renewal_that_names_another_lease_is_waited_for_with_that_lease() {
 }
 
 #[test]
-fn a_stale_repeat_of_an_earlier_revision_changes_nothing() {
+fn a_stale_push_does_not_change_the_wait() {
     let mut d = Driver::following(&theirs(LEASE));
     let renewal = holds(8, &theirs(LEASE).renewed(BEFORE, 1));
     d.at(5_000).push(renewal.clone());
@@ -83,7 +83,7 @@ fn the_loser_of_a_takeover_reads_and_follows() {
 }
 
 #[test]
-fn a_second_refusal_without_news_is_followed_up_after_a_pause() {
+fn a_second_refusal_causes_a_pause() {
     let mut d = Driver::acquiring(candidate());
     assert_eq!(d.end_write(Outcome::Conflict), [read(3)]);
     assert_eq!(
@@ -95,9 +95,9 @@ fn a_second_refusal_without_news_is_followed_up_after_a_pause() {
     assert!((500..=1_000).contains(&d.elapsed()), "{}", d.elapsed());
 }
 
-/// The id is for people. An earlier process of the same id may still act, on its own clock.
+/// An id identifies no process: an earlier process with the same id may still act, on its own clock.
 #[test]
-fn the_record_of_an_earlier_process_of_its_own_is_foreign() {
+fn a_record_of_an_earlier_process_is_foreign() {
     let earlier = Record::acquiring("me", "earlier", None, ms(LEASE), BEFORE - 1);
     let mut d = Driver::following(&earlier);
     assert_eq!(d.leader_at(at(0)).map(|h| h.id().to_owned()).unwrap(), "me");
@@ -108,7 +108,7 @@ fn the_record_of_an_earlier_process_of_its_own_is_foreign() {
 }
 
 #[test]
-fn garbage_is_taken_for_a_holder() {
+fn garbage_is_treated_as_a_holder() {
     let mut d = Driver::new();
     d.tick();
     let why = Record::decode(9, b"hello").unwrap_err();
@@ -118,7 +118,7 @@ fn garbage_is_taken_for_a_holder() {
 }
 
 #[test]
-fn garbage_is_given_the_longer_of_its_own_lease_and_the_last() {
+fn garbage_is_honoured_for_the_longer_lease() {
     for (last, wait) in [(5_000, LEASE), (60_000, 60_000)] {
         let mut d = Driver::following(&theirs(last));
         d.at(1_000).push(garbage(9));

@@ -1,9 +1,9 @@
-//! Writes whose outcome is not known, and acknowledgements that come out of order.
+//! Writes with an unknown outcome, and acknowledgements out of order.
 
 use super::{super::*, harness::*};
 
 #[test]
-fn a_write_of_unknown_outcome_is_followed_by_a_read() {
+fn an_unknown_write_is_followed_by_a_read() {
     let mut d = Driver::acquiring(candidate());
     assert_eq!(d.end_write(Outcome::Unknown), [read(3)]);
     let mut d = Driver::renewing();
@@ -12,17 +12,17 @@ fn a_write_of_unknown_outcome_is_followed_by_a_read() {
 }
 
 #[test]
-fn a_write_without_an_answer_has_an_unknown_outcome() {
+fn a_write_that_times_out_is_unknown() {
     let mut d = Driver::acquiring(candidate());
     assert_eq!(d.tick_at(REQUEST_TIMEOUT - 1), []);
     assert_eq!(d.tick_at(REQUEST_TIMEOUT), [read(3)]);
 }
 
 #[test]
-fn the_nonce_tells_its_own_record() {
+fn a_nonce_identifies_the_candidates_own_record() {
     let mut d = Driver::acquiring(candidate());
     d.end_write(Outcome::Unknown);
-    // It continues with a fresh write on that revision, and leads by that one only.
+    // It writes again over that revision, and only that write grants a term.
     assert_eq!(
         d.at(1_000).answer(holds(8, &mine(BEFORE))),
         [write(4, 8, mine(8))]
@@ -35,7 +35,7 @@ fn the_nonce_tells_its_own_record() {
 }
 
 #[test]
-fn another_nonce_tells_another_record() {
+fn a_record_with_another_nonce_is_foreign() {
     let mut d = Driver::acquiring(candidate());
     d.end_write(Outcome::Unknown);
     let namesake = Record::acquiring("me", "earlier", None, ms(LEASE), BEFORE);
@@ -45,7 +45,7 @@ fn another_nonce_tells_another_record() {
 }
 
 #[test]
-fn a_write_that_was_not_applied_is_sent_again() {
+fn an_unapplied_write_is_sent_again() {
     let mut d = Driver::acquiring(candidate());
     d.end_write(Outcome::Unknown);
     assert_eq!(
@@ -55,7 +55,7 @@ fn a_write_that_was_not_applied_is_sent_again() {
 }
 
 #[test]
-fn a_second_write_of_unknown_outcome_is_followed_up_after_a_pause() {
+fn a_second_unknown_write_causes_a_pause() {
     let mut d = Driver::acquiring(candidate());
     assert_eq!(d.end_write(Outcome::Unknown), [read(3)]);
     d.answer(holds(BEFORE, &released()));
@@ -65,11 +65,11 @@ fn a_second_write_of_unknown_outcome_is_followed_up_after_a_pause() {
 }
 
 #[test]
-fn a_renewal_of_unknown_outcome_that_was_applied_is_renewed() {
+fn an_applied_unknown_renewal_is_sent_again() {
     let mut d = Driver::renewing();
     let sent = d.elapsed();
     d.end_write(Outcome::Unknown);
-    // The validity of the write whose acknowledgement was never seen is not claimed.
+    // A write without an acknowledgement does not extend the term.
     assert_eq!(
         d.at(sent + 100).answer(holds(9, &renewed(TOKEN, 1))),
         [d.write(9, renewed(TOKEN, 1))]
@@ -79,9 +79,9 @@ fn a_renewal_of_unknown_outcome_that_was_applied_is_renewed() {
     assert_eq!(d.acknowledge(10), [Action::Extend { deadline }]);
 }
 
-/// The renewal may have been applied after the read, so the other revision may be its own.
+/// The renewal may have been applied after the read, so the other record may be the leader's own.
 #[test]
-fn a_refusal_after_an_unknown_outcome_does_not_end_the_term() {
+fn a_refusal_after_an_unknown_renewal_is_tolerated() {
     let mut d = Driver::renewing();
     d.end_write(Outcome::Unknown);
     assert_eq!(
@@ -98,7 +98,7 @@ fn a_refusal_after_an_unknown_outcome_does_not_end_the_term() {
 }
 
 #[test]
-fn a_refusal_after_an_unknown_outcome_ends_the_term_if_the_other_record_is_not_its_own() {
+fn foreign_record_after_a_refusal_ends_the_term() {
     let mut d = Driver::renewing();
     d.end_write(Outcome::Unknown);
     d.answer(holds(TOKEN, &mine(BEFORE)));
@@ -110,9 +110,9 @@ fn a_refusal_after_an_unknown_outcome_ends_the_term_if_the_other_record_is_not_i
     );
 }
 
-/// What it was to replace is gone, since its own record was seen after that: that one is refused now.
+/// The unknown renewal was observed, so the refused renewal is the next one, and the other record is foreign.
 #[test]
-fn a_refusal_over_another_revision_than_that_of_the_unknown_write_ends_the_term() {
+fn a_refusal_at_another_revision_ends_the_term() {
     let mut d = Driver::renewing();
     d.end_write(Outcome::Unknown);
     assert_eq!(
@@ -124,14 +124,14 @@ fn a_refusal_over_another_revision_than_that_of_the_unknown_write_ends_the_term(
 }
 
 #[test]
-fn a_renewal_of_unknown_outcome_does_not_keep_the_term() {
+fn an_unknown_renewal_does_not_extend_the_term() {
     let mut d = Driver::renewing();
     d.end_write(Outcome::Unknown);
     assert_eq!(d.tick_at(LEASE - GUARD), [end(Ended::Expired), d.read()]);
 }
 
 #[test]
-fn the_acknowledgement_of_a_write_that_was_given_up_is_ignored() {
+fn ack_of_an_abandoned_write_is_ignored() {
     let mut d = Driver::acquiring(candidate());
     let given_up = d.attempt();
     d.tick_at(REQUEST_TIMEOUT);
@@ -144,14 +144,14 @@ fn the_acknowledgement_of_a_write_that_was_given_up_is_ignored() {
 }
 
 #[test]
-fn its_own_record_pushed_before_the_acknowledgement_is_no_loss_of_data() {
+fn a_push_before_its_ack_is_tolerated() {
     let mut d = Driver::acquiring(candidate());
     assert_eq!(d.push(holds(8, &mine(BEFORE))), []);
     assert_eq!(d.acknowledge(8), [begin(8, LEASE - GUARD), Action::Open]);
 }
 
 #[test]
-fn an_acknowledgement_behind_the_news_of_a_deletion_begins_no_term() {
+fn ack_after_a_deletion_begins_no_term() {
     let mut d = Driver::acquiring(candidate());
     assert_eq!(d.push(absent(9)), [absent_for(LEASE)]);
     assert_eq!(d.acknowledge(8), []);
@@ -159,7 +159,7 @@ fn an_acknowledgement_behind_the_news_of_a_deletion_begins_no_term() {
 }
 
 #[test]
-fn an_acknowledged_renewal_behind_the_news_of_a_deletion_does_not_bring_the_record_back() {
+fn ack_after_a_deletion_restores_no_record() {
     let mut d = Driver::renewing();
     let deleted = d.elapsed();
     assert_eq!(d.push(absent(10)), [absent_for(LEASE), end(Ended::Deleted)]);
@@ -169,7 +169,7 @@ fn an_acknowledged_renewal_behind_the_news_of_a_deletion_does_not_bring_the_reco
 }
 
 #[test]
-fn a_stale_answer_to_the_read_of_a_leader_does_not_end_its_term() {
+fn stale_reads_do_not_end_a_term() {
     for seen in [holds(BEFORE, &released()), absent(3), garbage(4)] {
         let mut d = Driver::renewing();
         assert_eq!(d.end_write(Outcome::Unknown), [d.read()]);
@@ -178,9 +178,9 @@ fn a_stale_answer_to_the_read_of_a_leader_does_not_end_its_term() {
     }
 }
 
-/// Even its own record: whatever was written after it is lost.
+/// This includes the leader's own record: the writes after it are lost.
 #[test]
-fn an_older_revision_that_is_read_after_a_refusal_ends_the_term() {
+fn an_older_revision_after_refusal_ends_the_term() {
     for record in [mine(1), theirs(LEASE)] {
         let mut d = Driver::renewing();
         d.end_write(Outcome::Unknown);

@@ -1,4 +1,4 @@
-//! The warm-up between winning and opening the gate.
+//! The warm-up between winning the election and opening the gate.
 
 use super::{super::*, harness::*};
 
@@ -10,7 +10,7 @@ fn warming() -> Candidate {
 }
 
 #[test]
-fn the_gate_stays_shut_until_the_warm_up_is_done() {
+fn the_gate_opens_after_the_warm_up() {
     let mut d = Driver::acquiring(warming());
     assert_eq!(
         d.acknowledge(TOKEN),
@@ -41,20 +41,20 @@ fn the_lease_is_renewed_during_a_warm_up() {
 }
 
 #[test]
-fn a_failed_warm_up_gives_the_lease_back() {
+fn a_failed_warm_up_releases_the_lease() {
     let mut d = Driver::leading_as(warming());
     assert_eq!(d.at(1_000).warmed(TOKEN, false), [Action::Close]);
     assert_eq!(d.status(), Status::Draining);
-    // A request of a term that was lost may still be inside.
+    // A request of a lost term may still be in progress.
     assert_eq!(
         d.at(2_000).feed(Input::Drained { token: TOKEN }),
-        [end(Ended::Released), d.write(TOKEN, given_back(TOKEN))]
+        [end(Ended::Released), d.write(TOKEN, released_by_me(TOKEN))]
     );
     assert_eq!(d.acknowledge(9), [Action::Settled(Settled::Released)]);
     assert!(d.follows());
 }
 
-/// So that another candidate gets its turn, and a broken one does not churn through terms.
+/// Another candidate gets a turn, and a broken candidate does not churn through terms.
 #[test]
 fn each_failed_warm_up_doubles_the_cool_down() {
     let mut d = Driver::leading_as(warming());
@@ -66,25 +66,25 @@ fn each_failed_warm_up_doubles_the_cool_down() {
         revision += 1;
         d.acknowledge(revision);
         let settled = d.elapsed();
-        let seen = holds(revision, &given_back(token));
+        let seen = holds(revision, &released_by_me(token));
         let (campaign, _, _) = d.campaign(&seen);
         assert_eq!(campaign - settled, leases * LEASE);
         revision += 1;
         d.acknowledge(revision);
     }
-    // One that succeeds makes good for all.
+    // A successful warm-up resets the count.
     let token = d.machine.token().unwrap();
     d.warmed(token, true);
     d.feed(Input::StepDown);
     d.feed(Input::Drained { token });
     d.acknowledge(revision + 1);
     let settled = d.elapsed();
-    let seen = holds(revision + 1, &given_back(token));
+    let seen = holds(revision + 1, &released_by_me(token));
     assert_eq!(d.campaign(&seen).0 - settled, LEASE / 2);
 }
 
 #[test]
-fn a_term_that_is_lost_during_its_warm_up_never_opens() {
+fn a_term_lost_during_warm_up_never_opens() {
     for why in [Ended::Expired, Ended::Overwritten, Ended::Deleted] {
         let mut d = Driver::leading_as(warming());
         let ended = match why {
@@ -99,7 +99,7 @@ fn a_term_that_is_lost_during_its_warm_up_never_opens() {
 }
 
 #[test]
-fn a_warm_up_that_ends_at_the_deadline_ends_too_late() {
+fn a_warm_up_must_end_before_the_deadline() {
     let mut d = Driver::leading_as(warming());
     assert_eq!(
         d.at(LEASE - GUARD).warmed(TOKEN, true),
@@ -108,7 +108,7 @@ fn a_warm_up_that_ends_at_the_deadline_ends_too_late() {
 }
 
 #[test]
-fn the_warm_up_of_another_term_opens_nothing() {
+fn another_terms_warm_up_does_not_open_it() {
     let mut d = Driver::leading_as(warming());
     for ready in [true, false] {
         assert_eq!(d.warmed(TOKEN - 1, ready), []);
@@ -124,7 +124,7 @@ fn stopping_drops_the_warm_up() {
         assert_eq!(d.warmed(TOKEN, true), []);
         assert_eq!(
             d.feed(Input::Drained { token: TOKEN }),
-            [end(Ended::Released), d.write(TOKEN, given_back(TOKEN))]
+            [end(Ended::Released), d.write(TOKEN, released_by_me(TOKEN))]
         );
     }
 }

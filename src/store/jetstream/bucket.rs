@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_that_contradicts_the_lease_is_refused_with_its_remedy() {
+    fn an_unfit_max_age_is_rejected() {
         let max_age = |secs| Config {
             max_age: Duration::from_secs(secs),
             ..Config::default()
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_that_takes_no_writes_is_refused() {
+    fn a_bucket_without_writes_is_rejected() {
         let sealed = Config {
             sealed: true,
             ..Config::default()

@@ -32,14 +32,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_nats_takes_is_parsed() {
+    fn parse_accepts_names_that_nats_accepts() {
         for name in ["orders", "ORDERS_2-b", "7"] {
             assert_eq!(BucketName::parse(name).unwrap().as_str(), name);
         }
     }
 
     #[test]
-    fn any_other_name_is_refused() {
+    fn parse_rejects_other_names() {
         for name in ["", "a b", "a.b", "a*", "a>", "ä"] {
             assert_eq!(BucketName::parse(name).unwrap_err().setting(), "bucket");
         }

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn both_codes_of_a_conflict_are_known() {
+    fn both_conflict_codes_are_recognized() {
         for code in [10071, 10164] {
             let text = format!(
                 r#"{{"code":400,"err_code":{code},"description":"wrong last sequence: 5"}}"#
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_that_is_forming_is_told_from_one_that_refuses() {
+    fn a_forming_cluster_is_unavailable() {
         for (code, unavailable) in [(10008, true), (10023, false)] {
             let text = format!(r#"{{"code":503,"err_code":{code},"description":"d"}}"#);
             let error: jetstream::Error = serde_json::from_str(&text).unwrap();
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_without_a_quorum_is_not_relied_on() {
+    fn an_unavailable_server_leaves_a_write_unknown() {
         let unavailable =
             r#"{"code":503,"err_code":10008,"description":"temporarily unavailable"}"#;
         assert!(matches!(refused(unavailable), WriteError::Unknown(_)));

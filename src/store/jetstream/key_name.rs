@@ -30,14 +30,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_nats_takes_is_parsed() {
+    fn parse_accepts_names_that_nats_accepts() {
         for name in ["writer", "a.b-c/d_e=f", "7"] {
             assert_eq!(KeyName::parse(name).unwrap().to_string(), name);
         }
     }
 
     #[test]
-    fn any_other_name_is_refused() {
+    fn parse_rejects_other_names() {
         for name in ["", "a b", ".a", "a.", "a..b", "a*", "a.>", "ä"] {
             assert_eq!(KeyName::parse(name).unwrap_err().setting(), "key", "{name}");
         }

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_setting_out_of_its_bounds_is_refused() {
+    fn settings_out_of_bounds_are_rejected() {
         let setting = |settings: BucketSettings| settings.parse().unwrap_err().setting();
         assert_eq!(setting(BucketSettings::new("a b", "writer")), "bucket");
         assert_eq!(setting(BucketSettings::new("orders", "a..b")), "key");

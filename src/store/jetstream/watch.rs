@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_that_is_missing_is_an_error_also_the_first() {
+    fn a_missed_message_is_an_error() {
         assert_eq!(follows(0, 1).unwrap(), 1);
         assert_eq!(follows(1, 2).unwrap(), 2);
         for (last, sequence) in [(0, 2), (1, 3), (2, 2), (2, 1)] {
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn deletions_of_clients_and_of_the_server_are_absence() {
+    fn every_kind_of_deletion_is_an_absence() {
         let with = |name: &str, value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(name, value);

@@ -6,7 +6,7 @@ use super::{gated::Gated, in_every_order};
 use crate::task::admission::Admission;
 
 #[test]
-fn an_admission_belongs_to_one_term_from_its_token_to_its_end() {
+fn an_admission_belongs_to_one_term() {
     in_every_order(|| {
         let gated = Gated::new();
         gated.open(7);
@@ -14,12 +14,12 @@ fn an_admission_belongs_to_one_term_from_its_token_to_its_end() {
             let gated = gated.clone();
             move || {
                 let admitted = [gated.admit(), gated.admit()];
-                // Nobody shuts it again.
+                // The gate is not closed under the second term.
                 let is_in = admitted
                     .iter()
                     .flatten()
                     .any(|a| a.term().token() == 8.into());
-                assert!(!is_in || gated.gate.is_open(), "let in before it opened");
+                assert!(!is_in || gated.gate.is_open(), "admitted before it opened");
                 admitted
             }
         });
@@ -28,7 +28,7 @@ fn an_admission_belongs_to_one_term_from_its_token_to_its_end() {
 
         let admitted = requests.join().unwrap();
         let tokens = admitted.iter().flatten().map(|a| a.term().token());
-        assert!(tokens.is_sorted(), "a request went back to an earlier term");
+        assert!(tokens.is_sorted(), "admitted under an earlier term");
         for admission in admitted.iter().flatten() {
             let is_over = admission.term().token() == 7.into();
             assert_eq!(admission.term().closing().is_cancelled(), is_over);
@@ -41,7 +41,7 @@ fn an_admission_belongs_to_one_term_from_its_token_to_its_end() {
 }
 
 #[test]
-fn nothing_is_admitted_once_the_gate_has_shut() {
+fn nothing_is_admitted_once_the_gate_has_closed() {
     in_every_order(|| {
         let gated = Gated::new();
         let term = gated.open(7);
@@ -62,7 +62,7 @@ fn nothing_is_admitted_once_the_gate_has_shut() {
 }
 
 #[test]
-fn who_was_told_that_the_gate_is_open_is_admitted() {
+fn an_observed_open_gate_admits() {
     in_every_order(|| {
         let gated = Gated::new();
         let request = thread::spawn({
@@ -75,7 +75,7 @@ fn who_was_told_that_the_gate_is_open_is_admitted() {
 }
 
 #[test]
-fn what_was_done_before_the_gate_opened_is_seen_by_who_finds_it_open() {
+fn an_open_gate_shows_all_earlier_writes() {
     in_every_order(|| {
         let gated = Gated::new();
         let warm = Arc::new(AtomicBool::new(false));

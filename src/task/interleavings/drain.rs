@@ -9,7 +9,7 @@ use loom::{
 use super::{gated::Gated, in_every_order, node::Node};
 
 #[test]
-fn ends_with_the_last_admission_and_not_before() {
+fn the_drain_ends_with_the_last_admission() {
     in_every_order(|| {
         let gated = Gated::new();
         gated.open(7);
@@ -28,8 +28,7 @@ fn ends_with_the_last_admission_and_not_before() {
         let requests = [thread::spawn(request()), thread::spawn(request())];
 
         block_on(gated.gate.shut().finished());
-        // Read by an operation that writes, which finds the newest value. loom does not know that the drops
-        // of an `Arc` happen one after the other.
+        // A read-modify-write operation reads the newest value. loom does not model the order of the drops of an `Arc`.
         assert_eq!(inside.fetch_add(0, Ordering::Relaxed), 0);
         assert_eq!(gated.gate.draining(), 0);
         for request in requests {
@@ -39,7 +38,7 @@ fn ends_with_the_last_admission_and_not_before() {
 }
 
 #[test]
-fn counts_who_is_inside() {
+fn draining_counts_requests_in_progress() {
     in_every_order(|| {
         let gated = Gated::new();
         gated.open(7);
@@ -59,7 +58,7 @@ fn counts_who_is_inside() {
 }
 
 #[test]
-fn an_earlier_opening_is_drained_whoever_is_inside_the_next() {
+fn a_drain_ignores_later_openings() {
     in_every_order(|| {
         let gated = Gated::new();
         gated.open(7);
@@ -75,7 +74,7 @@ fn an_earlier_opening_is_drained_whoever_is_inside_the_next() {
 }
 
 #[test]
-fn those_of_an_earlier_opening_are_waited_for_with_the_last() {
+fn a_drain_includes_earlier_openings() {
     in_every_order(|| {
         let gated = Gated::new();
         gated.open(7);
@@ -91,14 +90,14 @@ fn those_of_an_earlier_opening_are_waited_for_with_the_last() {
         gated.end();
         gated.open(8);
         block_on(gated.gate.shut().finished());
-        // Read by an operation that writes, which finds the newest value.
+        // A read-modify-write operation reads the newest value.
         assert!(left.fetch_or(false, Ordering::Relaxed));
         leaving.join().unwrap();
     });
 }
 
 #[test]
-fn the_lease_is_held_until_the_last_request_has_finished() {
+fn the_lease_outlives_the_last_request() {
     in_every_order(|| {
         let (mut node, handle) = Node::new();
         node.lead();

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::task::term::Term;
 
-/// A gate at its deadline, and its term. The renewal was acknowledged in time, and is still to be published.
+/// A gate at its deadline, and its term, whose renewal was acknowledged in time but is not published yet.
 fn at_the_deadline() -> (Gated, Term) {
     let gated = Gated::new();
     let term = gated.open(7);
@@ -16,75 +16,77 @@ fn at_the_deadline() -> (Gated, Term) {
     (gated, term)
 }
 
-/// Publishes the renewal.
 fn renew(gated: &Gated) -> bool {
     gated.gate.extend(gated.clock.now() + SECOND)
 }
 
-/// Publishes the renewal, as the task does: the term ends where somebody saw it end, and another begins.
-fn renew_or_go_on(gated: &Gated) {
+/// Publishes the renewal. As in the task, a term whose end was observed ends, and the next term begins.
+fn renew_or_begin_next(gated: &Gated) {
     if !renew(gated) {
         gated.end();
         gated.open(8);
     }
 }
 
-/// Somebody looks, and tells somebody else, who looks as well.
-fn shut_for_one_is_shut_for_all(
-    sees_shut: impl Fn(&Gated) -> bool + Send + Sync + Copy + 'static,
+/// One thread reads the gate and signals a second thread, which reads it too.
+fn closed_for_one_is_closed_for_all(
+    sees_closed: impl Fn(&Gated) -> bool + Send + Sync + Copy + 'static,
     token: impl Fn(&Gated) -> Option<u64> + Send + Sync + Copy + 'static,
 ) {
     in_every_order(move || {
         let (gated, _) = at_the_deadline();
-        let told = Arc::new(AtomicBool::new(false));
+        let signal = Arc::new(AtomicBool::new(false));
         let first = thread::spawn({
-            let (gated, told) = (gated.clone(), told.clone());
+            let (gated, signal) = (gated.clone(), signal.clone());
             move || {
-                if sees_shut(&gated) {
-                    told.store(true, Ordering::Release);
+                if sees_closed(&gated) {
+                    signal.store(true, Ordering::Release);
                 }
             }
         });
         let second = thread::spawn({
             let gated = gated.clone();
             move || {
-                let was_told = told.load(Ordering::Acquire);
+                let is_signalled = signal.load(Ordering::Acquire);
                 let token = token(&gated);
-                assert!(!was_told || token != Some(7), "a shut gate let somebody in");
+                assert!(
+                    !is_signalled || token != Some(7),
+                    "a closed gate admitted a request"
+                );
             }
         });
-        renew_or_go_on(&gated);
+        renew_or_begin_next(&gated);
         first.join().unwrap();
         second.join().unwrap();
     });
 }
 
 #[test]
-fn who_asks_whether_the_gate_is_open_shuts_it_for_requests() {
-    shut_for_one_is_shut_for_all(
+fn is_open_closes_the_gate_for_requests() {
+    closed_for_one_is_closed_for_all(
         |gated| !gated.gate.is_open(),
         |gated| gated.admit().map(|a| a.term().token().into()),
     );
 }
 
 #[test]
-fn who_asks_whether_the_gate_is_open_shuts_it_for_who_asks_for_the_term() {
-    shut_for_one_is_shut_for_all(
+fn is_open_closes_the_gate_for_readers() {
+    closed_for_one_is_closed_for_all(
         |gated| !gated.gate.is_open(),
         |gated| gated.gate.term().map(|term| term.token().into()),
     );
 }
 
 #[test]
-fn a_request_that_is_refused_shuts_the_gate_for_the_next() {
-    shut_for_one_is_shut_for_all(
+fn a_refused_request_closes_the_gate() {
+    closed_for_one_is_closed_for_all(
         |gated| gated.admit().is_none(),
         |gated| gated.admit().map(|a| a.term().token().into()),
     );
 }
 
 #[test]
-fn a_request_that_is_refused_shuts_the_gate_for_who_asks() {
+fn a_refused_request_closes_is_open() {
     in_every_order(|| {
         let (gated, _) = at_the_deadline();
         let looks = thread::spawn({
@@ -92,12 +94,12 @@ fn a_request_that_is_refused_shuts_the_gate_for_who_asks() {
             move || gated.admit().is_some() || !gated.gate.is_open()
         });
         renew(&gated);
-        assert!(looks.join().unwrap(), "open for one and shut for another");
+        assert!(looks.join().unwrap(), "open for one and closed for another");
     });
 }
 
 #[test]
-fn a_term_is_renewed_unless_somebody_saw_it_end() {
+fn a_renewal_fails_after_an_observed_end() {
     in_every_order(|| {
         let (gated, _) = at_the_deadline();
         let look = thread::spawn({
@@ -112,7 +114,7 @@ fn a_term_is_renewed_unless_somebody_saw_it_end() {
 }
 
 #[test]
-fn a_term_is_renewed_unless_somebody_saw_it_end_while_time_goes_by() {
+fn a_renewal_races_with_the_clock() {
     in_every_order(|| {
         let gated = Gated::new();
         let term = gated.open(7);
@@ -134,7 +136,7 @@ fn a_term_is_renewed_unless_somebody_saw_it_end_while_time_goes_by() {
 }
 
 #[test]
-fn a_term_that_was_ended_is_over_whoever_renews_it() {
+fn an_ended_term_is_never_renewed() {
     in_every_order(|| {
         let (gated, term) = at_the_deadline();
         let looks = thread::spawn({

@@ -11,7 +11,7 @@ use crate::{
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 
-/// A gate, and the clock that it reads.
+/// A gate and its clock.
 #[derive(Clone)]
 pub(super) struct Gated {
     pub(super) gate: Arc<Gate>,
@@ -27,7 +27,7 @@ impl Gated {
         }
     }
 
-    /// Opens it for a second.
+    /// Opens the gate for a second.
     pub(super) fn open(&self, token: u64) -> Term {
         let deadline = self.clock.now() + SECOND;
         let term = Term::new(token.into(), deadline, self.clock.clone().into());
@@ -36,7 +36,7 @@ impl Gated {
         term
     }
 
-    /// The term's end, as the task brings it about.
+    /// Ends the term as the task does.
     pub(super) fn end(&self) -> Drain {
         let drain = self.gate.shut();
         self.gate.end();

@@ -10,14 +10,14 @@ use crate::{
     task::{driver::Driver, handle::LeaderHandle, start::Start},
 };
 
-/// The task of a candidate, one step at a time. The thread that has it is the one that it runs on.
+/// The task of a candidate, driven one step at a time by the thread that owns it.
 pub(super) struct Node {
     driver: Driver<Memory>,
     clock: FakeClock,
 }
 
 impl Node {
-    /// A follower that knows that the key is free.
+    /// Creates a follower that has read that the key is free.
     pub(super) fn new() -> (Self, LeaderHandle) {
         let clock = FakeClock::new();
         let time = TimeSettings {
@@ -36,13 +36,13 @@ impl Node {
         (node, handle)
     }
 
-    /// Wins the election, and opens the gate.
+    /// Wins the election and opens the gate.
     pub(super) fn lead(&mut self) {
         self.answer();
         assert!(self.leads());
     }
 
-    /// Lets the lease run as far as the next renewal.
+    /// Advances the clock to the next renewal.
     pub(super) fn wait_to_renew(&mut self) {
         let due = self.driver.machine.poll_timeout().unwrap();
         let now = self.clock.now();
@@ -55,7 +55,7 @@ impl Node {
         assert!(self.leads());
     }
 
-    /// Shuts the gate, waits for who is inside, releases the lease, and ends.
+    /// Closes the gate, waits for the requests in progress, releases the lease, and ends.
     pub(super) fn stop(mut self) {
         self.driver.handle(Input::Shutdown);
         while !self.driver.machine.is_stopped() {
@@ -76,7 +76,7 @@ impl Node {
         )
     }
 
-    /// The store answers the request that is under way.
+    /// Takes the store's response to the request in progress.
     fn answer(&mut self) {
         let request = self.driver.request.as_mut().unwrap();
         let answer = request.answered().now_or_never().unwrap();

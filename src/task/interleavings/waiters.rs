@@ -12,21 +12,21 @@ use crate::{
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// What becomes of a node while somebody waits.
+/// A change of a node while a thread waits.
 #[derive(Clone, Copy)]
 enum Change {
     Opens,
     Stops,
-    /// Its task is gone, as after a panic.
-    Vanishes,
+    /// Its task is dropped, as after a panic.
+    Dies,
 }
 
-/// Lets `wait` run beside each change of a follower, and `check` what it came to.
-fn beside_each_change<T: 'static>(
+/// Runs `wait` concurrently with each change of a follower, and passes its result to `check`.
+fn during_each_change<T: 'static>(
     wait: impl Fn(LeaderHandle) -> T + Send + Sync + Copy + 'static,
     check: impl Fn(Change, T) + Send + Sync + Copy + 'static,
 ) {
-    for change in [Change::Opens, Change::Stops, Change::Vanishes] {
+    for change in [Change::Opens, Change::Stops, Change::Dies] {
         in_every_order(move || {
             let (mut node, handle) = Node::new();
             let waiter = thread::spawn(move || wait(handle));
@@ -39,7 +39,7 @@ fn beside_each_change<T: 'static>(
                     node.stop();
                     check(change, waiter.join().unwrap());
                 }
-                Change::Vanishes => {
+                Change::Dies => {
                     drop(node);
                     check(change, waiter.join().unwrap());
                 }
@@ -48,11 +48,11 @@ fn beside_each_change<T: 'static>(
     }
 }
 
-/// Whoever waits to be admitted is, or hears that nobody will be.
-fn admitted_or_told(change: Change, result: Result<(), NotLeader>) {
+/// A waiting request is admitted if the gate opens, and fails otherwise.
+fn admitted_or_failed(change: Change, result: Result<(), NotLeader>) {
     match (change, result) {
         (Change::Opens, Ok(())) => {}
-        (Change::Stops | Change::Vanishes, Err(refusal)) => {
+        (Change::Stops | Change::Dies, Err(refusal)) => {
             assert_eq!(refusal.reason(), Reason::Stopped);
         }
         (_, result) => panic!("{result:?}"),
@@ -60,41 +60,41 @@ fn admitted_or_told(change: Change, result: Result<(), NotLeader>) {
 }
 
 #[test]
-fn who_waits_to_be_elected_hears_of_each() {
-    beside_each_change(
+fn elected_resolves_after_every_change() {
+    during_each_change(
         |handle| block_on(handle.elected()).map(|term| term.token()),
         |change, elected| match change {
             Change::Opens => assert_eq!(elected.unwrap(), 1.into()),
-            Change::Stops | Change::Vanishes => assert!(elected.is_err()),
+            Change::Stops | Change::Dies => assert!(elected.is_err()),
         },
     );
 }
 
 #[test]
-fn a_service_that_is_not_ready_becomes_so() {
-    beside_each_change(
+fn poll_ready_resolves_after_every_change() {
+    during_each_change(
         |handle| {
             let inner = service_fn(|(): ()| async { Ok::<_, NotLeader>(()) });
             let layer = LeaderOnlyLayer::new(handle).fail().not_ready();
             let mut service = layer.layer(inner);
             block_on(poll_fn(|cx| service.poll_ready(cx)))
         },
-        admitted_or_told,
+        admitted_or_failed,
     );
 }
 
 #[test]
-fn a_held_request_is_admitted_or_refused() {
+fn a_held_request_is_admitted_or_rejected() {
     let runtime = timers();
     let _entered = runtime.enter();
-    beside_each_change(
+    during_each_change(
         |handle| hold(LeaderOnlyLayer::new(handle)),
-        admitted_or_told,
+        admitted_or_failed,
     );
 }
 
 #[test]
-fn a_request_held_for_want_of_time_is_admitted_after_a_renewal() {
+fn a_renewal_admits_a_held_request() {
     let runtime = timers();
     let _entered = runtime.enter();
     in_every_order(|| {
@@ -110,13 +110,13 @@ fn a_request_held_for_want_of_time_is_admitted_after_a_renewal() {
     });
 }
 
-/// A request that does not want to be refused.
+/// Sends a request that is held while the gate is closed.
 fn hold(layer: LeaderOnlyLayer) -> Result<(), NotLeader> {
     let inner = service_fn(|(): ()| async { Ok::<_, NotLeader>(()) });
     block_on(layer.fail().wait_up_to(HOUR).layer(inner).oneshot(()))
 }
 
-/// The time limit of a held request needs a runtime. It is not run, so that no time limit is reached.
+/// A held request needs the timers of a runtime. The runtime does not run, so no time limit is reached.
 fn timers() -> runtime::Runtime {
     let mut runtime = runtime::Builder::new_current_thread();
     runtime.enable_time().build().unwrap()

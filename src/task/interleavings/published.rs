@@ -3,7 +3,7 @@ use loom::{future::block_on, thread};
 use super::{in_every_order, node::Node};
 use crate::{lease::Status, task::LeaderHandle};
 
-/// Follows the status up to `wanted`.
+/// Waits for the status `wanted`.
 fn wait_for(handle: &LeaderHandle, wanted: &Status) {
     let mut status = handle.watch();
     block_on(async {
@@ -14,7 +14,7 @@ fn wait_for(handle: &LeaderHandle, wanted: &Status) {
 }
 
 #[test]
-fn the_flag_tells_of_an_open_gate() {
+fn the_flag_follows_an_open_gate() {
     in_every_order(|| {
         let (mut node, handle) = Node::new();
         let follower = thread::spawn({
@@ -36,7 +36,7 @@ fn the_flag_tells_of_an_open_gate() {
 }
 
 #[test]
-fn the_status_tells_of_an_open_gate_and_who_opened_it() {
+fn the_status_follows_an_open_gate() {
     in_every_order(|| {
         let (mut node, handle) = Node::new();
         let follower = thread::spawn({
@@ -54,7 +54,7 @@ fn the_status_tells_of_an_open_gate_and_who_opened_it() {
 }
 
 #[test]
-fn the_flag_tells_of_a_shut_gate() {
+fn the_flag_follows_a_closed_gate() {
     in_every_order(|| {
         let (mut node, handle) = Node::new();
         node.lead();
@@ -76,7 +76,7 @@ fn the_flag_tells_of_a_shut_gate() {
 }
 
 #[test]
-fn the_status_tells_of_the_end() {
+fn the_status_follows_the_end() {
     for vanishes in [false, true] {
         in_every_order(move || {
             let (mut node, handle) = Node::new();
@@ -101,7 +101,7 @@ fn the_status_tells_of_the_end() {
 }
 
 #[test]
-fn the_terms_token_tells_of_its_end() {
+fn the_cancellation_token_follows_the_end() {
     for vanishes in [false, true] {
         in_every_order(move || {
             let (mut node, handle) = Node::new();
