@@ -193,6 +193,7 @@ mod tests {
     use super::*;
     use crate::{clock::FakeClock, lease::TimeSettings};
 
+    #[allow(clippy::unwrap_used, reason = "the settings are good")]
     fn shared() -> Shared {
         let id = NodeId::parse("node").unwrap();
         let timing = TimeSettings::default().timing().unwrap();
