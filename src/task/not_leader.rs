@@ -37,7 +37,7 @@ impl NotLeader {
         self.leader.as_ref()
     }
 
-    /// An estimate of when a retry may succeed.
+    /// An estimate of the time until a retry may succeed.
     #[must_use]
     pub fn retry_after(&self) -> Duration {
         self.retry_after
