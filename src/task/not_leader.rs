@@ -50,7 +50,9 @@ impl NotLeader {
 pub enum Reason {
     /// Another node leads.
     NotLeader,
-    /// This node does not lead and knows of no leader.
+    /// This node does not lead and knows of no leader, or it leads and less of its lease is left than
+    /// [`admit_for`](crate::LeaderHandle::admit_for) or [`min_remaining`](crate::LeaderOnlyLayer::min_remaining)
+    /// requires.
     NoLeader,
     /// This node won the election and is running its warm-up.
     Warming,
