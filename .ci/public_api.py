@@ -1,5 +1,5 @@
 """Lists the public API from rustdoc's JSON, for `.ci/external-types`: its items with their signatures, and the items
-of other crates that it names. Items that are `doc(hidden)` are no part of it."""
+of other crates that it names. Items that are `doc(hidden)` are not part of it."""
 
 import difflib
 import json

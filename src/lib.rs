@@ -1,7 +1,7 @@
 //! Leader election on NATS JetStream, and a gate that is open on at most one node at a time.
 //!
-//! - [`LeaderHandle`] keeps a lease in a KeyValue bucket in the background, and knows at any instant whether this node
-//!   leads.
+//! - [`LeaderHandle`] keeps a lease in a KeyValue bucket in the background, and reports at any instant whether this
+//!   node leads.
 //! - [`LeaderOnlyLayer`] is a tower layer that admits requests on the leader only, for axum, tonic and any other
 //!   service.
 //! - [`Leader`] runs a closure while this node leads.
@@ -24,18 +24,19 @@
 //!
 //! - At any instant, at most one node leads.
 //! - Every term has a fencing token larger than those of all earlier terms.
-//! - A node that is cut off, paused or starved closes its gate at its deadline.
+//! - A node that is cut off, paused or starved admits no request after its deadline: each admission reads the clock.
 //!
 //! This rests on the following assumptions:
 //!
 //! - The server applies the compare-and-set writes of a key one at a time, and keeps every write that it acknowledged.
 //!   [Some server settings](guide::nats) decide whether it does.
 //! - The nodes' monotonic clocks run at rates within [`max_clock_drift`](Builder::max_clock_drift) of each other.
-//! - If an operator or the server's own expiry removes the record of a live leader, all candidates use the same lease,
-//!   and none of them sets [`dangerous_trust_absent_key`](Builder::dangerous_trust_absent_key).
+//! - If an operator, another client or the server's own expiry removes the record of a live leader, all candidates use
+//!   the same lease, and none of them sets [`dangerous_trust_absent_key`](Builder::dangerous_trust_absent_key).
+//! - Every client that writes the key follows the protocol, and no process image runs twice, as a cloned VM would.
 //!
-//! It does not rest on wall clocks, process pauses, message delays, loss, duplication or order.
-//! [`guide::guarantees`] shows how each promise is checked.
+//! It needs no wall clock. It tolerates pauses, and late, lost, repeated or reordered messages. [`guide::guarantees`]
+//! shows how each promise is checked.
 //!
 //! To decide whether this node leads, use [`LeaderHandle::is_leader`], [`LeaderHandle::admit`] or the layer, which
 //! compare the deadline with the clock on each call. The watch channels lag behind; use them to wait for changes.

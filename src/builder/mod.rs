@@ -23,8 +23,8 @@ use crate::{
 /// Configures and starts a candidate, from `LeaderHandle::builder` (feature `jetstream`) or
 /// [`LeaderHandle::with_store`].
 ///
-/// `S` is the store of the lease. Every setting has a default. `start` checks the settings alone and against each
-/// other.
+/// `S` is the store of the lease. Every setting has a default. `start` checks each setting alone, and the settings
+/// against each other.
 #[derive(Clone, Debug)]
 #[must_use = "a candidate takes part only once it is started"]
 pub struct Builder<
@@ -112,8 +112,8 @@ impl<S> Builder<S> {
 
     /// Sets the lease: how long the other nodes wait for a leader that does not renew, from 200 ms to 24 h.
     ///
-    /// Default: 15 s, which outlasts the failover of a three-node cluster. With a shorter lease a crashed leader is
-    /// replaced sooner. With a longer lease the leader survives longer outages of the server.
+    /// Default: 15 s, which outlasts the failover of a three-node cluster. With a shorter lease, the next leader
+    /// replaces a crashed leader sooner. With a longer lease, the leader survives longer outages of the server.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.time.lease = lease;
         self
@@ -162,7 +162,7 @@ impl<S> Builder<S> {
         self
     }
 
-    /// Only observes the election, and never campaigns.
+    /// Makes this node an observer: it follows the election and never campaigns.
     pub fn observe(mut self) -> Self {
         self.settings.observer = true;
         self
@@ -174,7 +174,7 @@ impl<S> Builder<S> {
     /// - After an error or a panic the lease is released. This node does not campaign for one lease, and for twice as
     ///   long after each further failure, up to eight leases.
     /// - If the term ends first, the future is dropped. A future that blocks its thread runs until it yields. The next
-    ///   warm-up waits for that, and so does a [`step_down`](crate::LeaderHandle::step_down), up to the drain timeout.
+    ///   warm-up waits for this, and so does a [`step_down`](crate::LeaderHandle::step_down), up to the drain timeout.
     ///
     /// ```no_run
     /// # use noleader::{LeaderHandle, store::Memory};
@@ -221,14 +221,14 @@ impl<S> Builder<S> {
 impl Builder<BucketSettings> {
     /// Sets the number of replicas, from 1 to 5, if this candidate creates the bucket.
     ///
-    /// Default: 1. An existing bucket with another number of replicas is used, with a warning in the log.
+    /// Default: 1. If the bucket exists with another number of replicas, the candidate uses it and logs a warning.
     pub fn replicas(self, replicas: usize) -> Self {
         self.with(|settings| settings.replicas(replicas))
     }
 
     /// Sets where the bucket keeps its data, if this candidate creates it.
     ///
-    /// Default: [`Storage::File`]. An existing bucket with another storage is used, with a warning in the log.
+    /// Default: [`Storage::File`]. If the bucket exists with another storage, the candidate uses it and logs a warning.
     pub fn storage(self, storage: Storage) -> Self {
         self.with(|settings| settings.storage(storage))
     }
@@ -250,7 +250,7 @@ impl Builder<BucketSettings> {
     ///
     /// # Errors
     ///
-    /// - [`StartError::Config`] names a setting that is out of bounds.
+    /// - [`StartError::Config`] names an invalid setting and its bound.
     /// - [`StartError::Store`] says why the bucket cannot be used. It is
     ///   [`StoreError::Disconnected`](crate::store::StoreError::Disconnected) while the client is not connected, for
     ///   example after `retry_on_initial_connect`. If it
@@ -285,7 +285,7 @@ impl<S: LeaseStore> Builder<S> {
     ///
     /// # Errors
     ///
-    /// - [`StartError::Config`] names a setting that is out of bounds.
+    /// - [`StartError::Config`] names an invalid setting and its bound.
     /// - [`StartError::Store`] says why the store cannot be used. If it
     ///   [`is_transient`](crate::store::StoreError::is_transient), retry, as [`Leader`](crate::Leader) does.
     ///

@@ -26,7 +26,7 @@ impl LeaderInfo {
 
     /// The address that the leader publishes: an absolute URI without credentials.
     ///
-    /// None if the leader publishes no address, or if the bucket contains an invalid one.
+    /// It is `None` if the leader publishes no address, or if the key contains an invalid address.
     #[must_use]
     pub fn address(&self) -> Option<&str> {
         self.parsed_address().map(Address::as_str)

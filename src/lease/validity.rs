@@ -56,7 +56,7 @@ impl Timing {
         self.lease.max(last_lease)
     }
 
-    /// The least of the lease that is left just before a renewal, while the store answers at once. A renewal may be
+    /// The least of the lease that is left just before a renewal, while the store responds at once. A renewal may be
     /// late by its jitter.
     #[must_use]
     pub fn always_left(&self) -> Duration {

@@ -96,7 +96,7 @@ impl Rejection {
         Self(response)
     }
 
-    /// For a forwarded request that the leader did not answer.
+    /// For a forwarded request to which the leader did not respond.
     pub(super) fn failed(form: Form, failure: &Failure, not_leader: &NotLeader) -> Self {
         let (code, reason) = match failure {
             Failure::Unreachable(_) => (Code::UNREACHABLE, "unreachable"),

@@ -92,7 +92,7 @@ impl<A: Undecided, M> LeaderOnlyLayer<A, M> {
     ///
     /// # Panics
     ///
-    /// The future of a forwarded request panics if it is polled outside of a tokio runtime with time enabled.
+    /// The future of a forwarded request panics if it is polled outside of a Tokio runtime with time enabled.
     ///
     /// ```
     /// use std::time::Duration;
@@ -186,8 +186,8 @@ impl<A: Immediate, M> LeaderOnlyLayer<A, M> {
     /// once.
     ///
     /// - A held request is admitted when this node leads.
-    /// - It is handled by the follower action, such as [`redirect`](Self::redirect), when another node leads, when this
-    ///   node has left the election, or when `at_most` has passed.
+    /// - The follower action, such as [`redirect`](Self::redirect), handles it when another node leads, when this node
+    ///   has left the election, or when `at_most` has passed.
     ///
     /// A follower that knows a leader therefore holds no requests. A crashed leader counts as the leader until its
     /// lease expires.
@@ -202,7 +202,7 @@ impl<A: Immediate, M> LeaderOnlyLayer<A, M> {
     ///
     /// # Panics
     ///
-    /// The future of a held request panics if it is polled outside of a tokio runtime with time enabled.
+    /// The future of a held request panics if it is polled outside of a Tokio runtime with time enabled.
     ///
     /// ```
     /// use std::time::Duration;
@@ -231,7 +231,7 @@ impl<A: Cancellable, M> LeaderOnlyLayer<A, M> {
     /// executed; see [`CancelOnLoss`](super::CancelOnLoss). The term is checked each time the future or the body is
     /// polled, so a process that was paused does not continue a request on waking.
     ///
-    /// Not ended are:
+    /// The layer does not end:
     ///
     /// - tasks that a handler has spawned, and code that does not await: pass them
     ///   [`Term::cancellation`](crate::Term::cancellation)
@@ -263,11 +263,11 @@ impl<A: Cancellable, M> LeaderOnlyLayer<A, M> {
 impl<A, M> LeaderOnlyLayer<A, M> {
     /// Admits a request only while at least `min_remaining` of the lease is left. The default is zero.
     ///
-    /// Use it for requests that should not start if they are unlikely to finish within the current term. A request that
-    /// comes later is rejected with the reason [`NoLeader`](crate::Reason::NoLeader), as if the lease had expired: the
-    /// renewals of this node are failing, and no other node can lead yet.
+    /// Use it for requests that should not start if they are unlikely to finish within the current term. The layer
+    /// rejects a later request with the reason [`NoLeader`](crate::Reason::NoLeader), as if the lease had expired: the
+    /// renewals of this node fail, and no other node can lead yet.
     ///
-    /// The time left is checked once, on admission. A handler reads it later with
+    /// The layer checks the time left once, on admission. A handler reads it later with
     /// [`Term::remaining`](crate::Term::remaining). The readiness of [`not_ready`](LeaderOnlyLayer::not_ready) does not
     /// depend on it.
     ///
@@ -293,8 +293,8 @@ impl<A: Forwards, M> LeaderOnlyLayer<A, M> {
     /// Sets how long the leader may take until its response starts, counted from the start of the forwarding.
     ///
     /// The default is 30 s for HTTP and no limit for gRPC, whose clients send their own deadlines. The limit includes
-    /// sending the request body, so long uploads need more. It does not include the response body. A request that
-    /// exceeds the limit is answered with a 504, and may have been executed.
+    /// sending the request body, so long uploads need more. It does not include the response body. The
+    /// response to a request that exceeds the limit is a 504, and the request may have been executed.
     ///
     /// ```
     /// use std::time::Duration;

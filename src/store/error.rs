@@ -56,7 +56,7 @@ pub enum StoreError {
         #[source]
         source: BoxError,
     },
-    /// The bucket exists, but one of its settings is unfit for the lease.
+    /// The bucket exists, but it cannot keep the lease because of one of its settings.
     #[error("bucket `{bucket}` has {setting} {found}: {remedy}")]
     BucketUnfit {
         /// The bucket's name.
@@ -65,7 +65,7 @@ pub enum StoreError {
         setting: &'static str,
         /// The setting's value.
         found: String,
-        /// How to fix it.
+        /// How to fix the setting.
         remedy: String,
     },
     /// The server rejected a request, or could not be reached.
@@ -90,7 +90,7 @@ fn seconds(duration: &Duration) -> String {
 
 /// An error from a write to a lease store.
 ///
-/// The variants are distinct because the protocol may act on a refusal, but not on an unknown outcome.
+/// The variants are distinct because the protocol may act on a conflict, but not on an unknown outcome.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum WriteError {

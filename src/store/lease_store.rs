@@ -57,7 +57,7 @@ pub trait LeaseStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// - [`WriteError::Conflict`] if the last revision is another one.
+    /// - [`WriteError::Conflict`] if the key's last revision is not `expected`.
     /// - [`WriteError::Failed`] if the write was not and will not be applied.
     /// - [`WriteError::Unknown`] in every other case.
     fn write(
@@ -69,7 +69,7 @@ pub trait LeaseStore: Send + Sync + 'static {
     /// Watches the key, starting with its current content if it has one, and reads the bucket's epoch once the watch
     /// is open.
     ///
-    /// It must open or fail in bounded time: the candidate does not try another watch before.
+    /// It must open or fail in bounded time: the candidate tries no other watch before that.
     ///
     /// # Errors
     ///

@@ -64,7 +64,7 @@ impl Memory {
         }
     }
 
-    /// Starts (`true`) or ends an outage, during which reads and writes fail and watches are silent.
+    /// Starts an outage, or ends it with `false`. During an outage, reads and writes fail and watches are silent.
     #[cfg(feature = "test-util")]
     pub fn set_outage(&self, outage: bool) {
         *self.lock() = outage;

@@ -130,8 +130,8 @@ impl Gate {
             self.held.store(term.clone().map(Opening::shut));
             self.closing().push(Arc::downgrade(&opening));
         }
-        // Without the lock: a waiter may look at the gate when it is woken, and the last reference to an opening wakes
-        // those who wait for its end.
+        // Without the lock: a waiter may read the gate when it is woken, and dropping the last reference to an opening
+        // wakes the waiters for its end.
         if let Some(term) = term {
             term.close();
         }

@@ -18,7 +18,7 @@ use crate::{
 
 /// A node's participation in an election.
 ///
-/// A background task campaigns and keeps the lease, and clones of the handle share it. Await
+/// A background task campaigns and keeps the lease. Clones of the handle share the task. Await
 /// [`shutdown`](Self::shutdown) before the runtime ends, and before you stop the server: held requests wait for the
 /// outcome of an election. If the runtime ends first, the lease is not released, and the next leader waits for it to
 /// expire.

@@ -37,7 +37,7 @@ impl NotLeader {
         self.leader.as_ref()
     }
 
-    /// An estimate of when a retry may succeed.
+    /// An estimate of the time until a retry may succeed.
     #[must_use]
     pub fn retry_after(&self) -> Duration {
         self.retry_after
@@ -50,7 +50,9 @@ impl NotLeader {
 pub enum Reason {
     /// Another node leads.
     NotLeader,
-    /// This node does not lead and knows of no leader.
+    /// This node does not lead and knows of no leader, or it leads and less of its lease is left than
+    /// [`admit_for`](crate::LeaderHandle::admit_for) or [`min_remaining`](crate::LeaderOnlyLayer::min_remaining)
+    /// requires.
     NoLeader,
     /// This node won the election and is running its warm-up.
     Warming,

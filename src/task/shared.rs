@@ -19,8 +19,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(super) gate: Gate,
-    /// The status that was published last; none is that of a follower without a leader. It is not read out of the
-    /// channel below: a caller that holds a borrow of that one would wait for itself.
+    /// The status that was published last. None stands for a follower without a leader. It is not read from the channel
+    /// below, because a caller that holds a borrow of that channel would wait for itself.
     published: ArcSwapOption<Status>,
     flag: watch::Sender<bool>,
     status: watch::Sender<Status>,

@@ -62,7 +62,7 @@ impl Term {
 
     /// Whether this node holds the lease under this term at this instant.
     ///
-    /// It does so also while it drains admitted requests.
+    /// This is also true while the node warms up, and while it drains admitted requests.
     #[inline]
     #[must_use]
     pub fn is_current(&self) -> bool {
@@ -71,10 +71,14 @@ impl Term {
 
     /// Returns a token that is cancelled when the gate closes under this term, as a signal to finish.
     ///
-    /// The gate closes when the node steps down or shuts down, and when the term ends. In a process that was paused, the
-    /// first look at the term or the gate cancels it, such as [`is_current`](Self::is_current). On a step-down or a shutdown the
-    /// lease is still held until the drain timeout, so that work in progress can be completed and written. End streams
-    /// and upgraded connections at this signal, so that they do not delay the hand-over.
+    /// The gate closes when the node steps down or shuts down, and when the term ends. On a step-down or a shutdown,
+    /// the node holds the lease until the admitted requests have finished or the drain timeout has passed, so that work
+    /// in progress can still write. End streams and upgraded connections at this signal, so that they do not delay the
+    /// hand-over.
+    ///
+    /// In a process that was paused, the background task may be late. The first call that finds the deadline passed,
+    /// such as [`is_current`](Self::is_current) or [`LeaderHandle::is_leader`](crate::LeaderHandle::is_leader), then
+    /// cancels the token.
     ///
     /// Cancelling the returned token has no effect on the term.
     ///
@@ -96,7 +100,8 @@ impl Term {
     /// Returns a token that is cancelled when the term ends, as a signal to stop: the lease was lost, or is about to be
     /// released.
     ///
-    /// The background task cancels it. In a process that was paused, [`is_current`](Self::is_current) is false before.
+    /// The background task cancels it. In a process that was paused, [`is_current`](Self::is_current) returns false
+    /// before that.
     ///
     /// Cancelling the returned token has no effect on the term.
     #[must_use]

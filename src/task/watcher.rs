@@ -130,8 +130,8 @@ impl Watcher {
     }
 }
 
-/// Opens the first watch after `wait`, and each further watch after about `pause`. A failure may leave a consumer behind,
-/// so the pause doubles with each one in a row, unless there is no connection.
+/// Opens the first watch after `wait`, and each further watch after about `pause`. A failure may leave a consumer
+/// behind, so the pause doubles with each failure in a row, unless there is no connection.
 fn events(store: Arc<impl LeaseStore>, clock: Clock, pause: Duration, wait: Duration) -> Events {
     Box::pin(stream::unfold(
         (store, clock, None::<Watch>, wait, 0),

@@ -138,7 +138,7 @@ impl Leader {
             .is_some_and(LeaderHandle::is_leader)
     }
 
-    /// Returns the handle of the candidate while it campaigns, from the first contact with the server on.
+    /// Returns the handle of the candidate while it campaigns, from its first contact with the server on.
     #[must_use]
     pub fn handle(&self) -> Option<LeaderHandle> {
         self.running.campaign.borrow().handle.clone()

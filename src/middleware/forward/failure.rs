@@ -43,7 +43,7 @@ impl fmt::Display for Failure {
                 "the connection to the leader broke; the request may have been executed"
             }
             Self::TooSlow => {
-                "the leader did not answer in time; the request may have been executed"
+                "the leader did not respond in time; the request may have been executed"
             }
         })
     }

@@ -99,14 +99,14 @@ impl JetStream {
 
     /// Sets the number of replicas, from 1 to 5, if this candidate creates the bucket.
     ///
-    /// Default: 1. An existing bucket with another number of replicas is used, with a warning in the log.
+    /// Default: 1. If the bucket exists with another number of replicas, the candidate uses it and logs a warning.
     pub fn replicas(self, replicas: usize) -> Self {
         self.with(|settings| settings.replicas(replicas))
     }
 
     /// Sets where the bucket keeps its data, if this candidate creates it.
     ///
-    /// Default: [`Storage::File`]. An existing bucket with another storage is used, with a warning in the log.
+    /// Default: [`Storage::File`]. If the bucket exists with another storage, the candidate uses it and logs a warning.
     pub fn storage(self, storage: Storage) -> Self {
         self.with(|settings| settings.storage(storage))
     }

@@ -34,7 +34,7 @@ fn failure(reason: &str) -> &'static str {
     match reason {
         "unreachable" => "could not reach the leader; the request was not executed",
         "lost" => "the connection to the leader broke; the request may have been executed",
-        "timeout" => "the leader did not answer in time; the request may have been executed",
+        "timeout" => "the leader did not respond in time; the request may have been executed",
         other => panic!("unknown reason {other}"),
     }
 }
