@@ -29,6 +29,8 @@ async fn the_setting_of_a_bucket_is_named_by_every_way_to_start() {
         ("orders", "writer", 9, "replicas"),
     ] {
         let builder = LeaderHandle::builder(bucket, key).replicas(replicas);
+        let error = builder.clone().prepare(client().await).await.unwrap_err();
+        assert_eq!(config(error).setting(), setting);
         let error = builder.start(client().await).await.unwrap_err();
         assert_eq!(config(error).setting(), setting);
 

@@ -50,7 +50,8 @@ async fn closing_ends_a_run_and_the_handle_ends_the_loop() {
         async move {
             events.send("begins").unwrap();
             term.closing().cancelled().await;
-            // Closed, and not over: the work may still be completed.
+            // Closed, and not over: the grace period is for work that is in progress.
+            tokio::task::yield_now().await;
             assert!(term.is_current());
             events.send("finishes").unwrap();
             Ok::<(), io::Error>(())
