@@ -1,4 +1,4 @@
-//! What happens in a run, as the invariants see it. `now` is what the node's own clock shows.
+//! The events of a run, as the invariants see them. `now` is the time on the node's own clock.
 
 use std::time::Duration;
 

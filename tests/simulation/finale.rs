@@ -1,5 +1,5 @@
-//! The end of every run: nothing goes wrong any more. A leader must appear, everybody must come to know it,
-//! and its crash or its hand-over must be over within the bounds of G3.
+//! The end of every run, without further faults. A leader must appear, every node must learn of it, and its crash or
+//! hand-over must be over within the bounds of G3.
 
 use std::time::Duration;
 

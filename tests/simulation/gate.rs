@@ -1,5 +1,5 @@
-//! The gate, by the rules of `src/task/gate.rs`, `term.rs` and `deadline.rs`: a comparison of a deadline with
-//! the node's own clock, at the instant of asking.
+//! A model of the gate in `src/task/gate.rs`, `term.rs` and `deadline.rs`: each read compares a deadline with the
+//! node's own clock.
 
 use noleader::clock::Moment;
 

@@ -1,11 +1,13 @@
-//! The stream is lost, with all that it held. What may go on around that, where the last token has to be told.
+//! The loss of the stream and all its data, and the faults that are allowed around it if G2 has to hold.
 //!
-//! G2 holds after a loss as long as a candidate that saw the last token can reach the server before another
-//! takes the key. So one that saw it, the witness, lives on, runs, and has its messages arrive soon. For all
-//! the others everything goes on to go wrong. Why the witness is spared at all: a candidate that has not seen
-//! the last token may find the key absent, and mark it, just after the loss, and takes it over a lease later
-//! by a clock that may be the fastest. The witness reads the key after up to 0.675 leases of silence; what
-//! would keep it from the server for the rest of that lease is what the promise excludes.
+//! G2 holds after a loss if a candidate that saw the last token reaches the server before another candidate takes the
+//! key. So one such candidate, the witness, is spared from faults: it keeps running, and its messages arrive soon.
+//! All other candidates still suffer faults.
+//!
+//! The witness is necessary. A candidate that has not seen the last token may find the key absent and mark it just
+//! after the loss, and takes it over one lease later on its clock, which may be the fastest. The witness reads the key
+//! after up to 0.675 leases of silence. The promise excludes faults that keep it from the server for the rest of that
+//! lease.
 
 use noleader::lease::Record;
 

@@ -1,4 +1,4 @@
-//! What may happen in a run. What is promised depends on it.
+//! The kinds of run: which faults may happen, and so which promises hold.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Plan {

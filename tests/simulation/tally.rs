@@ -1,4 +1,4 @@
-//! How often something happened that a run is there for: what never happens is not tested.
+//! Counts the events that the runs must cover: an event that never happens is not tested.
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {

@@ -1,4 +1,4 @@
-//! A term on its node: the gate opens, is renewed, and closes; requests come and go; what they write.
+//! A term on its node: the gate opens, is renewed and closes, and requests come, write and go.
 
 use noleader::{clock::Moment, lease::Input};
 

@@ -1,4 +1,4 @@
-//! What goes wrong, at random times.
+//! Faults at random times.
 
 use std::time::Duration;
 

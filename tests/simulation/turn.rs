@@ -1,5 +1,5 @@
-//! What the background task does, by the rules of `src/task/driver.rs`: it feeds the machine, does what that
-//! says, and publishes. It can be held up before and after any action.
+//! A model of the background task in `src/task/driver.rs`: it feeds the machine, executes its actions, and publishes.
+//! It can be paused before and after any action.
 
 use noleader::lease::{Action, Ended, Input, Notice, Outcome, Status};
 

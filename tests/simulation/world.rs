@@ -1,4 +1,4 @@
-//! A run: everything in it, and what happens next.
+//! The whole state of a run, and its next event.
 
 use noleader::{
     fencing::Fenced,

@@ -1,7 +1,7 @@
-//! G4: a gate is never open, on its node's own clock, for longer than acknowledged writes allow: a lease less
-//! the guard, from before the write was sent, and only if the acknowledgement came before the last such
-//! deadline. So also just after a pause, and whatever was acknowledged meanwhile. And once anybody has found it
-//! shut, it stays so.
+//! G4: on its node's own clock, a gate is never open for longer than acknowledged writes allow. Each allows the lease
+//! without the guard, from before the write was sent, if its acknowledgement arrived before the previous deadline.
+//! This also holds right after a pause, whatever was acknowledged meanwhile. A gate that one reader found closed stays
+//! closed for all.
 
 use noleader::{
     clock::Moment,

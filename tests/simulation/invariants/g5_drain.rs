@@ -1,6 +1,5 @@
-//! G5: a lease is released, and whoever asked for it answered, only after the gate has shut, and every request
-//! that the process has admitted, under whatever term, has finished, or the drain timeout has passed since the
-//! stop was asked for.
+//! G5: a lease is released, and the call is answered, only after the gate has closed, and after all requests that the
+//! process admitted under any term have finished or the drain timeout has passed since the call.
 
 use std::time::Duration;
 

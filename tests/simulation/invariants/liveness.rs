@@ -1,5 +1,5 @@
-//! No candidate is stuck, and none spins: it always wants to be woken later, until it has stopped; no term is
-//! lost for nothing; and after a long calm each one leads, knows the leader, or has stopped.
+//! No candidate is stuck or spins: until it has stopped, it always has a timeout in the future. No term is lost
+//! without a cause. After a long time without faults each candidate leads, knows the leader, or has stopped.
 
 use noleader::{
     clock::Moment,

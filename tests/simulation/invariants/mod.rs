@@ -1,4 +1,4 @@
-//! What must hold in every run: one file for each invariant.
+//! The invariants of every run, one file each.
 
 mod g1_one_gate;
 mod g2_fencing;
