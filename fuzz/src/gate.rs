@@ -43,7 +43,7 @@ impl Term {
         }
     }
 
-    /// It grows on the acknowledgement of a renewal of its own, and is never revived.
+    /// A term is extended by the acknowledgement of its own renewal, and is never revived.
     pub(crate) fn extend(&mut self, deadline: Moment, now: Moment, grant: &Grant<'_>) {
         assert!(now < self.deadline, "revived");
         assert_eq!(

@@ -73,7 +73,7 @@ impl Register {
         self.remove(at);
     }
 
-    /// Whether somebody other than the process `session` changed the key after it had reached `revision`.
+    /// Whether a writer other than the process `session` changed the key after `revision`.
     pub(crate) fn changed_by_others(&self, session: u64, revision: u64) -> bool {
         let changes = self.history.iter().rev();
         let since = changes.take_while(|state| state.seen.revision() != revision);

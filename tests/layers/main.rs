@@ -6,6 +6,8 @@
 //! Exempt are code under `#[cfg(test)]`, and `lib.rs` and the `pub use self::..` of a `mod.rs`, which are the public
 //! faces of the crate and of a folder.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod graph;
 mod source;
 

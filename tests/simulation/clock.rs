@@ -9,7 +9,7 @@ pub(crate) const MILLISECOND: u64 = 1_000_000;
 
 const MILLION: u64 = 1_000_000;
 
-/// A node's clock: it began anywhere, and runs faster than real time by a rate of its own, which may change.
+/// A node's clock. It starts at any time, and is faster than real time by its own rate, which may change.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     /// Since when it runs at this rate, in real time, and what it showed then.

@@ -23,7 +23,7 @@ impl World {
         self.is_calm || self.witness == Some(node)
     }
 
-    /// Whether the key itself tells the last token: whoever takes it over has seen that.
+    /// Whether the key itself contains the last token, which its next holder then sees.
     pub(crate) fn is_told(&self) -> bool {
         let last = &self.server.last().seen;
         let bytes = last.value().unwrap_or_default();
@@ -32,7 +32,7 @@ impl World {
         self.witness.is_none() || record.map_or(0, tells) >= self.top_token
     }
 
-    /// Whether somebody else may remove what the key tells: the witness knows it, and can tell it again.
+    /// Whether another client may remove the token from the key: the witness knows it, and can write it again.
     pub(crate) fn may_be_forgotten(&self) -> bool {
         let knows = |witness: usize| self.nodes[witness].knows(self.top_token);
         self.witness.is_none_or(knows) && (self.witness.is_none() || !self.is_down())

@@ -4,7 +4,7 @@
 pub(crate) enum Plan {
     /// Others remove and overwrite the record, with a trace and without; all leases are equal.
     Removals,
-    /// Every candidate has its own lease. Nobody else touches the record of a live leader; the server's expiry
+    /// Every candidate has its own lease. No other client touches the record of a live leader; the server's expiry
     /// removes those of dead ones.
     UnequalLeases,
     /// The bucket is deleted and made anew, with every other fault around it; all leases are equal. What was

@@ -157,7 +157,7 @@ impl World {
         let process = &mut self.nodes[node].process;
         let status = process.status(now);
         process.published = status.clone();
-        // Somebody has found it shut, which the machine should have been told by now.
+        // A reader has found the deadline passed, and the machine should have received that by now.
         let valid = process.machine.deadline().is_some_and(|until| now < until);
         let is_dead = valid && process.gate.deadline().is_none();
         let turned = Fact::Turned {

@@ -22,7 +22,7 @@ struct Node {
     sent: Option<(u64, Moment, bool)>,
     /// Until when acknowledged writes allow the gate to be open.
     proven_until: Moment,
-    /// Somebody has found the gate past its deadline.
+    /// Whether a reader has found the gate past its deadline.
     was_found_shut: bool,
 }
 
@@ -100,7 +100,7 @@ impl Invariant for FailClosed {
             }
             Fact::FoundShut => node.was_found_shut = true,
             Fact::Admitted { .. } if node.was_found_shut => {
-                return Err("a gate is open again that somebody has seen shut".to_owned());
+                return Err("a gate is open again after a reader found it closed".to_owned());
             }
             Fact::Admitted { now } if *now >= node.proven_until => {
                 node.allows(*now, "a request is admitted")?;

@@ -44,7 +44,7 @@ impl Node {
         match self.closing_until {
             _ if inside == 0 => Ok(()),
             None => Err(format!(
-                "{what} with {inside} requests inside, which nobody waited for"
+                "{what} without waiting for {inside} requests in progress"
             )),
             Some(until) if decided_at < until => Err(format!(
                 "{what} with {inside} requests inside, {} ns before the drain timeout",
@@ -85,7 +85,7 @@ impl Invariant for Drain {
                 node.closing_until.get_or_insert(until);
             }
             Fact::Settled { now } => {
-                node.waited(*now, "whoever asked is answered")?;
+                node.waited(*now, "a call is answered")?;
                 node.closing_until = None;
             }
             Fact::Shut => node.is_open = false,

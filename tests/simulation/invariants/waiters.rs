@@ -20,7 +20,7 @@ struct Node {
     release: Duration,
     /// The requests are waited for already.
     is_closing: bool,
-    /// When those who asked must have been answered.
+    /// The deadlines of the pending answers.
     answers_due: Vec<Moment>,
 }
 
@@ -100,7 +100,7 @@ impl Invariant for Waiters {
             } => node.turned(status, *has_opening, *handled_at)?,
             Fact::Looked { published, is } if published != is => {
                 return Err(format!(
-                    "nobody was woken: published {published:?}, it is {is:?}"
+                    "no waiter was woken: published {published:?}, actual {is:?}"
                 ));
             }
             _ => {}
