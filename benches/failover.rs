@@ -1,8 +1,8 @@
-//! How long elections and hand-overs take on a real nats-server, beside a raw write and a push of the
-//! same run.
+//! The duration of elections and hand-overs on a real nats-server, compared with a raw write and a push in the same
+//! run.
 //!
-//! `cargo bench --bench failover` prints the table in docs/figures.md. `NOLEADER_ROUNDS` sets how often
-//! each row is measured (default 100).
+//! `cargo bench --bench failover` prints the table in docs/figures.md. `NOLEADER_ROUNDS` sets the number of rounds,
+//! 100 by default.
 #![allow(
     missing_docs,
     clippy::print_stdout,
@@ -26,7 +26,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>
 /// The shortest lease that is accepted.
 const LEASE: Duration = Duration::from_millis(200);
 
-/// Long enough not to run out while a hand-over is measured.
+/// Long enough not to expire while a hand-over is measured.
 const CALM: Duration = Duration::from_millis(600);
 
 fn main() -> Result<()> {
@@ -65,7 +65,7 @@ fn main() -> Result<()> {
     })
 }
 
-/// One write at a time, and how long until a watch shows it.
+/// Writes one after the other, and the time until a watch shows each.
 async fn raw(server: &Server, rounds: usize) -> Result<(Times, Times)> {
     let bucket = kv::Config {
         bucket: "raw".to_owned(),
@@ -98,7 +98,7 @@ async fn raw(server: &Server, rounds: usize) -> Result<(Times, Times)> {
     Ok((writes, pushes))
 }
 
-/// From the start of a candidate to its election, where the last leader has released.
+/// From the start of a candidate to its election, after the last leader's release.
 async fn after_a_release(server: &Server, rounds: usize) -> Result<Times> {
     let mut times = Times::default();
     for _ in 0..rounds {
@@ -112,11 +112,11 @@ async fn after_a_release(server: &Server, rounds: usize) -> Result<Times> {
         times.0.push(begin.elapsed());
         handle.shutdown().await?;
     }
-    times.0.remove(0); // found no record
+    times.0.remove(0); // the key had no record
     Ok(times)
 }
 
-/// From the start of a candidate to its election, on a key that was never written.
+/// From the start of a candidate to its election, on a key without a record.
 async fn where_no_record_is(server: &Server, rounds: usize) -> Result<Times> {
     let mut times = Times::default();
     for round in 0..rounds {
@@ -130,7 +130,7 @@ async fn where_no_record_is(server: &Server, rounds: usize) -> Result<Times> {
     Ok(times)
 }
 
-/// From the call of `step_down` to the other's election, without jitter.
+/// From the call of `step_down` to the successor's election, without the random delay.
 async fn hand_over(server: &Server, rounds: usize) -> Result<Times> {
     let candidate = |id: &str| {
         LeaderHandle::builder("handed", "key")
@@ -144,7 +144,7 @@ async fn hand_over(server: &Server, rounds: usize) -> Result<Times> {
     let mut times = Times::default();
     while times.0.len() < rounds {
         follows(&other, leader.id()).await?;
-        // The former leader's cool-down is half a lease.
+        // Past the former leader's cool-down of half a lease.
         tokio::time::sleep(CALM / 2).await;
         let begin = Instant::now();
         let (stepped_down, elected) = tokio::join!(leader.step_down(), async {
@@ -158,7 +158,7 @@ async fn hand_over(server: &Server, rounds: usize) -> Result<Times> {
     Ok(times)
 }
 
-/// From the moment at which a leader's process is gone to the other's election.
+/// From the death of the leader's process to the successor's election.
 async fn crash(server: &Server, rounds: usize) -> Result<Times> {
     let mut times = Times::default();
     for round in 0..rounds {
@@ -178,7 +178,7 @@ async fn crash(server: &Server, rounds: usize) -> Result<Times> {
         let leader = leading.await??;
         let other = candidate("b").start(server.client().await?).await?;
         follows(&other, leader.id()).await?;
-        // Gone without a word: neither a release nor a renewal is sent any more.
+        // From here on the leader sends neither a release nor a renewal.
         doomed.shutdown_background();
         let begin = Instant::now();
         other.elected().await?;

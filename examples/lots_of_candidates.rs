@@ -115,7 +115,7 @@ fn announce(candidates: &[LeaderHandle]) -> mpsc::UnboundedReceiver<Elected> {
     elections
 }
 
-/// A thread that looks at all gates, again and again.
+/// A thread that reads all gates continuously.
 struct Inspection {
     stop: Arc<AtomicBool>,
     thread: thread::JoinHandle<(u64, usize)>,

@@ -1,4 +1,4 @@
-//! The leader's app, and what sends requests on to it.
+//! The leader's app, and the proxies in front of it.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -24,7 +24,7 @@ use noleader::{LeaderHandle, LeaderOnlyLayer, Status, store::Memory};
 
 use crate::Result;
 
-/// What the leader answers.
+/// The body of the leader's response.
 pub(crate) const ANSWER: &str = "created";
 
 pub(crate) struct Election {
@@ -33,11 +33,11 @@ pub(crate) struct Election {
     pub(crate) follower: LeaderHandle,
 }
 
-/// A leader, and a follower that knows where it is.
+/// A leader, and a follower that knows the leader's address.
 pub(crate) async fn elect() -> Result<Election> {
     let leader_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let store = Memory::new();
-    // So long that an election does not get in the way, however busy this machine is.
+    // Long enough that no election disturbs the measurement on a busy machine.
     let candidate = || LeaderHandle::with_store(store.clone()).lease(Duration::from_secs(600));
     let leader = candidate()
         .address(format!("http://{}", leader_listener.local_addr()?))
@@ -66,16 +66,16 @@ pub(crate) fn leader(leader: LeaderHandle) -> Router {
 }
 
 pub(crate) fn follower(follower: LeaderHandle) -> Router {
-    // A status that the load does not take for an answer.
+    // A status that the load reports as an error.
     let never = async || StatusCode::INTERNAL_SERVER_ERROR;
     Router::new()
         .route("/orders", post(never))
         .layer(LeaderOnlyLayer::new(follower).forward(client()))
 }
 
-/// The least that a proxy with this client does.
+/// The simplest proxy with this client.
 pub(crate) fn by_hand(leader: SocketAddr) -> Router {
-    let authority = Authority::try_from(leader.to_string()).expect("an authority");
+    let authority = Authority::try_from(leader.to_string()).expect("a valid authority");
     Router::new()
         .fallback(pass_on)
         .with_state((client(), authority))

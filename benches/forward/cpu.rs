@@ -1,16 +1,16 @@
-//! How long a thread was on a processor.
+//! The CPU time of a thread.
 
 use std::{fs, path::PathBuf, time::Duration};
 
 use crate::Result;
 
-/// Who was it: a thread of this process, or another process that has one.
+/// A thread of this process, or another process with one thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Cpu(PathBuf);
 
 impl Cpu {
     pub(crate) fn of_this_thread() -> Result<Self> {
-        // Relative to `/proc`: the process, and the thread in it.
+        // The path below `/proc`: the process, and the thread in it.
         let thread = fs::read_link("/proc/thread-self")?;
         Ok(Self(PathBuf::from("/proc").join(thread).join("schedstat")))
     }
@@ -19,7 +19,7 @@ impl Cpu {
         Self(PathBuf::from(format!("/proc/{pid}/schedstat")))
     }
 
-    /// Since it began.
+    /// The CPU time since the start of the thread.
     pub(crate) fn spent(&self) -> Result<Duration> {
         let text = fs::read_to_string(&self.0)?;
         let nanos = text.split_whitespace().next().ok_or("an empty schedstat")?;

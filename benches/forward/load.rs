@@ -1,5 +1,5 @@
-//! The clients: each sends a request, waits for its answer, and sends the next. They do as little else as they can,
-//! since they share the machine with what they measure.
+//! The clients: each sends a request, waits for the response, and sends the next. They do as little else as possible,
+//! since they share the machine with the subjects.
 
 use std::{
     net::SocketAddr,
@@ -16,10 +16,10 @@ use crate::{Result, apps::ANSWER};
 
 pub(crate) const CONNECTIONS: usize = 8;
 
-/// More than an answer has.
+/// Larger than any response.
 const LONGEST_ANSWER: usize = 4096;
 
-/// Sends requests for as long as it says, and answers with what each took.
+/// Sends requests for the given time, and returns the duration of each.
 pub(crate) async fn send(
     addr: SocketAddr,
     body_len: usize,
@@ -78,19 +78,19 @@ impl Client {
         Ok(begin.elapsed())
     }
 
-    /// Nothing comes after an answer, as there is one request at a time.
+    /// Reads one response. No other follows it, since there is one request at a time.
     fn is_complete(&self) -> Result<bool> {
         let is_long = self.answer.len() >= LONGEST_ANSWER;
         if is_long || !is_beginning(&self.answer, b"HTTP/1.1 201 ") {
             let text = String::from_utf8_lossy(&self.answer);
-            return Err(format!("an unexpected answer: {text}").into());
+            return Err(format!("unexpected response: {text}").into());
         }
         let body = self.answer.strip_suffix(ANSWER.as_bytes());
         Ok(body.is_some_and(|head| head.ends_with(b"\r\n\r\n")))
     }
 }
 
-/// As far as it has come.
+/// Compares as many bytes as have arrived.
 fn is_beginning(answer: &[u8], expected: &[u8]) -> bool {
     let len = answer.len().min(expected.len());
     answer[..len] == expected[..len]

@@ -1,14 +1,14 @@
-//! What it costs to send a request on to the leader: noleader's `forward`, beside nginx as a reverse proxy, a
-//! handler that calls the same client by hand, and no proxy at all.
+//! The cost of forwarding a request to the leader: noleader's `forward`, nginx as a reverse proxy, a handler that
+//! calls the same client by hand, and no proxy.
 //!
-//! `cargo bench --bench forward` prints the tables in docs/figures.md, in about a minute and a half. nginx is
-//! measured where it is installed. Everything speaks HTTP/1.1 on loopback, over connections that are kept; each
-//! proxy has one thread, or one worker. The subjects have their turns in many rounds, so that what disturbs the
-//! machine disturbs all of them alike, and each ratio is one within a round.
+//! `cargo bench --bench forward` prints the tables in docs/figures.md, in about a minute and a half. It measures nginx
+//! if it is installed. All connections use HTTP/1.1 with keep-alive on loopback, and each proxy has one thread or one
+//! worker. The subjects take turns in many rounds, so that other load on the machine affects all of them equally.
+//! Each ratio is one within a round.
 //!
-//! - `apps`: the leader's app, and the two proxies in Rust. `nginx`: the other one.
-//! - `server`: a thread that serves. `cpu`: what it has used.
-//! - `load`: the clients. `subject`: who is measured, and the rounds. `table`: what came of it.
+//! - `apps`: the leader's app, and the two proxies in Rust. `nginx`: the third proxy.
+//! - `server`: a thread that serves. `cpu`: its CPU time.
+//! - `load`: the clients. `subject`: the subjects and the rounds. `table`: the output.
 #![allow(
     missing_docs,
     clippy::print_stdout,
@@ -32,7 +32,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>
 /// The sizes of the requests' bodies, in bytes.
 const SIZES: [(&str, usize); 2] = [("16 bytes", 16), ("64 KiB", 64 * 1024)];
 
-/// In each of them every subject has a turn of 0.15 s, with each size.
+/// In each round every subject has a turn of 0.15 s for each size.
 const ROUNDS: usize = 48;
 
 #[tokio::main(flavor = "current_thread")]

@@ -16,7 +16,7 @@ use crate::{Result, cpu::Cpu};
 
 const BOUND: Duration = Duration::from_secs(60);
 
-/// Ends when this is dropped.
+/// The process ends when this is dropped.
 pub(crate) struct Nginx {
     process: Process,
     port: Port,
@@ -24,7 +24,7 @@ pub(crate) struct Nginx {
 }
 
 impl Nginx {
-    /// None where it is not installed.
+    /// `None` if nginx is not installed.
     pub(crate) async fn start(leader: SocketAddr) -> Result<Option<Self>> {
         let Some(program) = installed() else {
             return Ok(None);
@@ -54,7 +54,7 @@ impl Nginx {
         self.port.addr()
     }
 
-    /// Its master does nothing while all is well; its one worker does all.
+    /// The process id of its only worker, which does all the work.
     pub(crate) async fn worker_cpu(&self) -> Result<Cpu> {
         let master = self.process.pid();
         let children = format!("/proc/{master}/task/{master}/children");
@@ -66,7 +66,7 @@ impl Nginx {
     }
 }
 
-/// Debian has it where only root's `PATH` leads.
+/// The program on the `PATH`, or in `/usr/sbin`, which Debian leaves out of a user's `PATH`.
 fn installed() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut dirs: Vec<_> = env::split_paths(&path).collect();
@@ -76,7 +76,7 @@ fn installed() -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-/// Connections are kept on both sides, and bodies are passed on as they come, as noleader does it.
+/// Like noleader it keeps connections alive on both sides, and streams bodies.
 fn configuration(dir: &Path, addr: SocketAddr, leader: SocketAddr) -> String {
     let dir = dir.display();
     format!(

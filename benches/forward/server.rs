@@ -1,4 +1,4 @@
-//! A thread with a runtime of its own that serves an app.
+//! A thread that serves an app on its own runtime.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -10,7 +10,7 @@ use axum::{Router, serve::ListenerExt};
 
 use crate::{Result, cpu::Cpu};
 
-/// It runs until the program ends.
+/// Starts a server that runs until the program ends.
 pub(crate) struct Server {
     addr: SocketAddr,
     cpu: Cpu,
@@ -23,7 +23,7 @@ impl Server {
         let (send, started) = mpsc::channel();
         thread::spawn(move || {
             let _ = send.send(Cpu::of_this_thread());
-            serve(listener, app).expect("a server");
+            serve(listener, app).expect("the server runs");
         });
         let cpu = started.recv()??;
         Ok(Self { addr, cpu })
@@ -49,7 +49,7 @@ fn serve(listener: TcpListener, app: Router) -> std::io::Result<()> {
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let listener = listener.tap_io(|stream| {
-            // Without it, this server is slower, no more.
+            // An error is harmless: the server is only slower.
             let _ = stream.set_nodelay(true);
         });
         axum::serve(listener, app).await

@@ -1,4 +1,4 @@
-//! Who is measured, and how.
+//! The subjects, and how they are measured.
 
 use std::{
     net::SocketAddr,
@@ -7,9 +7,9 @@ use std::{
 
 use crate::{Result, cpu::Cpu, load};
 
-/// Short, so that the turns of a round have the same machine, whatever else it does.
+/// Short, so that other load on the machine affects all turns of a round equally.
 const TURN: Duration = Duration::from_millis(150);
-/// Until connections are open on both sides of a proxy.
+/// The time until connections are open on both sides of a proxy.
 const WARM_UP: Duration = Duration::from_millis(20);
 
 pub(crate) struct Subject {
@@ -18,13 +18,13 @@ pub(crate) struct Subject {
     cpu: Cpu,
 }
 
-/// What came of one turn.
+/// The result of one turn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
     /// Requests per second.
     pub(crate) rate: f64,
     pub(crate) p99: Duration,
-    /// What a request took of a processor, in the subject's thread.
+    /// The CPU time per request in the subject's thread.
     pub(crate) cpu: Duration,
 }
 
@@ -48,7 +48,7 @@ impl Subject {
     }
 }
 
-/// What came of each round: a turn of each subject, each time with another one first.
+/// Runs the rounds. In each, every subject has one turn, and another subject is first.
 pub(crate) async fn measure(
     subjects: &[Subject],
     body_len: usize,

@@ -1,4 +1,4 @@
-//! The tables, as docs/figures.md has them.
+//! Prints the tables in docs/figures.md.
 
 use crate::subject::{Subject, Turn};
 
@@ -11,7 +11,7 @@ pub(crate) fn print(body: &str, subjects: &[Subject], rounds: &[Vec<Turn>]) {
     let nginx = subjects.iter().position(|s| s.label.starts_with("nginx"));
     for (i, subject) in subjects.iter().enumerate() {
         let of = |figure: fn(&Turn) -> f64| median(rounds.iter().map(|round| figure(&round[i])));
-        let beside = |other: Option<usize>, figure: fn(&Turn) -> f64| {
+        let ratio = |other: Option<usize>, figure: fn(&Turn) -> f64| {
             let ratios = |other: usize| {
                 let ratio = |round: &Vec<Turn>| figure(&round[i]) / figure(&round[other]);
                 format!("{:.2}", median(rounds.iter().map(ratio)))
@@ -22,11 +22,11 @@ pub(crate) fn print(body: &str, subjects: &[Subject], rounds: &[Vec<Turn>]) {
             "| {} | {:.0} | {} | {} | {:.2} ms | {:.0} µs | {} |",
             subject.label,
             of(|turn| turn.rate),
-            beside(Some(0), |turn| turn.rate),
-            beside(nginx, |turn| turn.rate),
+            ratio(Some(0), |turn| turn.rate),
+            ratio(nginx, |turn| turn.rate),
             of(|turn| turn.p99.as_secs_f64() * 1e3),
             of(|turn| turn.cpu.as_secs_f64() * 1e6),
-            beside(nginx, |turn| turn.cpu.as_secs_f64()),
+            ratio(nginx, |turn| turn.cpu.as_secs_f64()),
         );
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     table::Table,
 };
 
-/// The rows, and those that others are compared with.
+/// The rows, and the rows that others are compared with.
 pub(crate) struct Admitted {
     pub(crate) any: Row,
     pub(crate) http: Row,
@@ -55,11 +55,11 @@ pub(crate) fn rows(rounds: &mut Rounds, leader: &LeaderHandle) -> Admitted {
     Admitted { any, http, rows }
 }
 
-/// What an admission consists of.
+/// The parts of an admission.
 fn parts(rounds: &mut Rounds, leader: &LeaderHandle) -> Vec<Row> {
     let counted = Arc::new(());
     let (asked, admitting) = (leader.clone(), leader.clone());
-    let term = leader.term().expect("a leader");
+    let term = leader.term().expect("a current term");
     let bare = rounds.add("extensions", None, post);
     vec![
         rounds.add("an `Arc`, cloned and dropped", None, move || {
@@ -77,7 +77,7 @@ fn parts(rounds: &mut Rounds, leader: &LeaderHandle) -> Vec<Row> {
     ]
 }
 
-/// The default layer with one option more.
+/// The default layer with one more option.
 fn options(rounds: &mut Rounds, leader: &LeaderHandle, bare: Row) -> Vec<Row> {
     let gate = || LeaderOnlyLayer::new(leader.clone());
     let closed = |not_leader: NotLeader, _: Request<Body>| not_leader.to_string().into_response();
@@ -112,7 +112,7 @@ fn options(rounds: &mut Rounds, leader: &LeaderHandle, bare: Row) -> Vec<Row> {
     ]
 }
 
-/// What is not gated, and what others do.
+/// Ungated requests, and layers of other crates.
 fn others(rounds: &mut Rounds, leader: &LeaderHandle, bare: Row) -> Vec<Row> {
     let mut reads = LeaderOnlyLayer::new(leader.clone())
         .writes_only()

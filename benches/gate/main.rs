@@ -1,10 +1,10 @@
-//! What the gate costs a request, and what each option adds, beside one clock read and other ways to do the same.
+//! The cost of the gate per request and of each option, compared with one clock read and with other layers.
 //!
-//! `cargo bench --bench gate` prints the tables in docs/figures.md, in about ten seconds. All rows are measured
-//! in turns, in many rounds, so that what disturbs the machine disturbs all of them alike.
+//! `cargo bench --bench gate` prints the tables in docs/figures.md, in about ten seconds. All rows take turns in many
+//! rounds, so that other load on the machine affects all of them equally.
 //!
 //! - `rounds`: measures. `table`: prints.
-//! - `services`: what is called. `admitted`, `refused`: the rows.
+//! - `services`: the services behind the gate. `admitted`, `refused`: the rows.
 #![allow(
     missing_docs,
     clippy::print_stdout,
@@ -23,7 +23,7 @@ use noleader::{LeaderHandle, Status, clock::Clock, store::Memory};
 
 use crate::rounds::Rounds;
 
-/// What admitting a request may add to the bare service, in clock reads.
+/// The goal for the cost of an admission, in clock reads.
 const BOUND: f64 = 1.25;
 
 fn main() {
@@ -40,17 +40,17 @@ fn main() {
 
     println!("`CLOCK_BOOTTIME`, the median of {} rounds\n", rounds::COUNT);
     table::print("an admitted request", &times, read, &admitted);
-    println!("\nThe bound that was set: {BOUND} x one clock read over the bare service.");
+    println!("\nBound: {BOUND} x one clock read more than the bare service.");
     for (name, row) in [("any service", admitted.any), ("HTTP", admitted.http)] {
         let ratio = times.ratio(row, read);
-        let verdict = if ratio > BOUND { "missed" } else { "kept" };
+        let verdict = if ratio > BOUND { "missed" } else { "met" };
         println!("`LeaderOnly`, {name}: {ratio:.2} x, {verdict}.");
     }
     println!();
     table::print("a request to a follower", &times, read, &refused);
 }
 
-/// A leader, and a follower that knows where it is.
+/// A leader, and a follower that knows the leader's address.
 async fn elect() -> (LeaderHandle, LeaderHandle) {
     let store = Memory::new();
     let candidate = |id: &str| {
@@ -61,7 +61,7 @@ async fn elect() -> (LeaderHandle, LeaderHandle) {
             .start()
     };
     let leader = candidate("a").await.expect("a candidate");
-    leader.elected().await.expect("an election");
+    leader.elected().await.expect("the election succeeds");
     let follower = candidate("b").await.expect("a candidate");
     let follows = |status: &Status| matches!(status, Status::Follower { leader: Some(_) });
     let mut status = follower.watch();

@@ -1,4 +1,4 @@
-//! The rows of a follower: what it does with a request, on top of a service that answers at once.
+//! The rows of a follower: the cost of handling a request, compared with a service that responds at once.
 
 use std::{convert::Infallible, time::Duration};
 

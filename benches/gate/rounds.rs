@@ -1,13 +1,13 @@
-//! Many rounds, in each of which every row has its turn.
+//! Many rounds, in each of which every row has a turn.
 
 use std::{hint::black_box, time::Instant};
 
 pub(crate) const COUNT: usize = 1000;
 
-/// Calls in a turn: short beside what the scheduler gives a thread, long beside a clock read.
+/// Calls per turn: a turn is short compared to a time slice of the scheduler, and long compared to a clock read.
 const CALLS: u32 = 400;
 
-/// A row, to be asked for later.
+/// A handle of a row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row(usize);
 
@@ -16,16 +16,16 @@ pub(crate) struct Rounds(Vec<Measured>);
 
 struct Measured {
     label: String,
-    /// What it comes on top of.
+    /// The row to subtract.
     base: Option<Row>,
-    /// One turn. Answers with what a call took, in nanoseconds.
+    /// Runs one turn, and returns the time per call in nanoseconds.
     turn: Box<dyn FnMut() -> f64>,
-    /// The same, in each round.
+    /// The times of all rounds.
     ns: Vec<f64>,
 }
 
 impl Rounds {
-    /// Adds a row that measures `call`, and counts what it takes longer than `base`.
+    /// Adds a row that measures how much longer `call` takes than `base`.
     pub(crate) fn add<T>(
         &mut self,
         label: &str,
@@ -52,7 +52,7 @@ impl Rounds {
         for round in 0..=COUNT {
             for row in &mut self.0 {
                 let ns = (row.turn)();
-                // The first round warms up.
+                // The first round is a warm-up.
                 if round > 0 {
                     row.ns.push(ns);
                 }
@@ -62,7 +62,7 @@ impl Rounds {
     }
 }
 
-/// What each row took.
+/// The times of all rows.
 pub(crate) struct Times(Vec<Measured>);
 
 impl Times {
@@ -70,18 +70,18 @@ impl Times {
         &self.0[row.0].label
     }
 
-    /// What a row adds to its base, in nanoseconds: the median of what it added within a round.
+    /// The cost of a row over its base in nanoseconds: the median over all rounds.
     pub(crate) fn adds(&self, row: Row) -> f64 {
         median(self.added(row))
     }
 
-    /// The same as a ratio to what `unit` took in the same round.
+    /// The same as a ratio to `unit` in the same round.
     pub(crate) fn ratio(&self, row: Row, unit: Row) -> f64 {
         let units = &self.0[unit.0].ns;
         median(self.added(row).zip(units).map(|(added, unit)| added / unit))
     }
 
-    /// What `row` adds more than `other`, in nanoseconds.
+    /// The cost of `row` over that of `other`, in nanoseconds.
     pub(crate) fn beyond(&self, row: Row, other: Row) -> f64 {
         let others = self.added(other);
         median(self.added(row).zip(others).map(|(row, other)| row - other))

@@ -1,4 +1,4 @@
-//! The services behind the gate, and how one is called.
+//! The services behind the gate, and a call to one.
 
 use std::{
     convert::Infallible,
@@ -13,7 +13,7 @@ use http::{Method, Request};
 use noleader::NotLeader;
 use tower::Service;
 
-/// Answers at once, with nothing.
+/// Responds at once with an empty body.
 #[derive(Clone)]
 pub(crate) struct Bare;
 
@@ -31,7 +31,7 @@ impl Service<Request<Body>> for Bare {
     }
 }
 
-/// The same for a service that is not HTTP.
+/// The same without HTTP.
 #[derive(Clone)]
 pub(crate) struct BareUnit;
 
@@ -49,7 +49,7 @@ impl Service<()> for BareUnit {
     }
 }
 
-/// One request, from readiness to the answer, which all of these give without waiting.
+/// One request, from readiness to the response, which all these services give without waiting.
 pub(crate) fn call<S, R>(service: &mut S, request: R) -> Result<S::Response, S::Error>
 where
     S: Service<R>,
@@ -57,14 +57,17 @@ where
 {
     let mut context = Context::from_waker(Waker::noop());
     let Poll::Ready(ready) = service.poll_ready(&mut context) else {
-        unreachable!("every service here is ready");
+        unreachable!("every service here is always ready");
     };
-    ready.expect("ready");
-    service.call(request).now_or_never().expect("at once")
+    ready.expect("the service is ready");
+    service
+        .call(request)
+        .now_or_never()
+        .expect("the service responds at once")
 }
 
 pub(crate) fn request(method: Method) -> Request<Body> {
-    // As axum and hyper hand it over: with extensions of their own.
+    // With extensions, as in a request from axum and hyper.
     let mut request = Request::new(Body::empty());
     *request.method_mut() = method;
     request.extensions_mut().insert(7_u8);

@@ -1,15 +1,15 @@
-//! The tables, as docs/figures.md has them.
+//! Prints the tables in docs/figures.md.
 
 use crate::rounds::{Row, Times};
 
 pub(crate) trait Table {
     fn rows(&self) -> &[Row];
 
-    /// The layer without options, which the others are compared with.
+    /// The row of the layer without options, which others are compared with.
     fn default_layer(&self) -> Row;
 }
 
-/// Prints what each row adds to the bare service, and to the layer without options.
+/// Prints the cost of each row over the bare service, and over the layer without options.
 pub(crate) fn print(title: &str, times: &Times, clock: Row, table: &impl Table) {
     println!("| {title} | adds | x one clock read | more than the default |\n|---|---|---|---|");
     println!("| one clock read | {:.0} ns | 1.00 | |", times.adds(clock));

@@ -6,10 +6,10 @@ pub struct CreateRequest {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CreateReply {
-    /// Who took the order.
+    /// The node that accepted the order.
     #[prost(string, tag = "1")]
     pub node: ::prost::alloc::string::String,
-    /// The fencing token of the term under which it was taken.
+    /// The fencing token of the term under which it was accepted.
     #[prost(uint64, tag = "2")]
     pub token: u64,
 }
@@ -103,7 +103,7 @@ pub mod orders_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Takes an order. Only the leader does.
+        /// Creates an order, on the leader only.
         pub async fn create(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateRequest>,
@@ -133,7 +133,7 @@ pub mod orders_server {
     /// Generated trait containing gRPC methods that should be implemented for use with OrdersServer.
     #[async_trait]
     pub trait Orders: std::marker::Send + std::marker::Sync + 'static {
-        /// Takes an order. Only the leader does.
+        /// Creates an order, on the leader only.
         async fn create(
             &self,
             request: tonic::Request<super::CreateRequest>,

@@ -1,4 +1,4 @@
-//! What a machine says, and whether it may say so.
+//! Executes the actions of a machine, and checks that each is allowed.
 
 use crate::{
     gate::Term,
@@ -22,8 +22,10 @@ impl World {
                 self.request(node, attempt, Ask::Write(expected, record));
             }
             Action::Begin { token, deadline } => {
-                assert!(n.term.is_none(), "a term within a term");
-                let (attempt, revision) = cause.acknowledged.expect("granted by nothing");
+                assert!(n.term.is_none(), "a term began during another");
+                let (attempt, revision) = cause
+                    .acknowledged
+                    .expect("a term requires an acknowledged write");
                 let (expected, grant) = n.grant(attempt, revision);
                 n.term = Some(Term::begin(token, deadline, n.clock, &grant));
                 self.begin(node, token, expected);
@@ -39,7 +41,9 @@ impl World {
                 self.progress += 1;
             }
             Action::Extend { deadline } => {
-                let (attempt, revision) = cause.acknowledged.expect("extended by nothing");
+                let (attempt, revision) = cause
+                    .acknowledged
+                    .expect("an extension requires an acknowledged write");
                 let mut term = n.term.expect("a term");
                 term.extend(deadline, n.clock, &n.grant(attempt, revision).1);
                 n.term = Some(term);
@@ -72,9 +76,9 @@ impl World {
 
     fn check_write(&self, node: usize, expected: u64, record: &Record) {
         let n = &self.nodes[node];
-        assert!(!n.me.observer, "an observer writes");
+        assert!(!n.me.observer, "an observer wrote");
         if record.holder.is_none() {
-            assert!(n.term.is_none(), "too early");
+            assert!(n.term.is_none(), "released or marked during a term");
             if !record.vacant {
                 n.drain.check_end(n.clock, n.me.timing.drain_timeout);
             }
@@ -99,15 +103,15 @@ impl World {
         n.drain.term_ends();
         match why {
             Ended::Released => {
-                assert!(term.is_closed(), "given back before its gate was shut");
+                assert!(term.is_closed(), "released before the gate closed");
                 n.drain.check_end(n.clock, n.me.timing.drain_timeout);
             }
-            Ended::Expired => assert!(cause.is_expired, "expired before its time"),
+            Ended::Expired => assert!(cause.is_expired, "expired before the deadline"),
             Ended::Overwritten | Ended::Deleted | Ended::DataLost => {
                 let is_just = n.evidence.justifies(why, n.session, &self.register);
                 assert!(
                     is_just || self.plan == Plan::Lawless,
-                    "it ends as {why:?}, and nobody has touched the key"
+                    "the term ended as {why:?}, but the key is unchanged"
                 );
             }
         }
@@ -115,17 +119,17 @@ impl World {
 
     fn settled(&mut self, node: usize) {
         let n = &mut self.nodes[node];
-        assert!(n.term.is_none(), "settled within a term");
+        assert!(n.term.is_none(), "settled during a term");
         n.drain.check_end(n.clock, n.me.timing.drain_timeout);
         n.answers.settled();
-        // Whoever asks one that has stopped is answered at once.
+        // A stopped machine answers each further call at once.
         if !n.machine.is_stopped() {
             n.drain.reset();
         }
         n.cool_until = n.clock + n.me.timing.cool_down(n.failed_warm_ups);
     }
 
-    /// Opens the watch again, which begins with what the key holds.
+    /// Reopens the watch, which first shows the current state of the key.
     pub(crate) fn watch(&mut self, node: usize) {
         self.nodes[node].is_deaf = false;
         self.push_to(node);

@@ -1,21 +1,21 @@
-//! Whoever asks for a step-down or a shutdown is answered in time.
+//! Every step-down and shutdown is answered in time.
 
 use crate::{clock::Moment, lease::Timing};
 
 #[derive(Default)]
 pub(crate) struct Answers {
-    /// When those who asked must have been answered.
+    /// The deadlines of the pending answers.
     due: Vec<Moment>,
 }
 
 impl Answers {
-    /// The drain, and as long as a release is tried.
+    /// Allows for the drain and for the attempts to release.
     pub(crate) fn asked(&mut self, now: Moment, timing: &Timing) {
         let longest = timing.drain_timeout + timing.request_timeout * 2;
         self.due.push(now + longest);
     }
 
-    /// The machine was not woken when it wanted to be: that is not its fault.
+    /// Extends the deadlines if the machine was woken later than it asked for.
     pub(crate) fn overslept(&mut self, wanted: Option<Moment>, now: Moment) {
         let span = wanted.map_or_else(Default::default, |wanted| now.saturating_since(wanted));
         self.due.iter_mut().for_each(|due| *due = *due + span);
@@ -31,10 +31,10 @@ impl Answers {
 
     pub(crate) fn check(&self, now: Moment, is_stopped: bool) {
         let late = self.due.iter().find(|due| **due < now);
-        assert_eq!(late, None, "not answered in time, at {now:?}");
+        assert_eq!(late, None, "a call was not answered in time; now {now:?}");
         assert!(
             !is_stopped || self.due.is_empty(),
-            "stopped without an answer"
+            "stopped without answering a call"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! As much of the crate's clock as the protocol knows of.
+//! The part of the crate's clock that the protocol uses.
 
 #[path = "../../src/clock/moment.rs"]
 mod moment;

@@ -1,4 +1,4 @@
-//! G5: the requests inside one process, and when its lease may be given back.
+//! G5: the admitted requests of one process, and when its lease may be released.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use crate::clock::Moment;
 
 #[derive(Default)]
 pub(crate) struct Drain {
-    /// The terms under which requests are inside.
+    /// The token of each request in progress.
     inside: Vec<u64>,
-    /// When the gate was shut for good, in a stop that goes on.
+    /// When the gate closed, during a step-down or shutdown.
     closed_at: Option<Moment>,
-    /// The machine waits until nobody is inside.
+    /// Whether the machine waits for the requests.
     is_awaited: bool,
     is_told: bool,
 }
 
 impl Drain {
     pub(crate) fn admit(&mut self, token: u64) {
-        assert_eq!(self.closed_at, None, "admitted after the gate was shut");
+        assert_eq!(self.closed_at, None, "admitted after the gate closed");
         self.inside.push(token);
     }
 
@@ -32,12 +32,12 @@ impl Drain {
         (self.is_awaited, self.is_told) = (true, false);
     }
 
-    /// A term is over: whoever is inside, its drain is.
+    /// The end of a term ends its drain.
     pub(crate) fn term_ends(&mut self) {
         self.is_awaited = false;
     }
 
-    /// A new term begins, or the stop is over.
+    /// A new term begins, or the step-down or shutdown is complete.
     pub(crate) fn reset(&mut self) {
         self.closed_at = None;
         self.is_awaited = false;
@@ -47,21 +47,21 @@ impl Drain {
         self.is_awaited && self.inside.is_empty()
     }
 
-    /// Once for each time that the gate shuts.
+    /// Whether the drain has ended and was not reported yet.
     pub(crate) fn is_news(&mut self) -> bool {
         let is_news = self.is_done() && !self.is_told;
         self.is_told |= is_news;
         is_news
     }
 
-    /// Whatever term a request came in under, nothing is given back, and nobody answered, until it has left, or has
-    /// had its time.
+    /// Asserts that all requests, of any term, have finished or had the drain timeout, before the lease is released and
+    /// calls are answered.
     pub(crate) fn check_end(&self, now: Moment, drain_timeout: Duration) {
         let inside = self.inside.len();
         let had_its_time = |at: Moment| now >= at + drain_timeout;
         assert!(
             inside == 0 || self.closed_at.is_some_and(had_its_time),
-            "the stop ends with {inside} requests inside, shut at {:?}, now {now:?}",
+            "released with {inside} requests in progress; closed at {:?}, now {now:?}",
             self.closed_at
         );
     }

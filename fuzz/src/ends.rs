@@ -1,4 +1,4 @@
-//! No term ends for nothing: what a process was shown and told that may end one.
+//! No term ends without a cause: records what a process has seen that may end one.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,14 @@ use crate::{
 
 #[derive(Default)]
 pub(crate) struct Evidence {
-    /// The revision that it was shown last.
+    /// The revision that it saw last.
     shown: u64,
-    /// Where its last acknowledged write stands, and where its term's first one does.
+    /// The revisions of its last acknowledged write, and of the first write of its term.
     acknowledged: u64,
     began_at: u64,
-    /// Since its last write it was refused.
+    /// Whether its last write was refused.
     is_refused: bool,
-    /// So it was, by a write that had been applied before.
+    /// Whether a copy of its own write caused the refusal.
     is_refused_by_itself: bool,
     /// The requests that arrived twice.
     repeated: BTreeSet<u64>,
@@ -53,8 +53,8 @@ impl Evidence {
         self.began_at = self.acknowledged;
     }
 
-    /// Somebody else did change the key, or the server lost it. A leader does not argue with a server that
-    /// shows no key at all, or an older revision after it has refused a write, though it may be stale.
+    /// Whether another client changed the key, or the server lost it. A leader also gives up if the server shows no key
+    /// at all, or an older revision after it refused a write, although that may be stale.
     pub(crate) fn justifies(&self, why: Ended, session: u64, register: &Register) -> bool {
         let gives_in = match why {
             Ended::Released | Ended::Expired => true,

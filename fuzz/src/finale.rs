@@ -1,6 +1,5 @@
-//! G3, at the end of every run: nothing goes wrong any more. Whoever asked is answered, a leader appears,
-//! everybody comes to know it, and its crash or its hand-over is over within the bounds that
-//! `docs/architecture.md` names.
+//! G3, at the end of every run and without further faults: every call is answered, a leader appears, every node learns
+//! of it, and its crash or hand-over is over within the bounds of G3.
 
 use std::time::Duration;
 
@@ -25,7 +24,7 @@ impl World {
             self.warm(node);
         }
         self.flush();
-        // By then, whatever was lost before is given up.
+        // By then, every request that was lost before has timed out.
         let given_up = self.now + self.longest_lease() / 6 + ROUND_TRIP;
         self.answer();
         // Others may have forged a record that keeps the key for a day.
@@ -34,12 +33,12 @@ impl World {
         }
         self.revive();
         let by = self.now + self.longest_election();
-        self.elect(by, "the calm", None);
+        self.elect(by, "the end of the faults", None);
         let leader = self.spread(given_up, by + 2 * self.longest_lease());
         self.part(leader, how);
     }
 
-    /// A warm-up that goes on ends well.
+    /// Lets a pending warm-up succeed.
     fn warm(&mut self, node: usize) {
         let n = &self.nodes[node];
         if let Some(term) = n.term.filter(Term::warms_up) {
@@ -48,13 +47,13 @@ impl World {
         }
     }
 
-    /// The requests inside stay, and so the drain timeout has to pass.
+    /// Waits for the answers. The requests in progress stay, so the drain timeout has to pass.
     fn answer(&mut self) {
         let timings = self.nodes.iter().map(|node| &node.me.timing);
         let longest = timings.map(|t| micros(t.drain_timeout + t.request_timeout * 3));
         let by = self.now + longest.max().unwrap_or(0);
         let is_done = self.run_until(by, |_| true, |world| world.are_answered());
-        assert!(is_done, "somebody asked, and has no answer");
+        assert!(is_done, "a step-down or shutdown was not answered");
     }
 
     fn are_answered(&self) -> bool {
@@ -62,7 +61,7 @@ impl World {
         nodes.all(|n| !n.answers.are_pending() && n.is_leaving == n.is_stopped())
     }
 
-    /// What has stopped comes back as a new process.
+    /// Restarts stopped nodes as new processes.
     fn revive(&mut self) {
         for node in 0..self.nodes.len() {
             if self.nodes[node].is_stopped() {
@@ -76,7 +75,7 @@ impl World {
         let leads = |world: &Self| world.progress > before && world.leader(gone).is_some();
         let is_done = self.run_until(by, |node| Some(node) != gone, leads);
         let within = by.saturating_sub(since);
-        assert!(is_done, "no gate has opened within {within} us of {why}");
+        assert!(is_done, "no gate opened within {within} us of {why}");
     }
 
     fn leader(&self, gone: Option<usize>) -> Option<usize> {
@@ -85,8 +84,8 @@ impl World {
 
     fn spread(&mut self, from: u64, by: u64) -> usize {
         let is_done = self.run_until(by, |_| true, |world| world.now >= from && world.is_known());
-        assert!(is_done, "somebody does not know the leader");
-        self.leader(None).expect("a leader")
+        assert!(is_done, "a node does not know the leader");
+        self.leader(None).expect("there is a leader")
     }
 
     fn is_known(&self) -> bool {
@@ -124,10 +123,13 @@ impl World {
             (0..u8::MAX).for_each(|_| self.leave(leader, 0));
         }
         self.elect(by, why, gone);
-        assert!(!self.nodes[leader].answers.are_pending(), "no answer");
+        assert!(
+            !self.nodes[leader].answers.are_pending(),
+            "the leader did not answer"
+        );
     }
 
-    /// Lets things happen until it is so. False if it is not so by then.
+    /// Runs until `is_so` holds. Returns false if it does not hold in time.
     fn run_until(
         &mut self,
         by: u64,
@@ -156,11 +158,11 @@ impl World {
         others.map(|(_, n)| self.now + cools(n)).min()
     }
 
-    /// How long it can take to a leader, whatever went before.
+    /// The longest time until there is a leader, from any state.
     ///
-    /// A request without an answer, a pause, a silence, and a read: then everybody has seen the key. Whoever
-    /// holds it has a lease, or drains and gives it back. If the revision went backwards, a lease more, until
-    /// the one that was believed is given up.
+    /// A request without a response, a pause, a silence and a read: then every node has seen the key. A holder has a
+    /// lease, or drains and releases. If the revision went backwards, one lease more passes until the old one is no
+    /// longer believed.
     fn longest_election(&self) -> u64 {
         let lease = self.longest_lease();
         let sees = lease / 6 + lease / 5 + lease * 27 / 40 + ROUND_TRIP;
@@ -174,8 +176,7 @@ impl World {
             + self.campaign()
     }
 
-    /// From when a campaign is due to the open gate: the random delay, a read that is under way, the write,
-    /// the warm-up.
+    /// From the start of a campaign to the open gate: the random delay, a read in progress, the write, the warm-up.
     fn campaign(&self) -> u64 {
         5_000 + 4 * ROUND_TRIP
     }

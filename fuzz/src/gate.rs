@@ -1,5 +1,5 @@
-//! G4: the gate of one process, what must have come before each of its changes, and that it shuts by its
-//! deadline, on its own clock, for good.
+//! G4: the gate of one process. Each change has its precondition, and the gate closes by its deadline, on its own
+//! clock, for good.
 
 use crate::{
     clock::Moment,
@@ -21,7 +21,7 @@ enum Stage {
     Closed,
 }
 
-/// The acknowledgement that the machine is told of: of what, sent when, and at which revision it stands.
+/// An acknowledged write: its record, its revision, and how long it is valid.
 pub(crate) struct Grant<'a> {
     pub(crate) record: &'a Record,
     pub(crate) revision: u64,
@@ -43,10 +43,13 @@ impl Term {
         }
     }
 
-    /// It grows on the acknowledgement of a renewal of its own, and is never revived.
+    /// A term is extended by the acknowledgement of its own renewal, and is never revived.
     pub(crate) fn extend(&mut self, deadline: Moment, now: Moment, grant: &Grant<'_>) {
         assert!(now < self.deadline, "revived");
-        assert_eq!(grant.record.token, self.token, "another term's renewal");
+        assert_eq!(
+            grant.record.token, self.token,
+            "renewed by another term's write"
+        );
         assert!(deadline <= self.deadline.max(grant.valid_until));
         self.deadline = deadline;
     }
@@ -78,7 +81,8 @@ impl Term {
     }
 }
 
-/// What a machine holds after an input is what it said, and has not passed; and it wants to be woken in time.
+/// Asserts that the machine's term equals the one that its actions describe, that its deadline has not passed, and
+/// that the machine asks to be woken before it.
 pub(crate) fn check(term: Option<&Term>, machine: &Machine, now: Moment) {
     let told = term.map(|term| (term.token, term.deadline));
     assert_eq!(told, machine.token().zip(machine.deadline()));
@@ -87,11 +91,11 @@ pub(crate) fn check(term: Option<&Term>, machine: &Machine, now: Moment) {
         assert!(!matches!(status, Status::Leader { .. } | Status::Warming));
         return;
     };
-    assert!(now < term.deadline, "held past its deadline");
+    assert!(now < term.deadline, "the term is held past its deadline");
     let wakes = machine.poll_timeout();
     assert!(
         wakes.is_some_and(|at| at <= term.deadline),
-        "it sleeps past its deadline"
+        "the machine sleeps past its deadline"
     );
     let expected = match term.stage {
         Stage::Begun => Status::Warming,

@@ -1,6 +1,5 @@
-//! A term is granted for one revision replaced, once, with a token larger than all before, and only after the
-//! wait that the revision asks for: another holder's whole lease from the first sight of exactly this record,
-//! and as long for an unknown one.
+//! Each revision is replaced by at most one term, with a token larger than all before, and only after the wait that it
+//! requires: the holder's whole lease from the first sight of exactly this record, and as long for an unknown holder.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +12,7 @@ use crate::{
     script::Plan,
 };
 
-/// What one process was shown at each revision, and when first.
+/// The values that one process saw at each revision, and when it first saw them.
 #[derive(Default)]
 pub(crate) struct Sightings(BTreeMap<u64, Vec<Shown>>);
 
@@ -31,16 +30,16 @@ impl Sightings {
     }
 
     pub(crate) fn check_takeover(&self, expected: u64, now: Moment, me: &Candidate) {
-        // A key without a message is marked first; nobody acquires over nothing.
+        // A key without a message is marked first.
         assert!(
             expected != 0 || me.trust_absent_key,
-            "an absent key is taken over"
+            "an absent key was taken over"
         );
         let shown = self.0.get(&expected).into_iter().flatten();
         let waited = |(value, since): &Shown| now >= *since + wait(expected, value.as_deref(), me);
         assert!(
             { shown }.any(waited),
-            "{expected} is taken over before its lease has run out"
+            "revision {expected} was taken over before its lease expired"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What others do to the key and to its server, as far as the plan allows.
+//! Actions of other clients on the key and of the server, as far as the plan allows them.
 
 use crate::{
     lease::Record,
@@ -7,24 +7,23 @@ use crate::{
     world::World,
 };
 
-/// By then, in real microseconds, no holder is valid any more that has not written since: twice the longest
-/// lease.
+/// A holder that has not written for this long, in real microseconds, is no longer valid: twice the longest lease.
 const EXPIRY: u64 = 3 * LEASE.as_micros() as u64;
 
 impl World {
     pub(crate) fn interfere(&mut self, foreign: Foreign) {
-        let somebody = || Record::acquiring("somebody", "else", None, LEASE, 0);
+        let foreign_record = || Record::acquiring("foreign", "other", None, LEASE, 0);
         let value = match (self.plan, foreign) {
             (Plan::UnequalLeases, _) if !self.may_expire() => return,
             (_, Foreign::Remove) => return self.register.remove(self.now),
             (_, Foreign::Delete) => None,
             (Plan::UnequalLeases, _) => return,
             (_, Foreign::Garbage) => Some(b"garbage".to_vec()),
-            // After a loss it would hide what a candidate that saw the last token has to tell.
+            // After a loss it would overwrite the token that the surviving candidate writes.
             (Plan::LostStream, Foreign::Held) => return,
-            (_, Foreign::Held) => Some(somebody().encode()),
+            (_, Foreign::Held) => Some(foreign_record().encode()),
             (Plan::Lawless, Foreign::Bytes(bytes)) => Some(bytes),
-            (Plan::Lawless, Foreign::Release) => Some(somebody().released(0).encode()),
+            (Plan::Lawless, Foreign::Release) => Some(foreign_record().released(0).encode()),
             (Plan::Lawless, Foreign::LoseData) => return self.register.lose_data(self.now),
             (Plan::NewBucket | Plan::LostStream, Foreign::LoseData) => return self.lose_stream(),
             (_, Foreign::Bytes(_) | Foreign::Release | Foreign::LoseData) => return,
@@ -33,13 +32,13 @@ impl World {
         self.push();
     }
 
-    /// The server's own expiry comes late, and nobody trusts what it leaves behind.
+    /// The server's own expiry comes late, and only if no candidate trusts an absent key.
     fn may_expire(&self) -> bool {
         let trusted = self.nodes.iter().any(|node| node.me.trust_absent_key);
         !trusted && self.now - self.register.changed_at() > EXPIRY
     }
 
-    /// What was on its way to the old stream never arrives.
+    /// Loses the stream. Writes in flight never arrive.
     fn lose_stream(&mut self) {
         if self.register.epoch > 0 {
             return;
@@ -52,12 +51,12 @@ impl World {
         }
     }
 
-    /// Nothing goes wrong any more, other than that people interfere.
+    /// Whether the faults have stopped; other clients may still interfere.
     pub(crate) fn is_smooth(&self) -> bool {
         self.plan == Plan::LostStream && self.register.epoch > 0
     }
 
-    /// Where the stream may get lost, the last token has to be known to a process that lives on.
+    /// If the stream may be lost, another surviving process must know the last token.
     pub(crate) fn may_die(&self, node: usize) -> bool {
         let top_token = self.grants.top_token;
         let mut others = self.nodes.iter().enumerate();

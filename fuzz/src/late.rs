@@ -1,4 +1,4 @@
-//! What is held up on its way, while everything else overtakes it.
+//! Delayed messages, which all others overtake.
 
 use crate::{
     lease::Input,
@@ -18,7 +18,7 @@ impl World {
         }
     }
 
-    /// Of a letter that arrives twice, the second one is late.
+    /// Delays a message. If it arrives twice, only the second copy is late.
     pub(crate) fn hold_up_letter(&mut self, which: usize, millis: u16, again: bool) {
         if let Some(which) = which.checked_rem(self.letters.len()) {
             let letter = match again {
@@ -34,7 +34,7 @@ impl World {
         self.late.push((due, late));
     }
 
-    /// Lets go of what is due by then.
+    /// Delivers the messages that are due by then.
     pub(crate) fn let_go(&mut self, by: u64) {
         let (due, late) = std::mem::take(&mut self.late)
             .into_iter()
@@ -48,7 +48,7 @@ impl World {
         }
     }
 
-    /// Of the writes on their way, none arrives.
+    /// Drops all writes in flight.
     pub(crate) fn lose_writes(&mut self) {
         let is_read = |request: &Request| matches!(request.ask, Ask::Read);
         self.requests.retain(is_read);

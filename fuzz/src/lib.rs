@@ -1,11 +1,11 @@
-//! What the fuzz targets check.
+//! The checks of the fuzz targets.
 //!
-//! - [`record`]: whatever bytes stand in the key, the decoder keeps its limits.
-//! - [`play`]: whatever a [`Run`] says, the promises of an election hold. Nothing happens by itself: the
-//!   fuzzer decides when time passes, which message arrives, and in what order.
+//! - [`record`]: the decoder keeps its limits for any bytes in the key.
+//! - [`play`]: the promises of an election hold in any [`Run`]. The fuzzer decides when time passes, and which message
+//!   arrives next.
 //!
-//! The protocol's sources are compiled in, rather than linked with the crate around them: they need no NATS
-//! client and no runtime, and so a build for the fuzzer takes seconds.
+//! The sources of the protocol are compiled in, instead of linking the whole crate. They need no NATS client and no
+//! runtime, so a build for the fuzzer takes seconds.
 #![forbid(unsafe_code)]
 
 #[allow(dead_code, reason = "the crate around the protocol uses the rest")]

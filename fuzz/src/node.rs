@@ -1,4 +1,4 @@
-//! One process: a machine, its clock and its term, and what is checked of it alone.
+//! One process: a machine, its clock, its term, and the checks that concern it alone.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -14,17 +14,17 @@ use crate::{
     script::{Plan, Setup},
 };
 
-/// The lease of all, where leases are equal.
+/// The lease of all nodes, if leases are equal.
 pub(crate) const LEASE: Duration = Duration::from_millis(500);
 
-/// The fastest clock is so many thousandths faster than the slowest.
+/// The largest difference between the rates of two clocks, in thousandths.
 const MAX_RATE: u64 = 50;
 
 pub(crate) struct Node {
     pub(crate) me: Candidate,
     seed: u8,
     pub(crate) machine: Machine,
-    /// Tells one process of this node from the next.
+    /// Identifies the process of this node.
     pub(crate) session: u64,
     pub(crate) clock: Moment,
     rate: u64,
@@ -38,10 +38,10 @@ pub(crate) struct Node {
     /// The token of its latest term.
     pub(crate) top_token: u64,
     pub(crate) is_leaving: bool,
-    /// Its watch shows nothing any more.
+    /// Whether its watch has failed.
     pub(crate) is_deaf: bool,
     pub(crate) failed_warm_ups: u32,
-    /// It does not campaign before.
+    /// It does not campaign before this time.
     pub(crate) cool_until: Moment,
 }
 
@@ -101,7 +101,7 @@ impl Node {
         self.writes.insert(attempt, (self.clock, expected, record));
     }
 
-    /// What a process wrote itself, it has seen.
+    /// Records that the process has seen its own write.
     pub(crate) fn wrote(&mut self, attempt: u64, revision: u64) {
         if let Some((_, _, record)) = self.writes.get(&attempt) {
             let value = Some(record.encode());
@@ -110,7 +110,7 @@ impl Node {
         }
     }
 
-    /// What the acknowledgement of the write `attempt` at `revision` grants, and over which revision.
+    /// The grant by the acknowledged write `attempt` at `revision`, and the revision that it replaced.
     pub(crate) fn grant(&self, attempt: u64, revision: u64) -> (u64, Grant<'_>) {
         let (sent_at, expected, record) = &self.writes[&attempt];
         let timing = &self.me.timing;
@@ -146,7 +146,7 @@ fn candidate(setup: Setup, plan: Plan, session: u64) -> Candidate {
         session: session.to_string(),
         address: None,
         timing: timing(lease),
-        // Somebody has to lead.
+        // At least one node must be able to lead.
         observer: setup.is_observer() && session > 0,
         warm_up: setup.warms_up(),
         trust_absent_key: setup.trusts_absent_key() && plan.may_trust_absent_key(),

@@ -1,12 +1,12 @@
-//! Whatever bytes stand in the key: what holds of their record, if they are one.
+//! The properties of any bytes in the key that decode as a record.
 
 use crate::lease::{MAX_LEASE, MIN_LEASE, Record};
 
-/// The documented limits of a record, written down a second time.
+/// The documented limits of a record, repeated here on purpose.
 const MAX_BYTES: usize = 8 * 1024;
 const MAX_TOKEN_LEAD: u64 = 1 << 48;
 
-/// Where the bytes may stand. The last two are beyond what a server will ever count to.
+/// The revisions of the bytes. A server never reaches the last two.
 const REVISIONS: [u64; 6] = [0, 7, 1 << 32, 1 << 62, u64::MAX - 1, u64::MAX];
 
 /// Decodes the bytes at several revisions.
@@ -46,7 +46,7 @@ fn check_limits(revision: u64, bytes: &[u8], record: &Record) {
     }
 }
 
-/// A short record can be written in fewer bytes than this crate takes, so a copy may be too long.
+/// Another encoder may use fewer bytes than this crate, so a copy may be too long.
 fn check_round_trip(revision: u64, record: &Record) {
     let copy = record.encode();
     if copy.len() <= MAX_BYTES {
@@ -54,7 +54,7 @@ fn check_round_trip(revision: u64, record: &Record) {
     }
 }
 
-/// No record, however odd, keeps its successor from a valid record with a larger token.
+/// Every record allows its successor to write a valid record with a larger token.
 fn check_successor(revision: u64, record: &Record) {
     let known = record.token_at(revision).max(record.floor);
     let successor = Record::acquiring("next", "nonce", None, MIN_LEASE, known);

@@ -1,9 +1,9 @@
-//! The key's server: one register with a compare-and-set, and its past for stale reads.
+//! The server of the key: one register with a compare-and-set, and its history for stale reads.
 
 use crate::lease::{Observation, Outcome, Record};
 
 pub(crate) struct Register {
-    /// All states that the key has had, the last one last.
+    /// All states of the key, in order.
     history: Vec<State>,
     sequence: u64,
     /// How often the stream was lost.
@@ -12,7 +12,7 @@ pub(crate) struct Register {
 
 struct State {
     seen: Observation,
-    /// The process that wrote it; none if it was somebody else.
+    /// The process that wrote it; `None` for another client.
     by: Option<u64>,
     at: u64,
 }
@@ -51,7 +51,7 @@ impl Register {
         Outcome::Acknowledged(self.put(at, Some(record.encode()), Some(by)))
     }
 
-    /// Writes, whatever stands there.
+    /// Writes without a condition.
     pub(crate) fn put(&mut self, at: u64, value: Option<Vec<u8>>, by: Option<u64>) -> u64 {
         self.sequence += 1;
         let revision = self.sequence;
@@ -60,7 +60,7 @@ impl Register {
         revision
     }
 
-    /// The key is gone, and its revision too.
+    /// Removes the key with its revision.
     pub(crate) fn remove(&mut self, at: u64) {
         let seen = Observation::absent();
         self.history.push(State { seen, by: None, at });
@@ -73,7 +73,7 @@ impl Register {
         self.remove(at);
     }
 
-    /// Whether somebody other than the process `session` changed the key after it had reached `revision`.
+    /// Whether a writer other than the process `session` changed the key after `revision`.
     pub(crate) fn changed_by_others(&self, session: u64, revision: u64) -> bool {
         let changes = self.history.iter().rev();
         let since = changes.take_while(|state| state.seen.revision() != revision);

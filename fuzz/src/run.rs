@@ -6,20 +6,20 @@ use crate::{
     world::{Ask, World},
 };
 
-/// The longest run, in steps. More teach nothing new.
+/// The longest run, in steps. Longer runs find nothing new.
 const STEPS: usize = 400;
 
-/// A hop of a message where everything runs smoothly, in microseconds.
+/// The time that a message takes without faults, in microseconds.
 const HOP: u64 = 200;
 
-/// More messages than can be on their way, and follow from those.
+/// More than the messages in flight and all that can follow from them.
 const FLUSH: usize = 100_000;
 
 /// Plays the run to its end.
 ///
 /// # Panics
 ///
-/// Panics if something that is promised does not hold.
+/// Panics if a promise does not hold.
 pub fn play(run: Run) {
     let mut world = World::new(&run);
     for step in run.steps.into_iter().take(STEPS) {
@@ -84,7 +84,7 @@ impl World {
         }
     }
 
-    /// Whatever concerns the network or the time passes off well.
+    /// A step without faults of the network or of the timing.
     fn gentle_step(&mut self, step: Step) {
         let events = match step {
             Step::Smooth(events) => events,
@@ -114,7 +114,7 @@ impl World {
         }
     }
 
-    /// The oldest request, or else the oldest letter, or else whoever wakes first.
+    /// Serves the oldest request, or else delivers the oldest message, or else wakes the node that is due first.
     pub(crate) fn smooth(&mut self, takes_part: impl Fn(usize) -> bool) {
         self.let_go(self.now);
         if let Some(request) = self.requests.iter().position(|r| takes_part(r.node)) {
@@ -132,7 +132,7 @@ impl World {
         }
     }
 
-    /// Whatever is on its way arrives at once.
+    /// Delivers everything in flight at once.
     pub(crate) fn flush(&mut self) {
         self.let_go(u64::MAX);
         for _ in 0..FLUSH {
@@ -144,7 +144,7 @@ impl World {
                 return;
             }
         }
-        panic!("the messages never end");
+        panic!("the exchange of messages does not end");
     }
 
     pub(crate) fn admit(&mut self, node: usize) {
@@ -205,7 +205,7 @@ impl World {
         }
     }
 
-    /// One with an unknown outcome stays on its way.
+    /// Fails a request. With an unknown outcome it stays in flight.
     fn fail(&mut self, index: usize, is_definite: bool) {
         let Some(request) = pick(&mut self.requests, index) else {
             return;

@@ -1,36 +1,36 @@
-//! What the fuzzer decides.
+//! The decisions of the fuzzer.
 
 use arbitrary::Arbitrary;
 
 /// A whole run.
 #[derive(Arbitrary, Debug)]
 pub struct Run {
-    /// What the nodes are promised.
+    /// What may happen.
     pub plan: Plan,
     /// Two nodes.
     pub two: [Setup; 2],
-    /// And a third one, or not.
+    /// An optional third node.
     pub third: Option<Setup>,
-    /// What happens, in this order.
+    /// The steps, in order.
     pub steps: Vec<Step>,
 }
 
-/// What may happen in a run. What is promised depends on it.
+/// The kinds of run: what may happen, and so which promises hold.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq)]
 pub enum Plan {
-    /// Others remove and overwrite the record, with a trace and without; all leases are equal.
+    /// Other clients remove and overwrite the record, with and without a marker. All leases are equal.
     Removals,
-    /// Every candidate has its own lease, and may trust an absent key. Nobody else touches the record of a
-    /// leader that lives; where nobody trusts, the server may remove that of a dead one.
+    /// Every candidate has its own lease, and may trust an absent key. No other client touches the record of a live
+    /// leader. If no candidate trusts an absent key, the server may remove the record of a dead leader.
     UnequalLeases,
-    /// As with removals, and once the bucket is deleted and made anew: what was on its way to the old one
-    /// never arrives. Tokens may begin anew with it.
+    /// As with removals, and once the bucket is deleted and created again. Messages to the old bucket never arrive.
+    /// Tokens may restart.
     NewBucket,
-    /// As with removals, and once the server loses the stream. From then on nothing else goes wrong, so that
-    /// a candidate that saw the last token, and lives, can tell it to the others.
+    /// As with removals, and once the server loses the stream. From then on there are no other faults, so that a
+    /// surviving candidate that saw the last token can write it.
     LostStream,
-    /// The server loses data, and others forge records. One gate, growing tokens and a leader in the end are
-    /// not promised, everything else is.
+    /// The server loses data, and other clients forge records. Everything is promised except one gate, growing tokens
+    /// and a leader in the end.
     Lawless,
 }
 
@@ -43,7 +43,7 @@ impl Plan {
         !matches!(self, Self::NewBucket | Self::Lawless)
     }
 
-    /// One gate is promised to those who trust only if nobody removes the record.
+    /// With trust in an absent key, G1 holds only if no other client removes the record.
     pub(crate) fn may_trust_absent_key(self) -> bool {
         matches!(self, Self::UnequalLeases | Self::Lawless)
     }
@@ -52,15 +52,15 @@ impl Plan {
 /// One node.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Setup {
-    /// Of its jitter.
+    /// The seed of its jitter.
     pub seed: u8,
-    /// What its clock shows at first.
+    /// The first time on its clock.
     pub offset: u32,
-    /// How much faster than the slowest its clock may run.
+    /// How much faster than the slowest clock its clock runs.
     pub rate: u8,
-    /// Which of the leases it has, where they are unequal.
+    /// Its lease, if leases are unequal.
     pub lease: u8,
-    /// Whether it warms up before its gate opens, only watches, trusts an absent key.
+    /// Flags: whether it warms up, only observes, or trusts an absent key.
     pub is: u8,
 }
 
@@ -78,24 +78,24 @@ impl Setup {
     }
 }
 
-/// What happens next. Numbers are taken modulo what there is.
+/// One step. Indices are taken modulo the number of items.
 #[derive(Arbitrary, Debug)]
 pub enum Step {
-    /// Time passes, and nobody acts.
+    /// Time passes without any other event.
     Pass(u16),
-    /// Time passes until the node wants to be woken, and it wakes.
+    /// Time passes until the node's timeout, and it wakes.
     Wake(u8),
-    /// So many requests, answers and wake-ups happen in their order, and fast.
+    /// This many requests, responses and wake-ups happen in order, without delay.
     Smooth(u8),
     /// The same for one node, while the others are paused and cut off.
     Alone(u8, u8),
-    /// The server takes up a request. The answer to a read is stale by so many states.
+    /// The server handles a request. A read returns a state that is stale by this many states.
     Serve {
         /// Which request.
         request: u8,
         /// How stale.
         stale: u8,
-        /// It stays on its way, and arrives again.
+        /// Whether it arrives a second time.
         again: bool,
     },
     /// A request never arrives.
@@ -104,59 +104,59 @@ pub enum Step {
     Deliver {
         /// Which message.
         letter: u8,
-        /// It stays on its way, and arrives again.
+        /// Whether it arrives a second time.
         again: bool,
     },
     /// A message never reaches its node.
     LoseLetter(u8),
-    /// A request arrives late, by so many milliseconds.
+    /// A request arrives late by this many milliseconds.
     HoldUpRequest(u8, u16),
-    /// So does a message to a node.
+    /// A message to a node arrives late.
     HoldUpLetter {
         /// Which message.
         letter: u8,
-        /// By how many.
+        /// The delay in milliseconds.
         millis: u16,
-        /// It arrives at once as well.
+        /// Whether it also arrives at once.
         again: bool,
     },
-    /// A request of the node fails where it is; if it is a write, with a definite or an unknown outcome.
+    /// A request fails; a write with a definite or an unknown outcome.
     Fail(u8, bool),
     /// The warm-up of the node fails.
     FailWarmUp(u8),
     /// A reader of the node's gate finds the deadline passed.
     Expire(u8),
-    /// The node lets a request in, if its gate is open.
+    /// The node admits a request, if its gate is open.
     Admit(u8),
-    /// A request inside the node finishes.
+    /// An admitted request finishes.
     Leave(u8, u8),
-    /// The node is asked for its lease.
+    /// The node is asked to step down.
     StepDown(u8),
-    /// The node is asked to stop.
+    /// The node is asked to shut down.
     Shutdown(u8),
     /// The process dies, and a new one starts.
     Restart(u8),
     /// The node's clock changes its rate.
     Rate(u8, u8),
-    /// Somebody else writes.
+    /// Another client writes, or the server loses data.
     Interfere(Foreign),
 }
 
-/// What others do to the key.
+/// An action of another client on the key.
 #[derive(Arbitrary, Debug)]
 pub enum Foreign {
-    /// They write something that is no record.
+    /// Writes bytes that are not a record.
     Garbage,
-    /// They delete it, which leaves a marker.
+    /// Deletes the key, which leaves a marker.
     Delete,
-    /// They remove it without a trace.
+    /// Removes the key without a marker.
     Remove,
-    /// They write a record of a candidate that is not here.
+    /// Writes a record of another candidate.
     Held,
-    /// They write whatever they like.
+    /// Writes arbitrary bytes.
     Bytes(Vec<u8>),
-    /// They release the lease of a leader that lives.
+    /// Releases the lease of a live leader.
     Release,
-    /// The server loses the stream, and counts from the start again. Once, unless no law holds.
+    /// The server loses the stream, and its sequence restarts. Happens once, except in [`Plan::Lawless`].
     LoseData,
 }

@@ -1,4 +1,4 @@
-//! The nodes, the register, what is on its way between them, and what must hold after every input.
+//! The nodes, the register, the messages in flight, and the checks after every input.
 
 use crate::{
     gate,
@@ -16,11 +16,11 @@ pub(crate) struct World {
     pub(crate) now: u64,
     pub(crate) nodes: Vec<Node>,
     pub(crate) register: Register,
-    /// On their way to the server.
+    /// In flight to the server.
     pub(crate) requests: Vec<Request>,
-    /// On their way to a process of a node.
+    /// In flight to a process of a node.
     pub(crate) letters: Vec<(usize, u64, Input)>,
-    /// Held up on their way, and until when.
+    /// Delayed messages, and until when.
     pub(crate) late: Vec<(u64, Late)>,
     pub(crate) sessions: u64,
     pub(crate) grants: Grants,
@@ -33,7 +33,7 @@ pub(crate) struct Request {
     pub(crate) session: u64,
     pub(crate) attempt: u64,
     pub(crate) ask: Ask,
-    /// The server has answered it, and it is still on its way.
+    /// Whether the server has handled it once already.
     pub(crate) is_copy: bool,
 }
 
@@ -42,12 +42,12 @@ pub(crate) enum Ask {
     Write(u64, Record),
 }
 
-/// What the input under way says.
+/// What the current input may cause.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Cause {
-    /// The write that was acknowledged, and where it stands.
+    /// The write that was acknowledged, and its revision.
     pub(crate) acknowledged: Option<(u64, u64)>,
-    /// The deadline has passed, or somebody says so.
+    /// The deadline has passed, or a reader reported that.
     pub(crate) is_expired: bool,
     pub(crate) is_warm_up_failed: bool,
 }
@@ -80,7 +80,7 @@ impl World {
         self.nodes.iter_mut().for_each(|node| node.pass(micros));
     }
 
-    /// Tells all whose watches work of the key's last state.
+    /// Pushes the key's last state to all nodes whose watch works.
     pub(crate) fn push(&mut self) {
         for node in 0..self.nodes.len() {
             self.push_to(node);
@@ -98,13 +98,17 @@ impl World {
         self.letters.push((node, session, input));
     }
 
-    /// Hands the input in, and then ticks until there is nothing to do.
+    /// Feeds the input, and then ticks until there is nothing to do.
     pub(crate) fn deliver(&mut self, node: usize, input: Input) {
         self.feed(node, input);
         for _ in 0..4 {
             let sleep = self.nodes[node].sleep();
             let is_stopped = self.nodes[node].is_stopped();
-            assert_eq!(sleep.is_none(), is_stopped, "asleep");
+            assert_eq!(
+                sleep.is_none(),
+                is_stopped,
+                "a machine sleeps without a timeout exactly if it has stopped"
+            );
             if sleep != Some(0) {
                 return;
             }
@@ -127,7 +131,7 @@ impl World {
         self.check_gates();
     }
 
-    /// Takes down what the process is about to know.
+    /// Records what the process learns from the input.
     fn hear(&mut self, node: usize, input: &Input) -> Cause {
         let n = &mut self.nodes[node];
         let now = n.clock;
@@ -166,7 +170,7 @@ impl World {
         cause
     }
 
-    /// Whoever waits for the requests inside is told once, when the last one has left.
+    /// Reports the end of a drain once, when the last request has finished.
     pub(crate) fn tell_drained(&mut self, node: usize) {
         let n = &mut self.nodes[node];
         if n.drain.is_news() {
@@ -176,7 +180,7 @@ impl World {
         }
     }
 
-    /// G1. Gates open when an input is handed in, so this is the time to look.
+    /// G1. Gates open only while an input is handled, so it suffices to check after each.
     fn check_gates(&self) {
         let open = self.nodes.iter().filter(|node| node.is_open()).count();
         assert!(

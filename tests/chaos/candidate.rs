@@ -1,4 +1,4 @@
-//! The process of a candidate: writes over HTTP behind the gate, and a log of its admissions.
+//! The process of a candidate: serves writes over HTTP behind the gate, and logs its admissions.
 
 use std::{
     convert::Infallible,
@@ -41,25 +41,25 @@ use crate::{
 };
 
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
-/// Longer than any request takes, so that a hand-over that took less has waited for all of them.
+/// Longer than any request, so that a shorter hand-over has waited for all of them.
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) const BUCKET: &str = "chaos";
 pub(crate) const KEY: &str = "writer";
 
-/// The variable that turns this test binary into a candidate: a [`Role`] in JSON.
+/// The variable that turns this test binary into a candidate. Its value is a [`Role`] in JSON.
 const ROLE: &str = "NOLEADER_CHAOS_CANDIDATE";
-/// How long the storage may take to answer.
+/// The longest wait for a response of the storage.
 const STORAGE_BOUND: Duration = Duration::from_secs(5);
-/// Between two attempts to start, while the servers cannot be reached.
+/// The pause between two attempts to start while no server is reachable.
 const RETRY: Duration = Duration::from_millis(100);
-/// For answers that are on their way when the candidate leaves.
+/// The time for responses in flight when the candidate stops.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// What a candidate takes upon itself.
+/// A deliberate violation of the documented assumptions.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) enum Risk {
     None,
-    /// To take an absent key for a released one.
+    /// Treat an absent key as released.
     TrustAbsentKey,
 }
 
@@ -74,7 +74,7 @@ pub(crate) struct Role {
 }
 
 impl Role {
-    /// What runs this binary again, as this candidate.
+    /// The command that runs this binary as the candidate.
     pub(crate) fn command(&self) -> std::process::Command {
         let mut command = std::process::Command::new(env::current_exe().unwrap());
         command
@@ -90,22 +90,22 @@ struct App {
     log: Writer,
     storage: Sender,
     leave: Arc<Notify>,
-    /// It was told to leave.
+    /// Whether it was asked to shut down.
     leaving: Arc<AtomicBool>,
 }
 
-/// When a request came to the gate.
+/// When a request arrived at the gate.
 #[derive(Clone, Copy)]
 struct Outside(u64);
 
-/// What a client asks of a write.
+/// The query of a write.
 #[derive(Deserialize)]
 struct Wish {
-    /// How long it takes in all.
+    /// The total duration of the write.
     hold_ms: u64,
 }
 
-/// Not a test by itself: the body of the candidates that the run starts.
+/// Not a test: the body of the candidate processes that a run starts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn candidate_process() {
     if let Ok(role) = env::var(ROLE) {
@@ -136,7 +136,7 @@ async fn run(role: Role) {
     }
 }
 
-/// Joins the election, however long it takes until a server answers.
+/// Joins the election, and retries until a server responds.
 async fn start(role: &Role) -> LeaderHandle {
     loop {
         let options = ConnectOptions::new()
@@ -164,7 +164,7 @@ fn router(app: App) -> Router {
     Router::new()
         .route("/write", post(write))
         .layer(LeaderOnlyLayer::new(app.leader.clone()))
-        // Outside of the gate, as it is added later.
+        // Added after the gate, so it runs before it.
         .layer(from_fn(stamp))
         .route("/step-down", post(step_down))
         .route("/shutdown", post(shutdown))
@@ -176,7 +176,7 @@ async fn stamp(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// A write to the storage, half-way through; the answer is streamed up to its end.
+/// Writes to the storage after half of the duration, and ends the streamed response after all of it.
 async fn write(
     term: Term,
     Extension(Outside(outside)): Extension<Outside>,
@@ -196,14 +196,14 @@ async fn write(
     let token = stream::iter([Ok::<_, Infallible>(Bytes::from(term.token().to_string()))]);
     let rest = stream::once(async move {
         sleep(half).await;
-        // Noted before the end of the body gives the admission back.
+        // Logged before the end of the body ends the admission.
         drop(admitted);
         Ok(Bytes::from_static(b"\n"))
     });
     (status, Body::from_stream(token.chain(rest))).into_response()
 }
 
-/// `204` if there was no term to give back.
+/// `204` if there was no term to hand over.
 async fn step_down(State(app): State<App>) -> StatusCode {
     let led = app.leader.is_leader();
     match app.leader.step_down().await {

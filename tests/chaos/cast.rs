@@ -1,4 +1,4 @@
-//! Who takes part: three servers, five candidates behind a faulty network, and a storage.
+//! The participants: three servers, five candidates behind proxies with faults, and a storage.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -17,16 +17,16 @@ use crate::{
 
 pub(crate) const CANDIDATES: usize = 5;
 pub(crate) const SERVERS: usize = 3;
-/// How long a candidate may take to start, on a very slow machine.
+/// The longest wait for a candidate to start, on a very slow machine.
 const BOUND: Duration = Duration::from_secs(90);
 
 #[derive(Debug)]
 pub(crate) struct Cast {
     pub(crate) candidates: Vec<Candidate>,
-    /// Talks to the servers past all proxies, as an operator would.
+    /// A connection that bypasses all proxies, as an operator's would.
     pub(crate) operator: Client,
     pub(crate) cluster: Mutex<Cluster>,
-    /// Held by whoever does something to that server.
+    /// Locked by the fault that affects this server.
     pub(crate) servers: [Mutex<()>; SERVERS],
     pub(crate) storage: Storage,
 }
@@ -37,13 +37,13 @@ pub(crate) struct Candidate {
     pub(crate) sender: Sender,
     pub(crate) process: Mutex<Actor>,
     pub(crate) proxies: Vec<Proxy>,
-    /// Held by whoever does something to its network.
+    /// Locked by the fault that affects its network.
     pub(crate) network: Mutex<()>,
-    /// Stays ours while the candidate is down.
+    /// Keeps the port reserved while the candidate is down.
     _port: Port,
 }
 
-/// One process after the other.
+/// The current process of a candidate, and the sessions so far.
 #[derive(Debug)]
 pub(crate) struct Actor {
     pub(crate) process: Process,
@@ -77,7 +77,7 @@ impl Cast {
             let serves = actor.process.wait_for_line(|line| line == "serves", BOUND);
             serves.await.unwrap();
         }
-        // A server that is paused is left within two pings.
+        // The client leaves a paused server within two pings.
         let operator = ConnectOptions::new()
             .connection_timeout(LEASE / 2)
             .ping_interval(LEASE / 4)
@@ -95,10 +95,10 @@ impl Cast {
         }
     }
 
-    /// Waits until every candidate answers, be it that its gate is shut.
+    /// Waits until every candidate responds, even if only to reject.
     pub(crate) async fn answers(&self) {
         for candidate in &self.candidates {
-            let what = format!("an answer of candidate {}", candidate.index);
+            let what = format!("a response of candidate {}", candidate.index);
             let answered = async || {
                 candidate.process.lock().await.check();
                 let path = "/write?hold_ms=0";
@@ -111,7 +111,7 @@ impl Cast {
         }
     }
 
-    /// Ends all candidates, and answers with what they were.
+    /// Kills all candidates, and returns their sessions.
     pub(crate) async fn end(&self) -> Vec<Session> {
         let mut sessions = Vec::new();
         for candidate in &self.candidates {
@@ -150,13 +150,13 @@ impl Actor {
         }
     }
 
-    /// Ends the process with SIGKILL, if it has not ended.
+    /// Kills the process, unless it has exited.
     pub(crate) fn kill(&mut self) {
         self.process.kill();
         self.session().ended.get_or_insert_with(now);
     }
 
-    /// Starts the next process, and does not wait for it: it may have no server to connect to.
+    /// Starts the next process without waiting for it, since no server may be reachable.
     pub(crate) fn restart(&mut self) {
         self.kill();
         let (candidate, number) = (self.session().candidate, self.sessions.len());
@@ -169,11 +169,11 @@ impl Actor {
         self.sessions.last_mut().unwrap()
     }
 
-    /// No candidate ends unless it is killed or told to leave.
+    /// Panics if the process has exited: no candidate may exit unless it is killed or asked to shut down.
     pub(crate) fn check(&self) {
         assert!(
             self.process.is_running(),
-            "{} ended by itself: {}",
+            "{} exited unexpectedly: {}",
             self.role.id,
             self.process.stderr()
         );

@@ -1,10 +1,10 @@
-//! The one clock of a run. Not the library's: what is under test does not measure itself.
+//! The clock of a run. It is not the library's, so that the code under test does not measure itself.
 
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Nanoseconds on `CLOCK_MONOTONIC`, which all processes of a machine share.
+/// Nanoseconds of `CLOCK_MONOTONIC`, which all processes of a machine share.
 pub(crate) fn now() -> u64 {
     let time = clock_gettime(ClockId::Monotonic);
     nanos(Duration::new(

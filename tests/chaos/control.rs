@@ -1,5 +1,5 @@
-//! The other way round: candidates that were told to take a risk open two gates, and the checker sees it. All
-//! of it is that of a run with faults, from the gates over the logs to the verdict.
+//! The control run: candidates that trust an absent key open two gates, and the checker must detect it. It uses
+//! the same gates, logs and checker as a run with faults.
 
 use std::sync::atomic::Ordering;
 
@@ -15,11 +15,11 @@ use crate::{
     traffic::{BOUND, Traffic},
 };
 
-/// The first one does, unless the machine is too slow to elect a leader within the lease of the one before.
+/// The first attempt suffices, unless the machine is too slow to elect a leader within the old leader's lease.
 const ATTEMPTS: usize = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_gates_at_once_are_seen() {
+async fn two_open_gates_are_detected() {
     let _alone = ALONE.lock().await;
     let cast = Cast::start(logs("control"), Risk::TrustAbsentKey).await;
     let mut traffic = Traffic::start(&cast, 0);
@@ -39,8 +39,8 @@ async fn two_gates_at_once_are_seen() {
     );
 }
 
-/// A leader that is cut off does not see that its key is gone, and whoever takes that for the end of its term
-/// is wrong for up to a lease.
+/// Purges the key while its leader is cut off. That leader does not see it, so a candidate that trusts the absent
+/// key leads at the same time, for up to one lease.
 async fn take_the_key_away(cast: &Cast, traffic: &Traffic) {
     let leader = &cast.candidates[traffic.leader().await];
     let token = traffic.tally.largest.load(Ordering::Relaxed);

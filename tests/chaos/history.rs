@@ -1,4 +1,4 @@
-//! What the logs of all candidates come to: a line for each term, so that a long run fits into memory.
+//! Reduces the logs of all candidates to one record per term, so that a long run fits into memory.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -17,37 +17,37 @@ pub(crate) struct Session {
     pub(crate) candidate: usize,
     pub(crate) number: usize,
     pub(crate) log: PathBuf,
-    /// When it was killed, or found to have ended.
+    /// When it was killed, or was found to have exited.
     pub(crate) ended: Option<u64>,
 }
 
-/// Who held a term: a candidate, and which of its processes.
+/// The holder of a term: a candidate, and the number of its process.
 pub(crate) type Holder = (usize, usize);
 
-/// What a process did under one token.
+/// Everything that a process did under one token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tenure {
     pub(crate) token: u64,
     pub(crate) holder: Holder,
-    /// How often, and when for the first time, it was told to have won.
+    /// How often, and when first, the library logged that it had won.
     pub(crate) wins: u64,
     pub(crate) won: Option<u64>,
     pub(crate) admissions: u64,
-    /// The gate was open, or a request admitted, at this time or before.
+    /// The gate was open, or admitted a request, at this time or earlier.
     pub(crate) first_inside: u64,
-    /// The gate was open, or a request admitted, at this time or after.
+    /// The gate was open, or admitted a request, at this time or later.
     pub(crate) last_outside: u64,
-    /// When the last request was done.
+    /// When the last request ended.
     pub(crate) last_done: u64,
     pub(crate) shut: Option<u64>,
-    /// The gate had shut at this time for certain.
+    /// The gate had certainly closed by this time.
     pub(crate) shut_by: Option<u64>,
     pub(crate) released: Option<u64>,
-    /// It was won after a term with a larger token, by the same process.
+    /// The same process had won a term with a larger token before.
     pub(crate) backwards: bool,
-    /// The same process won another one, and did not say before how this one ended.
+    /// The same process won another term without logging the end of this one.
     pub(crate) unended: bool,
-    /// How many requests were under way when the lease was about to be released, or came in later.
+    /// The number of requests that were in progress when the lease was about to be released, or arrived later.
     pub(crate) undrained: u64,
 }
 
@@ -71,13 +71,13 @@ impl Tenure {
         }
     }
 
-    /// Whether the log misses its begin, its end, or the begin of its hand-over.
-    pub(crate) fn is_untold(&self) -> bool {
+    /// Whether the log lacks its start, its end, or the start of its hand-over.
+    pub(crate) fn is_incomplete(&self) -> bool {
         self.wins == 0 || self.unended || (self.released.is_some() && self.shut.is_none())
     }
 
-    /// When it was handed over with all its requests done: not if the drain timeout may have passed. The
-    /// process may have been stopped between the begin of the drain and the time that is noted for it.
+    /// When it was handed over after all its requests ended; `None` if the drain timeout may have passed. The margin
+    /// allows for a stop of the process between the start of the drain and the time logged for it.
     pub(crate) fn handed_over(&self) -> Option<u64> {
         let (shut, released) = (self.shut?, self.released?);
         (Duration::from_nanos(released - shut) < DRAIN_TIMEOUT / 2).then_some(released)
@@ -92,13 +92,13 @@ impl Tenure {
         self.shut_by = Some(self.shut_by.map_or(at, |earlier| earlier.min(at)));
     }
 
-    /// A time at which the term had begun for certain.
+    /// A time by which the term had certainly started.
     pub(crate) fn begun(&self) -> u64 {
         self.first_inside.min(self.won.unwrap_or(u64::MAX))
     }
 }
 
-/// A time in which a candidate was stopped or heard nothing.
+/// A period in which a candidate was stopped or received no message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Silence {
     pub(crate) candidate: usize,
@@ -111,7 +111,7 @@ pub(crate) struct History {
     /// Sorted by token.
     pub(crate) tenures: Vec<Tenure>,
     pub(crate) silences: Vec<Silence>,
-    /// The processes that panicked, or whose election ended by itself.
+    /// The processes that panicked, or whose election ended unexpectedly.
     pub(crate) dead: Vec<Holder>,
 }
 
@@ -122,7 +122,7 @@ impl History {
             ..Self::default()
         };
         for session in sessions {
-            // A process that was killed right after its start has none.
+            // A process that was killed right after its start has no log.
             if !session.log.exists() {
                 continue;
             }
@@ -137,7 +137,7 @@ impl History {
         self.tenures.iter().map(|tenure| tenure.admissions).sum()
     }
 
-    /// How many were seen behind a gate that had shut, before they were released.
+    /// The number of terms that were seen with a closed gate before their release.
     pub(crate) fn drains(&self) -> usize {
         let seen = |tenure: &&Tenure| tenure.released > tenure.shut_by;
         self.tenures.iter().filter(seen).count()
@@ -149,15 +149,15 @@ impl History {
     }
 }
 
-/// Sums up one log.
+/// Summarizes one log.
 pub(crate) struct Reader {
     holder: Holder,
     tenures: BTreeMap<u64, Tenure>,
-    /// The tokens of the requests under way.
+    /// The requests in progress, with the tokens of their terms.
     under_way: HashMap<u64, u64>,
-    /// The term that was won last, if it has not ended.
+    /// The latest term, unless it has ended.
     current: Option<u64>,
-    /// The largest token that was won.
+    /// The largest token so far.
     largest: u64,
     dead: bool,
 }
@@ -231,7 +231,7 @@ impl Reader {
         self.current.take_if(|current| *current == token);
     }
 
-    /// What is under way when the process is killed ends then.
+    /// Requests in progress end when the process is killed.
     pub(crate) fn finish(mut self, ended: Option<u64>, history: &mut History) {
         for token in std::mem::take(&mut self.under_way).into_values() {
             let tenure = self.tenure(token);

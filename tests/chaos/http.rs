@@ -25,7 +25,7 @@ impl Sender {
         }
     }
 
-    /// Sends a request, and reads the whole response. None if there was none within `bound`.
+    /// Sends a request, and reads the whole response. `None` if there is no complete response within `bound`.
     pub(crate) async fn send(
         &self,
         method: Method,

@@ -1,4 +1,4 @@
-//! Takes the terms out of the library's log: it tells exactly how each of them ended.
+//! Extracts the terms from the library's log, which states how each of them ended.
 
 use std::{
     fmt,
@@ -28,8 +28,8 @@ use crate::{
     log::{Entry, Writer},
 };
 
-/// Writes the terms into `log`, and all that the library says into a file beside it, for people. Answers with
-/// where the token is kept of the last term that is being handed over.
+/// Writes the terms to `log`, and the library's log to a text file next to it. Returns a cell with the token of
+/// the latest hand-over.
 pub(crate) fn install(log: Writer, path: &Path) -> Arc<AtomicU64> {
     let closing = Arc::<AtomicU64>::default();
     let text = File::create(path.with_extension("txt")).unwrap();
@@ -56,7 +56,7 @@ impl<S: Subscriber> Layer<S> for Terms {
         let mut line = Line::default();
         event.record(&mut line);
         let token = line.token;
-        // A message that is reworded fails the run: the checker misses the event.
+        // A reworded message fails the run, since the checker then misses an entry.
         self.log.write(match line.message.as_str() {
             "won the election" => Entry::Won { token, at },
             "closed the gate; draining admitted requests" => {

@@ -1,4 +1,4 @@
-//! What a candidate writes down, line by line, so that a SIGKILL loses nothing that was written.
+//! The log of a candidate. Each entry is written at once, so that a SIGKILL loses none.
 
 use std::{
     fmt,
@@ -15,36 +15,36 @@ use std::{
 
 use crate::clock::now;
 
-/// One line. Times are those of [`now`].
+/// One line. The times are from [`now`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
     /// A term was won.
     Won { token: u64, at: u64 },
-    /// A request was admitted at some instant from `outside`, read before the gate, to `inside`, read in the
-    /// handler: the process may have been stopped in between.
+    /// A request was admitted between `outside`, read before the gate, and `inside`, read in the handler. The
+    /// process may have been stopped in between.
     Admitted {
         id: u64,
         token: u64,
         outside: u64,
         inside: u64,
     },
-    /// The gate was open at some instant from `outside` to `inside`, request or not.
+    /// The gate was open at some instant between `outside` and `inside`, without a request.
     Open {
         token: u64,
         outside: u64,
         inside: u64,
     },
-    /// That request is done; the admission is given back right after.
+    /// The request has ended; its admission ends right after.
     Done { id: u64, at: u64 },
-    /// A hand-over begins: the gate is about to shut.
+    /// A hand-over starts: the gate is about to close.
     Shut { token: u64, at: u64 },
-    /// The gate has shut for certain, as the status says so.
+    /// The status shows that the gate has closed.
     Draining { token: u64, at: u64 },
-    /// The term is over by a hand-over, and the lease is about to be released.
+    /// The term ended by a hand-over, and the lease is about to be released.
     Released { token: u64, at: u64 },
-    /// The term is over in another way, and the gate has shut.
+    /// The term ended in another way, and the gate has closed.
     Lost { token: u64, at: u64 },
-    /// The process panicked, or its election ended by itself.
+    /// The process panicked, or its election ended unexpectedly.
     Died { at: u64 },
 }
 
@@ -77,7 +77,7 @@ impl FromStr for Entry {
     type Err = String;
 
     fn from_str(line: &str) -> Result<Self, String> {
-        let bad = || format!("no entry of a candidate's log: {line:?}");
+        let bad = || format!("not an entry of a candidate's log: {line:?}");
         let (kind, numbers) = line.split_once(' ').ok_or_else(bad)?;
         let numbers: Result<Vec<u64>, _> = numbers.split(' ').map(str::parse).collect();
         let numbers = numbers.map_err(|_| bad())?;
@@ -126,18 +126,18 @@ impl Writer {
         Self(Arc::new(Inner { file, ids }))
     }
 
-    /// A line that is missing could hide a violation, so the process ends with it; a panic would end only the
-    /// task of one request.
+    /// Aborts the process if the line cannot be written, since a missing line could hide a violation. A panic would
+    /// end only the task of one request.
     pub(crate) fn write(&self, entry: Entry) {
         let line = format!("{entry}\n");
         let written = (&self.0.file).write(line.as_bytes());
         if !matches!(written, Ok(length) if length == line.len()) {
-            let _ = writeln!(stderr(), "the log takes no more: {written:?}");
+            let _ = writeln!(stderr(), "could not write to the log: {written:?}");
             process::abort();
         }
     }
 
-    /// Notes an admission, whose end is noted when the answer is dropped or told to end.
+    /// Logs an admission. Dropping the result logs its end.
     pub(crate) fn admitted(&self, token: u64, outside: u64) -> Admitted {
         let inside = now();
         let id = self.0.ids.fetch_add(1, Ordering::Relaxed);
@@ -154,7 +154,7 @@ impl Writer {
     }
 }
 
-/// A request that is under way.
+/// A request in progress.
 #[derive(Debug)]
 pub(crate) struct Admitted {
     log: Writer,
@@ -170,7 +170,7 @@ impl Drop for Admitted {
     }
 }
 
-/// Reads a log line by line. A last line without an end was being written when the process was killed.
+/// Reads a log line by line. It ignores an incomplete last line, which a SIGKILL leaves.
 pub(crate) fn read(path: &Path, mut each: impl FnMut(Entry)) -> Result<(), String> {
     let told = |error: &dyn fmt::Display| format!("{}: {error}", path.display());
     let mut file = BufReader::new(File::open(path).map_err(|error| told(&error))?);
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn written_entries_are_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let log = Writer::create(&path).unwrap();
@@ -242,8 +242,8 @@ mod tests {
     }
 
     #[test]
-    fn a_process_whose_log_is_full_ends() {
-        const NAME: &str = "log::tests::a_process_whose_log_is_full_ends";
+    fn process_aborts_when_its_log_is_full() {
+        const NAME: &str = "log::tests::process_aborts_when_its_log_is_full";
         if env::var_os(FULL).is_some() {
             let log = Writer::to(File::options().append(true).open("/dev/full").unwrap());
             let _ = std::thread::spawn(move || log.admitted(7, 0)).join();
@@ -256,11 +256,11 @@ mod tests {
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.signal(), Some(SIGABRT), "{said}");
-        assert!(said.contains("the log takes no more"), "{said}");
+        assert!(said.contains("could not write to the log"), "{said}");
     }
 
     #[test]
-    fn a_line_that_a_kill_cut_short_is_left_out_and_garbage_is_told() {
+    fn truncated_last_line_is_ignored_but_garbage_fails() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         std::fs::write(&path, "W 7 1\nD 0 1").unwrap();

@@ -1,28 +1,28 @@
-//! Faults on real servers: five candidates that are processes of their own, a cluster, and all that can go
-//! wrong between them, alone and together. What they did is read from their logs and checked.
+//! Faults on real servers: five candidate processes, a cluster of three servers, and single and overlapping
+//! faults between them. A checker reads the logs of the candidates.
 //!
-//! `NOLEADER_CHAOS_SECS` says how long, `NOLEADER_CHAOS_SEED` which faults. The report and a timeline to look
-//! at are in `target/tmp/chaos`.
+//! `NOLEADER_CHAOS_SECS` sets the duration, and `NOLEADER_CHAOS_SEED` the faults. A run writes its report and a
+//! timeline to `target/tmp/chaos`.
 //!
 //! | file | concern |
 //! |---|---|
-//! | `plan` | which faults happen when |
-//! | `cast`, `candidate`, `storage` | who takes part |
-//! | `journal`, `probe` | what a candidate sees of its own election |
-//! | `faults`, `trouble` | does one fault; runs them all |
+//! | `plan` | the schedule of the faults |
+//! | `cast`, `candidate`, `storage` | the participants |
+//! | `journal`, `probe` | what a candidate logs about its election and its gate |
+//! | `faults`, `trouble` | one fault; all faults |
 //! | `traffic`, `http` | the clients |
-//! | `log`, `history` | what the candidates wrote down, and what it comes to |
-//! | `checker` | what must be true of it |
-//! | `report`, `open_time`, `timeline` | for people |
-//! | `run` | all of it in order |
-//! | `control` | a run that must find two gates |
+//! | `log`, `history` | the logs of the candidates, and their summary |
+//! | `checker` | the promises, checked on the history |
+//! | `report`, `open_time`, `timeline` | the output for a reader |
+//! | `run` | one run from start to end |
+//! | `control` | a run in which the checker must find two open gates |
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "tests panic when they fail, and measure on a clock of their own"
+    reason = "tests panic when they fail, and measure on their own clock"
 )]
 
 mod candidate;
@@ -50,9 +50,9 @@ use std::io::{Write, stdout};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_on_real_servers() {
     let settings = run::Settings::from_env();
-    println!("to run this again: {}", settings.command());
+    println!("to repeat this run: {}", settings.command());
     let run = run::run(&settings).await;
-    // Shown even if the test passes.
+    // `print!` is captured unless the test fails.
     let report = report::report(&run);
     stdout().write_all(report.as_bytes()).unwrap();
     assert!(run.violations.is_empty(), "{report}");

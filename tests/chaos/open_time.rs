@@ -1,17 +1,17 @@
-//! For how long some gate was open: what clients could have had, whether they asked or not.
+//! Availability: how long some gate was open, with or without requests.
 
 use crate::history::Tenure;
 
 /// Times in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OpenTime {
-    /// For how long a gate was open.
+    /// How long some gate was open.
     pub(crate) open: u64,
-    /// The longest time without: from the end of one gate to the opening of the next.
+    /// The longest time without an open gate.
     pub(crate) gap: u64,
 }
 
-/// What the gates were between two times.
+/// The availability between two times.
 pub(crate) fn open_time(tenures: &[Tenure], from: u64, until: u64) -> OpenTime {
     let mut spans: Vec<_> = tenures.iter().filter_map(span).collect();
     spans.sort_unstable();
@@ -28,8 +28,8 @@ pub(crate) fn open_time(tenures: &[Tenure], from: u64, until: u64) -> OpenTime {
     }
 }
 
-/// From when a gate was seen open first to when it shut, or to when it was seen open last: one that ends by
-/// itself tells no time.
+/// From the first sight of an open gate to its closing. A gate that closes at its deadline logs no time, so there
+/// the last sight counts.
 fn span(tenure: &Tenure) -> Option<(u64, u64)> {
     let begin = tenure.first_inside;
     let end = tenure.last_outside.max(tenure.shut.unwrap_or(0));
@@ -45,18 +45,18 @@ mod tests {
             first_inside: first,
             last_outside: last,
             shut,
-            // The requests go on, and nobody else is let in.
+            // The requests continue, but no other is admitted.
             last_done: last + 1000,
             ..Tenure::new(token, (0, 0))
         }
     }
 
     #[test]
-    fn the_gap_is_between_the_gates_whatever_goes_on_behind_them() {
+    fn gap_ignores_requests_behind_a_closed_gate() {
         let tenures = [
             tenure(5, 10, 30, None),
             tenure(6, 45, 50, Some(60)),
-            // Won, and never open.
+            // A term whose gate never opened.
             Tenure::new(7, (1, 0)),
             tenure(8, 80, 95, None),
         ];
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_within_the_run_counts() {
+    fn only_time_within_the_run_counts() {
         let tenures = [
             tenure(5, 0, 5, None),
             tenure(6, 8, 20, None),
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn gates_that_are_open_at_once_are_counted_once() {
+    fn overlapping_gates_count_once() {
         let tenures = [tenure(5, 0, 60, None), tenure(6, 10, 40, None)];
         assert_eq!(open_time(&tenures, 0, 60), OpenTime { open: 60, gap: 0 });
     }

@@ -1,4 +1,4 @@
-//! Which faults happen when: all of it follows from the seed.
+//! The schedule of the faults, which follows from the seed.
 
 use std::{ops::Range, time::Duration};
 
@@ -7,41 +7,41 @@ use noleader_fixture::Direction;
 
 use crate::candidate::LEASE;
 
-/// Something that goes wrong, or that somebody does.
+/// A failure, or an action of an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// A candidate gets a SIGKILL, and is started again.
+    /// A candidate is killed with SIGKILL and restarted.
     Kill,
-    /// A candidate gets a SIGSTOP, and a SIGCONT.
+    /// A candidate is stopped with SIGSTOP, and continued.
     Stop,
-    /// A candidate is cut off from the servers. What is late arrives in the end; otherwise it is lost.
+    /// A candidate is cut off from the servers. If `late`, its messages arrive afterwards; otherwise they are lost.
     Cut { direction: Direction, late: bool },
     /// A candidate's network is slow.
     Slow { by: Duration },
-    /// A candidate is asked to hand over.
+    /// A candidate is asked to step down.
     StepDown,
-    /// A candidate is asked to leave, and is started again.
+    /// A candidate is asked to shut down, and is restarted.
     ShutDown,
-    /// As `nats kv del`.
+    /// Like `nats kv del`.
     Delete,
-    /// As `nats kv purge`.
+    /// Like `nats kv purge`.
     Purge,
-    /// As `nats stream purge`: no message is left.
+    /// Like `nats stream purge`, which leaves no message.
     Empty,
-    /// A server gets a SIGKILL, and is started again.
+    /// A server is killed with SIGKILL and restarted.
     KillServer,
-    /// A server gets a SIGTERM, and is started again.
+    /// A server is terminated with SIGTERM and restarted.
     RestartServer,
-    /// A server gets a SIGSTOP, and a SIGCONT.
+    /// A server is stopped with SIGSTOP, and continued.
     PauseServer,
     /// The stream's leader is asked to step down.
     MoveStream,
-    /// All servers get a SIGKILL, and are started again.
+    /// All servers are killed with SIGKILL and restarted.
     RestartCluster,
 }
 
 impl Fault {
-    /// Whether it hits one of the candidates.
+    /// Whether the fault affects a candidate.
     pub(crate) fn is_of_candidate(self) -> bool {
         matches!(
             self,
@@ -55,7 +55,7 @@ impl Fault {
     }
 }
 
-/// Who is hit: whoever leads then, or one of them whatever it is.
+/// The target of a fault: the leader at that time, or a fixed one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Aim {
     Leader,
@@ -70,7 +70,7 @@ pub(crate) struct Step {
     pub(crate) lasts: Duration,
 }
 
-/// Faults around the candidates and their record, in the share in which they occur.
+/// Faults of the candidates and of their record, each as often as it occurs per deck.
 const OF_CANDIDATES: [Fault; 17] = [
     Fault::Stop,
     Fault::Kill,
@@ -99,7 +99,8 @@ const OF_SERVERS: [Fault; 5] = [
     Fault::RestartCluster,
 ];
 
-/// Seconds between two faults. The longest times a deck are less than a minute, so that a minute has them all.
+/// Seconds between two faults. The longest gap times the size of a deck is less than a minute, so that a run of a
+/// minute contains every fault.
 const CANDIDATES_GAP: Range<f64> = 0.2..3.5;
 const SERVERS_GAP: Range<f64> = 5.0..11.9;
 
@@ -110,7 +111,7 @@ const fn cut(direction: Direction) -> Fault {
     }
 }
 
-/// The faults of a run, in the order of their times.
+/// The faults of a run, in order of time.
 pub(crate) fn plan(seed: u64, length: Duration) -> Vec<Step> {
     let mut rng = Rng::with_seed(seed);
     let mut steps = series(&mut rng, length, &OF_CANDIDATES, CANDIDATES_GAP);
@@ -119,7 +120,7 @@ pub(crate) fn plan(seed: u64, length: Duration) -> Vec<Step> {
     steps
 }
 
-/// Deals a shuffled deck after the other, so that a short run has as many kinds of faults as it can.
+/// Deals one shuffled deck after the other, so that even a short run has many kinds of faults.
 fn series(rng: &mut Rng, length: Duration, deck: &[Fault], gap: Range<f64>) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut at = Duration::ZERO;
@@ -170,7 +171,7 @@ mod tests {
 
     const LENGTH: Duration = Duration::from_secs(60);
 
-    /// Apart from what is drawn for each.
+    /// Compares two faults without their random parameters.
     fn is_alike(one: Fault, other: Fault) -> bool {
         match (one, other) {
             (Fault::Cut { direction: one, .. }, Fault::Cut { direction, .. }) => one == direction,
@@ -179,9 +180,9 @@ mod tests {
         }
     }
 
-    /// So that none is left out of the decks.
+    /// Guards against a kind that is missing from the decks.
     #[test]
-    fn all_kinds_are_dealt() {
+    fn decks_contain_every_kind_of_fault() {
         let kinds = [
             Fault::Kill,
             Fault::Stop,
@@ -209,13 +210,13 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_is_a_plan() {
+    fn plan_follows_from_the_seed() {
         assert_eq!(plan(7, LENGTH), plan(7, LENGTH));
         assert_ne!(plan(7, LENGTH), plan(8, LENGTH));
     }
 
     #[test]
-    fn a_minute_has_every_fault_and_some_that_overlap() {
+    fn a_minute_has_every_fault_and_overlaps() {
         for seed in 0..2000 {
             let steps = plan(seed, LENGTH);
             for kind in OF_CANDIDATES.iter().chain(&OF_SERVERS) {

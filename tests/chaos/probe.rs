@@ -1,4 +1,4 @@
-//! Looks at a candidate's own gate, whether there are requests or not.
+//! Reads a candidate's own gate periodically, independent of requests.
 
 use std::{
     panic,
@@ -18,14 +18,14 @@ use crate::{
     log::{Entry, Writer},
 };
 
-/// Between two looks, if the status stays the same.
+/// The time between two reads while the status does not change.
 const PACE: Duration = Duration::from_millis(20);
 
 pub(crate) struct Probe {
     leader: LeaderHandle,
     status: watch::Receiver<Status>,
     log: Writer,
-    /// The term that is handed over, or was last. Zero is no token.
+    /// The token of the latest hand-over; 0 if there was none.
     closing: Arc<AtomicU64>,
     noted: u64,
     leaving: Arc<AtomicBool>,
@@ -48,7 +48,7 @@ impl Probe {
         }
     }
 
-    /// Looks until the election is over.
+    /// Reads the gate until the election ends.
     pub(crate) async fn run(mut self) {
         while *self.status.borrow() != Status::Stopped {
             self.look();
@@ -58,13 +58,13 @@ impl Probe {
             }
         }
         if !self.leaving.load(Ordering::SeqCst) {
-            panic!("the election ended by itself");
+            panic!("the election ended unexpectedly");
         }
     }
 
     fn look(&mut self) {
-        // Read before the status: what drains is this term, or a later one, or a candidate that leaves while it
-        // campaigns; so this one's gate has shut.
+        // Read before the status. Whether this term drains, or a later one, or the candidate stops while it campaigns:
+        // a draining status shows that the gate of this term has closed.
         let token = self.closing.load(Ordering::SeqCst);
         let is_draining = *self.status.borrow_and_update() == Status::Draining;
         if is_draining && self.noted != token {
@@ -82,7 +82,7 @@ impl Probe {
     }
 }
 
-/// A panic would end only the task of one request, or that of the election, and be overlooked.
+/// Aborts the process at a panic, which would otherwise end only one task and go unnoticed.
 pub(crate) fn abort_at_a_panic(log: Writer) {
     let tell = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {

@@ -1,4 +1,4 @@
-//! A run in figures.
+//! The figures of a run.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
 
 use crate::{clock::seconds, run::Run};
 
-/// A table for people.
+/// Formats the figures as a table.
 pub(crate) fn report(run: &Run) -> String {
     let mut text = String::new();
     table(&mut text, run).unwrap();
@@ -29,20 +29,17 @@ fn table(text: &mut String, run: &Run) -> fmt::Result {
             history.hand_overs() as u64,
         ),
         ("admissions", history.admissions()),
-        ("writes taken by a leader", count(&run.tally.taken)),
-        ("writes refused by a gate", count(&run.tally.refused)),
-        ("writes without an answer", count(&run.tally.unanswered)),
+        ("writes accepted by a leader", count(&run.tally.taken)),
+        ("writes rejected by a gate", count(&run.tally.refused)),
+        ("writes without a response", count(&run.tally.unanswered)),
         ("writes that failed behind a gate", count(&run.tally.failed)),
-        ("writes that the storage took", run.stored),
-        ("stale writes that the storage refused", run.stale),
+        ("writes accepted by the storage", run.stored),
+        ("stale writes rejected by the storage", run.stale),
         ("faults planned", faults.planned as u64),
-        (
-            "  dropped, as their target was busy",
-            faults.dropped() as u64,
-        ),
-        ("  asked for, without known effect", faults.idle() as u64),
+        ("  skipped, target busy", faults.dropped() as u64),
+        ("  requested, without known effect", faults.idle() as u64),
         ("  survived", (faults.done.len() - faults.idle()) as u64),
-        ("  that overlapped another", faults.overlapping() as u64),
+        ("  overlapping another", faults.overlapping() as u64),
     ];
     for (name, value) in rows {
         writeln!(text, "  {name:<38}{value:>9}")?;
@@ -75,7 +72,7 @@ fn table(text: &mut String, run: &Run) -> fmt::Result {
     Ok(())
 }
 
-/// How often each kind of fault was, with an effect and without.
+/// How often each kind of fault occurred, with and without an effect.
 fn kinds(run: &Run) -> BTreeMap<String, (u64, u64)> {
     let mut kinds = BTreeMap::<_, (u64, u64)>::new();
     for fault in &run.faults.done {

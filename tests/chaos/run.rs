@@ -1,4 +1,4 @@
-//! One run, from its settings to its verdict.
+//! One run, from its settings to its result.
 
 use std::{
     env, fs,
@@ -24,31 +24,31 @@ use crate::{
     trouble::{self, Faults},
 };
 
-/// In plain `cargo test`. Long enough for all that a run must have.
+/// The duration in a plain `cargo test`: long enough for every event that a run must contain.
 const LENGTH: Duration = Duration::from_secs(20);
-/// Writes that show that there is a leader.
+/// A number of accepted writes that shows that there is a leader.
 pub(crate) const SOME_WRITES: u64 = 20;
-/// Held by a run: two at once would slow each other down.
+/// Locked by a run, since two concurrent runs would slow each other down.
 pub(crate) static ALONE: Mutex<()> = Mutex::const_new(());
 
-/// After all faults: those before may have met no leader.
+/// Step-downs after all faults, since earlier ones may have found no leader.
 const HAND_OVERS: usize = 3;
 
-/// What is chosen from outside.
+/// The settings from the environment.
 pub(crate) struct Settings {
     seed: u64,
     length: Duration,
 }
 
-/// All that is known of a run that is over.
+/// Everything known about a completed run.
 pub(crate) struct Run {
     pub(crate) seed: u64,
     pub(crate) from: u64,
-    /// When the last fault was undone, and when writes were taken after that.
+    /// When the last fault ended, and when writes were accepted after that.
     pub(crate) quiet: u64,
     pub(crate) recovered: u64,
     pub(crate) until: u64,
-    /// For how long a write was taken.
+    /// How long writes were accepted.
     pub(crate) available: Duration,
     pub(crate) gates: OpenTime,
     pub(crate) faults: Faults,
@@ -66,7 +66,7 @@ impl Settings {
             let text = env::var(name).ok()?;
             Some(
                 text.parse()
-                    .unwrap_or_else(|_| panic!("{name} is {text:?}, and no number")),
+                    .unwrap_or_else(|_| panic!("{name} is {text:?}, which is not a number")),
             )
         };
         Self {
@@ -75,7 +75,7 @@ impl Settings {
         }
     }
 
-    /// How to run it again. The seed chooses the faults; what meets what is up to the machine.
+    /// The command that repeats the run. The seed decides the faults; their interleaving depends on the machine.
     pub(crate) fn command(&self) -> String {
         format!(
             "NOLEADER_CHAOS_SEED={} NOLEADER_CHAOS_SECS={} cargo test --test chaos faults",
@@ -85,7 +85,7 @@ impl Settings {
     }
 }
 
-/// Runs it, and writes its report and its timeline.
+/// Executes a run, and writes its report and its timeline.
 pub(crate) async fn run(settings: &Settings) -> Run {
     let _alone = ALONE.lock().await;
     let run = play(settings, logs("logs")).await;
@@ -99,7 +99,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("chaos")
 }
 
-/// A fresh folder for logs, which stay there for the case that something is wrong with them.
+/// An empty folder for logs, which are kept for the diagnosis of a failure.
 pub(crate) fn logs(name: &str) -> PathBuf {
     let logs = folder().join(name);
     match fs::remove_dir_all(&logs) {
@@ -150,7 +150,7 @@ async fn play(settings: &Settings, logs: PathBuf) -> Run {
 }
 
 impl Run {
-    /// Why this run proves nothing, if so: hardly anything happened.
+    /// Why this run proves nothing, if too little happened.
     pub(crate) fn idle(&self) -> Option<String> {
         let secs = (self.until - self.from) / 1_000_000_000;
         let taken = self.tally.taken.load(Ordering::Relaxed);
@@ -165,9 +165,9 @@ impl Run {
                 self.history.hand_overs() as u64,
                 1 + secs / 120,
             ),
-            ("drains that were seen", self.history.drains() as u64, 1),
+            ("observed drains", self.history.drains() as u64, 1),
             ("admissions", self.history.admissions(), secs * 2),
-            ("writes that were taken", taken, secs * 2),
+            ("accepted writes", taken, secs * 2),
             ("writes in the storage", self.stored, taken),
             (
                 "faults with an effect",
@@ -176,6 +176,9 @@ impl Run {
             ),
         ];
         let idle = least.iter().find(|(_, is, least)| is < least)?;
-        Some(format!("only {} {}, and not {}", idle.1, idle.0, idle.2))
+        Some(format!(
+            "only {} {} instead of at least {}",
+            idle.1, idle.0, idle.2
+        ))
     }
 }

@@ -1,4 +1,4 @@
-//! What the leaders write to: it takes no token that is smaller than one before.
+//! The storage of the leaders. It rejects a token smaller than an earlier one.
 
 use std::sync::{
     Arc, Mutex,
@@ -16,7 +16,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    /// How many writes were taken.
+    /// The number of accepted writes.
     writes: Mutex<Fenced<u64>>,
     stale: AtomicU64,
 }
@@ -48,7 +48,7 @@ impl Storage {
         *self.ledger.writes.lock().unwrap().read()
     }
 
-    /// How many writes were refused as they came from a term that is over.
+    /// The number of writes that were rejected for a stale token.
     pub(crate) fn stale(&self) -> u64 {
         self.ledger.stale.load(Ordering::Relaxed)
     }

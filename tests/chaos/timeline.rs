@@ -1,4 +1,4 @@
-//! A run as a picture: who held the gate when, and what happened meanwhile.
+//! Draws a run as a picture: whose gate was open when, and the faults.
 
 use std::fmt::{self, Write};
 
@@ -10,7 +10,7 @@ use crate::{
     run::Run,
 };
 
-/// Seconds in a row, at the most; a long run has many rows.
+/// The most seconds per row; a long run has many rows.
 const ROW_SECS: f64 = 75.0;
 const ROW_WIDTH: f64 = 1440.0;
 const LEFT: f64 = 78.0;
@@ -19,10 +19,10 @@ const LANE: f64 = 38.0;
 const HEAD: f64 = 64.0;
 const ROW_GAP: f64 = 40.0;
 const LANES: usize = CANDIDATES + SERVERS + 2;
-/// Of a letter of a label.
+/// The width of a letter in a label.
 const LETTER: f64 = 6.5;
 
-/// Kinds of faults with their colours.
+/// The colour of each kind of fault.
 const COLOURS: [(&str, &str); 15] = [
     ("kill", "#d62728"),
     ("restart", "#ff9896"),
@@ -44,7 +44,7 @@ const COLOURS: [(&str, &str); 15] = [
 pub(crate) fn timeline(run: &Run) -> String {
     let length = seconds(run.until - run.from);
     let rows = (length / ROW_SECS).ceil().max(1.0);
-    // Rows of one length, which end at a label.
+    // All rows have one length, and end at a label.
     let row_secs = (length / rows / 5.0).ceil().max(1.0) * 5.0;
     let mut picture = Picture {
         svg: String::new(),
@@ -62,7 +62,7 @@ struct Picture {
     from: u64,
     rows: usize,
     row_secs: f64,
-    /// How wide a second is.
+    /// The width of a second.
     second: f64,
 }
 
@@ -73,7 +73,7 @@ impl Picture {
             self.svg,
             r##"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-family="sans-serif" font-size="10">
 <rect width="100%" height="100%" fill="white"/>
-<text x="10" y="20" font-size="15">Who held the gate, and what happened meanwhile: seed {}, {} terms, {} faults, {} violations</text>"##,
+<text x="10" y="20" font-size="15">Open gates and faults: seed {}, {} terms, {} faults, {} violations</text>"##,
             run.seed,
             run.history.tenures.len(),
             run.faults.done.len(),
@@ -105,7 +105,7 @@ impl Picture {
             Ok(())
         };
         entry(&mut self.svg, "#2ca02c", 0.9, "gate open, with its token")?;
-        entry(&mut self.svg, "#2ca02c", 0.3, "requests go on after it")?;
+        entry(&mut self.svg, "#2ca02c", 0.3, "requests after it closed")?;
         for (name, colour) in COLOURS {
             entry(&mut self.svg, colour, 0.6, name)?;
         }
@@ -142,7 +142,7 @@ impl Picture {
         Ok(())
     }
 
-    /// The gate was open at least from the first to the last admission.
+    /// Draws a term: its gate was open at least from the first to the last admission.
     fn term(&mut self, tenure: &Tenure) -> fmt::Result {
         let lane = tenure.holder.0;
         let begun = tenure.begun();
@@ -181,7 +181,7 @@ impl Picture {
         let Some((x, top)) = self.place(fault.from) else {
             return Ok(());
         };
-        // Where labels would overlap, the colour has to do.
+        // A label that would overlap another is left out; the colour still shows the kind.
         let global = seconds(fault.from - self.from) * self.second;
         if global < free[lane] {
             return Ok(());
@@ -196,7 +196,7 @@ impl Picture {
         )
     }
 
-    /// A bar in a lane, in as many rows as it takes.
+    /// Draws a bar in a lane, across as many rows as necessary.
     fn bar(
         &mut self,
         lane: usize,
@@ -224,7 +224,7 @@ impl Picture {
         Ok(())
     }
 
-    /// Where a time is: its x, and the top of its row.
+    /// The position of a time: its x, and the top of its row.
     fn place(&self, time: u64) -> Option<(f64, f64)> {
         let at = seconds(time.saturating_sub(self.from));
         let row = (at / self.row_secs) as usize;

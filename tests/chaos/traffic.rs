@@ -1,4 +1,4 @@
-//! Clients that write to every candidate without pause, whoever leads.
+//! Clients that write to every candidate continuously, whether it leads or not.
 
 use std::{
     sync::{
@@ -24,33 +24,33 @@ use crate::{
     http::Sender,
 };
 
-/// Between two writes to one candidate: 200 a second to all five.
+/// The time between two writes to one candidate: 200 writes per second to all five.
 const PACE: Duration = Duration::from_millis(25);
-/// Writes that may be under way to one candidate. Those to a paused one wait in its sockets.
+/// The most writes in progress to one candidate. Writes to a stopped one wait in its sockets.
 const AT_ONCE: usize = 64;
-/// A client gives up after this.
+/// The timeout of a client.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The grain of the availability.
+/// The resolution of the availability.
 pub(crate) const BUCKET: Duration = Duration::from_millis(100);
-/// How long the cluster may take to elect a leader once nothing goes wrong any more.
+/// The longest wait for a leader once the faults have ended.
 pub(crate) const BOUND: Duration = Duration::from_secs(120);
 
-/// What became of the writes.
+/// The outcomes of the writes.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) taken: AtomicU64,
-    /// By a gate.
+    /// Rejected by a gate.
     pub(crate) refused: AtomicU64,
     pub(crate) unanswered: AtomicU64,
-    /// Let in by a gate, and refused by the storage, or the storage was not reached.
+    /// Admitted by a gate, but rejected by the storage, or the storage was unreachable.
     pub(crate) failed: AtomicU64,
-    /// When the last write was taken, and how long none was at the most.
+    /// When the last write was accepted, and the longest time without one.
     last: AtomicU64,
     gap: AtomicU64,
     leader: AtomicUsize,
-    /// The largest token of a write that was taken.
+    /// The largest token of an accepted write.
     pub(crate) largest: AtomicU64,
-    /// How many grains of time have a write that was taken, and the last of them.
+    /// The number of [`BUCKET`]s with an accepted write, and the last of them.
     buckets: AtomicU64,
     last_bucket: AtomicU64,
 }
@@ -73,7 +73,7 @@ impl Traffic {
         Self { tally, clients }
     }
 
-    /// Waits until so many more writes are taken.
+    /// Waits until this many more writes are accepted.
     pub(crate) async fn more(&self, count: u64) {
         let taken = || self.tally.taken.load(Ordering::Relaxed);
         let goal = taken() + count;
@@ -83,12 +83,12 @@ impl Traffic {
             .unwrap();
     }
 
-    /// Who leads: the next write is awaited, for a while, as there may be no leader now.
+    /// The current leader. Waits a while for the next accepted write, since there may be no leader now.
     pub(crate) async fn leader(&self) -> usize {
         let taken = || self.tally.taken.load(Ordering::Relaxed);
         let before = taken();
         let next = async || (taken() > before).then_some(());
-        // Without a leader, whoever led last is as good as another.
+        // Without a leader, the last one is as good a target as any.
         let _ = eventually("the next write", LEASE * 2, next).await;
         self.tally.leader.load(Ordering::Relaxed)
     }
@@ -120,7 +120,7 @@ async fn client(index: usize, sender: Sender, mut rng: Rng, tally: Arc<Tally>) {
     }
 }
 
-/// Most writes are quick; some take longer than a fault, or than a lease.
+/// Most writes are short; some take longer than a fault or a lease.
 fn path(rng: &mut Rng) -> String {
     let hold_ms = match rng.u8(..100) {
         0..80 => rng.u64(0..20),
@@ -164,12 +164,12 @@ impl Tally {
         }
     }
 
-    /// The longest time in which no write was taken, once there was one.
+    /// The longest time between two accepted writes.
     pub(crate) fn gap(&self) -> u64 {
         self.gap.load(Ordering::Relaxed)
     }
 
-    /// For how long there was a write that was taken, in grains of [`BUCKET`].
+    /// How long writes were accepted, in multiples of [`BUCKET`].
     pub(crate) fn available(&self) -> Duration {
         let buckets = self.buckets.load(Ordering::Relaxed);
         BUCKET.saturating_mul(u32::try_from(buckets).unwrap())

@@ -1,4 +1,4 @@
-//! Runs the schedule: each fault at its time, whatever else is going on.
+//! Runs the schedule: each fault at its time, concurrently with the others.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use crate::{
     traffic::Traffic,
 };
 
-/// What became of the plan.
+/// The outcome of the schedule.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     pub(crate) planned: usize,
-    /// In the order in which they began. Those that found their target busy are not among them.
+    /// In order of their start, without those whose target was busy.
     pub(crate) done: Vec<Done>,
 }
 
@@ -26,12 +26,12 @@ impl Faults {
         self.planned - self.done.len()
     }
 
-    /// How many did nothing that is known of: refused, without an answer, or asked of the wrong one.
+    /// The number of faults without a known effect: rejected, without a response, or sent to the wrong target.
     pub(crate) fn idle(&self) -> usize {
         self.done.iter().filter(|done| !done.took).count()
     }
 
-    /// How many had another one beside them.
+    /// The number of faults that overlapped another.
     pub(crate) fn overlapping(&self) -> usize {
         let alone = |(index, done): &(usize, &Done)| {
             let mut others = self.done.iter().enumerate();
@@ -41,7 +41,7 @@ impl Faults {
     }
 }
 
-/// Returns once the last fault is undone.
+/// Returns once the last fault has ended.
 pub(crate) async fn run(cast: &Cast, traffic: &Traffic, plan: &[Step], length: Duration) -> Faults {
     let begun = Instant::now();
     let mut under_way = FuturesUnordered::new();
@@ -64,7 +64,7 @@ pub(crate) async fn run(cast: &Cast, traffic: &Traffic, plan: &[Step], length: D
     }
 }
 
-/// The next fault that is over before `at`. Waits for `at` if there is none.
+/// The next fault that ends before `at`, or `None` at `at`.
 async fn before<T>(at: Instant, next: impl Future<Output = Option<T>>) -> Option<T> {
     tokio::select! {
         biased;
@@ -73,7 +73,7 @@ async fn before<T>(at: Instant, next: impl Future<Output = Option<T>>) -> Option
     }
 }
 
-/// The faults under which a candidate could renew nothing.
+/// The faults during which a candidate could not renew.
 pub(crate) fn silences(done: &[Done]) -> Vec<Silence> {
     let silence = |done: &Done| match done.lane {
         Lane::Candidate(candidate) if done.silent => Some(Silence {
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_dropped_or_idle_or_overlapped_is_counted() {
+    fn dropped_idle_and_overlapping_faults_are_counted() {
         let fault = |from, until, took| Done {
             name: "stop",
             lane: Lane::Key,

@@ -8,7 +8,7 @@ fn read(page: &str) -> String {
     fs::read_to_string(Path::new(ROOT).join("docs").join(page)).unwrap()
 }
 
-/// The cells of the rows of log events: level, message, fields, what to do.
+/// The cells of the rows of log events: level, message, fields, remedy.
 fn rows(page: &str) -> Vec<[&str; 4]> {
     let (_, events) = page.split_once("## Log events").unwrap();
     let rows = events.lines().filter(|line| line.starts_with("| "));
@@ -18,17 +18,17 @@ fn rows(page: &str) -> Vec<[&str; 4]> {
         let cells: Vec<_> = cells.collect();
         cells
             .try_into()
-            .unwrap_or_else(|_| panic!("four cells: {line}"))
+            .unwrap_or_else(|_| panic!("this row does not have four cells: {line}"))
     })
     .collect()
 }
 
-/// The text in a code span.
+/// The text inside a code span.
 fn message(cell: &str) -> &str {
     cell.trim_matches('`').trim()
 }
 
-/// The messages that are the text of an error, as clients get them.
+/// The messages that are the texts of errors, as in the responses to clients.
 fn errors() -> Vec<String> {
     let page = read("actions.md");
     let blocks = page.split("```").skip(1).step_by(2);
@@ -54,7 +54,8 @@ fn every_log_event_has_a_row() {
         let row = rows
             .iter()
             .find(|row| message(row[1]) == event.message.trim());
-        let [level, _, fields, _] = row.unwrap_or_else(|| panic!("no row: {event:?}"));
+        let [level, _, fields, _] =
+            row.unwrap_or_else(|| panic!("docs/observability.md has no row for {event:?}"));
         assert_eq!(*level, event.level, "{event:?}");
         let listed: BTreeSet<_> = fields.split('`').skip(1).step_by(2).collect();
         let logged = event.fields.iter().map(String::as_str).collect();
@@ -62,7 +63,10 @@ fn every_log_event_has_a_row() {
     }
     for error in errors() {
         let row = rows.iter().find(|row| message(row[1]) == error);
-        assert!(row.is_some(), "no row: {error}");
+        assert!(
+            row.is_some(),
+            "docs/observability.md has no row for the error `{error}`"
+        );
     }
 }
 

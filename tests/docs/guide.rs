@@ -1,16 +1,19 @@
-//! Every page is a module of `src/guide.rs`, where each of its links has a target on docs.rs.
+//! Every page is a module of `src/guide.rs`, which defines a target on docs.rs for each of its links.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use crate::page::{Page, ROOT, definition, is_relative};
 
-/// The modules of the guide: the page that each includes, and its definitions of links.
+/// The modules of the guide: the page that each includes, and its link definitions.
 fn modules() -> BTreeMap<String, Vec<(String, String)>> {
     let source = fs::read_to_string(Path::new(ROOT).join("src/guide.rs")).unwrap();
     let modules = source.split("\npub mod ").skip(1).map(|module| {
         let (name, body) = module.split_once(" {").unwrap();
         let included = format!("include_str!(\"../docs/{name}.md\")");
-        assert!(body.contains(&included), "module {name} includes its page");
+        assert!(
+            body.contains(&included),
+            "module {name} does not include its page"
+        );
         let docs = body.lines().filter_map(|line| {
             let doc = line.trim().strip_prefix("#![doc = \"")?;
             let (label, target) = definition(doc.strip_suffix("\"]")?)?;
@@ -45,7 +48,7 @@ fn every_relative_link_has_a_target_in_the_guide() {
         }
         let definitions = page.definitions();
         for (label, target) in &definitions {
-            // The docs of this crate are where the guide is.
+            // The guide is part of this crate's documentation, so a link to it on docs.rs becomes a link to an item.
             let is_own = is_relative(target) || target.contains("docs.rs/noleader/");
             let is_overridden = overrides.iter().any(|(overridden, _)| overridden == label);
             assert_eq!(is_own, is_overridden, "[{label}] of {name}");

@@ -1,4 +1,4 @@
-//! Every link inside the repository leads somewhere.
+//! Every link inside the repository has a target.
 
 use std::path::Path;
 
@@ -36,13 +36,13 @@ fn check(page: &Page) {
 }
 
 #[test]
-fn every_link_of_the_readme_leads_to_a_file() {
+fn every_link_of_the_readme_has_a_target() {
     for path in ["README.md", "CHANGELOG.md", "tests/earlier/README.md"] {
         check(&Page::read(Path::new(path)));
     }
 }
 
 #[test]
-fn every_link_of_a_page_leads_to_a_file() {
+fn every_link_of_a_page_has_a_target() {
     Page::all().iter().for_each(check);
 }

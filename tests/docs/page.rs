@@ -1,4 +1,4 @@
-//! A Markdown page, and what it links to.
+//! A Markdown page and its links.
 
 use std::{
     collections::BTreeSet,
@@ -6,13 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where the repository is.
+/// The root of the repository.
 pub(crate) const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A Markdown page of the repository.
 pub(crate) struct Page {
     pub(crate) path: PathBuf,
-    /// Without code blocks.
+    /// The text without code blocks.
     text: String,
 }
 
@@ -40,7 +40,7 @@ impl Page {
         self.path.file_stem().unwrap().to_str().unwrap()
     }
 
-    /// A page for maintainers says so after its title, and is not part of the guide.
+    /// Whether the page starts with "For maintainers.", and so is not part of the guide.
     pub(crate) fn is_for_maintainers(&self) -> bool {
         self.text
             .lines()

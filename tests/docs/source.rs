@@ -1,4 +1,4 @@
-//! What the source of the library logs and measures.
+//! Extracts the log events and metrics from the library's source.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 #[derive(Debug)]
 pub(crate) struct Event {
     pub(crate) level: &'static str,
-    /// A text with a value in it, such as that of an error, starts with a brace.
+    /// A message that consists of a value, such as an error, starts with a brace.
     pub(crate) message: String,
     pub(crate) fields: Vec<String>,
 }
@@ -30,7 +30,7 @@ pub(crate) fn events() -> Vec<Event> {
     events
 }
 
-/// The names of metrics, which all begin alike.
+/// The names of all metrics, found by their common prefix.
 pub(crate) fn metrics() -> Vec<String> {
     let mut names: Vec<_> = sources()
         .iter()
@@ -59,12 +59,13 @@ fn event(level: &'static str, mut arguments: Vec<String>) -> Event {
     }
 }
 
-/// The text of a string literal.
+/// The value of a string literal.
 fn unescape(literal: &str) -> String {
     let text = literal
         .strip_prefix('"')
         .and_then(|text| text.strip_suffix('"'));
-    let text = text.unwrap_or_else(|| panic!("a message in one literal, not {literal}"));
+    let text =
+        text.unwrap_or_else(|| panic!("the message is not a single string literal: {literal}"));
     let mut lines = text.split("\\\n");
     let first = lines.next().unwrap().to_owned();
     lines
@@ -72,7 +73,7 @@ fn unescape(literal: &str) -> String {
         .replace("\\\"", "\"")
 }
 
-/// The arguments of a macro, up to the parenthesis that ends it.
+/// The arguments of a macro, up to its closing parenthesis.
 fn arguments(source: &str) -> Vec<String> {
     let (mut arguments, mut argument) = (Vec::new(), String::new());
     let (mut depth, mut in_text, mut escaped) = (0, false, false);

@@ -1,4 +1,4 @@
-//! The standard gRPC health service, between a tonic server and its client.
+//! The standard gRPC health service, over a tonic server and client.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ impl Served {
 struct Watch(Streaming<HealthCheckResponse>);
 
 impl Watch {
-    /// The next status, or none at the end of the stream.
+    /// The next status, or `None` at the end of the stream.
     async fn next(&mut self) -> Option<ServingStatus> {
         let message = soon(self.0.message()).await.unwrap();
         message.map(|response| response.status())
@@ -78,7 +78,7 @@ async fn checked(node: &Node) -> ServingStatus {
 }
 
 #[tokio::test]
-async fn the_leader_serves_and_no_other_node_does() {
+async fn only_the_leader_serves() {
     let leader = Node::leader().await;
     let follower = leader.rival().await;
     assert_eq!(checked(&leader).await, Serving);
@@ -91,7 +91,7 @@ async fn the_leader_serves_and_no_other_node_does() {
 }
 
 #[tokio::test]
-async fn a_leader_whose_lease_ran_out_while_it_was_paused_does_not_serve() {
+async fn leader_whose_lease_expired_does_not_serve() {
     let node = Node::leader().await;
     let mut served = serve(&node).await;
     assert_eq!(served.check("").await.unwrap(), Serving);
@@ -103,7 +103,7 @@ async fn a_leader_whose_lease_ran_out_while_it_was_paused_does_not_serve() {
 }
 
 #[tokio::test]
-async fn a_watch_sees_every_change_and_the_end() {
+async fn watch_sees_every_change_and_the_end() {
     let node = Node::follower().await;
     let mut served = serve(&node).await;
     let mut watches = [served.watch("").await, served.watch(ORDERS).await];
@@ -117,20 +117,20 @@ async fn a_watch_sees_every_change_and_the_end() {
     both(Some(Serving)).await;
     released(node.step_down().await).await;
     both(Some(NotServing)).await;
-    // The cool-down.
+    // Past the cool-down.
     node.advance(LEASE / 2).await;
     both(Some(Serving)).await;
     soon(node.handle.shutdown()).await.unwrap();
     both(Some(NotServing)).await;
     both(None).await;
-    // Whoever asks again is told the same.
+    // A new watch yields the same.
     let mut again = served.watch("").await;
     assert_eq!(again.next().await, Some(NotServing));
     assert_eq!(again.next().await, None);
 }
 
 #[tokio::test]
-async fn a_watch_is_not_disturbed_by_renewals() {
+async fn renewals_do_not_reach_a_watch() {
     let node = Node::leader().await;
     let mut watch = serve(&node).await.watch("").await;
     assert_eq!(watch.next().await, Some(Serving));
@@ -144,7 +144,7 @@ async fn a_watch_is_not_disturbed_by_renewals() {
 }
 
 #[tokio::test]
-async fn a_name_that_was_not_given_is_unknown() {
+async fn unregistered_service_is_unknown() {
     let node = Node::leader().await;
     let mut served = serve(&node).await;
     for name in ["orders", "orders.orders", "grpc.health.v1.Health"] {
@@ -153,7 +153,7 @@ async fn a_name_that_was_not_given_is_unknown() {
     }
     let mut watch = served.watch("orders").await;
     assert_eq!(watch.next().await, Some(ServiceUnknown));
-    // It is not ended, nor told of the leader, before the election ends.
+    // The watch of an unknown service yields nothing more, and ends with the election.
     released(node.step_down().await).await;
     let mut known = served.watch("").await;
     assert_eq!(known.next().await, Some(NotServing));
@@ -167,7 +167,7 @@ async fn a_name_that_was_not_given_is_unknown() {
 }
 
 #[tokio::test]
-async fn neither_the_service_nor_a_watch_keeps_the_election_going() {
+async fn health_service_does_not_keep_the_election_running() {
     let a = Node::leader().await;
     let b = a.rival().await;
     let mut served = serve(&a).await;
@@ -181,7 +181,7 @@ async fn neither_the_service_nor_a_watch_keeps_the_election_going() {
 }
 
 #[tokio::test]
-async fn a_watch_does_not_hold_up_the_shutdown_of_its_server() {
+async fn watch_does_not_delay_the_servers_shutdown() {
     let node = Node::leader().await;
     let mut served = serve(&node).await;
     let mut watches = [served.watch("").await, served.watch("unknown").await];

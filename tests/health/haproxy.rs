@@ -1,4 +1,4 @@
-//! HAProxy, with the configuration of `docs/haproxy.cfg`, in front of two nodes.
+//! HAProxy with the configuration from `docs/haproxy.cfg`, in front of two nodes.
 
 use std::{
     fs,
@@ -33,10 +33,10 @@ use crate::node::soon;
 const CONFIG: &str = include_str!("../../docs/haproxy.cfg");
 const PAGE: &str = include_str!("../../docs/health.md");
 
-/// Far more than it takes, on any machine.
+/// The longest wait for an expected event; far more than it takes on any machine.
 const BOUND: Duration = Duration::from_secs(60);
 
-/// On the `PATH`, or where Debian has it for root.
+/// The program on the `PATH`, or in `/usr/sbin`, which Debian leaves out of a user's `PATH`.
 fn haproxy() -> Option<PathBuf> {
     let candidates = ["haproxy", "/usr/sbin/haproxy"].map(PathBuf::from);
     candidates.into_iter().find(|path| {
@@ -49,11 +49,11 @@ fn haproxy() -> Option<PathBuf> {
     })
 }
 
-/// A node that takes orders while it leads.
+/// A node that accepts orders while it leads.
 struct Node {
     leader: LeaderHandle,
     addr: SocketAddr,
-    /// How many orders have reached it, whether it took them or not.
+    /// The number of orders that reached the node, accepted or rejected.
     orders: Arc<AtomicUsize>,
 }
 
@@ -108,7 +108,7 @@ impl Haproxy {
             config = config.replace(from, &to.to_string());
         }
         fs::write(dir.path().join("haproxy.cfg"), config).unwrap();
-        // Where the test asks it for what it has found out.
+        // The socket from which the test reads HAProxy's statistics.
         let socket = dir.path().join("stats");
         let stats = format!("global\n  stats socket {}\n", socket.display());
         fs::write(dir.path().join("stats.cfg"), stats).unwrap();
@@ -123,7 +123,7 @@ impl Haproxy {
         }
     }
 
-    /// Waits until it has found exactly this one of `node-1` and `node-2` to be up.
+    /// Waits until exactly this one of `node-1` and `node-2` is up.
     async fn finds(&self, node: &str) {
         let expected = ["node-1", "node-2"].map(|name| match name == node {
             true => "UP".to_owned(),
@@ -134,7 +134,7 @@ impl Haproxy {
         found.unwrap_or_else(|error| panic!("{error}: {}", self.process.stderr()));
     }
 
-    /// The states of the two nodes in its statistics, once each has been checked.
+    /// The states of the two nodes in the statistics, or `None` until both have been checked.
     async fn states(&self) -> Option<[String; 2]> {
         let socket = self.dir.path().join("stats");
         let mut stream = UnixStream::connect(socket).await.ok()?;
@@ -155,7 +155,7 @@ impl Haproxy {
         Some([state("node-1")?, state("node-2")?])
     }
 
-    /// Sends an order, and answers which node took it, if one did.
+    /// Sends an order, and returns the node that accepted it, if any.
     async fn order(&self) -> Option<String> {
         let request = Request::post(format!("http://{}/orders", self.frontend.addr()));
         let request = request.body(Body::empty()).unwrap();
@@ -169,11 +169,13 @@ impl Haproxy {
         Some(String::from_utf8(body.to_vec()).unwrap())
     }
 
-    /// Sends orders, all of which `to` takes while none gets to `other`.
+    /// Sends orders, and asserts that `to` accepts all of them and that none reaches `other`.
     async fn sends_all(&self, to: &str, other: &Node) {
         let before = other.orders.load(Ordering::SeqCst);
         for _ in 0..20 {
-            let taken = eventually("an order that is taken", BOUND, async || self.order().await);
+            let taken = eventually("an order to be accepted", BOUND, async || {
+                self.order().await
+            });
             assert_eq!(taken.await.unwrap(), to);
         }
         assert_eq!(other.orders.load(Ordering::SeqCst), before);
@@ -181,9 +183,9 @@ impl Haproxy {
 }
 
 #[tokio::test]
-async fn requests_go_to_the_leader_and_after_a_step_down_to_the_next_one() {
+async fn requests_follow_the_leader_through_a_step_down() {
     let Some(binary) = haproxy() else {
-        // Not through `eprintln`, which is shown for failed tests only.
+        // `eprintln` is captured, and shown for failed tests only.
         writeln!(std::io::stderr(), "skipped: haproxy is not installed").unwrap();
         return;
     };
@@ -207,6 +209,6 @@ async fn requests_go_to_the_leader_and_after_a_step_down_to_the_next_one() {
 }
 
 #[test]
-fn the_page_shows_the_configuration_that_is_tested() {
+fn page_shows_the_tested_configuration() {
     assert!(PAGE.contains(CONFIG));
 }

@@ -1,4 +1,4 @@
-//! Whether the background task is alive, in every state of a node.
+//! Liveness of the background task in every state of a node.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn says(status: &str, seconds: f64) -> Value {
     json!({ "status": status, "progress_secs_ago": seconds })
 }
 
-/// Lets five leases go by, during which the node stays as it is: alive.
+/// Asserts that the node stays alive and in the same state for five leases.
 async fn stays_alive(node: &Node, is_so: impl Fn(&Status) -> bool) {
     for _ in 0..100 {
         node.advance(LEASE / 20).await;
@@ -47,7 +47,7 @@ fn follows(status: &Status) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leader_and_its_follower_are_alive() {
+async fn leader_and_follower_are_alive() {
     let a = Node::leader().await;
     let b = a.rival().await;
     stays_alive(&a, |status| matches!(status, Status::Leader { .. })).await;
@@ -55,7 +55,7 @@ async fn a_leader_and_its_follower_are_alive() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_observer_is_alive() {
+async fn observer_is_alive() {
     let node = Node::join("o", &Default::default(), &Default::default(), |builder| {
         builder.observe()
     })
@@ -63,9 +63,9 @@ async fn an_observer_is_alive() {
     stays_alive(&node, follows).await;
 }
 
-/// Such a leader may be silent for longer than two leases of the follower's.
+/// Such a leader may be silent for longer than two leases of the follower.
 #[tokio::test(start_paused = true)]
-async fn a_follower_of_a_leader_with_a_longer_lease_is_alive() {
+async fn follower_of_a_longer_lease_is_alive() {
     let node = Node::follower().await;
     let record = json!({
         "v": 1, "holder": "x", "session": "y", "lease_ms": 24 * 60 * 60 * 1000,
@@ -81,13 +81,13 @@ async fn a_follower_of_a_leader_with_a_longer_lease_is_alive() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_warms_up_is_alive() {
+async fn warming_node_is_alive() {
     let (node, _end) = Node::warming().await;
     stays_alive(&node, |status| *status == Status::Warming).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_drains_is_alive() {
+async fn draining_node_is_alive() {
     let node = Node::join("a", &Default::default(), &Default::default(), |builder| {
         builder
             .dangerous_trust_absent_key(true)
@@ -102,7 +102,7 @@ async fn a_node_that_drains_is_alive() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_is_cut_off_from_its_store_is_alive_and_not_healthy() {
+async fn cut_off_node_is_alive_but_not_healthy() {
     let node = Node::leader().await;
     node.lose().await;
     assert_eq!(health(&node).await, 503);
@@ -116,7 +116,7 @@ async fn a_node_that_is_cut_off_from_its_store_is_alive_and_not_healthy() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_was_not_run_for_two_leases_is_stalled_until_it_runs() {
+async fn task_is_stalled_after_two_leases_without_progress() {
     for node in [Node::leader().await, Node::follower().await] {
         let moment = Duration::from_nanos(1);
         node.clock.advance_silently(LEASE * 2 - moment);
@@ -132,20 +132,20 @@ async fn a_task_that_was_not_run_for_two_leases_is_stalled_until_it_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_panicked_is_stopped_at_once() {
+async fn panicked_task_is_stopped_at_once() {
     let node = Node::leader().await;
     node.panic().await;
     assert_eq!(liveness(&node.handle).await, (503, says("stopped", 0.0)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_was_shut_down_is_stopped() {
+async fn node_is_stopped_after_shutdown() {
     let node = Node::stopped().await;
     assert_eq!(liveness(&node.handle).await, (503, says("stopped", 0.0)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_endpoint_keeps_no_election_going() {
+async fn endpoint_does_not_keep_the_election_running() {
     let a = Node::leader().await;
     let b = a.rival().await;
     let alive = a.handle.liveness();

@@ -1,5 +1,4 @@
-//! The health endpoints: what they say of a node in each state, over HTTP and over gRPC, and what HAProxy makes
-//! of it.
+//! The health endpoints: their responses in each state of a node, over HTTP and gRPC, and behind HAProxy.
 
 #![allow(
     clippy::unwrap_used,

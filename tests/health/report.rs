@@ -1,4 +1,4 @@
-//! What a node says of itself in each state.
+//! The health report in each state of a node.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tower::ServiceExt;
 
 use crate::node::{LEASE, Node, released, settle, soon};
 
-/// The guard of a lease of 15 s, and what is left of it.
+/// A lease of 15 s without its guard.
 const LEFT: u64 = 14_250;
 
 async fn get(health: &Health) -> (u16, Value) {
@@ -29,7 +29,7 @@ fn stands(status: &str) -> Value {
     })
 }
 
-/// The report of a node that holds the lease, which it won or renewed a second ago.
+/// The report of a node that holds the lease and won or renewed it one second ago.
 fn holds(status: &str) -> Value {
     json!({
         "status": status, "id": "a", "leader": { "id": "a", "token": 1 }, "token": 1,
@@ -37,7 +37,7 @@ fn holds(status: &str) -> Value {
     })
 }
 
-/// The report of a node that held the lease, and won or renewed it so many seconds ago.
+/// The report of a node that no longer holds the lease, and last won or renewed it this many seconds ago.
 fn held(status: &str, seconds: f64) -> Value {
     let mut report = stands(status);
     report["renewed_secs_ago"] = json!(seconds);
@@ -47,16 +47,16 @@ fn held(status: &str, seconds: f64) -> Value {
 const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
-async fn the_leader_is_answered_200_with_its_term() {
+async fn leader_reports_200_and_its_term() {
     let node = Node::leader().await;
     node.clock.advance_silently(SECOND);
     assert_eq!(report(&node).await, (200, holds("leader")));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_renewal_is_seen() {
+async fn report_shows_a_renewal() {
     let node = Node::leader().await;
-    // Renewals are spread by 10 %.
+    // Renewals have a jitter of 10 %.
     node.clock.advance_silently(LEASE * 11 / 30);
     let (_, before) = report(&node).await;
     assert_eq!(before["renewed_secs_ago"], 5.5);
@@ -67,7 +67,7 @@ async fn a_renewal_is_seen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_follower_names_the_leader_and_no_address() {
+async fn follower_names_the_leader_without_address() {
     let node = Node::follower().await;
     assert_eq!(report(&node).await, (503, stands("follower")));
 
@@ -78,7 +78,7 @@ async fn a_follower_names_the_leader_and_no_address() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_warms_up_holds_the_lease_and_does_not_lead() {
+async fn warming_node_holds_the_lease_without_leading() {
     let (node, end) = Node::warming().await;
     node.clock.advance_silently(SECOND);
     assert_eq!(report(&node).await, (503, holds("warming")));
@@ -89,7 +89,7 @@ async fn a_node_that_warms_up_holds_the_lease_and_does_not_lead() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_drains_holds_the_lease_and_does_not_lead() {
+async fn draining_node_holds_the_lease_without_leading() {
     let (node, admission, stepped_down) = Node::draining().await;
     node.clock.advance_silently(SECOND);
     assert_eq!(report(&node).await, (503, holds("draining")));
@@ -99,13 +99,13 @@ async fn a_node_that_drains_holds_the_lease_and_does_not_lead() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_ran_out_is_not_held_whatever_was_published_last() {
+async fn expired_lease_is_not_held_despite_published_status() {
     let leader = Node::expired().await;
     assert_eq!(report(&leader).await, (503, held("follower", 15.0)));
     let (warming, _end) = Node::warming().await;
     let (draining, _admission, _) = Node::draining().await;
     for (node, status) in [(warming, "follower"), (draining, "draining")] {
-        // To the nanosecond.
+        // The deadline is exact to the nanosecond.
         node.clock
             .advance_silently(Duration::from_millis(LEFT) - Duration::from_nanos(1));
         assert_eq!(report(&node).await.1["token"], 1);
@@ -115,7 +115,7 @@ async fn a_lease_that_ran_out_is_not_held_whatever_was_published_last() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_has_left_says_so() {
+async fn stopped_node_reports_stopped() {
     let node = Node::stopped().await;
     assert_eq!(report(&node).await, (503, stands("stopped")));
 
@@ -125,7 +125,7 @@ async fn a_node_that_has_left_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_endpoint_keeps_no_election_going() {
+async fn endpoint_does_not_keep_the_election_running() {
     let a = Node::leader().await;
     let b = a.rival().await;
     let health = a.handle.health();
@@ -137,7 +137,7 @@ async fn the_endpoint_keeps_no_election_going() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn exactly_one_of_two_is_healthy_over_a_hand_over() {
+async fn hand_over_moves_health_to_the_successor() {
     let a = Node::leader().await;
     let b = a.rival().await;
     assert_eq!((report(&a).await.0, report(&b).await.0), (200, 503));

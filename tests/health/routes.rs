@@ -1,4 +1,4 @@
-//! The endpoints as routes of axum, over the wire.
+//! The endpoints as axum routes, over a socket.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
@@ -21,7 +21,7 @@ struct Answer {
     body: String,
 }
 
-/// An app whose writes are gated, and whose health endpoints are not.
+/// An app with gated writes and ungated health endpoints.
 async fn serve(node: &Node) -> SocketAddr {
     let app = Router::new()
         .route("/orders", post("taken"))
@@ -56,7 +56,7 @@ async fn ask(addr: SocketAddr, method: &str, path: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_leader_is_healthy_and_a_follower_is_alive() {
+async fn leader_is_healthy_and_follower_is_alive() {
     let a = Node::leader().await;
     let b = a.rival().await;
     for (node, statuses) in [(a, [200, 200]), (b, [503, 200])] {
@@ -79,7 +79,7 @@ async fn a_leader_is_healthy_and_a_follower_is_alive() {
 }
 
 #[tokio::test]
-async fn head_is_answered_as_get_without_the_body() {
+async fn head_responds_like_get_without_a_body() {
     let node = Node::follower().await;
     let addr = serve(&node).await;
     for (path, status) in PATHS.into_iter().zip([503, 200]) {
@@ -93,7 +93,7 @@ async fn head_is_answered_as_get_without_the_body() {
 }
 
 #[tokio::test]
-async fn other_methods_are_refused() {
+async fn other_methods_are_rejected() {
     let node = Node::leader().await;
     let addr = serve(&node).await;
     for path in PATHS {
@@ -104,9 +104,8 @@ async fn other_methods_are_refused() {
     }
 }
 
-/// Whatever the body of the request is, and without a framework.
 #[tokio::test]
-async fn the_endpoints_are_plain_services() {
+async fn endpoints_are_services_for_any_request_body() {
     fn is_shareable<T: Clone + Send + Sync + 'static>() {}
     is_shareable::<Health>();
     is_shareable::<Liveness>();

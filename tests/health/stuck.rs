@@ -20,7 +20,7 @@ use tower::ServiceExt;
 
 use crate::node::{LEASE, soon};
 
-/// A store in memory whose writes block their thread while the test says so.
+/// A store in memory whose writes block their thread while it is shut.
 #[derive(Clone, Default)]
 struct Blocking {
     memory: Memory,
@@ -106,7 +106,7 @@ impl Stuck {
     }
 }
 
-/// So that a test that fails ends.
+/// A failed test must not leave a blocked thread behind, which would keep the test process running.
 impl Drop for Stuck {
     fn drop(&mut self) {
         self.store.shut(false);
@@ -114,7 +114,7 @@ impl Drop for Stuck {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_blocked_task_is_found_out_and_forgiven() {
+async fn blocked_task_is_detected_and_recovers() {
     let node = Stuck::start().await;
     let term = node.handle.term().unwrap();
     assert_eq!(node.codes().await, (200, 200));
@@ -128,9 +128,9 @@ async fn a_blocked_task_is_found_out_and_forgiven() {
     assert_eq!(node.codes().await, (200, 200));
 }
 
-/// The gate shuts by itself, and so the watch must tell of it by itself.
+/// The gate closes at its deadline without the task, so the watch must see the end without the task as well.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_watch_sees_the_lease_run_out_under_a_blocked_task() {
+async fn watch_sees_expiry_under_a_blocked_task() {
     let node = Stuck::start().await;
     let mut client = HealthClient::new(node.handle.grpc_health([]));
     let watch = client.watch(HealthCheckRequest::default()).await.unwrap();

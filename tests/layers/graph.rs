@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::Import;
 
-/// The groups of modules that import each other, directly or not.
+/// The groups of modules that import each other, directly or indirectly.
 pub(crate) fn circles(imports: &[Import]) -> Vec<BTreeSet<&str>> {
     let mut next: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for import in imports {
@@ -38,7 +38,7 @@ fn reach<'a>(next: &BTreeMap<&'a str, BTreeSet<&'a str>>, from: &str) -> BTreeSe
 }
 
 #[test]
-fn a_circle_is_found() {
+fn circle_is_found() {
     let import = |from: &str, to: &str| Import {
         from: from.to_owned(),
         to: to.to_owned(),

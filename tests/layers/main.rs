@@ -1,9 +1,9 @@
-//! Imports point one way: down the layers, and never in a circle.
+//! Imports point down the layers, and form no circle.
 //!
-//! - `source`: the modules of `src/` and what each one imports.
-//! - `graph`: circles.
+//! - `source`: the modules of `src/` and their imports.
+//! - `graph`: finds circles.
 //!
-//! Code under `#[cfg(test)]` is exempt, and so are `lib.rs` and the `pub use self::..` of a `mod.rs`, which are the
+//! Exempt are code under `#[cfg(test)]`, and `lib.rs` and the `pub use self::..` of a `mod.rs`, which are the public
 //! faces of the crate and of a folder.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
@@ -13,7 +13,7 @@ mod source;
 
 use self::source::{Import, Source};
 
-/// From the bottom to the top. A module imports from its own layer and from those below.
+/// From bottom to top. A module imports from its own layer and from the layers below.
 const LAYERS: &[&[&str]] = &[
     &["error", "sync"],
     &["names"],
@@ -45,7 +45,7 @@ fn no_import_points_up() {
     let imports = source.imports();
     let up = |import: &&Import| layer(&import.from) < layer(&import.to);
     let up: Vec<_> = imports.iter().filter(up).collect();
-    assert!(up.is_empty(), "these point up:\n{}", list(&up));
+    assert!(up.is_empty(), "these imports point up:\n{}", list(&up));
 }
 
 #[test]
@@ -63,13 +63,13 @@ fn imports_name_the_defining_module() {
     let detours: Vec<_> = imports.iter().filter(|i| i.is_detour).collect();
     assert!(
         detours.is_empty(),
-        "these go through the crate root or through the importer's own folder:\n{}",
+        "these imports go through the crate root or the importer's own folder:\n{}",
         list(&detours)
     );
 }
 
 #[test]
-fn every_module_is_looked_at() {
+fn every_module_is_checked() {
     let source = Source::read();
     assert!(source.modules().count() > 80);
     assert!(source.imports().len() > 300);

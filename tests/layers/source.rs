@@ -9,17 +9,17 @@ use syn::{
     visit::{self, Visit},
 };
 
-/// The modules of the library by their paths; the crate root is the empty one.
+/// The modules of the library by path; the path of the crate root is empty.
 pub(crate) struct Source(BTreeMap<String, File>);
 
-/// One item that a module imports, or names by its path.
+/// An item that a module imports or names by its path.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Import {
     pub(crate) from: String,
     /// The module that defines the item.
     pub(crate) to: String,
     pub(crate) item: String,
-    /// It was named through a module that only re-exports it and is the importer's own, or the crate root.
+    /// Whether the path goes through a re-export of the crate root or of the importer's own folder.
     pub(crate) is_detour: bool,
 }
 
@@ -37,7 +37,7 @@ impl Source {
         Self(modules)
     }
 
-    /// All but the crate root.
+    /// All modules except the crate root.
     pub(crate) fn modules(&self) -> impl Iterator<Item = (&str, &File)> {
         let modules = self.0.iter().filter(|(path, _)| !path.is_empty());
         modules.map(|(path, file)| (path.as_str(), file))
@@ -53,7 +53,7 @@ impl Source {
         imports.into_iter().collect()
     }
 
-    /// What a path names that begins with `crate`, `super` or `self`, if that is in another module.
+    /// The import that a path means if it begins with `crate`, `super` or `self` and leads to another module.
     fn import(&self, from: &str, path: &[String]) -> Option<Import> {
         let absolute = absolute(from, path)?;
         let (named, item) = self.split(&absolute)?;
@@ -70,7 +70,7 @@ impl Source {
         })
     }
 
-    /// The longest module in a path, and the item after it.
+    /// Splits a path into its longest module and the item after it.
     fn split(&self, path: &[String]) -> Option<(String, String)> {
         let whole = path.join("::");
         if self.0.contains_key(&whole) {
@@ -81,7 +81,7 @@ impl Source {
         Some((path[..len].join("::"), path[len].clone()))
     }
 
-    /// The module that defines what `module` may only re-export.
+    /// The module that defines an item that `module` may only re-export.
     fn definer(&self, module: &str, item: &str) -> String {
         let mut module = module.to_owned();
         while let Some(next) = self.reexported(&module, item) {
@@ -125,7 +125,7 @@ fn read_folder(folder: &Path, path: &mut Vec<String>, modules: &mut BTreeMap<Str
             modules.insert(module, parsed.unwrap_or_else(|e| panic!("{file:?}: {e}")));
         }
     }
-    // Compiled only for tests, by its declaration in the module above.
+    // Its declaration in the parent module is under `#[cfg(test)]`.
     modules.retain(|module, _| !is_test_folder(module));
 }
 
@@ -135,7 +135,7 @@ fn is_test_folder(module: &str) -> bool {
         .any(|part| part == "tests" || part == "interleavings")
 }
 
-/// Without the leading `crate`, `super` and `self`. None for a path that begins otherwise.
+/// Resolves the leading `crate`, `super` and `self`. `None` for a path that begins otherwise.
 fn absolute(from: &str, path: &[String]) -> Option<Vec<String>> {
     let mut base: Vec<String> = from.split("::").map(str::to_owned).collect();
     base.retain(|part| !part.is_empty());
@@ -157,7 +157,7 @@ fn absolute(from: &str, path: &[String]) -> Option<Vec<String>> {
     Some(base)
 }
 
-/// Every path in a module's code, but for that of its tests and for what a `mod.rs` re-exports of its own.
+/// Every path in a module's code, except in its tests and in the re-exports of a `mod.rs`.
 fn named_paths(file: &File) -> Vec<Vec<String>> {
     let mut paths = Paths::default();
     paths.visit_file(file);
@@ -169,7 +169,7 @@ struct Paths(Vec<Vec<String>>);
 
 impl<'ast> Visit<'ast> for Paths {
     fn visit_item_mod(&mut self, module: &'ast ItemMod) {
-        // `super` means another module inside of one.
+        // Inside an inline module `super` means another module.
         if module.content.is_none() && !is_test(&module.attrs) {
             visit::visit_item_mod(self, module);
         }
@@ -188,7 +188,7 @@ impl<'ast> Visit<'ast> for Paths {
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let parts = path.segments.iter().map(|part| part.ident.to_string());
-        // Alone, `self` is a receiver and `super` a visibility.
+        // A lone `self` is a receiver, and a lone `super` a visibility.
         if path.segments.len() > 1 {
             self.0.push(parts.collect());
         }

@@ -1,4 +1,4 @@
-//! Real time, in nanoseconds since the run began, and the clocks of the nodes, which show something else.
+//! Real time, in nanoseconds since the start of the run, and the clocks of the nodes, which deviate from it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ pub(crate) const MILLISECOND: u64 = 1_000_000;
 
 const MILLION: u64 = 1_000_000;
 
-/// A node's clock: it began anywhere, and runs faster than real time by a rate of its own, which may change.
+/// A node's clock. It starts at any time, and is faster than real time by its own rate, which may change.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     /// Since when it runs at this rate, in real time, and what it showed then.
@@ -52,7 +52,7 @@ impl Clock {
 }
 
 #[test]
-fn a_deadline_is_turned_into_the_first_nanosecond_at_or_after_it() {
+fn deadline_rounds_up_to_the_next_nanosecond() {
     let mut rng = fastrand::Rng::with_seed(1);
     for _ in 0..10_000 {
         let offset = rng.u64(0..1 << 50);

@@ -1,4 +1,4 @@
-//! The server's own expiry: early where all leases are equal, and anywhere once the record is nobody's any more.
+//! The server's own expiry: early if all leases are equal, and at any time once no candidate holds the record.
 
 use noleader::lease::Record;
 

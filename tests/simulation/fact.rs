@@ -1,4 +1,4 @@
-//! What happens in a run, as the invariants see it. `now` is what the node's own clock shows.
+//! The events of a run, as the invariants see them. `now` is the time on the node's own clock.
 
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ pub(crate) enum Fact<'a> {
     },
     /// The gate has shut, or its process has died.
     Shut,
-    /// The term is over. `justified`: somebody else did change the key, or the server lost it.
+    /// The term is over. `justified`: another client changed the key, or the server lost it.
     Ended {
         why: Ended,
         justified: bool,
@@ -72,7 +72,7 @@ pub(crate) enum Fact<'a> {
     Admitted {
         now: Moment,
     },
-    /// Somebody finds a gate shut that nobody has shut: its deadline has passed.
+    /// A reader finds the gate's deadline passed, before the task closed the gate.
     FoundShut,
     Left,
     /// The task, or its whole process, stands still for so long on its own clock, at most.
@@ -95,12 +95,12 @@ pub(crate) enum Fact<'a> {
         timeout: Option<Moment>,
         handled_at: Moment,
     },
-    /// Somebody looks at what is published, at any time, and at what it would be if it were published now.
+    /// A reader compares the published state with the actual one.
     Looked {
         published: &'a Status,
         is: &'a Status,
     },
-    /// From now on nothing goes wrong: a gate must open, or be renewed, by the real time `by`.
+    /// The faults have stopped: a gate must open, or be renewed, by the real time `by`.
     Expect {
         by: u64,
         why: &'a str,

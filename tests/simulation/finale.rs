@@ -1,5 +1,5 @@
-//! The end of every run: nothing goes wrong any more. A leader must appear, everybody must come to know it,
-//! and its crash or its hand-over must be over within the bounds of G3.
+//! The end of every run, without further faults. A leader must appear, every node must learn of it, and its crash or
+//! hand-over must be over within the bounds of G3.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ const ROUND_TRIP: u64 = 2 * LONGEST_WAY;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
     Calm,
-    /// Looks whether everybody knows the leader, up to this time.
+    /// Checks until this time whether every node knows the leader.
     Settle {
         until: u64,
     },
-    /// The leader goes, in one way or another.
+    /// The leader crashes, steps down or shuts down.
     Part,
-    /// It has crashed, and nobody else may campaign before `next`.
+    /// It has crashed, and no other candidate may campaign before `next`.
     Crashed {
         next: u64,
     },
@@ -77,7 +77,7 @@ impl World {
             n.cut_until = self.now;
             let up = self.candidates_up();
             let n = &self.nodes[node];
-            // Somebody has to be left where all were told to leave at once.
+            // At least one node must be left if all were asked to shut down.
             let stays = n.is_up() && (up >= 2 || !n.is_leaving || !n.is_candidate());
             if stays {
                 self.watch(node);
@@ -132,11 +132,11 @@ impl World {
             .unwrap_or(u64::MAX)
     }
 
-    /// How long it can take to a leader, whatever went before.
+    /// The longest time until there is a leader, from any state.
     ///
-    /// A request without an answer, a pause, a silence, and a read: then everybody has seen the key. Whoever
-    /// holds it has a lease, or drains and gives it back. If the revision went backwards, a lease more, until
-    /// the one that was believed is given up.
+    /// A request without a response, a pause, a silence and a read: then every node has seen the key. A holder has a
+    /// lease, or drains and releases. If the revision went backwards, one lease more passes until the old one is no
+    /// longer believed.
     fn longest_election(&self) -> u64 {
         let lease = self.settings.longest_lease();
         let sees = lease / 6 + lease / 5 + lease * 27 / 40 + ROUND_TRIP;
@@ -246,7 +246,7 @@ impl World {
             1 => Input::StepDown,
             _ => Input::Shutdown,
         };
-        // Where the others sit out a cool-down of their own, one that stepped down may be the next.
+        // If the others are in their own cool-down, the former leader may be the next one.
         let returns = input == Input::StepDown && next >= self.now + self.lease(leader) / 2;
         let former = if returns { usize::MAX } else { leader };
         let by = (self.now + self.hand_over(leader)).max(next) + self.campaign(former);
@@ -254,7 +254,7 @@ impl World {
         self.receive(leader, input);
     }
 
-    /// A lease after the last renewal that was applied: whoever is left has seen it pushed.
+    /// One lease after the last applied renewal, which was pushed to all other nodes.
     fn crashed(&mut self, next: u64) {
         let last = self.server.last();
         let lease = last.seen.value().and_then(|bytes| {

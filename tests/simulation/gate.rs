@@ -1,14 +1,14 @@
-//! The gate, by the rules of `src/task/gate.rs`, `term.rs` and `deadline.rs`: a comparison of a deadline with
-//! the node's own clock, at the instant of asking.
+//! A model of the gate in `src/task/gate.rs`, `term.rs` and `deadline.rs`: each read compares a deadline with the
+//! node's own clock.
 
 use noleader::clock::Moment;
 
-/// A deadline that can be moved on, as long as nobody has found it passed.
+/// A deadline that can be extended until a reader finds it passed.
 #[derive(Clone, Copy, Debug, Default)]
 struct Deadline(Option<Moment>);
 
 impl Deadline {
-    /// Whoever looks after its time marks it as passed.
+    /// Reads the deadline, and marks it once it has passed.
     fn is_left(&mut self, now: Moment) -> bool {
         self.0 = self.0.filter(|deadline| now < *deadline);
         self.0.is_some()
@@ -53,7 +53,7 @@ impl Gate {
         }
     }
 
-    /// False if somebody had found the term, or the gate, to be past its deadline.
+    /// Returns false if a reader has found the deadline of the term or of the gate passed.
     pub(crate) fn extend(&mut self, deadline: Moment) -> bool {
         self.term.extend(deadline) && (self.opening.is_none() || self.until.extend(deadline))
     }
@@ -104,7 +104,7 @@ impl Gate {
         self.opening.is_none() && self.past.is_empty()
     }
 
-    /// When it shuts by itself, if it is open and nobody has found that it did.
+    /// When the gate closes at its deadline, if it is open and no reader has found that deadline passed.
     pub(crate) fn deadline(&self) -> Option<Moment> {
         self.until.0.filter(|_| self.term.0.is_some())
     }

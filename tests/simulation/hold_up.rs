@@ -1,5 +1,5 @@
-//! A task, or its whole process, stands still: at any time, and between any two steps of a turn. Whatever runs
-//! meanwhile, or first of all afterwards, looks at the gate.
+//! Pauses of a task or of its whole process, at any time and between any two steps of a turn. During a pause, and
+//! right after it, the gate is read.
 
 use std::time::Duration;
 

@@ -1,11 +1,13 @@
-//! The stream is lost, with all that it held. What may go on around that, where the last token has to be told.
+//! The loss of the stream and all its data, and the faults that are allowed around it if G2 has to hold.
 //!
-//! G2 holds after a loss as long as a candidate that saw the last token can reach the server before another
-//! takes the key. So one that saw it, the witness, lives on, runs, and has its messages arrive soon. For all
-//! the others everything goes on to go wrong. Why the witness is spared at all: a candidate that has not seen
-//! the last token may find the key absent, and mark it, just after the loss, and takes it over a lease later
-//! by a clock that may be the fastest. The witness reads the key after up to 0.675 leases of silence; what
-//! would keep it from the server for the rest of that lease is what the promise excludes.
+//! G2 holds after a loss if a candidate that saw the last token reaches the server before another candidate takes the
+//! key. So one such candidate, the witness, is spared from faults: it keeps running, and its messages arrive soon.
+//! All other candidates still suffer faults.
+//!
+//! The witness is necessary. A candidate that has not seen the last token may find the key absent and mark it just
+//! after the loss, and takes it over one lease later on its clock, which may be the fastest. The witness reads the key
+//! after up to 0.675 leases of silence. The promise excludes faults that keep it from the server for the rest of that
+//! lease.
 
 use noleader::lease::Record;
 
@@ -21,7 +23,7 @@ impl World {
         self.is_calm || self.witness == Some(node)
     }
 
-    /// Whether the key itself tells the last token: whoever takes it over has seen that.
+    /// Whether the key itself contains the last token, which its next holder then sees.
     pub(crate) fn is_told(&self) -> bool {
         let last = &self.server.last().seen;
         let bytes = last.value().unwrap_or_default();
@@ -30,7 +32,7 @@ impl World {
         self.witness.is_none() || record.map_or(0, tells) >= self.top_token
     }
 
-    /// Whether somebody else may remove what the key tells: the witness knows it, and can tell it again.
+    /// Whether another client may remove the token from the key: the witness knows it, and can write it again.
     pub(crate) fn may_be_forgotten(&self) -> bool {
         let knows = |witness: usize| self.nodes[witness].knows(self.top_token);
         self.witness.is_none_or(knows) && (self.witness.is_none() || !self.is_down())

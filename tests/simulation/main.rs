@@ -1,17 +1,18 @@
-//! The protocol under a deterministic scheduler. Real is the code of `src/lease` and `fencing::Fenced`. The gate,
-//! the deadlines and the background task are written anew here, after the rules of `src/task`, so that nothing
-//! is shown of that code: its own tests are in `src/task/interleavings`. The store and the network do all that
-//! they may do, and the clocks differ.
+//! The protocol under a deterministic scheduler. The code under test is `src/lease` and `fencing::Fenced`. The gate,
+//! the deadlines and the background task are models of `src/task`, so the simulation says nothing about that code; its
+//! tests are in `src/task/interleavings`. The store and the network show every allowed behaviour, and the clocks
+//! differ.
 //!
-//! - `world`, `queue`, `clock`: the scheduler; `plan`, `settings`: what a run is made of.
-//! - `node`, `turn`, `gate`, `term`: a process, rewritten by the rules of `src/task`.
-//! - `server`, `network`, `trouble`, `hold_up`, `expiry`, `loss`: what goes wrong; `finale`: what must be so once nothing does.
-//! - `fact`, `invariants`: what must hold, one file for each; `outside`, `storage`: what need not.
-//! - `runner`, `replay`, `seeds`, `tally`, `trace`, `show`: many runs, and one again.
+//! - `world`, `queue`, `clock`: the scheduler; `plan`, `settings`: the kind of run and its settings.
+//! - `node`, `turn`, `gate`, `term`: a process, as a model of `src/task`.
+//! - `server`, `network`, `trouble`, `hold_up`, `expiry`, `loss`: the server, the network and the faults.
+//! - `finale`: what must hold once the faults have stopped.
+//! - `fact`, `invariants`: what must hold, one file each; `outside`, `storage`: runs outside the assumptions.
+//! - `runner`, `replay`, `seeds`, `tally`, `trace`, `show`: many runs, one run again, and their output.
 //!
-//! Everything in a run follows from its seed. `NOLEADER_SEEDS=n` says how many are run, and
-//! `NOLEADER_FIRST_SEED=n` from where on; without it, from anywhere. `.ci/simulate` runs 20,000, optimized, in a
-//! crate of their own (`standalone`) that builds in seconds; so a core does 70,000 a minute or more.
+//! Everything in a run follows from its seed. `NOLEADER_SEEDS=n` sets the number of seeds, and `NOLEADER_FIRST_SEED=n`
+//! the first one, which is random by default. `.ci/simulate` runs 20,000 seeds in the optimized package `standalone`,
+//! which builds in seconds. One core runs 70,000 seeds per minute or more.
 
 mod clock;
 mod expiry;
@@ -52,7 +53,7 @@ const SEEDS: u64 = if cfg!(debug_assertions) {
 };
 
 #[test]
-fn fresh_seeds_hold() {
+fn fresh_seeds_pass() {
     let number = |name: &str| {
         std::env::var(name)
             .ok()

@@ -1,4 +1,4 @@
-//! The messages on their way to the server and back.
+//! The messages to the server and back.
 
 use noleader::lease::{Input, Observation, Outcome, Record};
 

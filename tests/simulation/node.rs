@@ -1,4 +1,4 @@
-//! One node: its clock, and the process that runs there now.
+//! A node: its clock and its current process.
 
 use noleader::{
     clock::Moment,

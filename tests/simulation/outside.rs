@@ -1,5 +1,5 @@
-//! Outside the assumptions the promise of one gate ends, and the simulation has to notice. What a storage that
-//! checks tokens is still protected from depends on which assumption it is.
+//! Runs outside the assumptions, in which G1 does not hold, and the simulation must detect that. Which stale writes a
+//! storage can still reject depends on the assumption.
 
 use crate::{
     plan::Plan,
@@ -46,7 +46,7 @@ fn run_outside(plan: Plan, seeds: u64) -> Outside {
 }
 
 #[test]
-fn clocks_outside_the_bound_open_two_gates_and_fencing_protects() {
+fn fencing_protects_when_clocks_open_two_gates() {
     let outside = run_outside(Plan::WildClocks, SEEDS);
     println!("{outside:?}");
     assert!(outside.overlaps > 0 && outside.refused > 0);
@@ -55,7 +55,7 @@ fn clocks_outside_the_bound_open_two_gates_and_fencing_protects() {
 /// A store that went back gives the same revision twice, and so the same token, to a candidate that never saw
 /// it the first time. Tokens keep an earlier term's writes out, and cannot tell these two apart.
 #[test]
-fn a_store_that_loses_writes_opens_two_gates_and_can_give_a_token_twice() {
+fn lost_writes_open_two_gates_and_repeat_tokens() {
     let outside = run_outside(Plan::RolledBack, 4 * SEEDS);
     println!("{outside:?}");
     assert!(outside.overlaps > 0 && outside.refused > 0);

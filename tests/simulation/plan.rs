@@ -1,10 +1,10 @@
-//! What may happen in a run. What is promised depends on it.
+//! The kinds of run: which faults may happen, and so which promises hold.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Plan {
     /// Others remove and overwrite the record, with a trace and without; all leases are equal.
     Removals,
-    /// Every candidate has its own lease. Nobody else touches the record of a live leader; the server's expiry
+    /// Every candidate has its own lease. No other client touches the record of a live leader; the server's expiry
     /// removes those of dead ones.
     UnequalLeases,
     /// The bucket is deleted and made anew, with every other fault around it; all leases are equal. What was

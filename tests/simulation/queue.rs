@@ -1,4 +1,4 @@
-//! What is to happen, in the order of real time; at one instant, in the order in which it was planned.
+//! The pending events in order of real time; events at one instant keep the order in which they were scheduled.
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 

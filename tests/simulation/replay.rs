@@ -1,4 +1,4 @@
-//! `NOLEADER_SEED=n cargo test --test simulation replay -- --nocapture` runs one seed and shows all of it.
+//! `NOLEADER_SEED=n cargo test --test simulation replay -- --nocapture` runs one seed and prints its trace.
 
 use crate::{
     plan::Plan,
@@ -23,7 +23,7 @@ fn replay() {
 
 /// The same seed gives the same run, to the last line.
 #[test]
-fn a_run_follows_from_its_seed() {
+fn run_follows_from_its_seed() {
     for seed in 0..16 {
         let trace = || {
             let run = run(seed, Plan::of(seed), Trace::kept());

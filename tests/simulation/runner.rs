@@ -1,4 +1,4 @@
-//! Runs many seeds on all cores, and reports the first one that fails.
+//! Runs many seeds on all cores, and reports the first failure.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

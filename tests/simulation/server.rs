@@ -15,7 +15,7 @@ pub(crate) struct Server {
 
 pub(crate) struct State {
     pub(crate) seen: Observation,
-    /// The process that wrote it; none if it was somebody else.
+    /// The process that wrote it; `None` for another client.
     pub(crate) by: Option<u64>,
     pub(crate) at: u64,
 }
@@ -80,7 +80,7 @@ impl Server {
         self.sequence = newest.unwrap_or(0);
     }
 
-    /// Whether somebody other than the process `session` changed the key after it had reached `revision`.
+    /// Whether a writer other than the process `session` changed the key after `revision`.
     pub(crate) fn changed_by_others(&self, session: u64, revision: u64) -> bool {
         let changes = self.history.iter().rev();
         let since = changes.take_while(|state| state.seen.revision() != revision);

@@ -46,7 +46,7 @@ impl Settings {
         self.trust_absent_key
     }
 
-    /// The longest lease that a candidate, or somebody else's record, may have.
+    /// The longest lease of a candidate, or in a foreign record.
     pub(crate) fn longest_lease(&self) -> u64 {
         let longest = Duration::from_nanos(self.base() * 3 / 2);
         u64::try_from(longest.max(MIN_LEASE).as_nanos()).unwrap_or(u64::MAX)

@@ -1,4 +1,4 @@
-//! Inputs and actions, short enough to be read in a trace.
+//! Formats inputs and actions briefly for a trace.
 
 use noleader::lease::{Action, Input, Observation, Record};
 

@@ -1,4 +1,4 @@
-//! What admitted requests write to: a storage that takes no token that is smaller than one before.
+//! The storage of admitted requests. It rejects a token smaller than an earlier one.
 
 use std::collections::HashMap;
 

@@ -1,9 +1,9 @@
-//! How often something happened that a run is there for: what never happens is not tested.
+//! Counts the events that the runs must cover: an event that never happens is not tested.
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) terms: u64,
-    /// Extensions that came after somebody had seen the old deadline pass.
+    /// Extensions after a reader had seen the old deadline pass.
     pub(crate) late_extensions: u64,
     /// Terms that began, or whose gate opened, only after their deadline.
     pub(crate) late_openings: u64,

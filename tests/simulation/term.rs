@@ -1,4 +1,4 @@
-//! A term on its node: the gate opens, is renewed, and closes; requests come and go; what they write.
+//! A term on its node: the gate opens, is renewed and closes, and requests come, write and go.
 
 use noleader::{clock::Moment, lease::Input};
 
@@ -127,7 +127,7 @@ impl World {
         }
     }
 
-    /// Somebody asks whether the node leads, or a request comes in and stays for a while.
+    /// A reader checks whether the node leads, or a request arrives and stays for a while.
     pub(crate) fn request(&mut self, node: usize) {
         self.look(node);
         if self.nodes[node].paused_until > self.now || self.rng.u8(0..3) == 0 {
@@ -190,7 +190,7 @@ impl World {
         }
     }
 
-    /// Somebody looks whether the gate is open, and at what is published.
+    /// A reader checks the gate and the published status.
     pub(crate) fn look(&mut self, node: usize) {
         let n = &mut self.nodes[node];
         let process = &mut n.process;

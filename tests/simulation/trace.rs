@@ -1,4 +1,4 @@
-//! What happened in a run, for people: time, node, event. Kept only when somebody is going to read it.
+//! A readable trace of a run: time, node, event. It is kept only if it will be printed.
 
 use std::fmt;
 

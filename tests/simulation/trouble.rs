@@ -1,4 +1,4 @@
-//! What goes wrong, at random times.
+//! Faults at random times.
 
 use std::time::Duration;
 
@@ -109,7 +109,7 @@ impl World {
         }
     }
 
-    /// Somebody else writes to the key, or removes it.
+    /// Another client writes to the key, or removes it.
     fn interfere(&mut self, base: u64) {
         if !self.settings.plan.has_removals() || !self.may_be_forgotten() {
             return;
@@ -128,11 +128,10 @@ impl World {
 
     pub(crate) fn overwrite(&mut self, what: &str, value: Option<Vec<u8>>) {
         let revision = self.put(value, None);
-        self.say_of_all(|| format!("somebody puts {what} at {revision}"));
+        self.say_of_all(|| format!("another client writes {what} at {revision}"));
     }
 
-    /// A record of somebody who is none of the candidates, with their lease. Not a release, by which nobody but
-    /// the holder may say that nobody holds the lease.
+    /// A record of a foreign candidate with the same lease. It is not a release, which only the holder may write.
     fn foreign(&mut self, lease: u64) -> Record {
         let lease = Duration::from_nanos(lease);
         let record = Record::acquiring("stranger", "stranger", None, lease, 0);

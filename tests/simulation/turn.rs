@@ -1,5 +1,5 @@
-//! What the background task does, by the rules of `src/task/driver.rs`: it feeds the machine, does what that
-//! says, and publishes. It can be held up before and after any action.
+//! A model of the background task in `src/task/driver.rs`: it feeds the machine, executes its actions, and publishes.
+//! It can be paused before and after any action.
 
 use noleader::lease::{Action, Ended, Input, Notice, Outcome, Status};
 
@@ -157,7 +157,7 @@ impl World {
         let process = &mut self.nodes[node].process;
         let status = process.status(now);
         process.published = status.clone();
-        // Somebody has found it shut, which the machine should have been told by now.
+        // A reader has found the deadline passed, and the machine should have received that by now.
         let valid = process.machine.deadline().is_some_and(|until| now < until);
         let is_dead = valid && process.gate.deadline().is_none();
         let turned = Fact::Turned {

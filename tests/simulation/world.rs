@@ -1,4 +1,4 @@
-//! A run: everything in it, and what happens next.
+//! The whole state of a run, and its next event.
 
 use noleader::{
     fencing::Fenced,
@@ -36,7 +36,7 @@ pub(crate) struct World {
     invariants: Invariants,
     pub(crate) violation: Option<Violation>,
     pub(crate) trace: Trace,
-    /// Nothing goes wrong any more.
+    /// Whether the faults have stopped.
     pub(crate) is_calm: bool,
     /// The largest token that was ever granted by the store.
     pub(crate) top_token: u64,
@@ -55,7 +55,7 @@ pub(crate) enum Event {
         session: u64,
         input: Input,
     },
-    /// A watch, the one that was opened as this number, pushes.
+    /// The watch with this number pushes.
     Push {
         node: usize,
         session: u64,
@@ -80,7 +80,7 @@ pub(crate) enum Event {
         node: usize,
         session: u64,
     },
-    /// A client's request comes to the node, or somebody asks whether it leads.
+    /// A client's request arrives at the node, or a reader checks whether it leads.
     Request {
         node: usize,
     },
@@ -158,7 +158,7 @@ impl World {
         self.after(self.settings.trouble_until, Event::Finale(Step::Calm));
     }
 
-    /// Runs to the end, or up to the first violation of what is promised.
+    /// Runs to the end, or to the first violation.
     pub(crate) fn run(&mut self) {
         while let Some((at, event)) = self.queue.pop() {
             self.now = at;

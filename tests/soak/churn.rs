@@ -1,4 +1,4 @@
-//! What happens to the candidates all the time.
+//! Continuous events that the candidates must survive.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,12 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{crowd::Crowd, cuts, requests, tally::Tally};
 
-/// The time between two steps of a worker, on average.
+/// The average time between two steps of a worker.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long is waited for what may not come, such as a term of a follower.
+/// The longest wait for an event that may never happen, such as a term of a follower.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Everything that goes on, until it is ended.
+/// All workers, until they are stopped.
 pub(crate) struct Churn {
     workers: JoinSet<()>,
     stop: CancellationToken,
@@ -38,7 +38,7 @@ impl Churn {
         churn
     }
 
-    /// Does one thing again and again, and is never in the middle of it when the churn ends.
+    /// Repeats a step. The churn ends only between two steps.
     fn repeat<F, Step>(&mut self, crowd: &Arc<Crowd>, tally: &Arc<Tally>, step: F)
     where
         F: Fn(Arc<Crowd>, Arc<Tally>) -> Step + Send + Sync + 'static,
@@ -65,7 +65,7 @@ async fn step_down(crowd: Arc<Crowd>, tally: Arc<Tally>) {
     let Some(leader) = crowd.any_leader() else {
         return;
     };
-    // One in four is not waited for: the hand-over goes on in the background.
+    // One in four step-downs is abandoned; the hand-over continues in the background.
     let patience = fastrand::u8(..4).min(1);
     let stepped_down = timeout(PATIENCE * u32::from(patience), leader.step_down()).await;
     if patience == 0 || matches!(stepped_down, Ok(Ok(()))) {
@@ -79,7 +79,7 @@ async fn restart(crowd: Arc<Crowd>, tally: Arc<Tally>) {
         return;
     };
     if fastrand::bool() {
-        // Cut off, it cannot release, and stops all the same.
+        // A candidate that is cut off cannot release, but still stops.
         let _ = handle.shutdown().await;
     }
     drop(handle);
@@ -87,7 +87,7 @@ async fn restart(crowd: Arc<Crowd>, tally: Arc<Tally>) {
     tally.restarts.add();
 }
 
-/// Waits for changes of a candidate, and stops waiting.
+/// Waits for changes of a candidate's status, and abandons the wait.
 async fn watch(crowd: Arc<Crowd>, tally: Arc<Tally>) {
     let Some(handle) = crowd.handle(crowd.any()) else {
         return;
@@ -104,7 +104,7 @@ async fn watch(crowd: Arc<Crowd>, tally: Arc<Tally>) {
     tally.watched.add();
 }
 
-/// Joins an election only to know who leads.
+/// Joins an election as an observer, and leaves again.
 async fn observe(crowd: Arc<Crowd>, tally: Arc<Tally>) {
     let (candidate, client) = crowd.candidate(crowd.any());
     let Ok(observer) = candidate.observe().start(client).await else {

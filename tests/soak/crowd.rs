@@ -1,4 +1,4 @@
-//! The candidates, and their ways to the server.
+//! The candidates, and their connections to the server.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -11,20 +11,20 @@ use noleader::{Builder, LeaderHandle, Status};
 use noleader_fixture::{Proxy, Server, eventually};
 use tokio::time::{sleep, timeout};
 
-/// In each election.
+/// Candidates per election.
 const CANDIDATES: usize = 10;
-/// A watch is a consumer, which the server keeps for 5 s after the watch has ended. nats-server 2.15 allows a
-/// stream a thousand of them by default, so that one bucket would be too small for the churn.
+/// Each watch is a consumer, which the server keeps for 5 s after the watch has ended. nats-server 2.15 allows
+/// 1000 consumers per stream by default, so one bucket would be too small for the churn.
 const BUCKETS: usize = 5;
-/// Few, as in a process that holds many elections.
+/// Few connections, as in a process with many elections.
 const LINKS: usize = 5;
 
-/// How long is waited for what must come, on any machine.
+/// The longest wait for an expected event, on any machine.
 const BOUND: Duration = Duration::from_secs(180);
-/// Between two attempts to start while the connection is broken.
+/// The pause between two attempts to start while the connection is broken.
 const AGAIN: Duration = Duration::from_millis(50);
 
-/// A connection that can be cut.
+/// A connection through a proxy that can break it.
 pub(crate) struct Link {
     pub(crate) proxy: Proxy,
     client: Client,
@@ -32,7 +32,7 @@ pub(crate) struct Link {
 
 pub(crate) struct Crowd {
     pub(crate) links: Vec<Link>,
-    /// Empty while one candidate is being replaced by the next.
+    /// A seat is empty while its candidate is being replaced.
     seats: Vec<Mutex<Option<LeaderHandle>>>,
 }
 
@@ -53,12 +53,12 @@ impl Crowd {
         crowd
     }
 
-    /// How many candidates there are.
+    /// The number of candidates.
     pub(crate) fn size(&self) -> usize {
         self.seats.len()
     }
 
-    /// A candidate, not yet started, of the seat's election, and the seat's connection.
+    /// The builder of a candidate for the seat's election, and the seat's connection.
     pub(crate) fn candidate(&self, seat: usize) -> (Builder, Client) {
         let election = seat / CANDIDATES;
         let bucket = format!("soak-{}", election % BUCKETS);
@@ -67,10 +67,10 @@ impl Crowd {
         (builder, self.links[seat % LINKS].client.clone())
     }
 
-    /// Starts a candidate in an empty seat, however often its connection breaks meanwhile.
+    /// Starts a candidate in an empty seat, and retries while its connection is broken.
     pub(crate) async fn sit(&self, seat: usize) {
         let handle = timeout(BOUND, self.started(seat)).await;
-        *self.seat(seat) = Some(handle.expect("a start in time"));
+        *self.seat(seat) = Some(handle.expect("a start within the bound"));
     }
 
     async fn started(&self, seat: usize) -> LeaderHandle {
@@ -83,7 +83,7 @@ impl Crowd {
         }
     }
 
-    /// Takes the candidate out of its seat, if there is one.
+    /// Removes the candidate from its seat, if there is one.
     pub(crate) fn take(&self, seat: usize) -> Option<LeaderHandle> {
         self.seat(seat).take()
     }
@@ -92,22 +92,22 @@ impl Crowd {
         self.seat(seat).clone()
     }
 
-    /// A seat at random.
+    /// A random seat.
     pub(crate) fn any(&self) -> usize {
         fastrand::usize(..self.size())
     }
 
-    /// Whoever leads an election at random.
+    /// The leader of a random election, if it has one.
     pub(crate) fn any_leader(&self) -> Option<LeaderHandle> {
         let first = self.any() / CANDIDATES * CANDIDATES;
         let candidates = (first..first + CANDIDATES).filter_map(|seat| self.handle(seat));
         candidates.into_iter().find(LeaderHandle::is_leader)
     }
 
-    /// Returns once each election has a leader that all its candidates know.
+    /// Waits until each election has a leader that all its candidates know.
     pub(crate) async fn settled(&self) {
         for election in 0..self.size() / CANDIDATES {
-            let what = format!("peace in election {election}");
+            let what = format!("election {election} to settle");
             let peace = eventually(what, BOUND, async || {
                 self.is_settled(election).then_some(())
             });

@@ -1,4 +1,4 @@
-//! Connections that break.
+//! Connections that fail.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,11 +7,11 @@ use tokio::time::sleep;
 
 use crate::{crowd::Crowd, tally::Tally};
 
-/// Shorter than a lease, so that terms live through it.
+/// Shorter than a lease, so that terms survive it.
 const SHORT: Duration = Duration::from_secs(2);
-/// Longer than a lease, so that terms end of it.
+/// Longer than a lease, so that it ends terms.
 const LONG: Duration = Duration::from_secs(20);
-/// The candidates come back before the next one.
+/// The pause before the next cut, in which the candidates recover.
 const QUIET: Duration = Duration::from_secs(4);
 
 /// Makes one connection fail in one of several ways for a while.

@@ -1,4 +1,4 @@
-//! What is measured.
+//! Measurements of this process and of the server.
 
 use std::{fmt, fs, net::SocketAddr};
 
@@ -9,7 +9,7 @@ use tokio::{
     runtime::Handle,
 };
 
-/// Starts the server, with its monitoring, and what reads it.
+/// Starts a server with its monitoring endpoint, and the gauge that reads it.
 pub(crate) async fn server() -> (Server, Gauge) {
     let port = Port::reserve().unwrap();
     let config = format!("http: \"{}\"", port.addr());
@@ -21,7 +21,7 @@ pub(crate) async fn server() -> (Server, Gauge) {
     (server, gauge)
 }
 
-/// Reads this process and the server.
+/// Measures this process and the server.
 pub(crate) struct Gauge {
     /// The server's process.
     pid: u32,
@@ -29,7 +29,7 @@ pub(crate) struct Gauge {
     port: Port,
 }
 
-/// What there is at one time.
+/// The measurements at one time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Reading {
     pub(crate) tasks: u64,
@@ -60,7 +60,7 @@ impl Gauge {
 }
 
 impl Reading {
-    /// What there is more of than at the start, in words.
+    /// Describes everything that there is more of than at the start.
     pub(crate) fn left_over(&self, start: &Self) -> Vec<String> {
         let counts = [
             ("tasks", start.tasks, self.tasks),
@@ -90,7 +90,7 @@ impl fmt::Display for Reading {
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "for people")]
+#[allow(clippy::cast_precision_loss, reason = "a rounded figure for a report")]
 pub(crate) fn mib(kib: u64) -> f64 {
     kib as f64 / 1024.0
 }
@@ -102,7 +102,7 @@ fn rss_kib(pid: &str) -> u64 {
     number.unwrap().parse().unwrap()
 }
 
-/// A connection per question, so that none is kept and counted.
+/// Uses a new connection for each request, so that no idle connection is counted.
 async fn monitor(addr: SocketAddr, path: &str) -> serde_json::Value {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     let request = format!("GET {path} HTTP/1.0\r\n\r\n");

@@ -1,14 +1,14 @@
-//! Candidates that are never left in peace, and what they leave behind: nothing.
+//! A soak test: under constant churn, nothing leaks and nothing grows.
 //!
 //! ```sh
 //! cargo test --test soak                                              # ten elections, 20 s of churn
 //! NOLEADER_SOAK_SECS=600 cargo test --test soak -- --nocapture        # a hundred elections
 //! ```
 //!
-//! The elections have ten candidates each and run on one real server. Leaders step down, candidates leave and
-//! others come, connections break, requests are admitted, refused and given up, watchers look on. When all have
-//! settled again, no task, file descriptor, consumer or subscription may be left over from the churn, and memory
-//! may not have grown while it went on.
+//! The elections have ten candidates each and run on one real server. Leaders step down, candidates stop and are
+//! replaced, connections fail, requests are admitted, rejected and abandoned, and watchers come and go. Once all
+//! elections have settled again, no task, file descriptor, consumer or subscription may be left over, and memory
+//! must not have grown during the churn.
 
 #![allow(
     clippy::disallowed_methods,
@@ -16,7 +16,7 @@
     clippy::expect_used,
     reason = "tests panic when they fail, and bound their waiting with a plain clock"
 )]
-#![allow(clippy::print_stdout, reason = "the figures are what it is run for")]
+#![allow(clippy::print_stdout, reason = "the figures are the purpose of a run")]
 
 mod churn;
 mod crowd;
@@ -43,20 +43,20 @@ use crate::{
     verdict::Memory,
 };
 
-/// How long what is left over may take to go. The server keeps the consumer of a watch that has ended for 5 s,
-/// as the store asks of it.
+/// The longest wait until everything left over is gone. The server keeps the consumer of an ended watch for 5 s,
+/// which the store requests.
 const BOUND: Duration = Duration::from_secs(180);
 
 const SAMPLE_EVERY: Duration = Duration::from_millis(500);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_grows() {
+async fn nothing_grows_under_churn() {
     let asked = env::var("NOLEADER_SOAK_SECS").ok();
     let (elections, secs) = asked.map_or((10, 20), |secs| (100, secs.parse().unwrap()));
     let (server, gauge) = gauge::server().await;
     let crowd = Arc::new(Crowd::gather(&server, elections).await);
     crowd.settled().await;
-    // A watch is a consumer.
+    // Each watch is one consumer.
     let all_watch = |reading: &Reading| reading.consumers == crowd.size() as u64;
     let start = at_rest(&gauge, "the start", all_watch).await;
     assert!(all_watch(&start), "at the start: {start}");
@@ -74,11 +74,14 @@ async fn nothing_grows() {
     println!("end    {end}");
     println!("memory {memory}");
     assert_eq!(end.left_over(&start), Vec::<String>::new());
-    assert!(all_watch(&end), "not all watch again");
+    assert!(
+        all_watch(&end),
+        "some candidates do not watch the key again"
+    );
     memory.check();
 }
 
-/// Reads the gauge until it is as wanted, or until time is up: then the last reading tells what is wrong.
+/// Reads the gauge until the reading matches or the time is over. The caller checks the last reading.
 async fn at_rest(gauge: &Gauge, what: &str, wanted: impl Fn(&Reading) -> bool) -> Reading {
     let mut last = gauge.read().await;
     let settling = eventually(what, BOUND, async || {
@@ -91,7 +94,8 @@ async fn at_rest(gauge: &Gauge, what: &str, wanted: impl Fn(&Reading) -> bool) -
     last
 }
 
-/// Lets the churn go on, on a slow machine until there was some of everything, and prints a line now and then.
+/// Waits while the churn runs, and prints a line from time to time. On a slow machine it waits until every kind
+/// of event has occurred.
 async fn watch(gauge: &Gauge, time: Duration, tally: &Tally) -> Memory {
     let (began, mut memory) = (Instant::now(), Memory::default());
     let (line_every, mut next_line) = (time / 20, Duration::ZERO);

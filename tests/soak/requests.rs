@@ -1,4 +1,4 @@
-//! Requests that come in all the time.
+//! Continuous requests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,12 +11,12 @@ use tower::ServiceExt;
 
 use crate::{crowd::Crowd, tally::Tally};
 
-/// As long as a write takes.
+/// The duration of a write.
 const WORK: Duration = Duration::from_millis(5);
-/// Less than that.
+/// Shorter than a write.
 const HASTE: Duration = Duration::from_millis(2);
 
-/// Sends a few: to a leader, to anybody, and one that is given up before it is answered.
+/// Sends some requests: to a leader, to any candidate, and one that is abandoned before its response.
 pub(crate) async fn send(crowd: Arc<Crowd>, tally: Arc<Tally>) {
     if let Some(leader) = crowd.any_leader() {
         if timeout(HASTE, answer(&leader)).await.is_err() {
@@ -33,11 +33,11 @@ fn count(answer: StatusCode, tally: &Tally) {
     match answer {
         StatusCode::OK => tally.admitted.add(),
         StatusCode::SERVICE_UNAVAILABLE => tally.refused.add(),
-        other => panic!("answered {other}"),
+        other => panic!("unexpected status {other}"),
     }
 }
 
-/// What a node answers, once its body has been read.
+/// The status of a node's response, once its body has been read.
 async fn answer(node: &LeaderHandle) -> StatusCode {
     let layer = LeaderOnlyLayer::new(node.clone())
         .wait_up_to(WORK)
@@ -46,7 +46,7 @@ async fn answer(node: &LeaderHandle) -> StatusCode {
     let request = Request::post("/").body(Body::empty()).unwrap();
     let response = app.oneshot(request).await.unwrap();
     let status = response.status();
-    // Cut off by the end of the term, it fails.
+    // The body fails if the end of the term cuts it off.
     let _ = response.into_body().collect().await;
     status
 }

@@ -1,11 +1,11 @@
-//! How much churn there was.
+//! Counts of the events during the churn.
 
 use std::{
     fmt,
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// A counter of things done.
+/// A counter of events.
 #[derive(Debug, Default)]
 pub(crate) struct Count(AtomicU64);
 
@@ -38,22 +38,22 @@ impl Tally {
             ("restarts", self.restarts.get()),
             ("admitted", self.admitted.get()),
             ("refused", self.refused.get()),
-            ("given up", self.given_up.get()),
+            ("abandoned", self.given_up.get()),
             ("watched", self.watched.get()),
             ("observed", self.observed.get()),
             ("cuts", self.cuts.get()),
         ]
     }
 
-    /// Whether there was some of everything.
+    /// Whether every kind of event has occurred.
     pub(crate) fn is_complete(&self) -> bool {
         self.counts().iter().all(|(_, count)| *count > 0)
     }
 
-    /// A soak that does nothing proves nothing.
+    /// Panics if some kind of event never occurred: such a run proves nothing.
     pub(crate) fn check(&self) {
         for (what, count) in self.counts() {
-            assert!(count > 0, "none: {what}");
+            assert!(count > 0, "no event of the kind `{what}` occurred");
         }
     }
 }

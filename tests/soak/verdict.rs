@@ -4,25 +4,25 @@ use std::fmt;
 
 use crate::gauge::{Reading, mib};
 
-/// What may come on top of a tenth: an allocator that has not seen all sizes yet. Ten minutes of a thousand
-/// candidates took 3.4 MiB, all of it in the first six.
+/// Allowed in addition to a tenth, since an allocator that has not seen all sizes yet still grows. Ten minutes
+/// with a thousand candidates took 3.4 MiB, all of it in the first six minutes.
 const SLACK_KIB: u64 = 8 * 1024;
-/// The same for the server, which keeps consumers for 5 s and a heap that is larger than what it holds.
+/// The same for the server, which keeps consumers for 5 s and has a heap larger than its contents.
 const SERVER_SLACK_KIB: u64 = 32 * 1024;
 
-/// The memory of this process and of the server over the churn.
+/// The memory of this process and of the server during the churn.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     ours: Vec<u64>,
     servers: Vec<u64>,
 }
 
-/// Two medians.
+/// The medians of two quarters of the samples.
 #[derive(Debug, Eq, PartialEq)]
 struct Trend {
-    /// Of the second quarter: the first one is warm-up.
+    /// The median of the second quarter; the first is warm-up.
     early_kib: u64,
-    /// Of the last quarter.
+    /// The median of the last quarter.
     late_kib: u64,
 }
 
@@ -39,7 +39,7 @@ impl Memory {
         ]
     }
 
-    /// Panics if one of the two grew by more than a tenth and the slack.
+    /// Panics if either grew by more than a tenth plus the slack.
     pub(crate) fn check(&self) {
         for (whose, trend, slack_kib) in self.trends() {
             assert!(!trend.grows(slack_kib), "the memory {whose} grows: {trend}");
@@ -84,7 +84,7 @@ fn median(samples: &[u64]) -> u64 {
 }
 
 #[test]
-fn compares_the_second_quarter_with_the_last() {
+fn trend_compares_the_second_and_last_quarters() {
     let trend = Trend::of(&[9, 9, 9, 1, 2, 90, 5, 5, 5, 3, 4, 80]);
     let expected = Trend {
         early_kib: 2,
@@ -94,7 +94,7 @@ fn compares_the_second_quarter_with_the_last() {
 }
 
 #[test]
-fn more_than_a_tenth_and_the_slack_is_growth() {
+fn more_than_a_tenth_plus_slack_is_growth() {
     let trend = |late_kib| Trend {
         early_kib: 100_000,
         late_kib,

@@ -1,4 +1,4 @@
-//! What is logged while a test runs.
+//! Collects the log lines of a test.
 
 use std::{
     cell::RefCell,
@@ -21,22 +21,22 @@ thread_local! {
     static HERE: RefCell<Option<Lines>> = const { RefCell::new(None) };
 }
 
-/// One for all threads: with one for each, a line or a span that another thread meets for the first time at the
-/// wrong moment is left out here.
+/// One subscriber for all threads. tracing caches per call site whether any subscriber is interested: with one
+/// subscriber per thread, a thread that registers a call site at the wrong moment hides it from the others.
 static SUBSCRIBER: Once = Once::new();
 
-/// The lines that the library logs on this thread, which is all of it in a test with one thread.
+/// The lines that the library logs on this thread; in a single-threaded test these are all of its lines.
 ///
-/// Do not look for what stands in the span of an election, such as its id: one that was entered before the first
-/// test began to collect is not there.
+/// Do not search for fields of an election's span, such as its id. A span that was entered before the first test
+/// started to collect is missing.
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
-/// Ends the collecting.
+/// Stops collecting when it is dropped.
 pub(crate) struct Collecting;
 
 impl Lines {
-    /// Collects them for as long as the guard lives.
+    /// Collects lines while the guard lives.
     pub(crate) fn collect() -> (Self, Collecting) {
         SUBSCRIBER.call_once(|| {
             let levels = Targets::new()
@@ -52,7 +52,7 @@ impl Lines {
         (lines, Collecting)
     }
 
-    /// Those with all of these parts, so far.
+    /// The lines so far that contain all of these parts.
     pub(crate) fn with(&self, parts: &[&str]) -> Vec<String> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         let lines = text.lines();
@@ -62,7 +62,7 @@ impl Lines {
             .collect()
     }
 
-    /// Waits for a line with all of these parts.
+    /// Waits for a line that contains all of these parts.
     pub(crate) async fn until(&self, parts: &[&str]) -> String {
         let found = eventually(format!("a line with {parts:?}"), BOUND, async || {
             self.with(parts).into_iter().next()
@@ -85,7 +85,7 @@ impl Drop for Collecting {
     }
 }
 
-/// Writes to the lines of the thread that logs, if it collects any.
+/// Writes to the collection of the thread that logs, if it has one.
 struct Here;
 
 impl Write for Here {

@@ -1,4 +1,4 @@
-//! One node in each state that it can be in.
+//! A node in each of its states, on a fake clock and a store in memory.
 
 use std::{
     future::Future,
@@ -32,7 +32,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// A follower without a leader: it waits for a lease, as the key is absent.
+    /// A follower that knows no leader: the key is absent, so it waits for one lease.
     pub(crate) async fn follower() -> Self {
         Self::start(|builder| builder).await
     }
@@ -41,7 +41,7 @@ impl Node {
         Self::leading(|builder| builder).await
     }
 
-    /// A leader with more settings.
+    /// A leader with additional settings.
     pub(crate) async fn leading(
         describe: impl FnOnce(Builder<Fragile>) -> Builder<Fragile>,
     ) -> Self {
@@ -51,12 +51,12 @@ impl Node {
         node
     }
 
-    /// A node in its warm-up, which ends with what is sent.
+    /// A node in its warm-up, which ends with the result that is sent.
     pub(crate) async fn warming() -> (Self, oneshot::Sender<Result<(), &'static str>>) {
         Self::warming_up(|builder| builder).await
     }
 
-    /// A node in its warm-up, with more settings.
+    /// A node in its warm-up, with additional settings.
     pub(crate) async fn warming_up(
         describe: impl FnOnce(Builder<Fragile>) -> Builder<Fragile>,
     ) -> (Self, oneshot::Sender<Result<(), &'static str>>) {
@@ -75,20 +75,20 @@ impl Node {
         (node, end)
     }
 
-    /// A former leader that waits for an admitted request before it releases.
+    /// A leader that steps down and waits for an admitted request.
     pub(crate) async fn draining() -> (Self, Admission, JoinHandle<Result<(), ReleaseError>>) {
         let node = Self::leader().await;
         let (admission, stepped_down) = node.drain().await;
         (node, admission, stepped_down)
     }
 
-    /// Begins to step down, and does not come to an end before the admission is dropped.
+    /// Starts a step-down that does not end before the admission is dropped.
     pub(crate) async fn drain(&self) -> (Admission, JoinHandle<Result<(), ReleaseError>>) {
         let admission = self.handle.admit().unwrap();
         (admission, self.step_down().await)
     }
 
-    /// A leader whose lease has run out while it was paused: it does not know yet.
+    /// A leader whose lease expired during a pause, and whose task has not noticed yet.
     pub(crate) async fn expired() -> Self {
         let node = Self::leader().await;
         node.clock.advance_silently(LEASE);
@@ -104,15 +104,14 @@ impl Node {
         node
     }
 
-    /// A follower of a leader `x` whose record was written by hand, as anybody with access to the bucket
-    /// may.
+    /// A follower of a leader `x` whose record was forged, with this address.
     pub(crate) async fn follower_of(address: Option<&str>) -> Self {
         let node = Self::follower().await;
         node.sees_leader(address).await;
         node
     }
 
-    /// Writes the record of a leader `x`.
+    /// Writes a record of a leader `x`, and waits until this node follows it.
     pub(crate) async fn sees_leader(&self, address: Option<&str>) {
         let record = serde_json::json!({
             "v": 1, "holder": "x", "session": "y", "address": address,
@@ -149,12 +148,12 @@ impl Node {
         }
     }
 
-    /// Another node on the same key, and on the same clock.
+    /// Another node with the same key and clock.
     pub(crate) async fn rival(&self) -> Self {
         Self::join("b", &self.store, &self.clock, |builder| builder).await
     }
 
-    /// Waits until the status is as wanted.
+    /// Waits until the status matches.
     pub(crate) async fn until(&self, wanted: impl FnMut(&Status) -> bool) {
         soon(self.handle.watch().wait_for(wanted)).await.unwrap();
     }
@@ -164,14 +163,14 @@ impl Node {
         settle().await;
     }
 
-    /// The lease runs out, as the store is not there to renew it.
+    /// Lets the lease expire during an outage of the store.
     pub(crate) async fn lose(&self) {
         self.store.memory.set_outage(true);
         self.advance(LEASE).await;
         assert!(!self.handle.is_leader());
     }
 
-    /// Begins to step down, and returns once the gate has shut.
+    /// Starts a step-down, and returns once the gate has closed.
     pub(crate) async fn step_down(&self) -> JoinHandle<Result<(), ReleaseError>> {
         let handle = self.handle.clone();
         let stepped_down = tokio::spawn(async move { handle.step_down().await });
@@ -180,7 +179,7 @@ impl Node {
         stepped_down
     }
 
-    /// The background task panics at its next step.
+    /// Makes the background task panic.
     pub(crate) async fn panic(&self) {
         self.store.panics.store(true, Ordering::SeqCst);
         self.clock.advance(LEASE / 2);
@@ -188,26 +187,26 @@ impl Node {
     }
 }
 
-/// Waits for a future that is to resolve without any time passing.
+/// Waits for a future that must resolve without the clock moving.
 pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
     timeout(Duration::from_secs(60), future)
         .await
         .expect(NOTHING_HAPPENED)
 }
 
-/// Waits for a step-down or a shutdown that was spawned.
+/// Waits for a spawned step-down or shutdown.
 pub(crate) async fn released(stopping: JoinHandle<Result<(), ReleaseError>>) {
     soon(stopping).await.unwrap().unwrap();
 }
 
-/// Lets the other tasks of a single-threaded runtime do all that they can.
+/// Lets the other tasks of a single-threaded runtime run until all of them wait.
 pub(crate) async fn settle() {
     for _ in 0..200 {
         yield_now().await;
     }
 }
 
-/// A store in memory under which the background task can be made to panic.
+/// A store in memory that can make the background task panic.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fragile {
     pub(crate) memory: Memory,

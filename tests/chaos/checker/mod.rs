@@ -1,5 +1,5 @@
-//! What must be true of every history. A violation is told only where no order of what is known to have
-//! happened could be right: a process may have been stopped between any two of its steps.
+//! The invariants of every history. A process may have been stopped between any two of its steps, so the checker
+//! reports a violation only if no order of the known events could be correct.
 
 #[cfg(test)]
 mod tests;
@@ -14,7 +14,7 @@ use crate::{
 
 pub(crate) use violation::Violation;
 
-/// All violations of a history, whose lease is `lease`.
+/// All violations in a history with this lease.
 pub(crate) fn check(history: &History, lease: Duration) -> Vec<Violation> {
     let silences = merged(&history.silences);
     let mut violations = owners(&history.tenures);
@@ -28,13 +28,15 @@ pub(crate) fn check(history: &History, lease: Duration) -> Vec<Violation> {
     violations
 }
 
-/// What is wrong with a term whatever the others did.
+/// The violations of one term, independent of the others.
 fn alone(tenure: &Tenure) -> impl Iterator<Item = Violation> {
     type Found = fn(Tenure) -> Violation;
     let checks: [(bool, Found); 5] = [
         (tenure.wins > 1, |tenure| Violation::WonTwice { tenure }),
         (tenure.backwards, |tenure| Violation::Regressed { tenure }),
-        (tenure.is_untold(), |tenure| Violation::Untold { tenure }),
+        (tenure.is_incomplete(), |tenure| Violation::Incomplete {
+            tenure,
+        }),
         (
             tenure.shut_by.is_some_and(|by| tenure.last_outside > by),
             |tenure| Violation::Late { tenure },
@@ -64,11 +66,11 @@ fn owners(tenures: &[Tenure]) -> Vec<Violation> {
     violations
 }
 
-/// G1, G2 and G5: nothing that has a smaller token happens after a larger one was won. A gate opens only
-/// after that, and the one before has shut by then.
+/// G1, G2 and G5: no event with a smaller token follows the win of a larger one. A gate opens only after its win,
+/// when the gate before it has closed.
 fn order(tenures: &[Tenure], silences: &[Silence], lease: Duration) -> Vec<Violation> {
     let mut violations = Vec::new();
-    // The one that began first among those with larger tokens.
+    // Of all terms with a larger token, the one that started first.
     let mut next: Option<&Tenure> = None;
     for tenure in tenures.iter().rev() {
         if let Some(new) = next.filter(|new| new.token > tenure.token) {
@@ -93,8 +95,8 @@ fn order(tenures: &[Tenure], silences: &[Silence], lease: Duration) -> Vec<Viola
     violations
 }
 
-/// A time at which the term was not won yet. It is told right after it is won; only a process that is stopped
-/// in between tells it later than half a lease.
+/// A time at which the term was not won yet. A win is logged at once: later than after half a lease only if the
+/// process was stopped in between.
 fn won_after(tenure: &Tenure, silences: &[Silence], lease: Duration) -> Option<u64> {
     let (told, slack) = (tenure.won?, nanos(lease / 2));
     let stopped = |silence: &&Silence| {
@@ -107,7 +109,7 @@ fn won_after(tenure: &Tenure, silences: &[Silence], lease: Duration) -> Option<u
     Some(latest.saturating_sub(slack))
 }
 
-/// Those of one candidate that overlap are one: a stop while it is cut off, say.
+/// Merges overlapping silences of one candidate, such as a stop during a cut.
 fn merged(silences: &[Silence]) -> Vec<Silence> {
     let mut sorted = silences.to_vec();
     sorted.sort_by_key(|silence| (silence.candidate, silence.from));
@@ -123,7 +125,7 @@ fn merged(silences: &[Silence]) -> Vec<Silence> {
     merged
 }
 
-/// G4: whatever was renewed before a silence ends one lease after its begin.
+/// G4: a term that was renewed before a silence ends within one lease of the silence's start.
 fn outlived(tenure: &Tenure, silences: &[Silence], lease: Duration) -> Option<Violation> {
     let outlived = |silence: &&Silence| {
         let end = silence.from + nanos(lease);

@@ -1,4 +1,4 @@
-//! What a checker may find.
+//! The violations that the checker can find.
 
 use std::fmt;
 
@@ -10,23 +10,23 @@ pub(crate) enum Violation {
     Overlap { old: Tenure, new: Tenure },
     /// G2: a term was won after one with a larger token.
     Backwards { old: Tenure, new: Tenure },
-    /// G2: the same, in one process.
+    /// G2: one process won a term after one with a larger token.
     Regressed { tenure: Tenure },
     /// G2: two processes had one token.
     TwoHolders { token: u64, holders: [Holder; 2] },
-    /// G2: one process was told twice to have won the same term.
+    /// G2: one process won the same term twice.
     WonTwice { tenure: Tenure },
-    /// G4: a term outlived a silence that is longer than a lease.
+    /// G4: a term outlived a silence longer than its lease.
     Outlived { tenure: Tenure, silence: Silence },
-    /// G5: the gate was open after it had shut.
+    /// G5: the gate was open after it had closed.
     Late { tenure: Tenure },
-    /// G5: the lease was released while requests were under way, or the gate was open after that.
+    /// G5: the lease was released while requests were in progress, or requests were admitted after that.
     Undrained { tenure: Tenure },
-    /// G5: the next term was won before the requests of one that handed over were done.
+    /// G5: the next term was won before the requests of a term that was handed over had ended.
     Hasty { old: Tenure, new: Tenure },
-    /// The log says nothing of the begin or of the end of a term, so that the checks above miss it.
-    Untold { tenure: Tenure },
-    /// A process panicked, or its election ended by itself.
+    /// The log lacks the start or the end of a term, so that the checks above do not cover it.
+    Incomplete { tenure: Tenure },
+    /// A process panicked, or its election ended unexpectedly.
     Died { holder: Holder },
 }
 
@@ -51,7 +51,7 @@ impl fmt::Display for Violation {
             }
             Self::TwoHolders { token, holders } => write!(
                 f,
-                "G2, one token for two: {token} was that of {:?} and of {:?}",
+                "G2, two holders of {token}: {:?} and {:?}",
                 holders[0], holders[1]
             ),
             Self::WonTwice { tenure } => write!(f, "G2, one token for two terms: {tenure:?}"),
@@ -62,11 +62,11 @@ impl fmt::Display for Violation {
             ),
             Self::Late { tenure } => write!(
                 f,
-                "G5, open after it had shut: term {} at {} or later\n  {tenure:?}",
+                "G5, open after closing: term {} at {} or later\n  {tenure:?}",
                 tenure.token, tenure.last_outside
             ),
             Self::Undrained { tenure } => {
-                write!(f, "G5, released before it was drained: {tenure:?}")
+                write!(f, "G5, released before the drain ended: {tenure:?}")
             }
             Self::Hasty { old, new } => write!(
                 f,
@@ -76,11 +76,14 @@ impl fmt::Display for Violation {
                 new.token,
                 new.begun()
             ),
-            Self::Untold { tenure } => {
-                write!(f, "a term that the log tells only half of: {tenure:?}")
+            Self::Incomplete { tenure } => {
+                write!(f, "the log of a term is incomplete: {tenure:?}")
             }
             Self::Died { holder } => {
-                write!(f, "the process {holder:?} panicked, or its election died")
+                write!(
+                    f,
+                    "the process {holder:?} panicked, or its election ended unexpectedly"
+                )
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What an operator may do to the key of an election.
+//! Actions of an operator on the key of an election.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use crate::{
     cast::Cast,
 };
 
-/// An operator gives up after this.
+/// The timeout of an operator.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What `nats kv del` sends.
+/// Sends what `nats kv del` sends.
 pub(super) async fn delete(cast: &Cast) -> Done {
     mark(cast, "delete", &[("KV-Operation", "DEL")]).await
 }
 
-/// What `nats kv purge` sends.
+/// Sends what `nats kv purge` sends.
 pub(crate) async fn purge(cast: &Cast) -> Done {
     let headers = [("KV-Operation", "PURGE"), ("Nats-Rollup", "sub")];
     mark(cast, "purge", &headers).await
 }
 
-/// What `nats stream purge` sends.
+/// Sends what `nats stream purge` sends.
 pub(super) async fn empty(cast: &Cast) -> Done {
     let span = Span::begin("empty", Lane::Key);
     let subject = format!("$JS.API.STREAM.PURGE.KV_{BUCKET}");
@@ -34,7 +34,7 @@ pub(super) async fn empty(cast: &Cast) -> Done {
     span.end().taken(took)
 }
 
-/// Puts a marker in the place of the record.
+/// Replaces the record by a marker.
 async fn mark(cast: &Cast, name: &'static str, headers: &[(&str, &str)]) -> Done {
     let span = Span::begin(name, Lane::Key);
     let mut fields = HeaderMap::new();
@@ -45,7 +45,7 @@ async fn mark(cast: &Cast, name: &'static str, headers: &[(&str, &str)]) -> Done
     span.end().taken(took)
 }
 
-/// Whether the servers say that it is done. Without an answer it may have been done all the same.
+/// Sends a request, and returns whether the servers confirmed it. Without a response it may still have been applied.
 pub(super) async fn ask(cast: &Cast, subject: String, headers: HeaderMap) -> bool {
     let request = cast
         .operator
@@ -56,7 +56,7 @@ pub(super) async fn ask(cast: &Cast, subject: String, headers: HeaderMap) -> boo
     }
 }
 
-/// An acknowledgement names the sequence, an answer of the API says that it was a success.
+/// An acknowledgement has a sequence number, and a response of the API has a success field.
 fn is_done(reply: &[u8]) -> bool {
     let Ok(reply) = serde_json::from_slice::<Value>(reply) else {
         return false;
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_the_servers_confirm_is_done() {
+    fn only_confirmed_requests_are_done() {
         for done in [
             r#"{"stream":"KV_chaos","seq":7}"#,
             r#"{"type":"io.nats.jetstream.api.v1.stream_purge_response","success":true,"purged":3}"#,

@@ -1,4 +1,4 @@
-//! Does one fault, and undoes it.
+//! Starts one fault, and ends it.
 
 mod key;
 mod network;
@@ -16,7 +16,7 @@ use crate::{
 
 pub(crate) use {key::purge, process::step_down};
 
-/// Whom a fault hit.
+/// The target of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane {
     Candidate(usize),
@@ -26,7 +26,7 @@ pub(crate) enum Lane {
 }
 
 impl Lane {
-    /// What is hit, in a table.
+    /// The kind of the target, as a label.
     pub(crate) fn kind(self) -> &'static str {
         match self {
             Self::Candidate(_) => "candidate:",
@@ -37,16 +37,16 @@ impl Lane {
     }
 }
 
-/// A fault that was.
+/// A completed fault.
 #[derive(Clone, Debug)]
 pub(crate) struct Done {
     pub(crate) name: &'static str,
     pub(crate) lane: Lane,
     pub(crate) from: u64,
     pub(crate) until: u64,
-    /// While it lasted, nothing that would renew a lease came to the candidate.
+    /// Whether no renewal could reach the candidate during the fault.
     pub(crate) silent: bool,
-    /// What was asked for was done, as far as is known.
+    /// Whether the fault is known to have had an effect.
     pub(crate) took: bool,
 }
 
@@ -67,7 +67,7 @@ impl Done {
     }
 }
 
-/// What all kinds have in common: a begin, and an end in a while.
+/// A fault in progress.
 struct Span {
     name: &'static str,
     lane: Lane,
@@ -80,12 +80,16 @@ impl Span {
         Self { name, lane, from }
     }
 
-    /// Fails if it took so long that it hung.
+    /// Panics if the fault has taken longer than `bound`.
     fn check(&self, bound: std::time::Duration) {
-        assert!(now() - self.from < nanos(bound), "{} hung", self.name);
+        assert!(
+            now() - self.from < nanos(bound),
+            "{} did not end within the bound",
+            self.name
+        );
     }
 
-    /// To be called before the fault is undone.
+    /// Must be called before the fault is undone.
     fn end(self) -> Done {
         Done {
             name: self.name,
@@ -98,7 +102,7 @@ impl Span {
     }
 }
 
-/// None if whoever was to be hit was busy with another fault of the kind.
+/// Runs one fault. `None` if its target was busy with another fault of this kind.
 pub(crate) async fn inflict(cast: &Cast, step: Step, traffic: &Traffic) -> Option<Done> {
     let Step {
         fault, aim, lasts, ..

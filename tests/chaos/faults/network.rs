@@ -1,4 +1,4 @@
-//! What is done to the network between a candidate and the servers.
+//! Faults of the network between a candidate and the servers.
 
 use std::time::Duration;
 

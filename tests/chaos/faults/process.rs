@@ -1,4 +1,4 @@
-//! What is done to the process of a candidate, or asked of it.
+//! Faults of a candidate's process, and requests to it.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use tokio::{sync::MutexGuard, time::sleep};
 use super::{Done, Lane, Span};
 use crate::cast::{Actor, Candidate};
 
-/// How long a hand-over may take: the drain, and the release.
+/// The longest hand-over: the drain and the release.
 const HAND_OVER: Duration = Duration::from_secs(60);
 
-/// None if something is being done to it.
+/// Locks the process. `None` while another fault affects it.
 fn process(candidate: &Candidate) -> Option<MutexGuard<'_, Actor>> {
     let actor = candidate.process.try_lock().ok()?;
     actor.check();
@@ -41,7 +41,7 @@ pub(crate) async fn step_down(candidate: &Candidate) -> Done {
     let span = Span::begin("step down", Lane::Candidate(candidate.index));
     let answer = ask(candidate, "/step-down").await;
     span.check(HAND_OVER);
-    // It may be killed while it does so, or have nothing to give back.
+    // The process may be killed meanwhile, or may not hold a lease.
     span.end().taken(answer == Some(StatusCode::OK))
 }
 
@@ -52,7 +52,7 @@ pub(super) async fn shut_down(candidate: &Candidate) -> Option<Done> {
     span.check(HAND_OVER);
     match answer {
         Some(_) => actor.process.ends().await.unwrap(),
-        // One that found no server since it was started does not serve yet. It is killed instead.
+        // A process that has found no server since its start does not serve yet. It is killed instead.
         None => actor.check(),
     }
     actor.restart();

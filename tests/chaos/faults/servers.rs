@@ -1,4 +1,4 @@
-//! What is done to the servers.
+//! Faults of the servers.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{
     plan::Aim,
 };
 
-/// The server that leads the stream, if that was aimed at and one does.
+/// The index of the target: the stream's leader, if the fault aims at it and there is one.
 async fn target(cast: &Cast, aim: Aim) -> usize {
     let Aim::Number(number) = aim else {
         let stream = jetstream::new(cast.operator.clone());
@@ -36,7 +36,7 @@ pub(super) async fn kill(cast: &Cast, aim: Aim, lasts: Duration) -> Option<Done>
     Some(span.end())
 }
 
-/// As for an update: the server is told to end, hands over what it leads, and is started again.
+/// Restarts a server as an update does: it terminates, hands over its streams, and starts again.
 pub(super) async fn restart(cast: &Cast, aim: Aim, lasts: Duration) -> Option<Done> {
     let index = target(cast, aim).await;
     let _server = cast.servers[index].try_lock().ok()?;

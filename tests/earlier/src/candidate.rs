@@ -1,4 +1,4 @@
-//! A candidate: what this program is when it is started with `candidate`.
+//! A candidate process: this program with the argument `candidate`.
 
 use std::{ffi::OsString, io, path::PathBuf, str::FromStr, time::Duration};
 
@@ -12,15 +12,15 @@ use tokio_util::sync::CancellationToken;
 use crate::lookout;
 
 const KEY: &str = "leader";
-/// How often a held candidate looks whether it may lead.
+/// The interval at which a held candidate checks whether it may lead.
 const HELD: Duration = Duration::from_millis(100);
 
-/// Which of the two a candidate is made of.
+/// The version of a candidate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Make {
     /// noleader 0.1.2, from the registry.
     Earlier,
-    /// The crate that this folder is part of.
+    /// The crate in this repository.
     Present,
 }
 
@@ -34,7 +34,7 @@ impl Make {
         }
     }
 
-    /// That of 0.1.2 is fixed; this is the present one's default.
+    /// The lease: fixed in 0.1.2, and the default of the present version.
     pub(crate) fn lease(self) -> Duration {
         match self {
             Self::Earlier => Duration::from_secs(60),
@@ -52,13 +52,13 @@ impl FromStr for Make {
     }
 }
 
-/// The election that a candidate takes part in, and how.
+/// The election that a candidate joins, and its settings.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     pub(crate) bucket: String,
-    /// Of the present make; that of 0.1.2 is fixed.
+    /// The lease of the present version; that of 0.1.2 is fixed.
     pub(crate) lease: Duration,
-    /// The present make warms up until this file exists.
+    /// The present version warms up until this file exists.
     pub(crate) hold: Option<PathBuf>,
 }
 
@@ -94,7 +94,7 @@ impl Part {
     }
 }
 
-/// Runs for an election until it is killed, and logs its flag.
+/// Campaigns until the process is killed, and logs its flag.
 pub(crate) async fn run(make: Make, url: &str, log: PathBuf, part: Part) -> anyhow::Result<()> {
     match make {
         Make::Earlier => earlier(url, log, &part.bucket).await,
@@ -108,7 +108,7 @@ async fn earlier(url: &str, log: PathBuf, bucket: &str) -> anyhow::Result<()> {
     leader.create_bucket().await?;
     let flag = leader.clone();
     let leads = move || {
-        // An async function that awaits nothing.
+        // `is_leader` of 0.1.2 is async, but never pending.
         let status = flag.is_leader().now_or_never();
         matches!(status, Some(earlier::Status::Leader))
     };

@@ -1,4 +1,4 @@
-//! What the logs of several candidates prove together.
+//! Derives the time with two leaders from the logs of several candidates.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use crate::look::{Line, Look, Seen};
 
-/// A stretch of time in which each look of one candidate said that it leads, without a gap.
+/// A period in which every read by one candidate said that it leads, without a gap.
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
     looks: Vec<Look>,
@@ -21,17 +21,17 @@ impl Claim {
         self.looks[self.looks.len() - 1]
     }
 
-    /// Since when the flag was true at the latest.
+    /// The flag was true from this time on, at the latest.
     pub(crate) fn since_ns(&self) -> u64 {
         self.first().after_ns
     }
 
-    /// Until when it was true at least.
+    /// The flag was true until this time, at least.
     fn until_ns(&self) -> u64 {
         self.last().before_ns
     }
 
-    /// Whether the instant of this look, wherever it is, lies within the claim.
+    /// Whether the instant of this read certainly lies within the claim.
     fn covers(&self, look: &Look) -> bool {
         self.since_ns() <= look.before_ns && look.after_ns <= self.until_ns()
     }
@@ -41,14 +41,14 @@ impl Claim {
             || self.looks.iter().any(|look| other.covers(look))
     }
 
-    /// How long both were true, at least.
+    /// The least time for which both claims held.
     fn shared_ns(&self, other: &Self) -> u64 {
         let until = self.until_ns().min(other.until_ns());
         until.saturating_sub(self.since_ns().max(other.since_ns()))
     }
 }
 
-/// The claims of one candidate.
+/// Parses the claims of one candidate.
 pub(crate) fn read(log: &Path) -> anyhow::Result<Vec<Claim>> {
     let text = fs::read_to_string(log).with_context(|| log.display().to_string())?;
     parse(&text)
@@ -63,7 +63,7 @@ fn parse(text: &str) -> anyhow::Result<Vec<Claim>> {
             Seen::Begins => claims.push(Claim { looks: vec![look] }),
             Seen::GoesOn => claims
                 .last_mut()
-                .context("goes on without a beginning")?
+                .context("`goes-on` without an earlier `begins`")?
                 .looks
                 .push(look),
         }
@@ -71,18 +71,18 @@ fn parse(text: &str) -> anyhow::Result<Vec<Claim>> {
     Ok(claims)
 }
 
-/// The time in which two candidates led.
+/// The time with two leaders.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Overlap {
-    /// Whether there was such an instant.
+    /// Whether there was an instant with two leaders.
     pub(crate) seen: bool,
-    /// All of it, at least.
+    /// The total, at least.
     pub(crate) total: Duration,
-    /// The longest stretch, at least.
+    /// The longest period, at least.
     pub(crate) longest: Duration,
 }
 
-/// Compares each claim of each candidate with each of the others.
+/// Compares each claim of each candidate with the claims of all others.
 pub(crate) fn overlap(candidates: &[Vec<Claim>]) -> Overlap {
     let mut found = Overlap::default();
     for (number, ours) in candidates.iter().enumerate() {
@@ -108,21 +108,21 @@ mod tests {
     }
 
     #[test]
-    fn one_after_the_other_is_no_overlap() {
+    fn consecutive_claims_do_not_overlap() {
         let a = "begins 10 11\ngoes-on 20 21\nfollows 22 23\n";
         let b = "follows 1 2\nbegins 22 24\ngoes-on 30 31\n";
         assert_eq!(of(&[a, b]), Overlap::default());
     }
 
     #[test]
-    fn a_paused_leader_leads_only_while_it_looks() {
+    fn paused_leader_claims_nothing_between_reads() {
         let a = "begins 10 11\ngoes-on 20 21\nfollows 90 91\n";
         let b = "begins 40 41\ngoes-on 95 96\n";
         assert_eq!(of(&[a, b]), Overlap::default());
     }
 
     #[test]
-    fn a_single_stale_look_is_seen() {
+    fn single_stale_read_is_detected() {
         let a = "begins 10 11\ngoes-on 20 21\nbegins 90 91\nfollows 92 93\n";
         let b = "begins 40 41\ngoes-on 95 96\n";
         let found = of(&[a, b]);
@@ -131,15 +131,15 @@ mod tests {
     }
 
     #[test]
-    fn a_look_that_took_long_proves_nothing() {
-        // It may have been true before the other one began.
+    fn a_slow_read_proves_no_overlap() {
+        // The read may have happened before the other claim started.
         let a = "begins 10 11\ngoes-on 39 60\nfollows 61 62\n";
         let b = "begins 40 41\ngoes-on 95 96\n";
         assert_eq!(of(&[a, b]), Overlap::default());
     }
 
     #[test]
-    fn measures_what_is_certain() {
+    fn only_certain_overlap_is_measured() {
         let a = "begins 10 11\ngoes-on 20 21\nbegins 50 52\ngoes-on 70 71\nfollows 72 73\n";
         let b = "begins 40 41\ngoes-on 95 96\n";
         let c = "begins 94 95\ngoes-on 97 98\n";

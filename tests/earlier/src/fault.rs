@@ -1,4 +1,4 @@
-//! What happens to the leader.
+//! The faults of the leader.
 
 use std::{str::FromStr, time::Duration};
 
@@ -8,10 +8,10 @@ use tokio::time::sleep;
 
 use crate::node::Node;
 
-/// How long a leader that woke up stays cut off.
+/// How long a leader stays cut off after it resumes.
 const STILL_CUT_OFF: Duration = Duration::from_secs(15);
 
-/// A fault that begins, lasts until somebody else leads, and ends.
+/// A fault that starts, lasts until another candidate leads, and ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Fault {
     Kill,
@@ -50,7 +50,7 @@ impl Fault {
         Ok(())
     }
 
-    /// As when a virtual machine goes on, and its network comes back a while later.
+    /// Resumes the process while it is cut off, like a virtual machine whose network returns later.
     pub(crate) async fn end(self, leader: &Node) -> anyhow::Result<()> {
         match self {
             Self::Kill => {}

@@ -1,31 +1,32 @@
-//! A look at a flag, and the line of a log that tells of it.
+//! A read of the flag, and its line in the log.
 
 use std::{fmt, str::FromStr};
 
 use anyhow::{Context, bail};
 
-/// Two looks further apart than this say nothing of the time between: the process was paused, or starved.
+/// The longest gap between two reads of one claim. A process with a longer gap was paused or starved, and claims
+/// nothing for the time in between.
 pub(crate) const GAP_NS: u64 = 50_000_000;
 
-/// What a look saw.
+/// The result of a read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Seen {
-    /// It leads, and the look before did not say so or was too long ago.
+    /// It leads, and the previous read said otherwise or was too long ago.
     Begins,
-    /// It leads, as all looks since the line before have said, none of them after a gap.
+    /// It leads, as did all reads since the previous line, without a gap.
     GoesOn,
     /// It does not lead.
     Follows,
 }
 
-/// The flag was so at an instant between these two.
+/// The flag was read at an instant between these two.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Look {
     pub(crate) before_ns: u64,
     pub(crate) after_ns: u64,
 }
 
-/// A line of a log.
+/// A line of the log.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Line {
     pub(crate) seen: Seen,

@@ -1,4 +1,4 @@
-//! The thread of a candidate that looks at its flag and writes down what it sees.
+//! The thread of a candidate that reads its flag and logs the results.
 
 use std::{
     convert::Infallible,
@@ -14,22 +14,23 @@ use crate::{
     look::{GAP_NS, Line, Look, Seen},
 };
 
-/// How often a follower and a leader look.
+/// The intervals at which a follower and a leader read the flag.
 const FOLLOWER: Duration = Duration::from_millis(2);
 const LEADER: Duration = Duration::from_micros(500);
-/// After a gap it looks more often, for this long: a stale flag may be corrected within a millisecond.
+/// After a gap the thread reads more often for this long, since a stale flag may be corrected within a
+/// millisecond.
 const AWAKE: Duration = Duration::from_micros(50);
 const AWAKE_FOR_NS: u64 = 100_000_000;
-/// How often a leader that goes on writes a line.
+/// The interval at which a leader writes a line.
 const LINE_EVERY_NS: u64 = 10_000_000;
 
-/// Looks at `leads` for ever, from a thread of its own, so that it needs no runtime to come round.
+/// Reads `leads` in an endless loop on its own thread, so that the reads do not depend on a runtime.
 pub(crate) fn start(log: &Path, leads: impl Fn() -> bool + Send + 'static) -> io::Result<()> {
     let mut diary = Diary::new(File::create(log)?);
     thread::spawn(move || {
         let Err(error) = keep(&mut diary, leads);
-        eprintln!("cannot write the log: {error}");
-        // Without its log a candidate would look innocent.
+        eprintln!("could not write the log: {error}");
+        // A candidate without a log would seem to follow.
         process::exit(1);
     });
     Ok(())
@@ -49,10 +50,10 @@ fn keep(diary: &mut Diary<File>, leads: impl Fn() -> bool) -> io::Result<Infalli
     }
 }
 
-/// Writes down the looks that matter.
+/// Logs the reads that start, continue or end a claim.
 struct Diary<W> {
     out: W,
-    /// The last look, and whether it saw a leader.
+    /// The last read, and whether it said "leader".
     last: Option<(bool, Look)>,
     written_ns: u64,
     awake_until_ns: u64,
@@ -92,7 +93,7 @@ impl<W: Write> Diary<W> {
 
     fn write(&mut self, seen: Seen, look: Look) -> io::Result<()> {
         self.written_ns = look.before_ns;
-        // One call of the system: a process that is killed leaves whole lines.
+        // A single system call, so that a kill leaves only complete lines.
         let line = format!("{}\n", Line { seen, look });
         self.out.write_all(line.as_bytes())
     }
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_changes_and_a_line_now_and_then() {
+    fn changes_and_periodic_lines_are_logged() {
         let looks = [
             (false, 1),
             (false, 3),
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_begins_anew() {
+    fn gap_starts_a_new_claim() {
         let looks = [(true, 1), (true, 2), (true, 90), (true, 91), (false, 300)];
         assert_eq!(written(&looks), ["Begins 1", "Begins 90", "Follows 300"]);
     }

@@ -1,14 +1,14 @@
-//! The same faults for noleader 0.1.2 and for the crate that this folder is part of.
+//! The same faults for noleader 0.1.2 and for the crate in this repository.
 //!
 //! ```sh
 //! cargo run --release --manifest-path tests/earlier/Cargo.toml -- --rounds 3
 //! ```
 //!
-//! With `mixed` the two makes meet in one election, or follow each other in two.
+//! With `mixed`, candidates of both versions share one election, or replace each other across two.
 //!
-//! Each round is an election of its own: a real nats-server, candidates that are processes of this program, and
-//! one fault of the leader, which lasts longer than its lease and until another one leads. Every candidate logs
-//! its own flag; the logs prove for how long two of them led. `README.md` has the figures.
+//! Each round is a separate election: a real nats-server, candidates that are processes of this program, and one
+//! fault of the leader, which lasts longer than its lease and until another candidate leads. Every candidate logs
+//! its own flag; the logs show how long two candidates led. `README.md` has the figures.
 
 mod candidate;
 mod claims;
@@ -35,7 +35,7 @@ use crate::{
 struct Plan {
     rounds: usize,
     candidates: usize,
-    /// How many rounds run at a time.
+    /// The number of concurrent rounds.
     jobs: usize,
     only: Option<Make>,
     fault: Option<Fault>,

@@ -1,4 +1,4 @@
-//! Candidates of 0.1.2 and of the present make in one election, and in the steps from one to the other.
+//! Candidates of 0.1.2 and of the present version in one election, and in the steps from one version to the other.
 
 mod cases;
 
@@ -21,15 +21,15 @@ use crate::{
 
 /// The bucket of 0.1.2.
 const BUCKET: &str = "elections";
-/// A bucket that only the present make uses.
+/// A bucket that only the present version uses.
 const NEW_BUCKET: &str = "elections-2";
 /// More than twice the lease of 0.1.2.
 const BOUND: Duration = Duration::from_secs(240);
 
-/// What one try showed.
+/// The outcome of one trial.
 struct Outcome {
     overlap: Overlap,
-    /// From the last change before the last [`Step::Leads`] to that.
+    /// The time from the last change before the last [`Step::Leads`] to that step.
     led_after: Option<Duration>,
 }
 
@@ -38,7 +38,7 @@ pub(crate) async fn run(rounds: usize, jobs: usize) -> anyhow::Result<()> {
     let outcomes =
         stream::iter(tries.map(|case| one(case).map(move |done| done.context(case.name))));
     let outcomes: Vec<_> = outcomes.buffered(jobs).try_collect().await?;
-    println!("| case | tries | with two leaders | longest, s | last leader after, s |");
+    println!("| case | trials | with two leaders | longest, s | last leader after, s |");
     println!("|---|---|---|---|---|");
     for (case, outcomes) in CASES.iter().zip(outcomes.chunks(rounds.max(1))) {
         println!("{}", line(case, outcomes));
@@ -88,10 +88,10 @@ async fn one(case: &Case) -> anyhow::Result<Outcome> {
 struct Trial<'a> {
     case: &'a Case,
     server: Server,
-    /// The candidates' logs, and the file that ends a hold.
+    /// The folder for the candidates' logs and the file that ends a hold.
     files: TempDir,
     nodes: Vec<(Make, Node)>,
-    /// When the last step was taken that may change who leads.
+    /// When the last step that may change the leader was taken.
     changed_ns: u64,
     led_after: Option<Duration>,
 }
@@ -118,7 +118,7 @@ impl Trial<'_> {
         Ok(())
     }
 
-    /// As 0.1.2 creates it, but for its `max_age`.
+    /// Creates the bucket as 0.1.2 does, except for its `max_age`.
     async fn bucket_of_earlier(&self, max_age_s: u64) -> anyhow::Result<()> {
         let config = kv::Config {
             bucket: BUCKET.to_owned(),
@@ -162,7 +162,7 @@ impl Trial<'_> {
         self.files.path().join("open")
     }
 
-    /// The one that joined last.
+    /// The node of this version that joined last.
     fn node(&self, make: Make) -> anyhow::Result<&Node> {
         let found = self.nodes.iter().rfind(|(kind, _)| *kind == make);
         Ok(&found.context("it has not joined")?.1)

@@ -1,4 +1,4 @@
-//! A candidate's process, its way to the server, and its log.
+//! A candidate's process, its proxy to the server, and its log.
 
 use std::{
     env,
@@ -16,7 +16,7 @@ use crate::{
     look::Line,
 };
 
-/// More than a line is long.
+/// Longer than any line.
 const TAIL: u64 = 256;
 
 pub(crate) struct Node {
@@ -45,12 +45,12 @@ impl Node {
         })
     }
 
-    /// Whether its newest line says that it leads.
+    /// Whether the last line of its log says that it leads.
     pub(crate) fn claims_now(&self) -> bool {
         last_line(&self.log).is_some_and(|line| line.claims())
     }
 
-    /// None before it has looked at its flag for the first time.
+    /// `None` before the first read of its flag.
     pub(crate) fn has_looked(&self) -> bool {
         last_line(&self.log).is_some()
     }
@@ -60,7 +60,7 @@ impl Node {
     }
 }
 
-/// The last whole line of a log, if there is one yet.
+/// The last complete line of a log, if there is one.
 fn last_line(log: &Path) -> Option<Line> {
     let mut file = File::open(log).ok()?;
     let end = file.seek(SeekFrom::End(0)).ok()?;

@@ -1,4 +1,4 @@
-//! One fault in one election, from the start of the server to the verdict.
+//! One fault in one election, from the start of the server to the outcome.
 
 use std::time::Duration;
 
@@ -14,18 +14,18 @@ use crate::{
     node::Node,
 };
 
-/// How long the first leader has led before the fault, at least. It strikes anywhere between two renewals.
+/// The least time for which the first leader leads before the fault, which strikes anywhere between two renewals.
 const SETTLED: Duration = Duration::from_secs(2);
-/// How long is looked on once the fault is over.
+/// How long the round continues after the fault.
 const AFTERMATH: Duration = Duration::from_secs(5);
 
-/// What a round showed.
+/// The outcome of a round.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outcome {
     pub(crate) overlap: Overlap,
-    /// From the beginning of the fault to the first look of another candidate that said so.
+    /// From the start of the fault to the first read by which another candidate leads.
     pub(crate) new_leader: Duration,
-    /// From the beginning of the fault to its end.
+    /// From the start of the fault to its end.
     pub(crate) lasted: Duration,
 }
 
@@ -43,7 +43,7 @@ pub(crate) async fn run(make: Make, fault: Fault, candidates: usize) -> anyhow::
     sleep(SETTLED + (make.lease() / 3).mul_f64(fastrand::f64())).await;
     let began_ns = now_ns();
     fault.begin(&mut nodes[leader])?;
-    // Longer than the lease, and then until somebody else leads: only then can two of them.
+    // Longer than the lease, and until another candidate leads: only then can there be two leaders.
     let (successor, ()) = tokio::join!(
         new_leader(make, &nodes, Some(leader)),
         sleep(make.lease().mul_f64(1.2)),
@@ -69,7 +69,7 @@ pub(crate) async fn run(make: Make, fault: Fault, candidates: usize) -> anyhow::
     })
 }
 
-/// The number of a candidate that says it leads, other than the former leader.
+/// The index of a candidate that leads, other than the former leader.
 async fn new_leader(make: Make, nodes: &[Node], former: Option<usize>) -> anyhow::Result<usize> {
     let bound = make.lease() * 5;
     let what = format!("a leader of {}", make.name());

@@ -1,10 +1,10 @@
-//! The outcomes of many rounds, as text.
+//! Formats the outcomes of many rounds.
 
 use std::{fmt::Write as _, time::Duration};
 
 use crate::{candidate::Make, fault::Fault, round::Outcome};
 
-/// A table of one make: a line per fault.
+/// The table of one version, with a row per fault.
 pub(crate) fn of(make: Make, outcomes: &[(Fault, Outcome)]) -> String {
     let lease = make.lease().as_secs();
     let mut text = format!("noleader, {}, lease {lease} s\n\n", make.name());
@@ -42,7 +42,7 @@ fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// The shortest and the longest, in seconds.
+/// The shortest and the longest time, in seconds.
 fn range(times: impl Iterator<Item = Duration> + Clone) -> String {
     let (least, most) = (times.clone().min(), times.max());
     let seconds = |time: Option<Duration>| time.unwrap_or_default().as_secs_f64();
@@ -55,7 +55,7 @@ mod tests {
     use crate::claims::Overlap;
 
     #[test]
-    fn sums_the_rounds_of_a_fault() {
+    fn rounds_of_a_fault_are_summed() {
         let outcome = |seen, total_ms, new_leader_s| Outcome {
             overlap: Overlap {
                 seen,

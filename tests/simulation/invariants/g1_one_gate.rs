@@ -1,7 +1,7 @@
 //! G1: at no instant of real time are two gates open.
 //!
-//! A gate is open from when it opens up to when it is shut or its deadline comes, whoever asks and whether
-//! anybody does: also in a process that stands still. Deadlines are compared as real times.
+//! A gate is open from its opening until it closes or its deadline passes, whether it is read or not, and also in a
+//! paused process. Deadlines are compared as real times.
 
 use super::Invariant;
 use crate::fact::Fact;

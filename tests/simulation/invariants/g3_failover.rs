@@ -1,5 +1,5 @@
-//! G3: there is a leader again within a bound, once nothing goes wrong any more; after a crash, and after a
-//! hand-over, which is prompt.
+//! G3: there is a leader again within a bound: once the faults have stopped, after a crash, and, at once, after a
+//! hand-over.
 
 use noleader::lease::Outcome;
 

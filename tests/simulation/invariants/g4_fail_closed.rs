@@ -1,7 +1,7 @@
-//! G4: a gate is never open, on its node's own clock, for longer than acknowledged writes allow: a lease less
-//! the guard, from before the write was sent, and only if the acknowledgement came before the last such
-//! deadline. So also just after a pause, and whatever was acknowledged meanwhile. And once anybody has found it
-//! shut, it stays so.
+//! G4: on its node's own clock, a gate is never open for longer than acknowledged writes allow. Each allows the lease
+//! without the guard, from before the write was sent, if its acknowledgement arrived before the previous deadline.
+//! This also holds right after a pause, whatever was acknowledged meanwhile. A gate that one reader found closed stays
+//! closed for all.
 
 use noleader::{
     clock::Moment,
@@ -22,7 +22,7 @@ struct Node {
     sent: Option<(u64, Moment, bool)>,
     /// Until when acknowledged writes allow the gate to be open.
     proven_until: Moment,
-    /// Somebody has found the gate past its deadline.
+    /// Whether a reader has found the gate past its deadline.
     was_found_shut: bool,
 }
 
@@ -100,7 +100,7 @@ impl Invariant for FailClosed {
             }
             Fact::FoundShut => node.was_found_shut = true,
             Fact::Admitted { .. } if node.was_found_shut => {
-                return Err("a gate is open again that somebody has seen shut".to_owned());
+                return Err("a gate is open again after a reader found it closed".to_owned());
             }
             Fact::Admitted { now } if *now >= node.proven_until => {
                 node.allows(*now, "a request is admitted")?;

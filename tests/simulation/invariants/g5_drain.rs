@@ -1,6 +1,5 @@
-//! G5: a lease is released, and whoever asked for it answered, only after the gate has shut, and every request
-//! that the process has admitted, under whatever term, has finished, or the drain timeout has passed since the
-//! stop was asked for.
+//! G5: a lease is released, and the call is answered, only after the gate has closed, and after all requests that the
+//! process admitted under any term have finished or the drain timeout has passed since the call.
 
 use std::time::Duration;
 
@@ -45,7 +44,7 @@ impl Node {
         match self.closing_until {
             _ if inside == 0 => Ok(()),
             None => Err(format!(
-                "{what} with {inside} requests inside, which nobody waited for"
+                "{what} without waiting for {inside} requests in progress"
             )),
             Some(until) if decided_at < until => Err(format!(
                 "{what} with {inside} requests inside, {} ns before the drain timeout",
@@ -86,7 +85,7 @@ impl Invariant for Drain {
                 node.closing_until.get_or_insert(until);
             }
             Fact::Settled { now } => {
-                node.waited(*now, "whoever asked is answered")?;
+                node.waited(*now, "a call is answered")?;
                 node.closing_until = None;
             }
             Fact::Shut => node.is_open = false,

@@ -1,5 +1,5 @@
-//! A term is granted for one revision replaced, once, and only after the wait that the revision asks for:
-//! another holder's whole lease from the first sight of exactly this record, and as long for an unknown one.
+//! Each revision is replaced by at most one term, and only after the wait that it requires: the holder's whole lease
+//! from the first sight of exactly this record, and as long for an unknown holder.
 
 use std::{collections::HashSet, time::Duration};
 

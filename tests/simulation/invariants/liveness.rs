@@ -1,5 +1,5 @@
-//! No candidate is stuck, and none spins: it always wants to be woken later, until it has stopped; no term is
-//! lost for nothing; and after a long calm each one leads, knows the leader, or has stopped.
+//! No candidate is stuck or spins: until it has stopped, it always has a timeout in the future. No term is lost
+//! without a cause. After a long time without faults each candidate leads, knows the leader, or has stopped.
 
 use noleader::{
     clock::Moment,
@@ -59,7 +59,7 @@ fn stands(status: &Status, leader: Option<&KnownAs>) -> Result<(), String> {
     match (knows, leader) {
         (true, _) => Ok(()),
         (false, Some(leader)) => Err(format!("{status:?}, while {leader:?} leads")),
-        (false, None) => Err(format!("{status:?}, and nobody leads")),
+        (false, None) => Err(format!("{status:?}, and no node leads")),
     }
 }
 
@@ -82,9 +82,7 @@ impl Invariant for Liveness {
                 justified: false,
                 ..
             } => {
-                return Err(format!(
-                    "a term ends as {why:?}, and nobody has touched the key"
-                ));
+                return Err(format!("a term ended as {why:?}, but the key is unchanged"));
             }
             Fact::Standing { status, leader } => stands(status, *leader)?,
             _ => {}

@@ -1,4 +1,4 @@
-//! What must hold in every run: one file for each invariant.
+//! The invariants of every run, one file each.
 
 mod g1_one_gate;
 mod g2_fencing;
@@ -13,14 +13,14 @@ use crate::{fact::Fact, plan::Plan};
 
 /// Something that must hold, checked against every fact of a run.
 pub(crate) trait Invariant {
-    /// The file that it stands in.
+    /// The name of its file.
     fn name(&self) -> &'static str;
 
     /// Takes in what happens on `node` at the real time `at`.
     ///
     /// # Errors
     ///
-    /// What is wrong.
+    /// A description of the violation.
     fn see(&mut self, at: u64, node: usize, fact: &Fact<'_>) -> Result<(), String>;
 }
 

@@ -1,6 +1,5 @@
-//! Every waiter wakes: what is published is, at any instant at which the task is not held up, what a fresh
-//! look would find, so that each change has woken those who wait for it, after the gate had moved; and
-//! whoever asked for a step-down or a shutdown is answered in time.
+//! Every waiter wakes. Whenever the task is not paused, the published status equals the actual one, so that each
+//! change has woken its waiters, after the gate moved. Every step-down and shutdown is answered in time.
 
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ struct Node {
     release: Duration,
     /// The requests are waited for already.
     is_closing: bool,
-    /// When those who asked must have been answered.
+    /// The deadlines of the pending answers.
     answers_due: Vec<Moment>,
 }
 
@@ -101,7 +100,7 @@ impl Invariant for Waiters {
             } => node.turned(status, *has_opening, *handled_at)?,
             Fact::Looked { published, is } if published != is => {
                 return Err(format!(
-                    "nobody was woken: published {published:?}, it is {is:?}"
+                    "no waiter was woken: published {published:?}, actual {is:?}"
                 ));
             }
             _ => {}

@@ -1,4 +1,4 @@
-//! What a storage does with a fencing token.
+//! The check of a fencing token in a storage.
 
 #[path = "../../../src/fencing/fenced.rs"]
 mod fenced;

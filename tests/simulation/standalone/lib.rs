@@ -1,5 +1,5 @@
-//! As much of the crate as the simulation knows: the protocol's sources are compiled in, rather than linked with
-//! the crate around them.
+//! The part of the crate that the simulation uses. The sources of the protocol are compiled in, instead of linking
+//! the whole crate.
 
 pub mod clock;
 #[allow(dead_code, reason = "the crate around the protocol uses the rest")]

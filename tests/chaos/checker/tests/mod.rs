@@ -1,4 +1,4 @@
-//! The checker finds what it is made for, and nothing else.
+//! The checker finds each violation, and reports no correct history.
 
 mod drain;
 mod order;
@@ -12,14 +12,14 @@ use crate::{
 
 const LEASE: Duration = Duration::from_nanos(100);
 
-/// Logs as candidates would write them, and what the checker says.
+/// Logs of candidates, and what the checker finds in them.
 #[derive(Default)]
-struct Told {
+struct Logs {
     history: History,
 }
 
-impl Told {
-    /// The log of a process, which is killed at `ended`.
+impl Logs {
+    /// Adds the log of a process that is killed at `ended`.
     fn by(mut self, holder: Holder, ended: u64, entries: &[Entry]) -> Self {
         let mut reader = Reader::new(holder);
         for entry in entries {
@@ -49,7 +49,7 @@ impl Told {
             Violation::Late { .. } => "late",
             Violation::Undrained { .. } => "undrained",
             Violation::Hasty { .. } => "hasty",
-            Violation::Untold { .. } => "untold",
+            Violation::Incomplete { .. } => "incomplete",
             Violation::Died { .. } => "died",
         };
         check(&self.history, LEASE).iter().map(name).collect()
@@ -60,7 +60,7 @@ fn won(token: u64, at: u64) -> Entry {
     Entry::Won { token, at }
 }
 
-/// A request with the token, from before the gate to within it.
+/// A request under this token, admitted between `outside` and `inside`.
 fn admitted(token: u64, id: u64, outside: u64, inside: u64) -> Entry {
     Entry::Admitted {
         id,
@@ -70,7 +70,7 @@ fn admitted(token: u64, id: u64, outside: u64, inside: u64) -> Entry {
     }
 }
 
-/// The gate was seen open, without a request.
+/// The gate was seen open without a request.
 fn open(token: u64, outside: u64, inside: u64) -> Entry {
     Entry::Open {
         token,
@@ -87,7 +87,7 @@ fn done(id: u64, at: u64) -> Entry {
     Entry::Done { id, at }
 }
 
-/// A whole hand-over.
+/// A complete hand-over.
 fn handed_over(token: u64, shut: u64, released: u64) -> [Entry; 2] {
     [
         Entry::Shut { token, at: shut },

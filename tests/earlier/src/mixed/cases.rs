@@ -1,15 +1,15 @@
-//! The cases of `docs/migrating.md`.
+//! The cases in `docs/migrating.md`.
 
 use super::Make;
 
-/// An order of events, with one candidate of each make.
+/// A sequence of events with one candidate of each version.
 pub(super) struct Case {
     pub(super) name: &'static str,
-    /// Of the present make.
+    /// The lease of the present version.
     pub(super) lease_s: u64,
-    /// Whether the present make has a bucket of its own.
+    /// Whether the present version has its own bucket.
     pub(super) new_bucket: bool,
-    /// Whether the present make is held until [`Step::Open`].
+    /// Whether the present version is held until [`Step::Open`].
     pub(super) held: bool,
     pub(super) steps: &'static [Step],
 }
@@ -22,16 +22,16 @@ pub(super) enum Step {
     },
     Join(Make),
     Leads(Make),
-    /// It runs, and has not led once after so many seconds.
+    /// Asserts that the candidate runs, and has not led once after this many seconds.
     NeverLeads(Make, u64),
-    /// Its process ends by itself, with an error.
+    /// Asserts that the candidate's process exits with an error.
     DoesNotStart(Make),
     Wait(u64),
     Kill(Make),
     CutOff(Make),
     Pause(Make),
     Resume(Make),
-    /// Lets the present make lead.
+    /// Lets the present version lead.
     Open,
 }
 
