@@ -14,6 +14,31 @@ pub enum StartError {
     Store(StoreError),
 }
 
+impl StartError {
+    /// Whether the same start may succeed later, without a change of a setting.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use noleader::{LeaderHandle, StartError};
+    /// # async fn example(client: async_nats::Client) -> Result<LeaderHandle, StartError> {
+    /// let builder = LeaderHandle::builder("orders", "writer");
+    /// loop {
+    ///     match builder.clone().start(client.clone()).await {
+    ///         Err(error) if error.is_transient() => tokio::time::sleep(Duration::from_secs(1)).await,
+    ///         started_or_failed => return started_or_failed,
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Config(_) => false,
+            Self::Store(error) => error.is_transient(),
+        }
+    }
+}
+
 impl From<StoreError> for StartError {
     fn from(error: StoreError) -> Self {
         match error {

@@ -72,7 +72,7 @@ impl Watching {
             }
         };
         tokio::select! {
-            // Cannot fail, because `shared` holds a sender.
+            // An error means that the election has stopped, which was published before.
             _ = self.changes.changed() => {}
             () = run_out => {}
         }

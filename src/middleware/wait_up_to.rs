@@ -122,7 +122,7 @@ async fn decided(entrance: Entrance, at_most: Duration) -> Result<Admission, Not
         }
         tokio::select! {
             biased;
-            // Cannot fail: the handle holds the sender.
+            // An error means that the election has stopped, as the gate will say.
             _ = status.changed() => {}
             () = renewed => {}
             () = &mut timeout => return entrance.admit(),

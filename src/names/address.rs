@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use http::Uri;
 use serde::{Serialize, Serializer};
@@ -42,6 +42,9 @@ impl Address {
         if authority.as_str().contains('@') || authority.host().is_empty() {
             return Err(bound("it must name a host, without a user or a password"));
         }
+        if is_unspecified(authority.host()) {
+            return Err(bound("it must name a host that other nodes can reach"));
+        }
         Ok(Self(Arc::new(Parsed { text, uri })))
     }
 
@@ -56,6 +59,12 @@ impl Address {
     pub fn uri(&self) -> &Uri {
         &self.0.uri
     }
+}
+
+/// Whether a host is the address that a server listens on for every interface, at which no other node reaches it.
+fn is_unspecified(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.parse().is_ok_and(|ip: IpAddr| ip.is_unspecified())
 }
 
 impl fmt::Display for Address {
@@ -93,6 +102,8 @@ mod tests {
             "",
             "10.0.0.7:8080",
             "/orders",
+            "http://0.0.0.0:8080",
+            "http://[::]:8080",
             "http://",
             "http://user:secret@host/",
             "http://host/\r\nx: y",

@@ -8,6 +8,8 @@ use thiserror::Error;
 /// A storage that rejects tokens smaller than the largest it has seen is protected from a leader that was paused during
 /// a write: see [`fencing`](crate::fencing). As text and in JSON, a token is a plain decimal number.
 ///
+/// Tokens are not consecutive.
+///
 /// ```
 /// use noleader::FencingToken;
 ///

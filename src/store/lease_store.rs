@@ -30,6 +30,11 @@ pub enum Request {
 /// # Cancel safety
 ///
 /// Every future may be dropped at any time. A write whose future was dropped has an unknown outcome.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a lease store",
+    note = "a builder from `LeaderHandle::builder` has no client before it is started; where a store is needed, use \
+            `LeaderHandle::with_store(JetStream::new(client, bucket, key))`"
+)]
 pub trait LeaseStore: Send + Sync + 'static {
     /// The name of the election in log events and metrics.
     fn name(&self) -> ElectionName;

@@ -11,7 +11,7 @@ use super::{
     journal::Journal,
     leaving::Leaving,
     request::{Answer, Request},
-    shared::Shared,
+    shared::{Publisher, Shared},
     term::Term,
     warm_up::{WarmUp, Warming},
     watcher::Watcher,
@@ -34,6 +34,7 @@ pub(super) struct Driver<S> {
     pub(super) machine: Machine,
     pub(super) store: Arc<S>,
     pub(super) shared: Arc<Shared>,
+    pub(super) publisher: Publisher,
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
     pub(super) watcher: Watcher,
     pub(super) warm_up: Option<WarmUp>,
@@ -264,7 +265,7 @@ impl<S: LeaseStore> Driver<S> {
             Status::Follower { leader } => Some(leader.clone()),
             _ => None,
         };
-        if self.shared.publish(status)
+        if self.publisher.publish(status)
             && let Some(leader) = follows
         {
             self.journal
@@ -291,7 +292,7 @@ impl<S> Drop for Driver<S> {
         if died {
             let _ = self.shared.ended.set(None);
         }
-        self.shared.publish(Status::Stopped);
+        self.publisher.publish(Status::Stopped);
         if died {
             let was_to_stop = self.was_to_stop();
             self.journal.died(was_to_stop);
@@ -331,7 +332,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         driver.shared.ended.set(Some(Settled::Released)).unwrap();
-        driver.shared.publish(Status::Stopped);
+        driver.publisher.publish(Status::Stopped);
         let stopped = tokio::time::timeout(Duration::from_secs(20), stopping);
         let (stopped, _handle) = stopped.await.unwrap().unwrap();
         assert_eq!(stopped, Ok(()));

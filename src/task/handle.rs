@@ -148,7 +148,7 @@ impl LeaderHandle {
     ///
     /// A receiver that is slow to read sees only the latest status. [`Status::Leader`] carries the token of its term,
     /// so that two terms of this node can be distinguished. Do not hold what `borrow` returns: it blocks the background
-    /// task.
+    /// task. The channel closes once the election has stopped on this node, so that the loop below ends.
     ///
     /// ```
     /// # async fn example(leader: noleader::LeaderHandle) {

@@ -22,8 +22,8 @@ pub(crate) struct Shared {
     /// The status that was published last. None stands for a follower without a leader. It is not read from the channel
     /// below, because a caller that holds a borrow of that channel would wait for itself.
     published: ArcSwapOption<Status>,
-    flag: watch::Sender<bool>,
-    status: watch::Sender<Status>,
+    flag: watch::Receiver<bool>,
+    status: watch::Receiver<Status>,
     pub(super) id: NodeId,
     pub(super) address: Option<Address>,
     pub(super) clock: Clock,
@@ -43,34 +43,58 @@ pub(crate) struct View {
     pub(crate) held: Option<Held>,
 }
 
+/// The task's side of what it publishes. The channels close with it, so that a loop over their changes ends.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    shared: Arc<Shared>,
+    flag: watch::Sender<bool>,
+    status: watch::Sender<Status>,
+}
+
+impl Publisher {
+    /// Publishes a status, and returns whether it has changed. Call it after a change of the gate, so that a waiter
+    /// never wakes before.
+    pub(super) fn publish(&self, status: Status) -> bool {
+        if self.shared.published() == status {
+            return false;
+        }
+        let open = matches!(status, Status::Leader { .. });
+        let published = Arc::new(status.clone());
+        self.shared.published.store(Some(published));
+        self.flag
+            .send_if_modified(|flag| std::mem::replace(flag, open) != open);
+        self.status.send_replace(status);
+        true
+    }
+}
+
 impl Shared {
-    pub(super) fn new(id: NodeId, address: Option<Address>, clock: Clock, timing: Timing) -> Self {
-        Self {
+    pub(super) fn new(
+        id: NodeId,
+        address: Option<Address>,
+        clock: Clock,
+        timing: Timing,
+    ) -> (Arc<Self>, Publisher) {
+        let flag = watch::Sender::new(false);
+        let status = watch::Sender::new(Status::Follower { leader: None });
+        let shared = Arc::new(Self {
             gate: Gate::new(),
             published: ArcSwapOption::empty(),
-            flag: watch::Sender::new(false),
-            status: watch::Sender::new(Status::Follower { leader: None }),
+            flag: flag.subscribe(),
+            status: status.subscribe(),
             id,
             address,
             pulse: Pulse::new(clock.now()),
             clock,
             timing,
             ended: OnceLock::new(),
-        }
-    }
-
-    /// Publishes a status, and returns whether it has changed. Call it after a change of the gate, so that a waiter
-    /// never wakes before.
-    pub(super) fn publish(&self, status: Status) -> bool {
-        if self.published() == status {
-            return false;
-        }
-        self.published.store(Some(Arc::new(status.clone())));
-        let open = matches!(status, Status::Leader { .. });
-        self.flag
-            .send_if_modified(|flag| std::mem::replace(flag, open) != open);
-        self.status.send_replace(status);
-        true
+        });
+        let publisher = Publisher {
+            shared: shared.clone(),
+            flag,
+            status,
+        };
+        (shared, publisher)
     }
 
     fn published(&self) -> Status {
@@ -147,12 +171,12 @@ impl Shared {
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<bool> {
-        self.flag.subscribe()
+        unread(&self.flag)
     }
 
     /// The status that the background task publishes.
     pub(crate) fn watch(&self) -> watch::Receiver<Status> {
-        self.status.subscribe()
+        unread(&self.status)
     }
 
     /// The minimum of the lease that is left just before a renewal, while the store responds at once.
@@ -186,7 +210,14 @@ impl Shared {
     }
 }
 
-#[cfg(all(test, feature = "test-util"))]
+/// A receiver that waits for the next change.
+fn unread<T>(channel: &watch::Receiver<T>) -> watch::Receiver<T> {
+    let mut channel = channel.clone();
+    channel.mark_unchanged();
+    channel
+}
+
+#[cfg(all(test, feature = "test-util", not(noleader_loom)))]
 mod tests {
     use std::thread;
 
@@ -194,7 +225,7 @@ mod tests {
     use crate::{clock::FakeClock, lease::TimeSettings};
 
     #[allow(clippy::unwrap_used, reason = "the settings are good")]
-    fn shared() -> Shared {
+    fn shared() -> (Arc<Shared>, Publisher) {
         let id = NodeId::parse("node").unwrap();
         let timing = TimeSettings::default().timing().unwrap();
         Shared::new(id, None, FakeClock::new().into(), timing)
@@ -202,14 +233,11 @@ mod tests {
 
     #[test]
     fn a_borrowed_status_does_not_block_a_look() {
-        let shared = Arc::new(shared());
+        let (shared, publisher) = shared();
         let changes = shared.watch();
         let borrowed = changes.borrow();
         // Waits for the end of the borrow.
-        let publishing = thread::spawn({
-            let shared = shared.clone();
-            move || shared.publish(Status::Stopped)
-        });
+        let publishing = thread::spawn(move || publisher.publish(Status::Stopped));
         while shared.view().status != Status::Stopped {
             thread::yield_now();
         }
@@ -221,13 +249,14 @@ mod tests {
 
     #[test]
     fn only_a_change_is_published() {
-        let shared = shared();
+        let (shared, publisher) = shared();
         let changes = shared.watch();
-        assert!(!shared.publish(Status::Follower { leader: None }));
+        assert!(!publisher.publish(Status::Follower { leader: None }));
         assert!(!changes.has_changed().unwrap());
         let token = 7.into();
-        assert!(shared.publish(Status::Leader { token }));
-        assert!(!shared.publish(Status::Leader { token }));
+        assert!(publisher.publish(Status::Leader { token }));
+        assert!(!publisher.publish(Status::Leader { token }));
         assert!(*shared.subscribe().borrow());
+        assert!(!shared.watch().has_changed().unwrap(), "it was seen");
     }
 }

@@ -41,12 +41,12 @@ impl<S: LeaseStore> Start<S> {
     }
 
     pub(super) fn into_parts(self) -> (Driver<S>, LeaderHandle) {
-        let shared = Arc::new(Shared::new(
+        let (shared, publisher) = Shared::new(
             self.id.clone(),
             self.address.clone(),
             self.clock.clone(),
             self.timing.clone(),
-        ));
+        );
         let journal = Journal::new(&self.store.name());
         let store = Arc::new(self.store);
         let pause = (self.timing.lease / 20).max(Duration::from_millis(100));
@@ -66,6 +66,7 @@ impl<S: LeaseStore> Start<S> {
             machine: Machine::new(candidate, fastrand::u64(..)),
             store,
             shared: shared.clone(),
+            publisher,
             commands,
             watcher,
             warm_up: self.warm_up,

@@ -57,6 +57,43 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_
 /// # Ok(()) }
 /// ```
 ///
+/// A closure without an error needs to name its type, by `Ok::<(), E>(())` or `anyhow::Ok(())`.
+///
+/// # Settings
+///
+/// [`with_builder`](Self::with_builder) takes a candidate with other settings, on JetStream or another store:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use noleader::{Leader, LeaderHandle, store::JetStream};
+/// # fn example(client: async_nats::Client) -> Leader {
+/// let store = JetStream::new(client, "my_bucket", "election_key").replicas(3);
+/// Leader::with_builder(LeaderHandle::with_store(store).lease(Duration::from_secs(5)))
+/// # }
+/// ```
+///
+/// # Stopping
+///
+/// Race the loop against a signal, and then shut the handle down. The loop returns once the closure has finished and the
+/// lease is released. There is no handle before the server was first reached, and nothing to release:
+///
+/// ```no_run
+/// # use noleader::{Leader, RunError, Term};
+/// # async fn work(_: Term) -> std::io::Result<()> { Ok(()) }
+/// # async fn example(leader: Leader) -> Result<(), RunError> {
+/// let mut running = std::pin::pin!(leader.run(work));
+/// tokio::select! {
+///     ended = &mut running => return ended,
+///     _ = tokio::signal::ctrl_c() => {}
+/// }
+/// let Some(handle) = leader.handle() else {
+///     return Ok(());
+/// };
+/// let (ended, _) = tokio::join!(running, handle.shutdown());
+/// ended
+/// # }
+/// ```
+///
 /// # Fencing
 ///
 /// A leader can be paused during a write and wake while another node leads. Send the

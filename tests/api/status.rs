@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use noleader::{Reason, Status};
 
-use crate::node::{LEASE, Node, settle};
+use crate::node::{LEASE, Node, settle, soon};
 
 #[tokio::test(start_paused = true)]
 async fn status_is_leader_exactly_while_the_gate_is_open() {
@@ -93,4 +93,25 @@ async fn admit_for_requires_the_time_that_it_names() {
     let refused = node.handle.admit_for(more).unwrap_err();
     assert_eq!(refused.reason(), Reason::NoLeader);
     assert!(node.handle.admit().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn loops_over_changes_end_with_the_election() {
+    let node = Node::leader().await;
+    let (mut changes, mut flag) = (node.handle.watch(), node.handle.subscribe());
+    let mut last = node.handle.status();
+    let shutdown = node.handle.shutdown();
+    let follow = async {
+        while changes.changed().await.is_ok() {
+            last = changes.borrow_and_update().clone();
+        }
+        while flag.changed().await.is_ok() {}
+    };
+    let (released, ()) = soon(async { tokio::join!(shutdown, follow) }).await;
+    released.unwrap();
+    assert_eq!(last, Status::Stopped);
+    // Also for receivers that come later.
+    let mut late = node.handle.watch();
+    assert_eq!(*late.borrow(), Status::Stopped);
+    assert!(late.changed().await.is_err());
 }

@@ -44,12 +44,23 @@ async fn the_setting_of_a_bucket_is_named_by_every_way_to_start() {
 }
 
 #[tokio::test]
+async fn a_domain_or_prefix_that_is_no_subject_is_named() {
+    let store = async || JetStream::new(client().await, "orders", "writer");
+    for (store, setting) in [
+        (store().await.domain("a b"), "domain"),
+        (store().await.api_prefix("JS.>"), "api_prefix"),
+    ] {
+        let error = LeaderHandle::with_store(store).start().await.unwrap_err();
+        assert!(!error.is_transient());
+        assert_eq!(config(error).setting(), setting);
+    }
+}
+
+#[tokio::test]
 async fn an_unreachable_server_is_a_transient_error() {
     let builder = LeaderHandle::builder("orders", "writer");
-    match builder.start(client().await).await {
-        Err(StartError::Store(error)) => assert!(error.is_transient(), "{error:?}"),
-        other => panic!("{other:?}"),
-    }
+    let error = builder.start(client().await).await.unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
 }
 
 #[tokio::test]

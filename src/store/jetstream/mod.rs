@@ -1,5 +1,6 @@
 //! The store on NATS JetStream.
 
+mod api;
 mod bucket;
 mod bucket_name;
 mod error;
@@ -17,7 +18,7 @@ use async_nats::{
     jetstream::{self, publish::PublishAck, response::Response, stream::LastRawMessageErrorKind},
 };
 
-use self::{error::TIMEOUT, settings::Place};
+use self::{api::Api, error::TIMEOUT, settings::Place};
 pub use self::{settings::BucketSettings, storage::Storage};
 use super::{
     error::{StoreError, WriteError},
@@ -48,8 +49,7 @@ pub struct JetStream {
     settings: BucketSettings,
     /// Parsed from the settings at the first use.
     place: OnceLock<Place>,
-    /// The prefix of the JetStream API in another domain or account.
-    api_prefix: Option<String>,
+    api: Option<Api>,
     /// The lease that the bucket must be able to keep if it is recreated.
     lease: OnceLock<Duration>,
 }
@@ -68,7 +68,7 @@ impl JetStream {
             client,
             settings,
             place: OnceLock::new(),
-            api_prefix: None,
+            api: None,
             lease: OnceLock::new(),
         }
     }
@@ -77,16 +77,19 @@ impl JetStream {
     ///
     /// Default: the client's own domain.
     pub fn domain(self, domain: &str) -> Self {
-        self.api_prefix(format!("$JS.{domain}.API"))
+        self.reached_by(Api::of_domain(domain))
     }
 
     /// Sets the prefix of the JetStream API, for example of an API that is imported from another account.
     ///
     /// Default: `$JS.API`.
-    pub fn api_prefix(mut self, prefix: impl Into<String>) -> Self {
-        let prefix = prefix.into();
-        self.context = context(jetstream::with_prefix(self.client.clone(), &prefix));
-        self.api_prefix = Some(prefix);
+    pub fn api_prefix(self, prefix: impl Into<String>) -> Self {
+        self.reached_by(Api::with_prefix(prefix.into()))
+    }
+
+    fn reached_by(mut self, api: Api) -> Self {
+        self.context = context(jetstream::with_prefix(self.client.clone(), api.prefix()));
+        self.api = Some(api);
         self
     }
 
@@ -122,21 +125,22 @@ impl JetStream {
             return Ok(place);
         }
         let place = self.settings.parse()?;
+        self.api.as_ref().map_or(Ok(()), Api::check)?;
         Ok(self.place.get_or_init(|| place))
     }
 
     fn api(&self) -> &str {
-        self.api_prefix.as_deref().unwrap_or("$JS.API")
+        self.api.as_ref().map_or(Api::DEFAULT_PREFIX, Api::prefix)
     }
 
     /// The subject of a request.
     fn request_subject(&self, request: Request, place: &Place) -> String {
         match request {
             Request::Read => format!("{}.STREAM.MSG.GET.{}", self.api(), place.bucket.stream()),
-            Request::Write => match &self.api_prefix {
+            Request::Write => match &self.api {
                 None => place.subject(),
                 // As other clients do: the prefix of the API routes the write to the stream's server.
-                Some(prefix) => format!("{prefix}.{}", place.subject()),
+                Some(api) => format!("{}.{}", api.prefix(), place.subject()),
             },
         }
     }

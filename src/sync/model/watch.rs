@@ -68,6 +68,15 @@ pub struct Receiver<T> {
     seen: usize,
 }
 
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Self {
+        Self {
+            cell: self.cell.clone(),
+            seen: self.seen,
+        }
+    }
+}
+
 impl<T> Receiver<T> {
     pub(crate) fn borrow_and_update(&mut self) -> Ref<T> {
         let (value, seen) = self.cell.read(|state| (state.value.clone(), state.version));
