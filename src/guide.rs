@@ -4,6 +4,7 @@
 //! - [`health`]: endpoints for load balancers, Kubernetes and gRPC.
 //! - [`nats`]: durability, bucket settings, permissions, TLS and domains.
 //! - [`observability`]: every metric and every log event.
+//! - [`testing`]: how to test code that depends on leadership, without a server.
 //! - [`architecture`]: how it works: code map, invariants and deliberate omissions.
 //! - [`guarantees`]: each promise, what it rests on, and how it is checked.
 //! - [`figures`]: what was measured.
@@ -42,6 +43,13 @@ pub mod observability {
     #![doc = "[fencing]: crate::fencing"]
     #![doc = ""]
     #![doc = include_str!("../docs/observability.md")]
+}
+
+pub mod testing {
+    #![doc = "[`Memory`]: crate::store::Memory"]
+    #![doc = "[assumptions]: crate::guide::guarantees#assumptions"]
+    #![doc = ""]
+    #![doc = include_str!("../docs/testing.md")]
 }
 
 pub mod architecture {
