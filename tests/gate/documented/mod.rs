@@ -36,6 +36,11 @@ async fn the_page_shows_the_actual_responses() {
     let mut updated = parts.next().unwrap().to_owned();
     let mut blocks = 0;
     while let (Some(block), Some(text)) = (parts.next(), parts.next()) {
+        if !block.starts_with("console ") {
+            // A program, which is compiled as a test of the documentation.
+            updated += &format!("```{block}```{text}");
+            continue;
+        }
         let block = Block::parse(block);
         let output = block.ask().await;
         if env::var_os("UPDATE_DOCS").is_none() {
