@@ -97,7 +97,7 @@ impl<S> Builder<S> {
     }
 
     /// Sets the address at which other nodes and clients reach this node: an absolute URI of at most 1024 bytes,
-    /// without user or password. The leader publishes it in its record.
+    /// without user or password, and with a host that other nodes can reach. The leader publishes it in its record.
     ///
     /// Default: none. Give each node its own address. [`redirect`](crate::LeaderOnlyLayer::redirect) and
     /// [`forward`](crate::LeaderOnlyLayer::forward) use it as follows:

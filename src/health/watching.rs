@@ -8,6 +8,9 @@ use tonic_health::pb::{HealthCheckResponse, health_check_response::ServingStatus
 use super::serving::{response, serving};
 use crate::{lease::Status, sync::watch, task::Shared};
 
+/// The election has stopped.
+struct Ended;
+
 /// One client's watch of the health service.
 #[derive(Debug)]
 pub(super) struct Watching {
@@ -50,7 +53,7 @@ impl Watching {
             if stopped {
                 return None;
             }
-            self.change(left).await;
+            self.change(left).await.ok()?;
         }
     }
 
@@ -63,7 +66,7 @@ impl Watching {
 
     /// Waits until the status may have changed: the task has published one, or the lease has expired under a stuck
     /// task.
-    async fn change(&mut self, left: Option<Duration>) {
+    async fn change(&mut self, left: Option<Duration>) -> Result<(), Ended> {
         let clock = self.shared.clock();
         let run_out = async {
             match left {
@@ -72,9 +75,8 @@ impl Watching {
             }
         };
         tokio::select! {
-            // An error means that the election has stopped, which was published before.
-            _ = self.changes.changed() => {}
-            () = run_out => {}
+            changed = self.changes.changed() => changed.map_err(|_| Ended),
+            () = run_out => Ok(()),
         }
     }
 }

@@ -273,7 +273,7 @@ impl<A, M> LeaderOnlyLayer<A, M> {
     ///
     /// Keep `min_remaining` below the time that is left just before a renewal; otherwise a healthy leader rejects
     /// requests as well. With the default settings, half of the lease is safe. The layer logs a warning if the value
-    /// exceeds the lease minus the time between renewals.
+    /// exceeds what is left before a renewal that is late by its jitter.
     ///
     /// ```
     /// use std::time::Duration;

@@ -122,8 +122,12 @@ async fn decided(entrance: Entrance, at_most: Duration) -> Result<Admission, Not
         }
         tokio::select! {
             biased;
-            // An error means that the election has stopped, as the gate will say.
-            _ = status.changed() => {}
+            // An error means that the election has stopped.
+            changed = status.changed() => {
+                if changed.is_err() {
+                    return entrance.admit();
+                }
+            }
             () = renewed => {}
             () = &mut timeout => return entrance.admit(),
         }

@@ -63,8 +63,9 @@ impl Address {
 
 /// Whether a host is the address that a server listens on for every interface, at which no other node reaches it.
 fn is_unspecified(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.parse().is_ok_and(|ip: IpAddr| ip.is_unspecified())
+    let host = host.trim_start_matches('[').trim_end_matches([']', '.']);
+    host.parse()
+        .is_ok_and(|ip: IpAddr| ip.to_canonical().is_unspecified())
 }
 
 impl fmt::Display for Address {
@@ -104,6 +105,8 @@ mod tests {
             "/orders",
             "http://0.0.0.0:8080",
             "http://[::]:8080",
+            "http://[::ffff:0.0.0.0]",
+            "http://0.0.0.0.:8080",
             "http://",
             "http://user:secret@host/",
             "http://host/\r\nx: y",

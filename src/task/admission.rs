@@ -78,13 +78,14 @@ impl Admission {
         Self { opening }
     }
 
-    /// Returns another admission for a request in progress under `term`, or none once every request of that opening has
-    /// finished.
+    /// Returns another admission for a request in progress under `term`, or none once the term is over or every request of
+    /// that opening has finished.
     #[cfg(any(feature = "axum", test))]
     pub(crate) fn of(term: &Term) -> Option<Self> {
-        term.left()?;
         let opening = term.opening()?.downcast().ok()?;
-        Some(Self { opening })
+        let admission = Self { opening };
+        // Counted first, so that the lease is not given back after this look.
+        term.is_current().then_some(admission)
     }
 
     /// The term under which the work was admitted.

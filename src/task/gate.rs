@@ -44,7 +44,7 @@ impl Gate {
         }
     }
 
-    /// Whether a request would be admitted at this instant. Wait-free.
+    /// Whether a request would be admitted at this instant. Wait-free while it would.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
         let opening = self.held.load();
@@ -77,7 +77,7 @@ impl Gate {
         })
     }
 
-    /// The term under which the gate is open at this instant. Wait-free.
+    /// The term under which the gate is open at this instant.
     pub(crate) fn term(&self) -> Option<Term> {
         let held = self.held()?;
         held.is_open.then_some(held.term)

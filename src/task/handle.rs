@@ -61,7 +61,7 @@ impl LeaderHandle {
         &self.0.shared
     }
 
-    /// Whether this node leads at this instant. Wait-free.
+    /// Whether this node leads at this instant. Wait-free, except for the one call that finds the deadline passed.
     ///
     /// The call compares the deadline with the clock. The result is therefore exact even if the process was paused or
     /// the background task is starved.
@@ -99,7 +99,7 @@ impl LeaderHandle {
         admission.ok_or_else(|| self.not_leader())
     }
 
-    /// Returns the current term if this node leads at this instant. Wait-free.
+    /// Returns the current term if this node leads at this instant. Wait-free if it does.
     #[must_use]
     pub fn term(&self) -> Option<Term> {
         self.0.shared.gate.term()
@@ -126,7 +126,8 @@ impl LeaderHandle {
     /// Returns a channel with a flag that is true while this node leads.
     ///
     /// The background task sets the flag. In a process that was paused, it lags behind [`is_leader`](Self::is_leader)
-    /// for a moment. Use it to wait for changes, and `is_leader` or [`admit`](Self::admit) to decide.
+    /// for a moment. Use it to wait for changes, and `is_leader` or [`admit`](Self::admit) to decide. The channel closes
+    /// once the election has stopped on this node. Do not hold what `borrow` returns: it blocks the background task.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<bool> {
         self.0.shared.subscribe()
@@ -190,7 +191,8 @@ impl LeaderHandle {
         self.0.shared.address.as_ref().map(Address::as_str)
     }
 
-    /// The number of admissions, under any term, that are still held and were given before the gate last closed.
+    /// The number of admissions, under any term, that are still held and were given before the gate last closed. It may be
+    /// too high for a moment while the gate closes.
     ///
     /// While the status is [`Draining`](Status::Draining), the step-down or shutdown waits for these.
     #[must_use]

@@ -135,7 +135,7 @@ impl Term {
         self.0.opening.get()?.upgrade()
     }
 
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.0.closing.cancel();
     }
 

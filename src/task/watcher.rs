@@ -50,7 +50,8 @@ impl Watcher {
         pause: Duration,
         patience: Duration,
     ) -> Self {
-        let open = Box::new(move |wait| events(store.clone(), clock.clone(), pause, wait));
+        let pauses = (pause, (patience * 2).min(SILENT_PAUSE).max(pause));
+        let open = Box::new(move |wait| events(store.clone(), clock.clone(), pauses, wait));
         Self {
             events: open(Duration::ZERO),
             open,
@@ -132,7 +133,12 @@ impl Watcher {
 
 /// Opens the first watch after `wait`, and each further watch after about `pause`. A failure may leave a consumer
 /// behind, so the pause doubles with each failure in a row, unless there is no connection.
-fn events(store: Arc<impl LeaseStore>, clock: Clock, pause: Duration, wait: Duration) -> Events {
+fn events(
+    store: Arc<impl LeaseStore>,
+    clock: Clock,
+    pause: (Duration, Duration),
+    wait: Duration,
+) -> Events {
     Box::pin(stream::unfold(
         (store, clock, None::<Watch>, wait, 0),
         move |(store, clock, mut watch, wait, failures)| async move {
@@ -158,18 +164,20 @@ fn events(store: Arc<impl LeaseStore>, clock: Clock, pause: Duration, wait: Dura
                 },
             };
             let (wait, failures) = match event {
-                Event::Opened | Event::Pushed(_) => (Duration::ZERO, 0),
-                Event::Ended | Event::NotOpened(StoreError::Disconnected) => (pause, 0),
-                Event::NotOpened(_) => (backed_off(pause, failures), failures.saturating_add(1)),
+                Event::Opened => (Duration::ZERO, failures),
+                Event::Pushed(_) => (Duration::ZERO, 0),
+                Event::NotOpened(StoreError::Disconnected) => (pause.0, failures),
+                Event::Ended | Event::NotOpened(_) => {
+                    (backed_off(pause, failures), failures.saturating_add(1))
+                }
             };
             Some((event, (store, clock, watch, wait, failures)))
         },
     ))
 }
 
-fn backed_off(pause: Duration, failures: u32) -> Duration {
-    let most = SILENT_PAUSE.max(pause);
-    pause.saturating_mul(1 << failures.min(8)).min(most)
+fn backed_off((first, longest): (Duration, Duration), failures: u32) -> Duration {
+    first.saturating_mul(1 << failures.min(8)).min(longest)
 }
 
 #[cfg(test)]
@@ -179,9 +187,8 @@ mod tests {
     #[test]
     fn pauses_double_up_to_a_cap() {
         let ms = Duration::from_millis;
-        let pauses = [0, 1, 2, 5, 6, u32::MAX].map(|failures| backed_off(ms(100), failures));
+        let pause = (ms(100), ms(5000));
+        let pauses = [0, 1, 2, 5, 6, u32::MAX].map(|failures| backed_off(pause, failures));
         assert_eq!(pauses, [100, 200, 400, 3200, 5000, 5000].map(ms));
-        let long = Duration::from_secs(60);
-        assert_eq!(backed_off(long, 3), long);
     }
 }

@@ -168,11 +168,7 @@ impl Leader {
     /// Whether this node leads at this instant. See [`LeaderHandle::is_leader`].
     #[must_use]
     pub fn is_leader(&self) -> bool {
-        let progress = self.running.campaign.borrow();
-        progress
-            .handle
-            .as_ref()
-            .is_some_and(LeaderHandle::is_leader)
+        self.handle().is_some_and(|handle| handle.is_leader())
     }
 
     /// Returns the handle of the candidate while it campaigns, from its first contact with the server on.
@@ -364,8 +360,9 @@ impl Leader {
         let mut working = pin!(work(term.clone()));
         // In a process that was paused, the background task may not have noticed the end of the term yet.
         let mut working = poll_fn(|cx| {
-            // Cancels `closing` if the term is over.
-            let _ = term.is_current();
+            if !term.is_current() {
+                term.close();
+            }
             working.as_mut().poll(cx)
         });
         let done = tokio::select! {
@@ -386,7 +383,7 @@ impl fmt::Debug for Leader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Leader")
             .field("leader_id", &self.leader_id())
-            .field("handle", &self.running.campaign.borrow().handle)
+            .field("handle", &self.handle())
             .finish_non_exhaustive()
     }
 }

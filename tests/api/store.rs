@@ -64,6 +64,16 @@ async fn an_unreachable_server_is_a_transient_error() {
 }
 
 #[tokio::test]
+async fn the_default_prefix_may_be_set() {
+    let server = Server::start().await.unwrap();
+    let store = JetStream::new(server.client().await.unwrap(), "orders", "writer");
+    let store = store.api_prefix("$JS.API");
+    store.prepare(Duration::from_secs(15)).await.unwrap();
+    let revision = store.write(0, b"a".to_vec()).await.unwrap();
+    assert_eq!(store.read().await.unwrap().revision(), revision);
+}
+
+#[tokio::test]
 async fn a_bucket_made_again_has_another_epoch() {
     let server = Server::start().await.unwrap();
     let client = server.client().await.unwrap();

@@ -89,7 +89,9 @@ impl JetStream {
 
     fn reached_by(mut self, api: Api) -> Self {
         self.context = context(jetstream::with_prefix(self.client.clone(), api.prefix()));
-        self.api = Some(api);
+        // The default one does not lead to the stream's subjects.
+        self.api = Some(api).filter(|api| api.prefix() != Api::DEFAULT_PREFIX);
+        self.place = OnceLock::new();
         self
     }
 
