@@ -222,7 +222,7 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::{clock::FakeClock, lease::TimeSettings};
+    use crate::{clock::FakeClock, lease::TimeSettings, task::term::Term};
 
     #[allow(clippy::unwrap_used, reason = "the settings are good")]
     fn shared() -> (Arc<Shared>, Publisher) {
@@ -245,6 +245,25 @@ mod tests {
         drop(borrowed);
         assert!(publishing.join().unwrap());
         assert_eq!(*changes.borrow(), Status::Stopped);
+    }
+
+    #[test]
+    fn what_is_not_published_yet_shows_in_the_view() {
+        let (shared, publisher) = shared();
+        let term = |token: u64| {
+            let deadline = shared.clock.now() + shared.timing.lease;
+            Term::new(token.into(), deadline, shared.clock.clone())
+        };
+        publisher.publish(Status::Leader { token: 7.into() });
+        assert_eq!(shared.view().status, Status::Follower { leader: None });
+        shared.gate.begin(term(7));
+        assert_eq!(shared.view().status, Status::Draining);
+        shared.gate.begin(term(8));
+        assert_eq!(shared.view().status, Status::Warming);
+        shared.gate.open();
+        let view = shared.view();
+        assert_eq!(view.status, Status::Leader { token: 8.into() });
+        assert_eq!(view.leader.unwrap().token(), 8.into());
     }
 
     #[test]
