@@ -70,6 +70,8 @@ pub mod lease;
 pub mod middleware;
 #[doc(hidden)]
 pub mod names;
+#[doc(hidden)]
+pub mod runtime;
 pub mod store;
 mod sync;
 mod task;
@@ -80,6 +82,8 @@ mod worker;
 
 #[cfg(feature = "jetstream")]
 pub use self::store::Storage;
+#[doc(hidden)]
+pub use self::task::Journal;
 #[cfg(not(noleader_loom))]
 pub use self::worker::{Leader, RunError};
 pub use self::{

@@ -7,8 +7,6 @@ mod start_error;
 use std::{future::Future, time::Duration};
 
 pub use self::start_error::StartError;
-#[cfg(feature = "test-util")]
-use crate::clock::FakeClock;
 #[cfg(feature = "jetstream")]
 use crate::store::{BucketSettings, JetStream, Storage};
 use crate::{
@@ -16,9 +14,12 @@ use crate::{
     error::{BoxError, ConfigError},
     lease::TimeSettings,
     names::{Address, NodeId},
+    runtime::Runtime,
     store::LeaseStore,
-    task::{LeaderHandle, Start, Term, WarmUp},
+    task::{Journals, LeaderHandle, Start, Term, WarmUp},
 };
+#[cfg(feature = "test-util")]
+use crate::{clock::FakeClock, task::Journal};
 
 /// Configures and starts a candidate, from `LeaderHandle::builder` (feature `jetstream`) or
 /// [`LeaderHandle::with_store`].
@@ -44,7 +45,8 @@ struct Settings {
     observer: bool,
     trust_absent_key: bool,
     warm_up: Option<WarmUp>,
-    clock: Clock,
+    runtime: Runtime,
+    journals: Journals,
 }
 
 #[cfg(feature = "jetstream")]
@@ -83,7 +85,8 @@ impl<S> Builder<S> {
                 observer: false,
                 trust_absent_key: false,
                 warm_up: None,
-                clock: Clock::system(),
+                runtime: Runtime::default(),
+                journals: Journals::default(),
             },
         }
     }
@@ -196,8 +199,28 @@ impl<S> Builder<S> {
     /// Sets a clock that the caller moves, for tests.
     #[cfg(feature = "test-util")]
     pub fn clock(mut self, clock: FakeClock) -> Self {
-        self.settings.clock = clock.into();
+        self.settings.runtime.clock = clock.into();
         self
+    }
+
+    /// Sets where the candidate takes time, tasks and random numbers from, for simulations.
+    #[cfg(feature = "test-util")]
+    #[doc(hidden)]
+    pub fn runtime(mut self, runtime: Runtime) -> Self {
+        self.settings.runtime = runtime;
+        self
+    }
+
+    /// Sets what receives the events of each task that is started from this builder, in place of the log.
+    #[cfg(feature = "test-util")]
+    #[doc(hidden)]
+    pub fn journal<J: Journal>(mut self, journal: impl Fn() -> J + Send + Sync + 'static) -> Self {
+        self.settings.journals = Journals::new(journal);
+        self
+    }
+
+    pub(crate) fn candidate_clock(&self) -> &Clock {
+        &self.settings.runtime.clock
     }
 
     pub(crate) fn node_id(&self) -> &str {
@@ -331,7 +354,8 @@ impl Settings {
             observer: self.observer,
             trust_absent_key: self.trust_absent_key,
             warm_up: self.warm_up,
-            clock: self.clock,
+            runtime: self.runtime,
+            journals: self.journals,
         })
     }
 }

@@ -1,17 +1,20 @@
 use std::{
-    sync::{Arc, atomic::Ordering},
+    collections::BTreeMap,
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
-
-use tokio::sync::watch;
 
 use super::moment::Moment;
 use crate::sync::AtomicU64;
 
 /// A clock that stands still until it is advanced, for tests.
 ///
-/// Clones share one time. Pass a clone to [`Builder::clock`](crate::Builder::clock), and the background task sleeps on
-/// this clock too.
+/// Clones share one time. Pass a clone to [`Builder::clock`](crate::Builder::clock). Everything in the crate that waits
+/// for a time then waits for this clock: the background task, held requests, time limits and work loops.
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,8 +28,19 @@ use crate::sync::AtomicU64;
 #[derive(Clone, Debug)]
 pub struct FakeClock {
     nanos: Arc<AtomicU64>,
-    advanced: watch::Sender<()>,
+    timers: Arc<Mutex<Timers>>,
 }
+
+/// The wakers of the tasks that sleep.
+#[derive(Debug, Default)]
+struct Timers {
+    by_time: BTreeMap<Key, Waker>,
+    /// The number of timers that there ever were.
+    count: u64,
+}
+
+/// When a timer is due, and a number that distinguishes it from others that are due then.
+type Key = (Moment, u64);
 
 impl FakeClock {
     /// Creates a clock that shows one hour after its start.
@@ -34,7 +48,7 @@ impl FakeClock {
     pub fn new() -> Self {
         Self {
             nanos: Arc::new(AtomicU64::new(3_600_000_000_000)),
-            advanced: watch::Sender::new(()),
+            timers: Arc::default(),
         }
     }
 
@@ -44,12 +58,14 @@ impl FakeClock {
         Moment::from_nanos(self.nanos.load(Ordering::SeqCst))
     }
 
-    /// Advances the time, and wakes the tasks that sleep on this clock.
+    /// Advances the time, and wakes the tasks that sleep on this clock and are due.
     ///
     /// The woken tasks do not run inside this call. On a current-thread runtime, they run at the caller's next `await`.
     pub fn advance(&self, by: Duration) {
         self.advance_silently(by);
-        self.advanced.send_replace(());
+        for waker in self.timers().take_due(self.now()) {
+            waker.wake();
+        }
     }
 
     /// Advances the time without waking any task, as seen by a process that was paused.
@@ -62,12 +78,25 @@ impl FakeClock {
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
     }
 
-    pub(super) async fn sleep_until(&self, moment: Moment) {
-        let mut advanced = self.advanced.subscribe();
-        while self.now() < moment {
-            // Cannot fail, because `self` holds a sender.
-            let _ = advanced.changed().await;
+    /// The earliest time for which a task sleeps on this clock, if one does.
+    ///
+    /// Advance the clock to this time to reach the next event without a guess.
+    #[must_use]
+    pub fn next_timer(&self) -> Option<Moment> {
+        let timers = self.timers();
+        timers.by_time.keys().next().map(|(moment, _)| *moment)
+    }
+
+    pub(super) fn sleep_until(&self, moment: Moment) -> FakeSleep {
+        FakeSleep {
+            clock: self.clone(),
+            moment,
+            key: None,
         }
+    }
+
+    fn timers(&self) -> MutexGuard<'_, Timers> {
+        self.timers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -77,22 +106,79 @@ impl Default for FakeClock {
     }
 }
 
+impl Timers {
+    fn add(&mut self, moment: Moment, waker: Waker) -> Key {
+        self.count += 1;
+        let key = (moment, self.count);
+        self.by_time.insert(key, waker);
+        key
+    }
+
+    fn take_due(&mut self, now: Moment) -> impl Iterator<Item = Waker> + use<> {
+        // No timer has this number yet.
+        let later = self.by_time.split_off(&(now, u64::MAX));
+        mem::replace(&mut self.by_time, later).into_values()
+    }
+}
+
+/// Sleeps until a [`FakeClock`] shows a time.
+pub(super) struct FakeSleep {
+    clock: FakeClock,
+    moment: Moment,
+    key: Option<Key>,
+}
+
+impl FakeSleep {
+    fn unregister(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.clock.timers().by_time.remove(&key);
+        }
+    }
+}
+
+impl Future for FakeSleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.unregister();
+        if self.clock.now() >= self.moment {
+            return Poll::Ready(());
+        }
+        let key = self.clock.timers().add(self.moment, cx.waker().clone());
+        self.key = Some(key);
+        // The clock may have been advanced on another thread before the timer was registered.
+        if self.clock.now() >= self.moment {
+            self.unregister();
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for FakeSleep {
+    fn drop(&mut self) {
+        self.unregister();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
     fn advance_saturates() {
         let clock = FakeClock::new();
         clock.advance(Duration::MAX);
-        clock.advance(Duration::from_secs(1));
+        clock.advance(SECOND);
         assert_eq!(clock.now(), Moment::from_nanos(u64::MAX - 1));
     }
 
     #[tokio::test]
     async fn a_sleeper_wakes_at_its_moment() {
         let clock = FakeClock::new();
-        let wake = clock.now() + Duration::from_secs(2);
+        let wake = clock.now() + SECOND * 2;
         let sleeper = tokio::spawn({
             let clock = clock.clone();
             async move {
@@ -101,10 +187,43 @@ mod tests {
             }
         });
         tokio::task::yield_now().await;
-        clock.advance(Duration::from_secs(1));
+        clock.advance(SECOND);
         tokio::task::yield_now().await;
         assert!(!sleeper.is_finished());
-        clock.advance(Duration::from_secs(1));
+        clock.advance(SECOND);
         assert_eq!(sleeper.await.unwrap(), wake);
+    }
+
+    #[test]
+    fn only_due_sleepers_wake() {
+        let clock = FakeClock::new();
+        let sleep = |seconds| {
+            let sleep = clock.sleep_until(clock.now() + SECOND * seconds);
+            let mut sleep = tokio_test::task::spawn(sleep);
+            tokio_test::assert_pending!(sleep.poll());
+            sleep
+        };
+        let (early, mut late) = (sleep(2), sleep(3));
+        assert_eq!(clock.next_timer(), Some(clock.now() + SECOND * 2));
+        clock.advance_silently(SECOND * 2);
+        assert!(!early.is_woken());
+        clock.advance(Duration::ZERO);
+        assert!(early.is_woken() && !late.is_woken());
+        assert_eq!(clock.next_timer(), Some(clock.now() + SECOND));
+        clock.advance(SECOND);
+        assert!(late.is_woken());
+        tokio_test::assert_ready!(late.poll());
+    }
+
+    #[test]
+    fn a_dropped_sleeper_leaves_no_timer() {
+        let clock = FakeClock::new();
+        let sleep = clock.sleep_until(clock.now() + SECOND);
+        let mut sleep = tokio_test::task::spawn(sleep);
+        tokio_test::assert_pending!(sleep.poll());
+        tokio_test::assert_pending!(sleep.poll());
+        assert!(clock.next_timer().is_some());
+        drop(sleep);
+        assert_eq!(clock.next_timer(), None);
     }
 }

@@ -6,6 +6,8 @@
 //! - `boot`: the clock of the operating system; `fake`: a clock for tests.
 //! - `moment`: a point in time.
 
+use std::{future::Future, time::Duration};
+
 mod boot;
 #[cfg(feature = "test-util")]
 mod fake;
@@ -16,7 +18,7 @@ pub use self::fake::FakeClock;
 pub use self::moment::Moment;
 
 /// The longest single sleep on the runtime's timers, which do not count suspended time.
-const LONGEST_SLEEP: std::time::Duration = std::time::Duration::from_secs(1);
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// A monotonic clock: the clock of the operating system, or a fake clock in tests.
 #[derive(Clone, Debug, Default)]
@@ -65,6 +67,14 @@ impl Clock {
             Kind::Fake(clock) => clock.sleep_until(moment).await,
         }
     }
+
+    /// Waits until this clock has advanced by `span` since this call. Cancel safe, and as late as
+    /// [`sleep_until`](Self::sleep_until).
+    pub fn sleep(&self, span: Duration) -> impl Future<Output = ()> + use<> {
+        let clock = self.clone();
+        let moment = clock.now() + span;
+        async move { clock.sleep_until(moment).await }
+    }
 }
 
 #[cfg(feature = "test-util")]
@@ -77,7 +87,6 @@ impl From<FakeClock> for Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[tokio::test]
     async fn the_system_clock_advances_during_a_sleep() {

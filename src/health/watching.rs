@@ -70,11 +70,12 @@ impl Watching {
         let clock = self.shared.clock();
         let run_out = async {
             match left {
-                Some(left) => clock.sleep_until(clock.now() + left).await,
+                Some(left) => clock.sleep(left).await,
                 None => pending().await,
             }
         };
         tokio::select! {
+            biased;
             changed = self.changes.changed() => changed.map_err(|_| Ended),
             () = run_out => Ok(()),
         }

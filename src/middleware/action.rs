@@ -29,13 +29,19 @@ where
 
     /// Handles a request that was not admitted, now or once the election is decided.
     #[doc(hidden)]
-    fn hold(&self, _: &Entrance, _: &mut S, request: Req, not_leader: NotLeader) -> Self::Future {
-        self.refuse(request, not_leader)
+    fn hold(
+        &self,
+        entrance: &Entrance,
+        _: &mut S,
+        request: Req,
+        not_leader: NotLeader,
+    ) -> Self::Future {
+        self.refuse(entrance, request, not_leader)
     }
 
     /// Responds without calling the inner service.
     #[doc(hidden)]
-    fn refuse(&self, request: Req, not_leader: NotLeader) -> Self::Future;
+    fn refuse(&self, entrance: &Entrance, request: Req, not_leader: NotLeader) -> Self::Future;
 
     /// The result of `poll_ready` after this node has left the election.
     #[doc(hidden)]

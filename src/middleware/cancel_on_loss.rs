@@ -14,6 +14,7 @@ use super::{
     action::{FollowerAction, sealed::Sealed},
     answer::{Form, lost},
     cancel_body::CancelBody,
+    entrance::Entrance,
     loss::Loss,
     reject::{Reject, Rejects},
 };
@@ -75,8 +76,13 @@ where
         }
     }
 
-    fn refuse(&self, request: Request<ReqBody>, not_leader: NotLeader) -> Self::Future {
-        CancelFuture::endless(self.0.refuse(request, not_leader))
+    fn refuse(
+        &self,
+        entrance: &Entrance,
+        request: Request<ReqBody>,
+        not_leader: NotLeader,
+    ) -> Self::Future {
+        CancelFuture::endless(self.0.refuse(entrance, request, not_leader))
     }
 
     fn stopped(&self, handle: &LeaderHandle) -> Result<(), S::Error> {

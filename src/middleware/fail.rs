@@ -2,6 +2,7 @@ use tower_service::Service;
 
 use super::{
     action::{FollowerAction, sealed::Sealed},
+    entrance::Entrance,
     future::ResponseFuture,
 };
 use crate::task::{Admission, LeaderHandle, NotLeader};
@@ -37,7 +38,7 @@ where
         ResponseFuture::inner(inner.call(request), Some(admission))
     }
 
-    fn refuse(&self, _: Req, not_leader: NotLeader) -> Self::Future {
+    fn refuse(&self, _: &Entrance, _: Req, not_leader: NotLeader) -> Self::Future {
         ResponseFuture::refused(not_leader)
     }
 

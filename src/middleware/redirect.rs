@@ -7,6 +7,7 @@ use super::{
     action::{FollowerAction, sealed::Sealed},
     answer::{Form, Rejection},
     body::ResponseBody,
+    entrance::Entrance,
     future::ResponseFuture,
     reject::{Reject, Rejects},
     target::Target,
@@ -92,7 +93,12 @@ where
         self.otherwise.admit(inner, request, admission)
     }
 
-    fn refuse(&self, request: Request<ReqBody>, not_leader: NotLeader) -> Self::Future {
+    fn refuse(
+        &self,
+        _: &Entrance,
+        request: Request<ReqBody>,
+        not_leader: NotLeader,
+    ) -> Self::Future {
         ResponseFuture::refused(match self.location(&request, &not_leader) {
             Some(location) => Rejection::elsewhere(location, &not_leader),
             None => self.otherwise.answer(&request, &not_leader),

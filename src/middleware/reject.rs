@@ -7,6 +7,7 @@ use super::{
     action::{FollowerAction, sealed::Sealed},
     answer::{Form, Rejection},
     body::ResponseBody,
+    entrance::Entrance,
     forward::Failure,
     future::ResponseFuture,
     reveal::insert_leader,
@@ -99,7 +100,12 @@ where
         ResponseFuture::inner(inner.call(request), Some(admission))
     }
 
-    fn refuse(&self, request: Request<ReqBody>, not_leader: NotLeader) -> Self::Future {
+    fn refuse(
+        &self,
+        _: &Entrance,
+        request: Request<ReqBody>,
+        not_leader: NotLeader,
+    ) -> Self::Future {
         ResponseFuture::refused(self.answer(&request, &not_leader))
     }
 

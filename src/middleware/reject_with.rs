@@ -8,6 +8,7 @@ use tower_service::Service;
 use super::{
     action::{FollowerAction, sealed::Sealed},
     body::ResponseBody,
+    entrance::Entrance,
     future::ResponseFuture,
 };
 use crate::task::{Admission, LeaderHandle, NotLeader};
@@ -52,7 +53,12 @@ where
         ResponseFuture::inner(inner.call(request), Some(admission))
     }
 
-    fn refuse(&self, request: Request<ReqBody>, not_leader: NotLeader) -> Self::Future {
+    fn refuse(
+        &self,
+        _: &Entrance,
+        request: Request<ReqBody>,
+        not_leader: NotLeader,
+    ) -> Self::Future {
         ResponseFuture::refused((self.0)(not_leader, request))
     }
 

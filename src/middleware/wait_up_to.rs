@@ -7,7 +7,6 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
-use tokio::time::sleep;
 use tower_service::Service;
 
 use super::{
@@ -74,12 +73,13 @@ where
         not_leader: NotLeader,
     ) -> Self::Future {
         if !may_change(not_leader.reason()) {
-            return self.refuse(request, not_leader);
+            return self.refuse(entrance, request, not_leader);
         }
         // Keep the service that is ready. The clone in its place is not.
         let clone = inner.clone();
         let held = Held {
             action: self.action.clone(),
+            entrance: entrance.clone(),
             inner: std::mem::replace(inner, clone),
             request,
         };
@@ -91,8 +91,8 @@ where
         }
     }
 
-    fn refuse(&self, request: Req, not_leader: NotLeader) -> Self::Future {
-        WaitFuture::called(self.action.refuse(request, not_leader))
+    fn refuse(&self, entrance: &Entrance, request: Req, not_leader: NotLeader) -> Self::Future {
+        WaitFuture::called(self.action.refuse(entrance, request, not_leader))
     }
 
     fn stopped(&self, handle: &LeaderHandle) -> Result<(), S::Error> {
@@ -111,7 +111,7 @@ fn may_change(reason: Reason) -> bool {
 /// Waits until the request is admitted, or until waiting any longer does not help.
 async fn decided(entrance: Entrance, at_most: Duration) -> Result<Admission, NotLeader> {
     let mut status = entrance.handle().watch();
-    let mut timeout = pin!(sleep(at_most));
+    let mut timeout = pin!(entrance.handle().clock().sleep(at_most));
     loop {
         // Before the check of the gate, so that no later change is missed.
         status.mark_unchanged();
@@ -164,6 +164,7 @@ pin_project! {
 
 struct Held<A, S, Req> {
     action: A,
+    entrance: Entrance,
     inner: S,
     request: Req,
 }
@@ -212,7 +213,7 @@ where
     fn go_on(mut self, decided: Result<Admission, NotLeader>) -> A::Future {
         match decided {
             Ok(admission) => self.action.admit(&mut self.inner, self.request, admission),
-            Err(not_leader) => self.action.refuse(self.request, not_leader),
+            Err(not_leader) => self.action.refuse(&self.entrance, self.request, not_leader),
         }
     }
 }

@@ -38,7 +38,9 @@ pub(super) struct Driver<S> {
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
     pub(super) watcher: Watcher,
     pub(super) warm_up: Option<WarmUp>,
-    pub(super) journal: Journal,
+    pub(super) journal: Box<dyn Journal>,
+    /// The input that the actions of this turn ask to feed next.
+    pub(super) follow: Option<Input>,
     pub(super) request: Option<Request>,
     pub(super) warming: Option<Warming>,
     /// One token for each warm-up that has not ended, also for those that were cancelled with their term.
@@ -55,17 +57,40 @@ pub(super) struct Driver<S> {
 
 impl<S: LeaseStore> Driver<S> {
     pub(super) async fn run(mut self) {
-        self.handle(Input::Tick);
-        while !self.machine.is_stopped() {
+        let spawner = self.shared.runtime.spawner.clone();
+        self.feed(Input::Tick);
+        loop {
+            spawner.step().await;
+            if self.step() {
+                continue;
+            }
+            if self.machine.is_stopped() {
+                return;
+            }
             let input = self.next_input().await;
-            self.handle(input);
+            self.feed(input);
         }
     }
 
+    /// Waits for the next input.
+    ///
+    /// The order decides between inputs that are ready at once. No input starves another: each comes at most once for
+    /// each time that the protocol asks for it, except for those of the two last branches, which others cause.
     async fn next_input(&mut self) -> Input {
         let wake = self.wake();
-        let clock = self.shared.clock.clone();
+        let clock = self.shared.clock().clone();
         tokio::select! {
+            biased;
+            answer = maybe(self.request.as_mut().map(Request::answered)) => self.answered(answer),
+            (token, ready) = maybe(self.warming.as_mut().map(Warming::finished)) => {
+                self.warming = None;
+                Input::Warmed { token, ready }
+            }
+            token = maybe(self.leaving.as_mut().map(Leaving::finished)) => {
+                self.leaving = None;
+                Input::Drained { token }
+            }
+            () = clock.sleep_until(wake) => Input::Tick,
             command = self.commands.recv(), if !self.abandoned => match command {
                 Some(Command::StepDown(answer)) => {
                     self.waiting.push(answer);
@@ -81,20 +106,7 @@ impl<S: LeaseStore> Driver<S> {
                     Input::Shutdown
                 }
             },
-            answer = maybe(self.request.as_mut().map(Request::answered)) => self.answered(answer),
-            seen = self.watcher.next() => {
-                self.journal.pushed();
-                Input::Pushed(seen)
-            }
-            (token, ready) = maybe(self.warming.as_mut().map(Warming::finished)) => {
-                self.warming = None;
-                Input::Warmed { token, ready }
-            }
-            token = maybe(self.leaving.as_mut().map(Leaving::finished)) => {
-                self.leaving = None;
-                Input::Drained { token }
-            }
-            () = clock.sleep_until(wake) => Input::Tick,
+            seen = self.watcher.next() => Input::Pushed(seen),
         }
     }
 
@@ -102,111 +114,128 @@ impl<S: LeaseStore> Driver<S> {
     /// example as the follower of a leader with a longer lease. The task still wakes once per lease, so that liveness
     /// can detect a stuck task.
     fn wake(&self) -> Moment {
-        let latest = self.shared.clock.now() + self.shared.lease();
+        let latest = self.now() + self.shared.lease();
         let due = self.machine.poll_timeout();
         due.map_or(latest, |due| due.min(latest))
     }
 
+    fn now(&self) -> Moment {
+        self.shared.clock().now()
+    }
+
     pub(super) fn answered(&mut self, answer: Answer) -> Input {
         self.request = None;
-        self.watcher
-            .compare(answer.revision, self.shared.clock.now());
+        self.watcher.compare(answer.revision, self.now());
         self.journal.answered(answer.error.as_deref());
         answer.input
     }
 
     /// Feeds an input that was received now, and performs the resulting actions.
+    #[cfg(all(test, noleader_loom))]
     pub(super) fn handle(&mut self, input: Input) {
-        let mut input = Some(input);
-        while let Some(next) = input.take() {
-            self.machine.handle(self.shared.clock.now(), next);
-            while let Some(action) = self.machine.poll_action() {
-                input = self.perform(action).or(input);
-            }
+        self.feed(input);
+        while self.step() {}
+    }
+
+    /// Feeds an input that was received now. The resulting [steps](Self::step) follow.
+    fn feed(&mut self, input: Input) {
+        let now = self.now();
+        self.journal.received(now, &input);
+        self.machine.handle(now, input);
+    }
+
+    /// Takes the next step of a turn: performs an action, feeds the input that follows from the actions, or else
+    /// publishes the result. Returns false if the turn is complete.
+    ///
+    /// The task, or its whole process, may be paused for any time between two steps.
+    fn step(&mut self) -> bool {
+        if let Some(action) = self.machine.poll_action() {
+            self.follow = self.perform(&action).or(self.follow.take());
+            return true;
         }
-        let now = self.shared.clock.now();
+        if let Some(input) = self.follow.take() {
+            self.feed(input);
+            return true;
+        }
+        let now = self.now();
         self.shared.pulse.beat(now);
         self.publish(now);
         for (waiting, settled) in mem::take(&mut self.settled) {
             // The receiver may have been dropped.
             let _ = waiting.send(settled);
         }
+        self.journal.turned(now, &self.machine);
+        false
     }
 
-    fn perform(&mut self, action: Action) -> Option<Input> {
+    /// Performs an action, and returns the input that follows from it.
+    fn perform(&mut self, action: &Action) -> Option<Input> {
+        let token = self.token();
+        let mut follow = None;
         match action {
             Action::Read { attempt } => {
-                let now = self.shared.clock.now();
-                self.send(Request::read(self.store.clone(), now, attempt));
+                let store = self.store.clone();
+                self.send(Request::read(store, self.now(), *attempt));
             }
             Action::Write {
                 attempt,
                 expected,
                 record,
             } => {
-                let (store, now) = (self.store.clone(), self.shared.clock.now());
+                let (store, value) = (self.store.clone(), record.encode());
                 self.send(Request::write(
                     store,
-                    now,
-                    attempt,
-                    expected,
-                    record.encode(),
+                    self.now(),
+                    *attempt,
+                    *expected,
+                    value,
                 ));
             }
             Action::Begin { token, deadline } => {
-                let term = Term::new(token.into(), deadline, self.shared.clock.clone());
+                let clock = self.shared.clock().clone();
+                let term = Term::new((*token).into(), *deadline, clock);
                 self.shared.gate.begin(term);
-                self.shared.pulse.confirm(self.shared.clock.now());
-                self.journal.began(token);
+                self.shared.pulse.confirm(self.now());
             }
-            Action::WarmUp => {
-                let earlier = self.warm_ups();
-                let term = self.shared.gate.begun();
-                let (warm_up, term) = self.warm_up.as_ref().zip(term)?;
-                let warming = warm_up.start(term, earlier);
-                self.warm_ups.push(warming.ended());
-                self.warming = Some(warming);
-            }
-            Action::Open => {
-                let token = self.token()?;
-                self.shared.gate.open();
-                self.journal.opened(token);
-            }
+            Action::WarmUp => self.start_warm_up(),
+            Action::Open => self.shared.gate.open(),
             Action::Extend { deadline } => {
-                let token = self.token()?;
-                self.shared.pulse.confirm(self.shared.clock.now());
-                self.journal.renewed();
-                if !self.shared.gate.extend(deadline) {
+                self.shared.pulse.confirm(self.now());
+                if !self.shared.gate.extend(*deadline) {
                     // A reader came after the old deadline and observed the end of the term.
-                    return Some(Input::Expired { token });
+                    return token.map(|token| Input::Expired { token });
                 }
             }
-            Action::Close => return self.close(),
-            Action::End { why } => self.end(why),
-            Action::Settled(settled) => self.settle(settled),
-            Action::Notice(notice) => {
-                if let Notice::DataLost { .. } = notice {
-                    self.watcher.reopen();
-                }
-                self.journal.notice(&notice);
-            }
+            Action::Close => follow = self.close(token),
+            Action::End { why } => self.end(*why),
+            Action::Settled(settled) => self.settle(*settled),
+            Action::Notice(Notice::DataLost { .. }) => self.watcher.reopen(),
+            Action::Notice(_) => {}
         }
-        None
+        self.journal.performed(token, action);
+        follow
     }
 
     fn send(&mut self, request: Request) {
         if let Some(unanswered) = self.request.replace(request) {
             // The machine sends another request only once this one has timed out.
-            let now = self.shared.clock.now();
-            self.journal.failed(&unanswered.abandon(&*self.store, now));
+            let error = unanswered.abandon(&*self.store, self.now());
+            self.journal.unanswered(&error);
         }
     }
 
-    fn close(&mut self) -> Option<Input> {
-        let token = self.token();
+    fn start_warm_up(&mut self) {
+        let earlier = self.warm_ups();
+        if let Some((warm_up, term)) = self.warm_up.as_ref().zip(self.shared.gate.begun()) {
+            let warming = warm_up.start(&self.shared.runtime.spawner, term, earlier);
+            self.warm_ups.push(warming.ended());
+            self.warming = Some(warming);
+        }
+    }
+
+    fn close(&mut self, token: Option<u64>) -> Option<Input> {
         self.warming = None;
         let leaving = Leaving::new(token, self.warm_ups(), self.shared.gate.shut());
-        self.journal.closed(token);
         if leaving.is_finished() {
             let token = leaving.token();
             return Some(Input::Drained { token });
@@ -232,9 +261,7 @@ impl<S: LeaseStore> Driver<S> {
             self.stop_draining();
         }
         self.leaving = None;
-        if let Some(term) = self.shared.gate.end() {
-            self.journal.ended(term.token().into(), why);
-        }
+        self.shared.gate.end();
     }
 
     /// Stops waiting for admitted work.
@@ -253,13 +280,12 @@ impl<S: LeaseStore> Driver<S> {
             let _ = self.shared.ended.set(Some(settled));
         }
         self.stop_draining();
-        self.journal.settled(settled);
         let waiting = mem::take(&mut self.waiting).into_iter();
         self.settled
             .extend(waiting.map(|waiting| (waiting, settled)));
     }
 
-    fn publish(&self, now: Moment) {
+    fn publish(&mut self, now: Moment) {
         let status = self.machine.status(now);
         let follows = match &status {
             Status::Follower { leader } => Some(leader.clone()),
@@ -268,8 +294,7 @@ impl<S: LeaseStore> Driver<S> {
         if self.publisher.publish(status)
             && let Some(leader) = follows
         {
-            self.journal
-                .follows(leader.as_ref(), self.shared.address.as_ref());
+            self.journal.follows(leader.as_ref());
         }
     }
 }
@@ -342,7 +367,7 @@ mod tests {
     #[tokio::test]
     async fn a_stop_without_requests_drains_at_once() {
         let (mut driver, _handle) = driver(&FakeClock::new());
-        let follows = driver.perform(Action::Close);
+        let follows = driver.perform(&Action::Close);
         assert_eq!(follows, Some(Input::Drained { token: 0 }));
         assert!(driver.leaving.is_none());
     }
@@ -352,12 +377,12 @@ mod tests {
         let clock = FakeClock::new();
         let (mut driver, _handle) = driver(&clock);
         let deadline = clock.now() + Duration::from_secs(1);
-        driver.perform(Action::Begin { token: 7, deadline });
+        driver.perform(&Action::Begin { token: 7, deadline });
         // Acknowledged in time and published late, with a read of the gate in between.
         clock.advance_silently(Duration::from_secs(1));
         assert!(driver.shared.gate.held().is_none());
         let deadline = clock.now() + Duration::from_secs(1);
-        let follows = driver.perform(Action::Extend { deadline });
+        let follows = driver.perform(&Action::Extend { deadline });
         assert_eq!(follows, Some(Input::Expired { token: 7 }));
         assert!(driver.shared.gate.held().is_none());
     }

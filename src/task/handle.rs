@@ -11,6 +11,7 @@ use super::{
     term::Term,
 };
 use crate::{
+    clock::Clock,
     lease::{LeaderInfo, Settled, Status},
     names::Address,
     sync::watch,
@@ -282,6 +283,10 @@ impl LeaderHandle {
                 Err(ReleaseError::LeftToExpire(self.0.shared.lease()))
             }
         }
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        self.0.shared.clock()
     }
 
     /// The minimum of the lease that is left just before a renewal, while the store responds at once.

@@ -7,7 +7,7 @@
 //! - `handle`: [`LeaderHandle`]; `not_leader`, `error`: the errors of its methods.
 //! - `request`: a request to the store in progress; `watcher`: a watch that reopens after a failure or silence.
 //! - `warm_up`: runs before the gate opens; `leaving`: what must end before the lease is released.
-//! - `journal`, `meter`: log events and metrics.
+//! - `journal`: receives what the task does; `log`, `meter`: as log events and metrics.
 //! - `interleavings`: tests of threads that share the gate, in every order of their steps.
 
 mod admission;
@@ -21,6 +21,7 @@ mod handle;
 mod interleavings;
 mod journal;
 mod leaving;
+mod log;
 mod meter;
 mod not_leader;
 mod pulse;
@@ -35,7 +36,8 @@ pub use self::{
     admission::Admission,
     error::{ReleaseError, Stopped},
     handle::LeaderHandle,
+    journal::Journal,
     not_leader::{NotLeader, Reason},
     term::Term,
 };
-pub(crate) use self::{shared::Shared, start::Start, warm_up::WarmUp};
+pub(crate) use self::{journal::Journals, shared::Shared, start::Start, warm_up::WarmUp};

@@ -12,6 +12,7 @@ use crate::{
     clock::Clock,
     lease::{LeaderInfo, Settled, Status, Timing},
     names::{Address, NodeId},
+    runtime::Runtime,
     sync::{ArcSwapOption, watch},
 };
 
@@ -26,7 +27,7 @@ pub(crate) struct Shared {
     status: watch::Receiver<Status>,
     pub(super) id: NodeId,
     pub(super) address: Option<Address>,
-    pub(super) clock: Clock,
+    pub(super) runtime: Runtime,
     pub(super) timing: Timing,
     pub(super) pulse: Pulse,
     /// Set once the election has ended: the outcome of its release, or none if its task ended early.
@@ -72,7 +73,7 @@ impl Shared {
     pub(super) fn new(
         id: NodeId,
         address: Option<Address>,
-        clock: Clock,
+        runtime: Runtime,
         timing: Timing,
     ) -> (Arc<Self>, Publisher) {
         let flag = watch::Sender::new(false);
@@ -84,8 +85,8 @@ impl Shared {
             status: status.subscribe(),
             id,
             address,
-            pulse: Pulse::new(clock.now()),
-            clock,
+            pulse: Pulse::new(runtime.clock.now()),
+            runtime,
             timing,
             ended: OnceLock::new(),
         });
@@ -160,9 +161,8 @@ impl Shared {
         &self.id
     }
 
-    #[cfg(feature = "tonic")]
     pub(crate) fn clock(&self) -> &Clock {
-        &self.clock
+        &self.runtime.clock
     }
 
     #[inline]
@@ -186,12 +186,12 @@ impl Shared {
 
     /// The time since the store last acknowledged that this node holds the lease, if it ever has.
     pub(crate) fn since_confirmed(&self) -> Option<Duration> {
-        self.pulse.since_confirmed(self.clock.now())
+        self.pulse.since_confirmed(self.clock().now())
     }
 
     /// The time since the background task last made progress.
     pub(crate) fn since_progress(&self) -> Duration {
-        let now = self.clock.now();
+        let now = self.clock().now();
         now.saturating_since(self.pulse.last_beat())
     }
 
@@ -228,7 +228,11 @@ mod tests {
     fn shared() -> (Arc<Shared>, Publisher) {
         let id = NodeId::parse("node").unwrap();
         let timing = TimeSettings::default().timing().unwrap();
-        Shared::new(id, None, FakeClock::new().into(), timing)
+        let runtime = Runtime {
+            clock: FakeClock::new().into(),
+            ..Runtime::default()
+        };
+        Shared::new(id, None, runtime, timing)
     }
 
     #[test]
@@ -251,8 +255,8 @@ mod tests {
     fn what_is_not_published_yet_shows_in_the_view() {
         let (shared, publisher) = shared();
         let term = |token: u64| {
-            let deadline = shared.clock.now() + shared.timing.lease;
-            Term::new(token.into(), deadline, shared.clock.clone())
+            let deadline = shared.clock().now() + shared.timing.lease;
+            Term::new(token.into(), deadline, shared.clock().clone())
         };
         publisher.publish(Status::Leader { token: 7.into() });
         assert_eq!(shared.view().status, Status::Follower { leader: None });

@@ -4,13 +4,13 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use super::{
-    driver::Driver, handle::LeaderHandle, journal::Journal, shared::Shared, warm_up::WarmUp,
-    watcher::Watcher,
+    driver::Driver, handle::LeaderHandle, journal::Journals, log::Log, shared::Shared,
+    warm_up::WarmUp, watcher::Watcher,
 };
 use crate::{
-    clock::Clock,
     lease::{Candidate, Machine, Timing},
     names::{Address, NodeId},
+    runtime::Runtime,
     store::LeaseStore,
 };
 
@@ -23,7 +23,8 @@ pub(crate) struct Start<S> {
     pub(crate) observer: bool,
     pub(crate) trust_absent_key: bool,
     pub(crate) warm_up: Option<WarmUp>,
-    pub(crate) clock: Clock,
+    pub(crate) runtime: Runtime,
+    pub(crate) journals: Journals,
 }
 
 impl<S: LeaseStore> Start<S> {
@@ -35,8 +36,9 @@ impl<S: LeaseStore> Start<S> {
             key = election.key(),
             id = self.id.as_str(),
         );
+        let spawner = self.runtime.spawner.clone();
         let (driver, handle) = self.into_parts();
-        tokio::spawn(driver.run().instrument(span));
+        spawner.spawn(driver.run().instrument(span));
         handle
     }
 
@@ -44,17 +46,21 @@ impl<S: LeaseStore> Start<S> {
         let (shared, publisher) = Shared::new(
             self.id.clone(),
             self.address.clone(),
-            self.clock.clone(),
+            self.runtime.clone(),
             self.timing.clone(),
         );
-        let journal = Journal::new(&self.store.name());
+        let journal = self.journals.create(|| {
+            let election = self.store.name();
+            Box::new(Log::new(&election, self.address.clone()))
+        });
         let store = Arc::new(self.store);
         let pause = (self.timing.lease / 20).max(Duration::from_millis(100));
         let patience = self.timing.request_timeout;
-        let watcher = Watcher::new(store.clone(), self.clock, pause, patience);
+        let Runtime { clock, random, .. } = self.runtime;
+        let watcher = Watcher::new(store.clone(), (clock, random.seed()), pause, patience);
         let candidate = Candidate {
             id: self.id,
-            session: uuid::Uuid::new_v4().to_string(),
+            session: random.uuid().to_string(),
             address: self.address,
             timing: self.timing,
             observer: self.observer,
@@ -63,7 +69,7 @@ impl<S: LeaseStore> Start<S> {
         };
         let (sender, commands) = mpsc::unbounded_channel();
         let driver = Driver {
-            machine: Machine::new(candidate, fastrand::u64(..)),
+            machine: Machine::new(candidate, random.seed()),
             store,
             shared: shared.clone(),
             publisher,
@@ -71,6 +77,7 @@ impl<S: LeaseStore> Start<S> {
             watcher,
             warm_up: self.warm_up,
             journal,
+            follow: None,
             request: None,
             warming: None,
             warm_ups: Vec::new(),
@@ -100,7 +107,11 @@ mod tests {
                 observer: false,
                 trust_absent_key: false,
                 warm_up: None,
-                clock: clock.clone().into(),
+                runtime: Runtime {
+                    clock: clock.clone().into(),
+                    ..Runtime::default()
+                },
+                journals: Journals::default(),
             }
         }
     }

@@ -1,10 +1,14 @@
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{any::Any, fmt, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
 
-use tokio::task::{JoinError, JoinHandle};
+use futures_util::{
+    FutureExt,
+    future::{self, AbortHandle},
+};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::term::Term;
-use crate::error::BoxError;
+use crate::{error::BoxError, runtime::Spawner};
 
 type BoxFuture = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
 
@@ -27,22 +31,38 @@ impl WarmUp {
 
     /// Starts the closure once the `earlier` warm-ups have ended: a cancelled warm-up runs on while it blocks its
     /// thread.
-    pub(super) fn start(&self, term: Term, earlier: Vec<CancellationToken>) -> Warming {
-        let (token, run, ended) = (
-            term.token().into(),
-            self.0.clone(),
-            CancellationToken::new(),
-        );
+    pub(super) fn start(
+        &self,
+        spawner: &Spawner,
+        term: Term,
+        earlier: Vec<CancellationToken>,
+    ) -> Warming {
+        let token = term.token().into();
+        let (run, ended) = (self.0.clone(), CancellationToken::new());
         let end = ended.clone().drop_guard();
-        // In a separate task, which turns a panic of the closure or of its future into an error.
-        let task = tokio::spawn(async move {
-            let _end = end;
+        let warm = async move {
             for earlier in earlier {
                 earlier.cancelled().await;
             }
             run(term).await
+        };
+        // In a separate task, which a stuck closure does not stop from renewing the lease.
+        let (warm, abort) = future::abortable(AssertUnwindSafe(warm).catch_unwind());
+        let (sender, result) = oneshot::channel();
+        spawner.spawn(async move {
+            let result = warm.await;
+            drop(end);
+            if let Ok(result) = result {
+                // The receiver may have been dropped.
+                let _ = sender.send(result);
+            }
         });
-        Warming { token, task, ended }
+        Warming {
+            token,
+            result,
+            abort,
+            ended,
+        }
     }
 }
 
@@ -52,29 +72,33 @@ impl fmt::Debug for WarmUp {
     }
 }
 
+/// The panic of a warm-up, or its result.
+type Caught = Result<Result<(), BoxError>, Box<dyn Any + Send>>;
+
 /// A running warm-up. Dropping this cancels it.
 #[derive(Debug)]
 pub(super) struct Warming {
     token: u64,
-    task: JoinHandle<Result<(), BoxError>>,
+    result: oneshot::Receiver<Caught>,
+    abort: AbortHandle,
     ended: CancellationToken,
 }
 
 impl Warming {
     /// Waits for the end, and returns the term's fencing token and whether the node is ready. Cancel safe.
     pub(super) async fn finished(&mut self) -> (u64, bool) {
-        let ready = match (&mut self.task).await {
-            Ok(Ok(())) => true,
-            Ok(Err(error)) => {
+        let ready = match (&mut self.result).await {
+            Ok(Ok(Ok(()))) => true,
+            Ok(Ok(Err(error))) => {
                 tracing::error!(error, "warm-up failed; releasing the lease");
                 false
             }
-            Err(error) => {
-                if error.is_panic() {
-                    log_panic(&error);
-                }
+            Ok(Err(panic)) => {
+                log_panic(&*panic);
                 false
             }
+            // Its runtime has ended.
+            Err(_) => false,
         };
         (self.token, ready)
     }
@@ -85,12 +109,14 @@ impl Warming {
     }
 }
 
-fn log_panic(error: &JoinError) {
-    tracing::error!(%error, "warm-up panicked; releasing the lease");
+fn log_panic(panic: &(dyn Any + Send)) {
+    let text = panic.downcast_ref::<&str>().copied();
+    let error = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(error, "warm-up panicked; releasing the lease");
 }
 
 impl Drop for Warming {
     fn drop(&mut self) {
-        self.task.abort();
+        self.abort.abort();
     }
 }

@@ -20,7 +20,7 @@ const SILENT_PAUSE: Duration = Duration::from_secs(5);
 /// misses two such revisions in a row is therefore replaced, unless they are so close together that it may still
 /// deliver both.
 pub(super) struct Watcher {
-    open: Box<dyn Fn(Duration) -> Events + Send>,
+    open: Box<Open>,
     events: Events,
     is_open: bool,
     /// Whether the open watch has delivered anything.
@@ -41,17 +41,23 @@ enum Event {
     Ended,
 }
 
+type Open = dyn FnMut(Duration) -> Events + Send;
+
 type Events = Pin<Box<dyn Stream<Item = Event> + Send>>;
 
 impl Watcher {
     pub(super) fn new(
         store: Arc<impl LeaseStore>,
-        clock: Clock,
+        (clock, seed): (Clock, u64),
         pause: Duration,
         patience: Duration,
     ) -> Self {
         let pauses = (pause, (patience * 2).min(SILENT_PAUSE).max(pause));
-        let open = Box::new(move |wait| events(store.clone(), clock.clone(), pauses, wait));
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut open: Box<Open> = Box::new(move |wait| {
+            let jitter = (clock.clone(), rng.fork());
+            events(store.clone(), jitter, pauses, wait)
+        });
         Self {
             events: open(Duration::ZERO),
             open,
@@ -135,16 +141,16 @@ impl Watcher {
 /// behind, so the pause doubles with each failure in a row, unless there is no connection.
 fn events(
     store: Arc<impl LeaseStore>,
-    clock: Clock,
+    jitter: (Clock, fastrand::Rng),
     pause: (Duration, Duration),
     wait: Duration,
 ) -> Events {
     Box::pin(stream::unfold(
-        (store, clock, None::<Watch>, wait, 0),
-        move |(store, clock, mut watch, wait, failures)| async move {
+        (store, jitter, None::<Watch>, wait, 0),
+        move |(store, mut jitter, mut watch, wait, failures)| async move {
             if !wait.is_zero() {
-                let again = clock.now() + wait.mul_f64(0.5 + fastrand::f64());
-                clock.sleep_until(again).await;
+                let (clock, rng) = &mut jitter;
+                clock.sleep(wait.mul_f64(0.5 + rng.f64())).await;
             }
             let event = match &mut watch {
                 None => match store.watch().await {
@@ -171,7 +177,7 @@ fn events(
                     (backed_off(pause, failures), failures.saturating_add(1))
                 }
             };
-            Some((event, (store, clock, watch, wait, failures)))
+            Some((event, (store, jitter, watch, wait, failures)))
         },
     ))
 }

@@ -2,6 +2,7 @@ use std::{future::Future, pin::Pin, time::Duration};
 
 use crate::{
     builder::{Builder, StartError},
+    clock::Clock,
     store::LeaseStore,
     task::LeaderHandle,
 };
@@ -13,6 +14,8 @@ pub(super) trait Candidate: Send + Sync {
     fn id(&self) -> &str;
 
     fn drain_timeout(&self) -> Duration;
+
+    fn clock(&self) -> &Clock;
 
     fn prepare(&self) -> BoxFuture<'_, Result<(), StartError>>;
 
@@ -26,6 +29,10 @@ impl<S: LeaseStore + Clone> Candidate for Builder<S> {
 
     fn drain_timeout(&self) -> Duration {
         self.longest_drain()
+    }
+
+    fn clock(&self) -> &Clock {
+        self.candidate_clock()
     }
 
     fn prepare(&self) -> BoxFuture<'_, Result<(), StartError>> {

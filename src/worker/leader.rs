@@ -194,10 +194,12 @@ impl Leader {
     pub async fn start(&self, cancellation_token: CancellationToken) -> Result<(), RunError> {
         let claim = Claim::new(&self.running)?;
         let campaign = tokio::select! {
+            biased;
             campaign = self.campaign(claim) => campaign?,
             () = cancellation_token.cancelled() => return Ok(()),
         };
         tokio::select! {
+            biased;
             () = stopped(&campaign.handle) => {}
             () = cancellation_token.cancelled() => {}
         }
@@ -317,7 +319,7 @@ impl Leader {
                 Err(StartError::Store(error)) if error.is_transient() => {
                     let error = error::line(&error);
                     tracing::warn!(error, ?pause, "could not start the election; retrying");
-                    tokio::time::sleep(pause).await;
+                    self.candidate.clock().sleep(pause).await;
                     pause = (pause * 2).min(RETRY.1);
                 }
                 Err(error) => return Err(error.into()),
@@ -341,15 +343,20 @@ impl Leader {
             let Ok(admission) = handle.admit() else {
                 continue;
             };
-            let pace = tokio::time::sleep(PACE);
-            self.run_once(admission, work).await?;
+            let pace = handle.clock().sleep(PACE);
+            self.run_once(handle, admission, work).await?;
             pace.await;
         }
         Ok(())
     }
 
     /// Runs `work` once, under the term of the admission.
-    async fn run_once<F, Fut, E>(&self, admission: Admission, work: &F) -> Result<(), RunError>
+    async fn run_once<F, Fut, E>(
+        &self,
+        handle: &LeaderHandle,
+        admission: Admission,
+        work: &F,
+    ) -> Result<(), RunError>
     where
         F: Fn(Term) -> Fut,
         Fut: Future<Output = Result<(), E>>,
@@ -366,10 +373,9 @@ impl Leader {
             working.as_mut().poll(cx)
         });
         let done = tokio::select! {
+            biased;
             done = &mut working => Some(done),
-            () = closing.cancelled() => {
-                tokio::time::timeout(self.longest_grace(), working).await.ok()
-            }
+            () = grace_elapsed(handle, &closing, self.longest_grace()) => None,
         };
         if done.is_none() {
             tracing::warn!(grace_period = ?self.longest_grace(), "grace period elapsed; dropping the leader's work");
@@ -397,6 +403,12 @@ where
     let token = term.closing();
     let _ended = token.clone().drop_guard();
     work(token).await
+}
+
+/// Waits until the gate has closed and the grace period has elapsed.
+async fn grace_elapsed(handle: &LeaderHandle, closing: &CancellationToken, grace_period: Duration) {
+    closing.cancelled().await;
+    handle.clock().sleep(grace_period).await;
 }
 
 async fn stopped(handle: &LeaderHandle) {

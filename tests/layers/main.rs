@@ -18,7 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["error", "sync"],
     &["names"],
     &["clock"],
-    &["lease"],
+    &["lease", "runtime"],
     &["store"],
     &["task"],
     &["builder", "fencing", "health", "middleware"],

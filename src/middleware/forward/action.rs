@@ -16,6 +16,7 @@ use crate::{
     middleware::{
         action::{FollowerAction, sealed::Sealed},
         answer::Form,
+        entrance::Entrance,
         future::ResponseFuture,
         reject::{Reject, Rejects},
         target::Target,
@@ -186,7 +187,12 @@ where
         ForwardFuture::here(self.otherwise.admit(inner, request, admission))
     }
 
-    fn refuse(&self, mut request: Request<ReqBody>, not_leader: NotLeader) -> Self::Future {
+    fn refuse(
+        &self,
+        entrance: &Entrance,
+        mut request: Request<ReqBody>,
+        not_leader: NotLeader,
+    ) -> Self::Future {
         // First, because `connection` may list the content type, which `send_to` then removes.
         let form = Form::of(&request);
         let uri = self.uri(&request, &not_leader);
@@ -194,7 +200,9 @@ where
             let rejection = self.otherwise.answer(&request, &not_leader);
             return ForwardFuture::here(ResponseFuture::refused(rejection));
         }
-        let call = Call::new(self.client.clone(), request, self.time_limit.of(form));
+        let clock = entrance.handle().clock().clone();
+        let time_limit = self.time_limit.of(form).map(|limit| (clock, limit));
+        let call = Call::new(self.client.clone(), request, time_limit);
         let otherwise = Otherwise {
             form,
             reject: self.otherwise.clone(),

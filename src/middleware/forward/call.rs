@@ -7,11 +7,12 @@ use std::{
 
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
 use super::failure::Failure;
-use crate::error::BoxError;
+use crate::{clock::Clock, error::BoxError};
+
+type Timeout = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
 pin_project! {
     /// One call of a client, from its readiness to the head of the response. Dropping it cancels the call.
@@ -23,8 +24,8 @@ pin_project! {
         request: Option<Request<B>>,
         #[pin]
         response: Option<C::Future>,
-        time_limit: Option<Duration>,
-        timeout: Option<Pin<Box<Sleep>>>,
+        time_limit: Option<(Clock, Duration)>,
+        timeout: Option<Timeout>,
     }
 }
 
@@ -32,7 +33,11 @@ impl<C, B> Call<C, B>
 where
     C: Service<Request<B>>,
 {
-    pub(super) fn new(client: C, request: Request<B>, time_limit: Option<Duration>) -> Self {
+    pub(super) fn new(
+        client: C,
+        request: Request<B>,
+        time_limit: Option<(Clock, Duration)>,
+    ) -> Self {
         Self {
             client,
             request: Some(request),
@@ -69,12 +74,12 @@ where
                 Err(error) => Err(Failure::of_call(error.into())),
             });
         }
-        let Some(time_limit) = *this.time_limit else {
+        let Some((clock, time_limit)) = this.time_limit else {
             return Poll::Pending;
         };
         let timeout = this
             .timeout
-            .get_or_insert_with(|| Box::pin(sleep(time_limit)));
+            .get_or_insert_with(|| Box::pin(clock.sleep(*time_limit)));
         timeout.as_mut().poll(cx).map(|()| {
             Err(match this.request {
                 Some(_) => Failure::Unreachable("the client was not ready in time".into()),

@@ -1,0 +1,54 @@
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+/// A task.
+pub type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Starts tasks: on Tokio, or in a simulation.
+#[derive(Clone, Default)]
+pub struct Spawner(Option<Arc<dyn Spawn>>);
+
+/// Starts tasks in another place than Tokio.
+pub trait Spawn: Send + Sync + 'static {
+    /// Starts a task, which then runs to its end.
+    fn spawn(&self, task: BoxFuture);
+
+    /// Resolves when the background task of an election may take its next step. A simulation holds the task up here.
+    fn step(&self) -> BoxFuture;
+}
+
+impl Spawner {
+    /// Starts tasks in `place`.
+    #[cfg(feature = "test-util")]
+    #[must_use]
+    pub fn new(place: impl Spawn) -> Self {
+        Self(Some(Arc::new(place)))
+    }
+
+    /// Starts a task.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a Tokio runtime, unless a simulation runs the tasks.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        match &self.0 {
+            Some(place) => place.spawn(Box::pin(task)),
+            None => drop(tokio::spawn(task)),
+        }
+    }
+
+    /// Resolves at once, except in a simulation.
+    pub(crate) async fn step(&self) {
+        if let Some(place) = &self.0 {
+            place.step().await;
+        }
+    }
+}
+
+impl fmt::Debug for Spawner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Some(_) => "Spawner(simulated)",
+            None => "Spawner(tokio)",
+        })
+    }
+}
