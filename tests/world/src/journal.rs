@@ -1,0 +1,229 @@
+//! What the background task of a process does, as facts for the invariants.
+
+use std::time::Duration;
+
+use noleader::{
+    Journal,
+    clock::Moment,
+    lease::{Action, Ended, Input, Machine, Outcome, Record},
+};
+
+use crate::{fact::Fact, host::Host, show, world::World};
+
+pub(crate) struct Checker(pub(crate) Host);
+
+impl Journal for Checker {
+    fn received(&mut self, now: Moment, input: &Input) {
+        let node = self.0.node;
+        self.0.with(|world| world.received(node, now, input));
+    }
+
+    fn performed(&mut self, token: Option<u64>, action: &Action) {
+        let node = self.0.node;
+        self.0.with(|world| world.performed(node, token, action));
+    }
+
+    fn turned(&mut self, now: Moment, machine: &Machine) {
+        let node = self.0.node;
+        self.0.with(|world| world.turned(node, now, machine));
+    }
+
+    fn died(&mut self, _was_to_stop: bool) {
+        let node = self.0.node;
+        self.0.with(|world| {
+            world.say(node, || "its background task has ended early".to_owned());
+            world.nodes[node].process.has_died = true;
+            world.fact(node, &Fact::Shut);
+            world.fact(node, &Fact::Died);
+        });
+    }
+}
+
+impl World {
+    fn received(&mut self, node: usize, now: Moment, input: &Input) {
+        if *input != Input::Tick {
+            self.say(node, || format!("<- {}", show::input(input)));
+        }
+        self.nodes[node].process.received(now, input);
+        match input {
+            Input::Pushed(seen)
+            | Input::Read {
+                seen: Some(seen), ..
+            } => {
+                self.fact(node, &Fact::Saw { seen, now });
+                self.nodes[node].process.shown = seen.revision();
+            }
+            Input::Written { attempt, outcome } => {
+                let (attempt, outcome) = (*attempt, *outcome);
+                let answered = Fact::Answered {
+                    attempt,
+                    outcome,
+                    now,
+                };
+                self.fact(node, &answered);
+                if let Outcome::Acknowledged(revision) = outcome {
+                    self.nodes[node].process.acknowledged = revision;
+                }
+            }
+            Input::Warmed {
+                token,
+                ready: false,
+            } => {
+                let process = &mut self.nodes[node].process;
+                let failed = process.warming.take_if(|warming| warming == token);
+                process.failed_warm_ups += u32::from(failed.is_some());
+            }
+            Input::StepDown | Input::Shutdown => {
+                let has_requests = self.nodes[node].process.has_work();
+                self.fact(node, &Fact::Asked { now, has_requests });
+            }
+            Input::Expired { .. } => self.tally.late_extensions += 1,
+            _ => {}
+        }
+    }
+
+    fn performed(&mut self, node: usize, token: Option<u64>, action: &Action) {
+        self.say(node, || format!("-> {}", show::action(action)));
+        match action {
+            Action::Write {
+                attempt,
+                expected,
+                record,
+            } => self.sent(node, *attempt, *expected, record),
+            Action::Begin { token, deadline } => self.began(node, *token, *deadline),
+            Action::WarmUp => self.nodes[node].process.warming = token,
+            Action::Open => self.opened(node),
+            Action::Extend { deadline } => self.extended(node, *deadline),
+            Action::Close => self.closed(node),
+            Action::End { why } => self.ended(node, *why),
+            Action::Settled(_) => self.settled(node),
+            Action::Read { .. } | Action::Notice(_) => {}
+        }
+    }
+
+    fn sent(&mut self, node: usize, attempt: u64, expected: u64, record: &Record) {
+        let n = &mut self.nodes[node];
+        n.process.is_refused = false;
+        let sent_at = n.process.handled_at;
+        let over = n.settings.timing.valid_until(sent_at);
+        let is_late = record.holder.is_some() && n.clock.local(self.now) >= over;
+        self.tally.late_sends += u64::from(is_late);
+        let sent = Fact::Sent {
+            attempt,
+            expected,
+            record,
+            sent_at,
+        };
+        self.fact(node, &sent);
+    }
+
+    fn began(&mut self, node: usize, token: u64, deadline: Moment) {
+        self.tally.terms += 1;
+        let process = &mut self.nodes[node].process;
+        process.began_at = process.acknowledged;
+        process.gate.token = Some(token);
+        process.gate.deadline = deadline;
+        let began = Fact::Began {
+            token,
+            deadline,
+            now: self.local(node),
+            epoch: self.server.epoch,
+        };
+        self.fact(node, &began);
+    }
+
+    fn opened(&mut self, node: usize) {
+        let n = &mut self.nodes[node];
+        n.process.warming = None;
+        n.process.failed_warm_ups = 0;
+        n.process.gate.is_open = true;
+        n.process.gate.was_found_shut = false;
+        let deadline = n.process.gate.deadline;
+        let until = n.clock.real(deadline);
+        self.tally.late_openings += u64::from(until <= self.now);
+        self.fact(node, &Fact::Opened { deadline, until });
+        self.ask_around(node, until);
+    }
+
+    fn extended(&mut self, node: usize, deadline: Moment) {
+        let n = &mut self.nodes[node];
+        n.process.gate.deadline = deadline;
+        let until = n.clock.real(deadline);
+        if n.process.gate.is_open {
+            self.fact(node, &Fact::Extended { deadline, until });
+            self.ask_around(node, until);
+        }
+    }
+
+    /// Without a term, too: a stop waits for the requests of earlier ones.
+    fn closed(&mut self, node: usize) {
+        let process = &mut self.nodes[node].process;
+        process.warming = None;
+        process.gate.is_open = false;
+        // What the machine counts the drain timeout from.
+        let asked_at = process.handled_at;
+        let has_requests = process.has_work();
+        self.tally.old_requests += u64::from(process.gate.token.is_none() && process.inside > 0);
+        self.fact(node, &Fact::Shut);
+        let closing = Fact::Closing {
+            asked_at,
+            has_requests,
+        };
+        self.fact(node, &closing);
+    }
+
+    fn ended(&mut self, node: usize, why: Ended) {
+        let process = &mut self.nodes[node].process;
+        let (session, began_at) = (process.session, process.began_at);
+        // A leader does not argue with a server that shows no key at all, or an older revision after it has
+        // refused a write, though it may be a stale answer.
+        let gives_in = match why {
+            Ended::Deleted => process.shown == 0 || process.is_refused,
+            Ended::DataLost => process.is_refused,
+            _ => false,
+        };
+        process.warming = None;
+        process.gate.is_open = false;
+        process.gate.token = None;
+        self.fact(node, &Fact::Shut);
+        let ended = Fact::Ended {
+            why,
+            justified: gives_in
+                || self.server.epoch > 0
+                || self.server.changed_by_others(session, began_at),
+        };
+        self.fact(node, &ended);
+    }
+
+    fn settled(&mut self, node: usize) {
+        let n = &mut self.nodes[node];
+        let failed = n.process.failed_warm_ups;
+        let now = n.process.handled_at;
+        n.cool_until = now + n.settings.timing.cool_down(failed);
+        self.fact(node, &Fact::Settled { now });
+    }
+
+    fn turned(&mut self, node: usize, now: Moment, machine: &Machine) {
+        let process = &mut self.nodes[node].process;
+        process.turned(machine);
+        let gate = process.gate;
+        // A reader has found the deadline passed, and the machine should have received that by now.
+        let is_valid = process.known.deadline.is_some_and(|until| now < until);
+        let is_dead = is_valid && gate.was_found_shut;
+        let turned = Fact::Turned {
+            status: &machine.status(now),
+            has_opening: gate.is_open && !is_dead,
+            timeout: machine.poll_timeout(),
+            handled_at: process.handled_at,
+        };
+        self.fact(node, &turned);
+    }
+
+    pub(crate) fn lease(&self, node: usize) -> u64 {
+        nanos(self.nodes[node].settings.timing.lease)
+    }
+}
+
+pub(crate) fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}

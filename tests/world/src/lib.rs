@@ -1,0 +1,63 @@
+//! A world in which the code of noleader runs: nodes with clocks of their own, a network and a store with faults, and
+//! clients. One sequence of choices decides everything in a run.
+//!
+//! Real are the background task, the gate, the handle, the work loop, the layer and `fencing::Fenced`. Simulated are
+//! what they run on: the clocks, the executor, the network, the store, and the callers.
+//!
+//! - `run`, `world`: the next event, and the state that all code shares; `executor`, `queue`, `clock`, `choices`.
+//! - `plan`, `settings`: the kind of run and its settings.
+//! - `node`, `process`, `host`, `journal`: a process, and how the world and its code reach each other.
+//! - `calls`, `work`: calls of the public API; `request`, `app`, `peer`: requests through the layer.
+//! - `store`, `server`, `network`, `trouble`, `hold_up`, `expiry`, `loss`: the store, the network and the faults.
+//! - `finale`: what must hold once the faults have stopped.
+//! - `fact`, `invariants`: what must hold, one file each; `storage`: the writes of admitted requests.
+//! - `runner`, `tally`, `trace`, `show`: many runs, and their output.
+
+#![allow(
+    missing_docs,
+    missing_debug_implementations,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test"
+)]
+
+mod app;
+mod calls;
+mod choices;
+mod clock;
+mod executor;
+mod expiry;
+mod fact;
+mod finale;
+mod hold_up;
+mod host;
+mod invariants;
+mod journal;
+mod loss;
+mod network;
+mod node;
+mod peer;
+mod plan;
+mod process;
+mod queue;
+mod request;
+mod run;
+mod runner;
+mod server;
+mod settings;
+mod show;
+mod storage;
+mod store;
+mod tally;
+mod trace;
+mod trouble;
+mod work;
+mod world;
+
+pub use self::{
+    invariants::Violation,
+    plan::Plan,
+    runner::{Outcome, Source, report, run, run_all},
+    storage::{StoredBy, second_writer},
+    tally::Tally,
+};

@@ -1,0 +1,299 @@
+//! Requests to a node: through the gate with any action, to the handle, or to look at it.
+
+use std::{pin::pin, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body::Body;
+use http_body_util::BodyExt;
+use noleader::{BoxError, LeaderHandle, LeaderOnlyLayer};
+use tokio::sync::mpsc;
+use tower::{Layer, Service, ServiceExt};
+
+use crate::{
+    app::{App, AppBody, AppError, Inside, NUMBER, RequestBody},
+    clock::MICROSECOND,
+    fact::Fact,
+    host::{Host, Shared},
+    network::LONGEST_WAY,
+    peer::{self, Call, Peer, PeerBody, Sent},
+    world::{Event, Order, World},
+};
+
+/// How a node handles a request that it does not admit.
+#[derive(Clone, Copy, Debug)]
+enum Action {
+    Reject,
+    RejectWith,
+    Redirect,
+    Forward,
+    Wait,
+    WaitThenForward,
+    NotReady,
+    Fail,
+    CancelOnLoss,
+    MinRemaining,
+    WritesOnly,
+}
+
+/// What a request comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Executed,
+    /// The response says that the request was not executed.
+    Refused,
+    Unknown,
+}
+
+impl World {
+    /// Requests that come just before, at, and after a deadline.
+    pub(crate) fn ask_around(&mut self, node: usize, deadline: u64) {
+        if self.choices.one_in(4) {
+            let at = match self.choices.below(4) {
+                0 => deadline - 1,
+                1 => deadline,
+                2 => deadline + 1,
+                _ => deadline + self.choices.u64(0..100 * MICROSECOND),
+            };
+            self.queue.push(at.max(self.now), Event::Request { node });
+        }
+    }
+
+    /// A reader checks whether the node leads, or a request arrives and stays for a while.
+    pub(crate) fn request(&mut self, node: usize) {
+        self.look(node);
+        let runs = self.nodes[node].paused_until <= self.now && self.nodes[node].is_up();
+        if runs && !self.choices.one_in(3) {
+            self.orders.push(Order::Request { node });
+        }
+    }
+
+    /// A reader checks the gate and the published status.
+    pub(crate) fn look(&mut self, node: usize) {
+        let n = &self.nodes[node];
+        let Some(handle) = n.process.handle().filter(|_| n.paused_until <= self.now) else {
+            return;
+        };
+        n.sync(self.now);
+        let now = n.shown.now();
+        if handle.is_leader() {
+            self.fact(node, &Fact::Admitted { now });
+            self.fact(node, &Fact::Left);
+        } else {
+            self.found_shut(node);
+        }
+        let n = &self.nodes[node];
+        // After a pause the task needs a moment to come round.
+        let runs = self.now > n.task_runs_from() + 2 * LONGEST_WAY;
+        let is_due = n.pending > 0 || n.shown.next_timer().is_some_and(|due| due <= now);
+        if is_due || n.process.is_mid_turn || !runs {
+            return;
+        }
+        let published = handle.watch().borrow().clone();
+        let looked = Fact::Looked {
+            published: &published,
+            is: &handle.status(),
+        };
+        self.fact(node, &looked);
+    }
+
+    pub(crate) fn found_shut(&mut self, node: usize) {
+        let gate = &mut self.nodes[node].process.gate;
+        if gate.is_open {
+            gate.was_found_shut = true;
+            self.fact(node, &Fact::FoundShut);
+        }
+    }
+}
+
+/// A client's request arrives at the node.
+pub(crate) fn arrive(shared: &Shared, node: usize) {
+    let session = shared.lock().nodes[node].process.session;
+    let host = Host::new(shared.clone(), node, session);
+    let Some(Some(handle)) = host.with(|world| world.nodes[node].process.handle()) else {
+        return;
+    };
+    let through = host.with(|world| world.choices.one_in(4));
+    match through {
+        Some(false) => host.fragile("request", through_the_gate(host.clone(), handle)),
+        _ => host.fragile("admission", admitted(host.clone(), handle)),
+    }
+}
+
+/// A request that another node has forwarded arrives.
+pub(crate) fn serve(shared: &Shared, call: Call) {
+    let session = shared.lock().nodes[call.node].process.session;
+    let host = Host::new(shared.clone(), call.node, session);
+    let Some(Some(handle)) = host.with(|world| world.nodes[call.node].process.handle()) else {
+        return;
+    };
+    let own = host.clone();
+    own.fragile("forwarded request", async move {
+        let action = choose(&host);
+        let (sender, body) = mpsc::unbounded_channel();
+        let answered = answer(&host, handle, action, call.request);
+        let Ok(response) = pin!(answered).await else {
+            // The server breaks the connection.
+            return;
+        };
+        let (parts, rest) = response.into_parts();
+        let head = peer::Response {
+            reply: call.reply,
+            response: Response::from_parts(parts, PeerBody(body)),
+        };
+        host.with(|world| world.send_response(host.node, head));
+        if rest.collect().await.is_ok() {
+            let _ = sender.send(Sent::End);
+        }
+    });
+}
+
+fn choose(host: &Host) -> Action {
+    let action = host.with(|world| {
+        world.choices.pick([
+            Action::Reject,
+            Action::RejectWith,
+            Action::Redirect,
+            Action::Forward,
+            Action::Forward,
+            Action::Wait,
+            Action::WaitThenForward,
+            Action::NotReady,
+            Action::Fail,
+            Action::CancelOnLoss,
+            Action::MinRemaining,
+            Action::WritesOnly,
+        ])
+    });
+    action.unwrap_or(Action::Reject)
+}
+
+/// Work that was admitted by the handle itself.
+async fn admitted(host: Host, handle: LeaderHandle) {
+    let Ok(admission) = handle.admit() else {
+        host.with(|world| world.found_shut(host.node));
+        return;
+    };
+    let inside = Inside::enter(&host);
+    drop(handle);
+    let stays = host.with(|world| world.stay(host.node)).unwrap_or(0);
+    host.sleep(stays).await;
+    let token = admission.term().token().into();
+    host.with(|world| world.send_to_storage(host.node, token));
+    drop((inside, admission));
+}
+
+async fn through_the_gate(host: Host, handle: LeaderHandle) {
+    let Some(number) = host.with(World::number) else {
+        return;
+    };
+    let request = Request::builder()
+        .method(match host.with(|world| world.choices.one_in(8)) {
+            Some(true) => Method::GET,
+            _ => Method::POST,
+        })
+        .uri("http://service/orders")
+        .header(NUMBER, number);
+    let Ok(request) = request.body(RequestBody::default()) else {
+        return;
+    };
+    let action = choose(&host);
+    let answered = answer(&host, handle, action, request).await;
+    let outcome = match &answered {
+        Ok(response) => outcome_of(response.status(), response.headers()),
+        Err(AppError::NotLeader) => Outcome::Refused,
+        Err(AppError::Failed) => Outcome::Unknown,
+    };
+    host.with(|world| {
+        world
+            .tally
+            .count(outcome == Outcome::Executed, outcome == Outcome::Refused);
+        world.say(host.node, || {
+            format!("request {number} with {action:?}: {outcome:?}")
+        });
+    });
+    if outcome == Outcome::Refused {
+        host.fact(&Fact::Refused { request: number });
+    }
+    if let Ok(response) = answered {
+        // It may break.
+        let _ = response.into_body().collect().await;
+    }
+}
+
+fn outcome_of(status: StatusCode, headers: &HeaderMap) -> Outcome {
+    match (status, headers.get("noleader-reason")) {
+        (StatusCode::OK, _) => Outcome::Executed,
+        (_, Some(reason)) if reason == "lost" => Outcome::Unknown,
+        (StatusCode::TEMPORARY_REDIRECT, _) | (_, Some(_)) => Outcome::Refused,
+        _ => Outcome::Unknown,
+    }
+}
+
+type Answered = Result<Response<AnyBody>, AppError>;
+type AnyBody = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
+
+/// Calls the app through the gate of this node.
+async fn answer(
+    host: &Host,
+    handle: LeaderHandle,
+    action: Action,
+    request: Request<RequestBody>,
+) -> Answered {
+    let app = App(host.clone());
+    let lease = host.with(|world| world.lease(host.node)).unwrap_or(0);
+    let at_most = Duration::from_nanos(lease);
+    let layer = LeaderOnlyLayer::new(handle);
+    let peer = Peer(host.clone());
+    match action {
+        Action::Reject => call(host, layer.layer(app), request).await,
+        Action::RejectWith => {
+            let layer = layer.reject_with(|_, _: Request<RequestBody>| {
+                let mut response = Response::new(AppBody::empty());
+                let reason = HeaderValue::from_static("custom");
+                response.headers_mut().insert("noleader-reason", reason);
+                *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                response
+            });
+            call(host, layer.layer(app), request).await
+        }
+        Action::Redirect => call(host, layer.redirect().layer(app), request).await,
+        Action::Forward => {
+            let layer = layer.forward(peer).forward_timeout(at_most);
+            call(host, layer.layer(app), request).await
+        }
+        Action::Wait => call(host, layer.wait_up_to(at_most).layer(app), request).await,
+        Action::WaitThenForward => {
+            let layer = layer.wait_up_to(at_most).forward(peer);
+            call(host, layer.layer(app), request).await
+        }
+        Action::NotReady => call(host, layer.not_ready().layer(app), request).await,
+        Action::Fail => call(host, layer.fail().layer(app), request).await,
+        Action::CancelOnLoss => {
+            let layer = layer.cancel_on_loss().forward(peer);
+            call(host, layer.layer(app), request).await
+        }
+        Action::MinRemaining => {
+            let layer = layer.min_remaining(at_most / 4);
+            call(host, layer.layer(app), request).await
+        }
+        Action::WritesOnly => call(host, layer.writes_only().layer(app), request).await,
+    }
+}
+
+async fn call<S, B>(host: &Host, mut service: S, request: Request<RequestBody>) -> Answered
+where
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = AppError>,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    service.ready().await?;
+    let mut response = Box::pin(service.call(request));
+    let answered = response.as_mut().await;
+    // Some callers keep the future for a while.
+    if answered.is_err() && host.with(|world| world.choices.bool()) == Some(true) {
+        let lease = host.with(|world| world.lease(host.node)).unwrap_or(0);
+        host.sleep(lease).await;
+    }
+    let response = answered?;
+    Ok(response.map(|body| body.map_err(Into::into).boxed_unsync()))
+}

@@ -1,0 +1,125 @@
+//! Runs one sequence of choices or many seeds, and reports the first failure.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use crate::{
+    choices::Choices,
+    invariants::Violation,
+    plan::Plan,
+    run::Run,
+    storage::StoredBy,
+    tally::Tally,
+    trace::{TAIL, Trace},
+};
+
+/// What decides a run.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'a> {
+    Seed(u64),
+    /// The choices of a fuzzer. The first byte chooses the plan.
+    Bytes(&'a [u8]),
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Outcome {
+    pub violation: Option<Violation>,
+    pub tally: Tally,
+    /// The end of the trace, if it was kept.
+    pub trace: String,
+    /// The writes that the storage refused.
+    pub refused: u64,
+    /// The writes that the storage took, in order.
+    pub stored: Vec<StoredBy>,
+}
+
+/// Runs one sequence of choices, and keeps so many lines of its trace. A panic in the library is a violation as well.
+#[must_use]
+pub fn run(source: Source<'_>, plan: Plan, lines: usize) -> Outcome {
+    let choices = match source {
+        Source::Seed(seed) => Choices::from_seed(seed),
+        Source::Bytes(bytes) => Choices::from_bytes(bytes),
+    };
+    let trace = match lines {
+        0 => Trace::default(),
+        _ => Trace::kept(),
+    };
+    let mut run = Run::new(choices, plan, trace);
+    let ran = catch_unwind(AssertUnwindSafe(|| run.to_end()));
+    let world = run.world.lock();
+    let violation = match ran {
+        Ok(()) => world.violation.clone(),
+        Err(_) => Some(Violation {
+            invariant: "panic",
+            what: "the code panicked, see above".to_owned(),
+        }),
+    };
+    Outcome {
+        violation,
+        tally: world.tally,
+        trace: world.trace.tail(lines),
+        refused: world.refused,
+        stored: world.storage.read().clone(),
+    }
+}
+
+/// Runs `count` seeds from `first` on, each under its plan, on all cores, and returns what happened how often.
+///
+/// # Panics
+///
+/// Panics with the trace of a seed that fails.
+pub fn run_all(first: u64, count: u64) -> Tally {
+    let next = AtomicU64::new(0);
+    let tally = Mutex::new(Tally::default());
+    let failed = OnceLock::new();
+    let work = || {
+        let mut mine = Tally::default();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= count {
+                break;
+            }
+            let seed = first.wrapping_add(index);
+            let outcome = run(Source::Seed(seed), Plan::of(seed), 0);
+            mine.add(&outcome.tally);
+            if let Some(violation) = outcome.violation {
+                next.store(count, Ordering::Relaxed);
+                // Another core may have been first.
+                let _ = failed.set((seed, index, violation));
+                break;
+            }
+        }
+        tally
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(&mine);
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(work);
+        }
+    });
+    if let Some((seed, index, violation)) = failed.into_inner() {
+        panic!("number {index}: {}", report(seed, &violation, TAIL));
+    }
+    tally.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs the seed again, with a trace of so many lines.
+#[must_use]
+pub fn report(seed: u64, violation: &Violation, lines: usize) -> String {
+    let plan = Plan::of(seed);
+    let trace = run(Source::Seed(seed), plan, lines).trace;
+    let Violation { invariant, what } = violation;
+    format!(
+        "seed {seed} ({plan:?}) fails invariants/{invariant}.rs: {what}\n\
+         replay it with\n  NOLEADER_SEED={seed} cargo test -p noleader-world replay -- --nocapture\n{trace}"
+    )
+}

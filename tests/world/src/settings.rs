@@ -1,0 +1,138 @@
+//! The settings of a run and of its candidates.
+
+use std::time::Duration;
+
+use noleader::{
+    lease::{Candidate, MIN_GUARD, MIN_LEASE, Timing},
+    names::{Address, NodeId},
+};
+
+use crate::{
+    choices::Choices,
+    clock::{Clock, MILLISECOND},
+    plan::Plan,
+};
+
+/// The shortest time between renewals that a builder accepts.
+const MIN_RENEWAL: Duration = Duration::from_millis(10);
+
+/// What all nodes of a run share.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) plan: Plan,
+    /// The lease around which the others lie, in ms.
+    base_ms: u64,
+    /// The bound on the difference of two clocks' rates, in millionths, which the guard covers.
+    drift_ppm: u64,
+    trust_absent_key: bool,
+    /// How long faults go on.
+    pub(crate) trouble_until: u64,
+}
+
+impl Settings {
+    pub(crate) fn new(plan: Plan, choices: &mut Choices) -> Self {
+        let base_ms = choices.u64(200..=600);
+        Self {
+            plan,
+            base_ms,
+            drift_ppm: choices.pick([10_000, 50_000, 200_000]),
+            trust_absent_key: plan == Plan::UnequalLeases && choices.one_in(8),
+            trouble_until: base_ms * MILLISECOND * choices.u64(6..=18),
+        }
+    }
+
+    /// The bound on the difference of two clocks' rates, as a fraction.
+    pub(crate) fn drift(&self) -> f64 {
+        self.drift_ppm as f64 / 1e6
+    }
+
+    /// The lease around which the others lie.
+    pub(crate) fn base(&self) -> u64 {
+        self.base_ms * MILLISECOND
+    }
+
+    pub(crate) fn trusts_absent_key(&self) -> bool {
+        self.trust_absent_key
+    }
+
+    /// The longest lease of a candidate, or in a foreign record.
+    pub(crate) fn longest_lease(&self) -> u64 {
+        let longest = Duration::from_nanos(self.base() * 3 / 2);
+        u64::try_from(longest.max(MIN_LEASE).as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn clock(&self, choices: &mut Choices) -> Clock {
+        let ppm = self.clock_rate(choices);
+        // Behind it lies what a fake clock shows at its start.
+        let start = 3_600_000_000_000;
+        Clock::new(start + choices.u64(0..1_000_000_000_000_000), ppm)
+    }
+
+    /// By how much a clock is ahead.
+    pub(crate) fn clock_rate(&self, choices: &mut Choices) -> u64 {
+        let most = match self.plan {
+            Plan::WildClocks => self.drift_ppm * 8,
+            _ => self.drift_ppm,
+        };
+        match choices.below(4) {
+            0 => 0,
+            1 => most,
+            _ => choices.u64(0..=most),
+        }
+    }
+
+    #[allow(clippy::expect_used, reason = "the names are good")]
+    pub(crate) fn candidate(&self, name: usize, choices: &mut Choices) -> Candidate {
+        Candidate {
+            id: NodeId::parse(format!("node-{name}")).expect("a name"),
+            session: String::new(),
+            address: choices.bool().then(|| {
+                let address = format!("http://node-{name}");
+                Address::parse(address).expect("an address")
+            }),
+            timing: self.timing(choices),
+            observer: false,
+            warm_up: choices.one_in(3),
+            trust_absent_key: self.trust_absent_key,
+        }
+    }
+
+    pub(crate) fn observer(&self, name: usize, choices: &mut Choices) -> Candidate {
+        Candidate {
+            observer: true,
+            warm_up: false,
+            ..self.candidate(name, choices)
+        }
+    }
+
+    /// As `TimeSettings` derives it from a builder's settings.
+    fn timing(&self, choices: &mut Choices) -> Timing {
+        let lease_ms = match self.plan.has_equal_leases() {
+            true => self.base_ms,
+            false => (self.base_ms * choices.u64(50..=150) / 100).max(200),
+        };
+        let lease = Duration::from_millis(lease_ms);
+        let guard = lease.mul_f64(self.drift_ppm as f64 / 1e6).max(MIN_GUARD);
+        let request_timeout = lease / 6;
+        let left = lease.saturating_sub(guard + request_timeout);
+        let most = left.mul_f64(1.0 / 1.1).min(lease / 2);
+        let shortest = (lease / 8).min(most).max(MIN_RENEWAL);
+        let renew_every = match choices.below(3) {
+            0 => {
+                shortest
+                    + most
+                        .saturating_sub(shortest)
+                        .mul_f64(choices.u64(0..=100) as f64 / 100.0)
+            }
+            _ => (lease / 3).min(most),
+        };
+        Timing {
+            lease,
+            guard,
+            renew_every,
+            request_timeout,
+            drain_timeout: lease.mul_f64(choices.pick([0.0, 0.25, 1.0, 2.0])),
+            campaign_delay: Duration::from_millis(choices.u64(0..=20)),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Counts the events that the runs must cover: an event that never happens is not tested.
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    pub(crate) terms: u64,
+    /// Extensions after a reader had seen the old deadline pass.
+    pub(crate) late_extensions: u64,
+    /// Terms that began, or whose gate opened, only after their deadline.
+    pub(crate) late_openings: u64,
+    /// Writes that left only after the term which they renew, or begin, would have been over.
+    pub(crate) late_sends: u64,
+    /// Stops that had to wait for requests of an earlier term.
+    pub(crate) old_requests: u64,
+    /// Writes that were applied only after their outcome was said to be unknown.
+    pub(crate) late_applications: u64,
+    /// Writes that reached the server twice.
+    pub(crate) repeated_writes: u64,
+    /// Client requests that were executed, and those that were refused.
+    pub(crate) executed: u64,
+    pub(crate) refused: u64,
+    /// Streams that were lost, where the last token has to be told.
+    pub(crate) lost_streams: u64,
+    /// Records that it removed once the holder could not be valid any more, with unequal leases.
+    pub(crate) late_expiries: u64,
+    /// Records that the server removed while their holder was valid.
+    pub(crate) early_expiries: u64,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, other: &Self) {
+        let Self {
+            terms,
+            late_extensions,
+            late_openings,
+            late_sends,
+            old_requests,
+            late_applications,
+            repeated_writes,
+            executed,
+            refused,
+            late_expiries,
+            lost_streams,
+            early_expiries,
+        } = other;
+        self.terms += terms;
+        self.late_extensions += late_extensions;
+        self.late_openings += late_openings;
+        self.late_sends += late_sends;
+        self.old_requests += old_requests;
+        self.late_applications += late_applications;
+        self.repeated_writes += repeated_writes;
+        self.executed += executed;
+        self.refused += refused;
+        self.lost_streams += lost_streams;
+        self.late_expiries += late_expiries;
+        self.early_expiries += early_expiries;
+    }
+
+    pub(crate) fn count(&mut self, was_executed: bool, was_refused: bool) {
+        self.executed += u64::from(was_executed);
+        self.refused += u64::from(was_refused);
+    }
+
+    /// Panics if one of them did not, or hardly, in `runs` runs.
+    pub fn all_happened(&self, runs: u64) {
+        assert!(self.terms > 3 * runs, "the runs hardly elect: {self:?}");
+        for (count, what) in [
+            (self.late_extensions, "late extensions"),
+            (self.late_openings, "late openings"),
+            (self.late_sends, "late sends"),
+            (self.old_requests, "old requests"),
+            (self.late_applications, "late applications"),
+            (self.repeated_writes, "repeated writes"),
+            (self.executed, "executed requests"),
+            (self.refused, "refused requests"),
+            (self.lost_streams, "lost streams"),
+            (self.late_expiries, "late expiries"),
+            (self.early_expiries, "early expiries"),
+        ] {
+            assert!(count > 0, "no {what} in {runs} runs: {self:?}");
+        }
+    }
+}

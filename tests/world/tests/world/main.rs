@@ -1,0 +1,38 @@
+//! Runs of the world.
+//!
+//! `NOLEADER_SEEDS=n` sets the number of fresh seeds, and `NOLEADER_FIRST_SEED=n` the first one, which is random by
+//! default. `.ci/simulate` runs 20,000 of them, optimized.
+
+mod outside;
+mod replay;
+mod seeds;
+
+use std::hash::{BuildHasher, RandomState};
+
+use noleader_world::run_all;
+
+/// As many as take some seconds; without optimization these are fewer.
+const SEEDS: u64 = if cfg!(debug_assertions) {
+    1_000
+} else {
+    20_000
+};
+
+#[test]
+fn fresh_seeds_pass() {
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .map(|n| n.parse().expect("a number"))
+    };
+    let count = number("NOLEADER_SEEDS").unwrap_or(SEEDS);
+    // Its keys come from the operating system.
+    let fresh = || RandomState::new().hash_one(0) >> 16;
+    let first = number("NOLEADER_FIRST_SEED").unwrap_or_else(fresh);
+    eprintln!("world: {count} seeds from {first}");
+    let tally = run_all(first, count);
+    eprintln!("world: {tally:?}");
+    if count >= 1_000 {
+        tally.all_happened(count);
+    }
+}

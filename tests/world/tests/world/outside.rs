@@ -1,0 +1,59 @@
+//! Runs outside the assumptions, in which G1 does not hold, and the simulation must detect that. Which stale writes a
+//! storage can still reject depends on the assumption.
+
+use noleader_world::{Plan, Source, run, second_writer};
+
+/// Among so many seeds two gates must be open at once.
+const SEEDS: u64 = 500;
+
+#[derive(Debug, Default)]
+struct Outside {
+    /// Runs in which two gates were open at once.
+    overlaps: u64,
+    /// Writes that the storage refused.
+    refused: u64,
+    /// Runs in which the storage took writes of two processes under one token.
+    second_writers: u64,
+}
+
+fn run_outside(plan: Plan, seeds: u64) -> Outside {
+    let mut outside = Outside::default();
+    for seed in 0..seeds {
+        let run = run(Source::Seed(seed), plan, 0);
+        let invariant = run.violation.map(|violation| violation.invariant);
+        assert_ne!(invariant, Some("panic"), "seed {seed}");
+        outside.overlaps += u64::from(invariant == Some("g1_one_gate"));
+        outside.refused += run.refused;
+        assert!(
+            run.stored.is_sorted_by_key(|by| by.token),
+            "seed {seed}: the storage took a smaller token after a larger one"
+        );
+        if let Some(by) = second_writer(&run.stored) {
+            outside.second_writers += 1;
+            // Tokens are revisions that the server gave once, whatever the clocks say.
+            assert_ne!(
+                plan,
+                Plan::WildClocks,
+                "seed {seed}: a second writer {by:?}"
+            );
+        }
+    }
+    outside
+}
+
+#[test]
+fn fencing_protects_when_clocks_open_two_gates() {
+    let outside = run_outside(Plan::WildClocks, SEEDS);
+    println!("{outside:?}");
+    assert!(outside.overlaps > 0 && outside.refused > 0);
+}
+
+/// A store that went back gives the same revision twice, and so the same token, to a candidate that never saw
+/// it the first time. Tokens keep an earlier term's writes out, and cannot tell these two apart.
+#[test]
+fn lost_writes_open_two_gates_and_repeat_tokens() {
+    let outside = run_outside(Plan::RolledBack, 4 * SEEDS);
+    println!("{outside:?}");
+    assert!(outside.overlaps > 0 && outside.refused > 0);
+    assert!(outside.second_writers > 0);
+}

@@ -1,0 +1,43 @@
+//! `NOLEADER_SEED=n cargo test -p noleader-world replay -- --nocapture` runs one seed and prints its trace.
+
+use noleader_world::{Plan, Source, report, run};
+
+#[test]
+fn replay() {
+    let Ok(seed) = std::env::var("NOLEADER_SEED") else {
+        return;
+    };
+    let seed: u64 = seed.parse().expect("NOLEADER_SEED is a number");
+    let plan = Plan::of(seed);
+    let outcome = run(Source::Seed(seed), plan, usize::MAX);
+    if let Some(violation) = outcome.violation {
+        panic!("{}", report(seed, &violation, usize::MAX));
+    }
+    println!("{}seed {seed} ({plan:?}) holds", outcome.trace);
+}
+
+/// The same seed gives the same run, to the last line.
+#[test]
+fn a_run_follows_from_its_seed() {
+    for seed in 0..16 {
+        let trace = || run(Source::Seed(seed), Plan::of(seed), usize::MAX).trace;
+        let first = trace();
+        assert!(first.len() > 1_000, "{first}");
+        assert_eq!(first, trace(), "seed {seed}");
+    }
+}
+
+/// The same bytes give the same run, whatever they are.
+#[test]
+fn a_run_follows_from_its_bytes() {
+    for byte in 0..16 {
+        let bytes: Vec<_> = (0..4_000)
+            .map(|index: u32| (index % 251) as u8 ^ byte)
+            .collect();
+        let source = Source::Bytes(&bytes);
+        let trace = || run(source, Plan::of(byte.into()), usize::MAX).trace;
+        let first = trace();
+        assert!(first.len() > 1_000, "{first}");
+        assert_eq!(first, trace(), "byte {byte}");
+    }
+}

@@ -1,0 +1,17 @@
+//! Seeds that failed once, each with the bug that it found. Every run of the tests includes them.
+
+use noleader_world::{Plan, Source, report, run};
+
+/// More lines than a report needs.
+const TAIL: usize = 80;
+
+const FOUND: &[(u64, &str)] = &[];
+
+#[test]
+fn seeds_that_once_failed_pass() {
+    for (seed, found) in FOUND {
+        if let Some(violation) = run(Source::Seed(*seed), Plan::of(*seed), 0).violation {
+            panic!("{found}, again: {}", report(*seed, &violation, TAIL));
+        }
+    }
+}
