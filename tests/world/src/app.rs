@@ -27,7 +27,28 @@ pub(crate) type RequestBody = Full<Bytes>;
 pub(crate) const NUMBER: &str = "x-number";
 
 #[derive(Clone)]
-pub(crate) struct App(pub(crate) Host);
+pub(crate) struct App {
+    host: Host,
+    /// Whether the gate is one for any service: it adds no term to a request, and does not see the body.
+    is_plain: bool,
+}
+
+impl App {
+    pub(crate) fn new(host: &Host) -> Self {
+        Self {
+            host: host.clone(),
+            is_plain: false,
+        }
+    }
+
+    /// An app behind a gate for any service.
+    pub(crate) fn plain(host: &Host) -> Self {
+        Self {
+            is_plain: true,
+            ..Self::new(host)
+        }
+    }
+}
 
 #[derive(Debug)]
 pub(crate) enum AppError {
@@ -95,17 +116,19 @@ impl Service<Request<RequestBody>> for App {
     }
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
-        let host = self.0.clone();
+        let host = self.host.clone();
         let number = request.headers().get(NUMBER);
         let number = number.and_then(|number| number.to_str().ok()?.parse().ok());
         let term = request.extensions().get::<Term>().cloned();
         // A request that the gate does not concern has no term.
-        let inside = term.as_ref().map(|_| Inside::enter(&host));
-        if let Some(number) = number.filter(|_| term.is_some()) {
+        let is_admitted = self.is_plain || term.is_some();
+        let inside = is_admitted.then(|| Inside::enter(&host));
+        if let Some(number) = number.filter(|_| is_admitted) {
             host.fact(&Fact::Executed { request: number });
         }
         let plan = host.with(|world| world.plan_request(host.node));
         let plan = plan.unwrap_or_default();
+        let is_plain = self.is_plain;
         Box::pin(async move {
             host.sleep(plan.stays).await;
             if let Some(term) = term {
@@ -115,6 +138,7 @@ impl Service<Request<RequestBody>> for App {
                 return Err(AppError::Failed);
             }
             let ends = Box::pin(host.sleep(plan.body));
+            let inside = inside.filter(|_| !is_plain);
             Ok(Response::new(AppBody { ends, inside }))
         })
     }

@@ -135,7 +135,7 @@ impl World {
         let (now, is_calm) = (self.now, self.is_calm);
         let choices = &mut self.choices;
         self.queue.hurry(|at, event| match event {
-            Event::Trouble | Event::Expire { .. } if is_calm => None,
+            Event::Trouble | Event::Expire { .. } | Event::Break { .. } if is_calm => None,
             Event::Run { .. } => Some(now),
             Event::Answer { .. }
             | Event::Push { .. }
@@ -266,7 +266,9 @@ impl World {
                 self.fact(node, &standing);
             }
         }
-        let delay = self.choices.u64(0..self.settings.base());
+        // By then every watch has shown a renewal.
+        let renewed = self.settings.longest_lease() * 3 / 5;
+        let delay = renewed + self.choices.u64(0..self.settings.base());
         self.after(delay, Event::Finale(Step::Part));
     }
 

@@ -104,6 +104,7 @@ impl World {
     fn sent(&mut self, node: usize, attempt: u64, expected: u64, record: &Record) {
         let n = &mut self.nodes[node];
         n.process.is_refused = false;
+        n.process.is_misled = false;
         let sent_at = n.process.handled_at;
         let over = n.settings.timing.valid_until(sent_at);
         let is_late = record.holder.is_some() && n.clock.local(self.now) >= over;
@@ -174,7 +175,8 @@ impl World {
 
     fn ended(&mut self, node: usize, why: Ended) {
         let process = &mut self.nodes[node].process;
-        let (session, began_at) = (process.session, process.began_at);
+        let (session, began_at, is_misled) =
+            (process.session, process.began_at, process.is_misled);
         // A leader does not argue with a server that shows no key at all, or an older revision after it has
         // refused a write, though it may be a stale answer.
         let gives_in = match why {
@@ -189,6 +191,7 @@ impl World {
         let ended = Fact::Ended {
             why,
             justified: gives_in
+                || is_misled
                 || self.server.epoch > 0
                 || self.server.changed_by_others(session, began_at),
         };

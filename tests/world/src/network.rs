@@ -174,6 +174,11 @@ impl World {
 
     fn compare_and_set(&mut self, write: &Apply) -> Outcome {
         if self.server.last().seen.revision() != write.expected {
+            let is_applied = self.server.last().seen.value() == Some(&write.value[..]);
+            if is_applied && self.lives(write.node, write.session) {
+                // The second copy of it says that it was refused.
+                self.nodes[write.node].process.is_misled = true;
+            }
             return Outcome::Conflict;
         }
         let (node, expected) = (write.node, write.expected);
@@ -245,6 +250,7 @@ impl World {
             let delay = self.choices.u64(0..10 * self.settings.base());
             self.after(delay, Event::Break { watch });
         }
+        self.say(node, || format!("its watch {watch} is open at the server"));
         let epoch = self.server.epoch;
         let delay = self.delay(node);
         self.after(

@@ -49,6 +49,8 @@ pub(crate) struct Process {
     pub(crate) shown: u64,
     /// A write was refused since the last one left.
     pub(crate) is_refused: bool,
+    /// A write was said to be refused that was applied.
+    pub(crate) is_misled: bool,
     /// The revision of the last acknowledged write, and of the one that began the term.
     pub(crate) acknowledged: u64,
     pub(crate) began_at: u64,

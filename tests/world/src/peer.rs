@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    io,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -22,8 +23,8 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Peer(pub(crate) Host);
 
-/// The sender of a response, whose loss breaks the connection.
-pub(crate) type Reply = oneshot::Sender<HttpResponse<PeerBody>>;
+/// The sender of a response, whose loss breaks the connection. An error means that there was none.
+pub(crate) type Reply = oneshot::Sender<Result<HttpResponse<PeerBody>, io::ErrorKind>>;
 
 /// A forwarded request on its way.
 pub(crate) struct Call {
@@ -41,7 +42,7 @@ pub(crate) struct Response {
 impl Response {
     pub(crate) fn arrive(self) {
         // The client may have gone.
-        let _ = self.reply.send(self.response);
+        let _ = self.reply.send(Ok(self.response));
     }
 }
 
@@ -70,6 +71,9 @@ impl World {
     pub(crate) fn serve_call(&mut self, call: Call) {
         if self.nodes[call.node].process.handle().is_some() {
             self.orders.push(Order::Serve(call));
+        } else {
+            // The client may have gone.
+            let _ = call.reply.send(Err(io::ErrorKind::ConnectionRefused));
         }
     }
 
@@ -94,7 +98,13 @@ impl Service<Request<RequestBody>> for Peer {
         let (reply, response) = oneshot::channel();
         let node = self.0.node;
         self.0.with(|world| world.send_call(node, request, reply));
-        Box::pin(async move { response.await.map_err(|_| "the connection broke".into()) })
+        Box::pin(async move {
+            match response.await {
+                Ok(Ok(response)) => Ok(response),
+                Ok(Err(kind)) => Err(io::Error::from(kind).into()),
+                Err(_) => Err("the connection broke".into()),
+            }
+        })
     }
 }
 

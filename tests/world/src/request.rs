@@ -3,7 +3,7 @@
 use std::{pin::pin, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::RETRY_AFTER};
 use http_body::Body;
 use http_body_util::BodyExt;
 use noleader::{BoxError, LeaderHandle, LeaderOnlyLayer};
@@ -74,8 +74,9 @@ impl World {
         let Some(handle) = n.process.handle().filter(|_| n.paused_until <= self.now) else {
             return;
         };
+        let now = n.clock.local(self.now);
+        let is_due = n.pending > 0 || n.shown.next_timer().is_some_and(|due| due <= now);
         n.sync(self.now);
-        let now = n.shown.now();
         if handle.is_leader() {
             self.fact(node, &Fact::Admitted { now });
             self.fact(node, &Fact::Left);
@@ -85,7 +86,6 @@ impl World {
         let n = &self.nodes[node];
         // After a pause the task needs a moment to come round.
         let runs = self.now > n.task_runs_from() + 2 * LONGEST_WAY;
-        let is_due = n.pending > 0 || n.shown.next_timer().is_some_and(|due| due <= now);
         if is_due || n.process.is_mid_turn || !runs {
             return;
         }
@@ -222,10 +222,12 @@ async fn through_the_gate(host: Host, handle: LeaderHandle) {
 }
 
 fn outcome_of(status: StatusCode, headers: &HeaderMap) -> Outcome {
-    match (status, headers.get("noleader-reason")) {
-        (StatusCode::OK, _) => Outcome::Executed,
-        (_, Some(reason)) if reason == "lost" => Outcome::Unknown,
-        (StatusCode::TEMPORARY_REDIRECT, _) | (_, Some(_)) => Outcome::Refused,
+    // As docs/actions.md tells clients.
+    let was_refused = headers.contains_key("noleader-reason") && headers.contains_key(RETRY_AFTER);
+    match status {
+        StatusCode::OK => Outcome::Executed,
+        StatusCode::TEMPORARY_REDIRECT => Outcome::Refused,
+        _ if was_refused => Outcome::Refused,
         _ => Outcome::Unknown,
     }
 }
@@ -240,7 +242,7 @@ async fn answer(
     action: Action,
     request: Request<RequestBody>,
 ) -> Answered {
-    let app = App(host.clone());
+    let app = App::new(host);
     let lease = host.with(|world| world.lease(host.node)).unwrap_or(0);
     let at_most = Duration::from_nanos(lease);
     let layer = LeaderOnlyLayer::new(handle);
@@ -252,6 +254,8 @@ async fn answer(
                 let mut response = Response::new(AppBody::empty());
                 let reason = HeaderValue::from_static("custom");
                 response.headers_mut().insert("noleader-reason", reason);
+                let later = HeaderValue::from_static("1");
+                response.headers_mut().insert(RETRY_AFTER, later);
                 *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
                 response
             });
@@ -268,7 +272,7 @@ async fn answer(
             call(host, layer.layer(app), request).await
         }
         Action::NotReady => call(host, layer.not_ready().layer(app), request).await,
-        Action::Fail => call(host, layer.fail().layer(app), request).await,
+        Action::Fail => call(host, layer.fail().layer(App::plain(host)), request).await,
         Action::CancelOnLoss => {
             let layer = layer.cancel_on_loss().forward(peer);
             call(host, layer.layer(app), request).await
