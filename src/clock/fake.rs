@@ -63,7 +63,9 @@ impl FakeClock {
     /// The woken tasks do not run inside this call. On a current-thread runtime, they run at the caller's next `await`.
     pub fn advance(&self, by: Duration) {
         self.advance_silently(by);
-        for waker in self.timers().take_due(self.now()) {
+        // Without the lock: the code of a waker may drop tasks that sleep on this clock.
+        let due = self.timers().take_due(self.now());
+        for waker in due {
             waker.wake();
         }
     }
@@ -131,7 +133,9 @@ pub(super) struct FakeSleep {
 impl FakeSleep {
     fn unregister(&mut self) {
         if let Some(key) = self.key.take() {
-            self.clock.timers().by_time.remove(&key);
+            // Dropped without the lock, as in `advance`.
+            let waker = self.clock.timers().by_time.remove(&key);
+            drop(waker);
         }
     }
 }
@@ -163,6 +167,8 @@ impl Drop for FakeSleep {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Wake;
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -213,6 +219,36 @@ mod tests {
         clock.advance(SECOND);
         assert!(late.is_woken());
         tokio_test::assert_ready!(late.poll());
+    }
+
+    /// Drops a sleeper when it is woken, or dropped itself.
+    struct Drops(Mutex<Option<FakeSleep>>);
+
+    impl Wake for Drops {
+        fn wake(self: Arc<Self>) {
+            self.0.lock().unwrap().take();
+        }
+    }
+
+    #[test]
+    fn a_waker_may_drop_another_sleeper() {
+        let clock = FakeClock::new();
+        for is_woken in [true, false] {
+            let mut other = clock.sleep_until(clock.now() + SECOND * 2);
+            let mut noop = Context::from_waker(Waker::noop());
+            assert!(Pin::new(&mut other).poll(&mut noop).is_pending());
+            let waker = Waker::from(Arc::new(Drops(Mutex::new(Some(other)))));
+            let mut sleep = clock.sleep_until(clock.now() + SECOND);
+            let mut cx = Context::from_waker(&waker);
+            assert!(Pin::new(&mut sleep).poll(&mut cx).is_pending());
+            drop(waker);
+            if is_woken {
+                clock.advance(SECOND);
+            } else {
+                drop(sleep);
+            }
+            assert_eq!(clock.next_timer(), None);
+        }
     }
 
     #[test]

@@ -111,7 +111,8 @@ impl Warming {
 
 fn log_panic(panic: &(dyn Any + Send)) {
     let text = panic.downcast_ref::<&str>().copied();
-    let error = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let error = text.unwrap_or("panic without a message");
     tracing::error!(error, "warm-up panicked; releasing the lease");
 }
 

@@ -1,13 +1,10 @@
 //! What a follower forwards to the leader, what it returns, and what it rejects itself.
 
-#![allow(clippy::disallowed_methods, reason = "the time limit is tokio's")]
-
 use std::{
     convert::Infallible,
     error::Error,
     future::{Pending, pending, ready},
     io,
-    pin::pin,
     sync::{Arc, Mutex},
     task::{Context, Poll},
     time::Duration,
@@ -17,7 +14,6 @@ use axum::body::Body;
 use http::{HeaderMap, Method, Request, Response, Version};
 use http_body_util::{BodyExt, Full};
 use noleader::{LeaderOnlyLayer, middleware::ForwardBody};
-use tokio::time::timeout;
 use tokio_test::{assert_pending, task};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_test::mock;
@@ -334,20 +330,22 @@ async fn the_client_is_called_when_it_is_ready() {
     assert_eq!(text(soon(answer).await).await, "created");
 }
 
-/// Awaits a future, and checks that it takes this long.
-async fn after<F: Future>(takes: Duration, future: F) -> F::Output {
-    let (tick, mut future) = (Duration::from_millis(1), pin!(future));
-    assert!(timeout(takes - tick, &mut future).await.is_err());
-    timeout(tick * 2, future)
-        .await
-        .expect("the future should have resolved by now")
+/// Awaits a future, and checks that it takes this long on the node's clock.
+async fn after<F: Future>(node: &Node, takes: Duration, future: F) -> F::Output {
+    let (tick, mut future) = (Duration::from_nanos(1), task::spawn(future));
+    assert!(future.poll().is_pending());
+    node.advance(takes - tick).await;
+    assert!(future.poll().is_pending());
+    node.advance(tick).await;
+    assert!(future.is_woken());
+    soon(future).await
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_exceeds_the_limit_is_504() {
     let follower = Node::follower_of(Some(LEADER)).await;
     let answer = send(&follower, slow(), post("/orders"));
-    let answer = after(Duration::from_secs(30), answer).await;
+    let answer = after(&follower, Duration::from_secs(30), answer).await;
     failed(&answer, 504, "timeout", false);
     assert!(text(answer).await.ends_with("may have been executed\n"));
 }
@@ -368,7 +366,7 @@ async fn forward_timeout_combines_with_other_settings() {
         .forward_timeout(limit);
     for layer in [layer, later] {
         let answer = layer.layer(here()).oneshot(grpc());
-        let answer = after(limit, answer).await.unwrap();
+        let answer = after(&follower, limit, answer).await.unwrap();
         assert_eq!(answer.headers()["grpc-status"], "4");
         assert_eq!(answer.headers()["noleader-reason"], "timeout");
     }
@@ -377,8 +375,10 @@ async fn forward_timeout_combines_with_other_settings() {
 #[tokio::test(start_paused = true)]
 async fn grpc_has_no_default_time_limit() {
     let follower = Node::follower_of(Some(LEADER)).await;
-    let answer = send(&follower, slow(), grpc());
-    assert!(timeout(Duration::from_secs(86_400), answer).await.is_err());
+    let mut answer = task::spawn(send(&follower, slow(), grpc()));
+    assert_pending!(answer.poll());
+    follower.advance(Duration::from_secs(86_400)).await;
+    assert_pending!(answer.poll());
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{Router, response::IntoResponse, routing::post};
 use http::{Request, Response};
 use noleader::{Builder, LeaderOnlyLayer, NotLeader, Reason, Status, Term};
-use tokio::time::{advance, timeout};
+use tokio::time::timeout;
 use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
 use tower::{BoxError, Layer, Service, ServiceExt};
 use tower_test::mock::{self, Handle, Spawn};
@@ -83,8 +83,9 @@ impl<F: Future<Output = Outcome>> Held<F> {
 #[tokio::test(start_paused = true)]
 async fn a_held_request_is_admitted_after_election() {
     let node = Node::follower().await;
+    node.advance(LEASE - WAIT / 2).await;
     let mut held = hold(&node);
-    node.advance(LEASE).await;
+    node.advance(WAIT / 2).await;
     held.is_called();
 }
 
@@ -159,9 +160,10 @@ async fn a_stop_rejects_held_requests() {
 async fn requests_are_held_for_at_most_the_limit() {
     let node = Node::follower().await;
     let mut held = hold(&node);
-    advance(WAIT - Duration::from_millis(1)).await;
+    let tick = Duration::from_nanos(1);
+    node.advance(WAIT - tick).await;
     held.goes_on_waiting();
-    advance(Duration::from_millis(2)).await;
+    node.advance(tick).await;
     assert_eq!(held.is_refused("no_leader"), None);
 }
 
@@ -170,7 +172,7 @@ async fn an_open_gate_wins_over_the_limit() {
     let node = Node::follower().await;
     let mut held = hold(&node);
     node.advance(LEASE).await;
-    advance(WAIT * 2).await;
+    node.advance(WAIT * 2).await;
     held.is_called();
 }
 

@@ -1,6 +1,6 @@
 //! Log events.
 
-use std::time::Duration;
+use std::{panic::panic_any, time::Duration};
 
 use futures_util::FutureExt;
 use noleader::{
@@ -344,21 +344,28 @@ async fn a_failed_release_is_logged() {
 
 #[tokio::test]
 async fn a_failed_warm_up_is_logged() {
-    for panics in [false, true] {
+    let fails: fn() -> Result<(), &'static str> = || Err("the cache is cold");
+    let (failed, panicked) = ("warm-up failed", "warm-up panicked");
+    for (warm_up, message, error) in [
+        (fails, failed, "error=the cache is cold"),
+        (|| panic!("on purpose"), panicked, r#"error="on purpose""#),
+        (
+            || panic!("on {}", "purpose"),
+            panicked,
+            r#"error="on purpose""#,
+        ),
+        (
+            || panic_any(7),
+            panicked,
+            r#"error="panic without a message""#,
+        ),
+    ] {
         let (lines, _guard) = Lines::collect();
-        let a = candidate(Memory::new(), "a", &FakeClock::new()).warm_up(move |_| async move {
-            assert!(!panics, "a panic on purpose");
-            Err::<(), _>("the cache is cold")
-        });
+        let a = candidate(Memory::new(), "a", &FakeClock::new())
+            .warm_up(move |_| async move { warm_up() });
         let _a = a.start().await.unwrap();
-        let expected = match panics {
-            false => ["warm-up failed; releasing the lease", "the cache is cold"],
-            true => [
-                "warm-up panicked; releasing the lease",
-                "a panic on purpose",
-            ],
-        };
-        lines.until(&["ERROR", expected[0], expected[1]]).await;
+        let message = format!("{message}; releasing the lease");
+        lines.until(&["ERROR", &message, error]).await;
     }
 }
 

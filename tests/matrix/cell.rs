@@ -87,7 +87,7 @@ impl State {
     }
 }
 
-/// The event that ends the wait of a held request.
+/// The event that ends the wait of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Then {
     /// None: the request is not held.
@@ -98,7 +98,7 @@ pub(crate) enum Then {
     OtherLeads,
     /// The node leaves the election.
     Stops,
-    /// The time limit of the wait.
+    /// The time limit, for being held or for the leader's response.
     TimeIsOver,
 }
 

@@ -30,7 +30,7 @@ const PLAIN: &[Row] = &[
     (Marked,                AtOnce,     Http503("not_leader"),           Unavailable("not_leader")),
     (LeaderRefuses,         AtOnce,     Http502("unreachable"),          Unreachable),
     (LeaderBreaks,          AtOnce,     Http502("lost"),                 Broken),
-    (LeaderSilent,          AtOnce,     Http504,                         DeadlineExceeded),
+    (LeaderSilent,          TimeIsOver, Http504,                         DeadlineExceeded),
     (LeaderLosesBeforeHead, AtOnce,     Forwarded(&Served),              Forwarded(&Served)),
     (LeaderLosesAfterHead,  AtOnce,     Forwarded(&Served),              Forwarded(&Served)),
     (NoLeader,              AtOnce,     Http503("no_leader"),            Unavailable("no_leader")),
@@ -55,7 +55,7 @@ const REVEAL_LEADER: &[Row] = &[
     (Marked,                AtOnce,     Naming(&Http503("not_leader")),  Naming(&Unavailable("not_leader"))),
     (LeaderRefuses,         AtOnce,     Naming(&Http502("unreachable")), Naming(&Unreachable)),
     (LeaderBreaks,          AtOnce,     Naming(&Http502("lost")),        Naming(&Broken)),
-    (LeaderSilent,          AtOnce,     Naming(&Http504),                Naming(&DeadlineExceeded)),
+    (LeaderSilent,          TimeIsOver, Naming(&Http504),                Naming(&DeadlineExceeded)),
 ];
 
 #[rustfmt::skip]

@@ -72,7 +72,7 @@ async fn check(cell: &Cell<'_>) {
         scene.lose().await;
     }
     course.made(Step::GoesOn);
-    if !matches!(cell.then, Then::AtOnce | Then::TimeIsOver) {
+    if cell.then != Then::AtOnce {
         is_held(cell, &scene, &course, &answer).await;
         scene.go_on().await;
     }

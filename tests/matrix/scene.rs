@@ -18,7 +18,7 @@ use crate::{
 pub(crate) const MIN: Duration = Duration::from_secs(5);
 /// A limit that no test reaches.
 const LONG: Duration = Duration::from_secs(3600);
-/// A limit that a test waits for.
+/// A limit that elapses in the cells that test it.
 const SHORT: Duration = Duration::from_millis(5);
 
 pub(crate) struct Scene<'a> {
@@ -101,7 +101,8 @@ impl<'a> Scene<'a> {
 
     pub(crate) async fn go_on(&mut self) {
         match self.cell.then {
-            Then::AtOnce | Then::TimeIsOver => {}
+            Then::AtOnce => {}
+            Then::TimeIsOver => self.nodes.a.advance(SHORT).await,
             Then::Opens => self.nodes.open().await,
             Then::OtherLeads => self.follow().await,
             Then::Stops => self.nodes.stop().await,

@@ -14,9 +14,10 @@ use noleader::LeaderOnlyLayer;
 use tokio::{
     io::AsyncReadExt,
     net::{TcpSocket, TcpStream},
+    sync::mpsc,
     task::JoinSet,
 };
-use tower::{Layer, service_fn};
+use tower::{Layer, ServiceExt, service_fn};
 
 use crate::{
     node::{Node, soon},
@@ -51,16 +52,47 @@ const TIMEOUT: Failure = Failure {
 };
 
 /// A follower of a leader at `url`, and its server.
-async fn follower(url: &str, back: Proto, time_limit: Duration) -> (Node, Server) {
-    let follower = Node::follower_of(Some(url)).await;
-    let layer = LeaderOnlyLayer::new(follower.handle.clone())
-        .forward(client(back))
-        .forward_timeout(time_limit);
-    let here = service_fn(|_: Request<Body>| {
-        ready(Ok::<_, Infallible>(Response::new(Body::from("here"))))
-    });
-    let server = Server::start(listen().0, layer.layer(here));
-    (follower, server)
+struct Follower {
+    node: Node,
+    server: Server,
+    /// The calls of its client.
+    calls: mpsc::UnboundedReceiver<()>,
+    time_limit: Option<Duration>,
+}
+
+impl Follower {
+    async fn start(url: &str, back: Proto, time_limit: Option<Duration>) -> Self {
+        let node = Node::follower_of(Some(url)).await;
+        let (call, calls) = mpsc::unbounded_channel();
+        let client = client(back).map_request(move |request: Request<Body>| {
+            call.send(()).unwrap();
+            request
+        });
+        let layer = LeaderOnlyLayer::new(node.handle.clone())
+            .forward(client)
+            .forward_timeout(time_limit.unwrap_or(Duration::MAX));
+        let here = service_fn(|_: Request<Body>| {
+            ready(Ok::<_, Infallible>(Response::new(Body::from("here"))))
+        });
+        let server = Server::start(listen().0, layer.layer(here));
+        Self {
+            node,
+            server,
+            calls,
+            time_limit,
+        }
+    }
+
+    /// Posts, and lets the time limit elapse once the leader was called.
+    async fn post(&mut self, front: Proto, content_type: &str) -> Response<Incoming> {
+        let elapse = async {
+            if let Some(time_limit) = self.time_limit {
+                soon(self.calls.recv()).await.unwrap();
+                self.node.advance(time_limit).await;
+            }
+        };
+        tokio::join!(post(front, &self.server.url, content_type), elapse).0
+    }
 }
 
 pub(crate) async fn post(front: Proto, url: &str, content_type: &str) -> Response<Incoming> {
@@ -75,12 +107,11 @@ async fn text(answer: Response<Incoming>) -> String {
 }
 
 impl Failure {
-    async fn is_answered(&self, url: &str, time_limit: Duration) {
+    async fn is_answered(&self, url: &str, time_limit: Option<Duration>) {
         for (front, back) in PATHS {
-            let (_follower, server) = follower(url, back, time_limit).await;
-            self.in_http(post(front, &server.url, "text/plain").await)
-                .await;
-            self.in_grpc(post(front, &server.url, "application/grpc").await)
+            let mut follower = Follower::start(url, back, time_limit).await;
+            self.in_http(follower.post(front, "text/plain").await).await;
+            self.in_grpc(follower.post(front, "application/grpc").await)
                 .await;
         }
     }
@@ -121,15 +152,15 @@ fn refusing() -> (TcpSocket, String) {
 #[tokio::test]
 async fn a_refused_connection_is_unreachable() {
     let (_port, url) = refusing();
-    UNREACHABLE.is_answered(&url, Duration::MAX).await;
+    UNREACHABLE.is_answered(&url, None).await;
 }
 
 /// A removed content type still decides the form of the response.
 #[tokio::test]
 async fn connection_may_list_the_content_type() {
     let (_port, url) = refusing();
-    let (_follower, server) = follower(&url, Proto::H1, Duration::MAX).await;
-    let request = Request::post(&server.url)
+    let follower = Follower::start(&url, Proto::H1, None).await;
+    let request = Request::post(&follower.server.url)
         .header("connection", "content-type")
         .header("content-type", "application/grpc");
     let request = request.body(Body::from("order")).unwrap();
@@ -156,7 +187,7 @@ where
 #[tokio::test]
 async fn a_connection_closed_at_once_is_lost() {
     let (_server, url) = raw(|stream| async { drop(stream) });
-    LOST.is_answered(&url, Duration::MAX).await;
+    LOST.is_answered(&url, None).await;
 }
 
 #[tokio::test]
@@ -164,7 +195,7 @@ async fn a_connection_closed_after_reading_is_lost() {
     let (_server, url) = raw(|mut stream| async move {
         let _ = stream.read(&mut [0; 1024]).await;
     });
-    LOST.is_answered(&url, Duration::MAX).await;
+    LOST.is_answered(&url, None).await;
 }
 
 #[tokio::test]
@@ -175,7 +206,7 @@ async fn a_response_that_is_not_http_is_lost() {
         wire.finish().await;
         wire.rest().await;
     });
-    LOST.is_answered(&url, Duration::MAX).await;
+    LOST.is_answered(&url, None).await;
 }
 
 #[tokio::test]
@@ -183,5 +214,7 @@ async fn a_silent_leader_is_a_timeout() {
     let (_server, url) = raw(|mut stream| async move {
         let _ = stream.read_to_end(&mut Vec::new()).await;
     });
-    TIMEOUT.is_answered(&url, Duration::from_millis(100)).await;
+    TIMEOUT
+        .is_answered(&url, Some(Duration::from_secs(1)))
+        .await;
 }

@@ -10,7 +10,7 @@ use std::{
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures_util::{StreamExt, future::join_all, stream};
+use futures_util::{StreamExt, stream};
 use http::{Request, Response};
 use http_body_util::{
     BodyExt,
@@ -195,22 +195,22 @@ async fn a_leader_that_stops_truncates_the_response() {
 /// The rest of the request does not reach the leader, although the client continues to send.
 #[tokio::test]
 async fn a_timeout_truncates_the_request() {
-    // Concurrently, because each takes as long as the limit.
-    join_all(PATHS.map(|(front, back)| async move {
+    let limit = Duration::from_secs(2);
+    for (front, back) in PATHS {
         let (held, mut watched) = in_progress();
         let (read, has_read) = oneshot::channel();
         let pair = Pair::start(back, reads(held, read)).await;
         let layer = LeaderOnlyLayer::new(pair.follower.handle.clone())
             .forward(client(back))
-            .forward_timeout(Duration::from_secs(2));
+            .forward_timeout(limit);
         let follower = Server::start(listen().0, layer.layer(once(|_| pending())));
 
         let (_chunks, call) = upload(front, &follower.url).await;
         watched.until_begun().await;
+        pair.follower.advance(limit).await;
         let answer = soon(call).await.unwrap().unwrap();
         assert_eq!(answer.status(), 504);
         watched.until_ended().await;
         assert!(!matches!(has_read.await, Ok(Ok(()))), "{front:?} {back:?}");
-    }))
-    .await;
+    }
 }

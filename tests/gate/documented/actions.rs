@@ -13,8 +13,8 @@ use tower::ServiceBuilder;
 
 use crate::node::LEASE;
 
-/// Short enough to wait for.
-const SHORT: Duration = Duration::from_millis(100);
+/// A limit that elapses in the examples which show that.
+pub(super) const LIMIT: Duration = Duration::from_millis(100);
 
 pub(super) fn gated(action: &str, handle: &LeaderHandle, app: Router) -> Router {
     let layer = LeaderOnlyLayer::new(handle.clone());
@@ -28,16 +28,12 @@ pub(super) fn gated(action: &str, handle: &LeaderHandle, app: Router) -> Router 
             },
         )),
         "redirect" => app.layer(layer.redirect()),
-        "forward" => {
+        "forward" | "forward_timeout" => {
             let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
-            app.layer(layer.forward(client).forward_timeout(SHORT * 50))
-        }
-        "forward_timeout" => {
-            let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
-            app.layer(layer.forward(client).forward_timeout(SHORT))
+            app.layer(layer.forward(client).forward_timeout(LIMIT))
         }
         "wait_up_to" => app.layer(layer.wait_up_to(LEASE * 2)),
-        "wait_in_vain" => app.layer(layer.wait_up_to(SHORT)),
+        "wait_in_vain" => app.layer(layer.wait_up_to(LIMIT)),
         "min_remaining" => app.layer(layer.min_remaining(LEASE / 3)),
         "cancel_on_loss" => app.layer(layer.cancel_on_loss()),
         "not_ready" => app.layer(layer.not_ready()),

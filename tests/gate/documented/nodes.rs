@@ -20,6 +20,7 @@ use tokio::{
 };
 use tower::BoxError;
 
+use super::actions::LIMIT;
 use crate::node::{LEASE, Node};
 
 /// A node that receives a request, its application, and what happens after the request has arrived.
@@ -34,6 +35,8 @@ pub(super) struct Asked {
 enum Then {
     Nothing,
     Elected,
+    /// The time limit of the action elapses.
+    TimeIsOver,
     /// After the handler has signalled.
     Lost(oneshot::Receiver<()>),
 }
@@ -47,6 +50,9 @@ impl Asked {
                 Self::from(Node::leader().await).serving(takes_a_term)
             }
             "leader" => Node::leader().await.into(),
+            "no_leader" if action == "wait_in_vain" => {
+                Self::from(Node::follower().await).then(Then::TimeIsOver)
+            }
             "no_leader" => Node::follower().await.into(),
             "stopped" => Node::stopped().await.into(),
             "elected" => Self::from(Node::follower().await).then(Then::Elected),
@@ -105,7 +111,7 @@ impl Asked {
             "silent" => {
                 let listener = any_port().await.unwrap();
                 let node = follower_of(listener.local_addr().unwrap()).await;
-                Self::from(node).keeping(listener)
+                Self::from(node).keeping(listener).then(Then::TimeIsOver)
             }
             other => panic!("unknown node in the page: {other}"),
         }
@@ -129,6 +135,7 @@ impl Asked {
         match &mut self.then {
             Then::Nothing => {}
             Then::Elected => self.node.advance(LEASE).await,
+            Then::TimeIsOver => self.node.advance(LIMIT).await,
             Then::Lost(when) => {
                 when.await.unwrap();
                 self.node.store.memory.set_outage(true);
