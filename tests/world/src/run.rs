@@ -176,6 +176,8 @@ impl Run {
             .drop_tasks(|task| task.node == node && ends(task.place));
         let mut world = self.world.lock();
         world.nodes[node].pending = 0;
+        // Also if its task had not started yet.
+        world.nodes[node].process.has_died = true;
         let handle = world.nodes[node].process.handle();
         let is_shut = handle.is_none_or(|h| !h.is_leader() && h.status() == Status::Stopped);
         if !is_shut {

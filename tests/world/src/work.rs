@@ -110,10 +110,14 @@ async fn run_with_token(host: Host, token: CancellationToken) -> Result<(), Fail
 }
 
 fn end(host: &Host, plan: Plan) -> Result<(), Failed> {
-    let is_calm = host.with(|world| world.is_calm) == Some(true);
-    match plan.fails && !is_calm {
-        true => Err(Failed),
-        false => Ok(()),
+    let fails = host.with(|world| {
+        let fails = plan.fails && !world.is_calm && world.may_die(host.node);
+        world.nodes[host.node].is_leaving |= fails;
+        fails
+    });
+    match fails {
+        Some(true) => Err(Failed),
+        _ => Ok(()),
     }
 }
 
