@@ -70,6 +70,20 @@ impl Run {
         self.world.lock().ends_with(&open);
     }
 
+    /// What the world holds of its processes refers to the world again.
+    fn let_go(&mut self) {
+        let mut world = self.world.lock();
+        let processes: Vec<_> = (0..world.nodes.len())
+            .map(|node| std::mem::take(&mut world.nodes[node].process))
+            .collect();
+        let left = (
+            std::mem::take(&mut world.spawned),
+            std::mem::take(&mut world.orders),
+        );
+        drop(world);
+        drop((processes, left));
+    }
+
     fn schedule(&mut self) {
         loop {
             let spawned = std::mem::take(&mut self.world.lock().spawned);
@@ -184,5 +198,11 @@ impl Run {
             let what = "the gate of a runtime that has ended is open".to_owned();
             world.violate("waiters", what);
         }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.let_go();
     }
 }

@@ -173,6 +173,8 @@ impl World {
     pub(crate) fn happen(&mut self, event: Event) {
         match event {
             Event::Run { .. } => unreachable!("tasks run outside of the lock"),
+            // Others were planned before an earlier one.
+            Event::Timer { node } if self.nodes[node].timer_at != Some(self.now) => {}
             Event::Timer { node } => {
                 self.nodes[node].timer_at = None;
                 self.nodes[node].sync(self.now);
