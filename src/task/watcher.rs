@@ -77,6 +77,8 @@ impl Watcher {
                 Some(Event::Opened) => {
                     self.is_open = true;
                     self.has_delivered = false;
+                    // In a bucket that was created again, revisions may be lower.
+                    self.last_pushed = 0;
                     self.missed_since = None;
                 }
                 Some(Event::NotOpened(StoreError::Disconnected)) => {
@@ -101,7 +103,8 @@ impl Watcher {
     pub(super) fn compare(&mut self, revision: u64, now: Moment) {
         // A watch that is still opening has missed nothing. If it were abandoned, a watch that takes longer than two
         // renewals to open would never open, and its error would never be logged.
-        if !self.is_open || revision == 0 || revision == self.last_pushed {
+        // A response may be older than the last push.
+        if !self.is_open || revision <= self.last_pushed {
             self.missed_since = None;
         } else if now.saturating_since(*self.missed_since.get_or_insert(now)) >= self.patience {
             tracing::debug!(
@@ -189,6 +192,27 @@ fn backed_off((first, longest): (Duration, Duration), failures: u32) -> Duration
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "test-util")]
+    use crate::{clock::FakeClock, store::Memory};
+
+    #[cfg(feature = "test-util")]
+    #[tokio::test]
+    async fn an_older_response_is_no_miss() {
+        let (store, clock) = (Memory::new(), FakeClock::new());
+        store.overwrite("a");
+        store.overwrite("b");
+        let patience = Duration::from_secs(1);
+        let around = (Clock::from(clock.clone()), 0);
+        let mut watcher = Watcher::new(Arc::new(store), around, patience, patience);
+        assert_eq!(watcher.next().await.revision(), 2);
+        watcher.compare(1, clock.now());
+        clock.advance(patience);
+        watcher.compare(3, clock.now());
+        assert!(watcher.is_open, "one response is ahead of the watch");
+        clock.advance(patience);
+        watcher.compare(3, clock.now());
+        assert!(!watcher.is_open, "two are");
+    }
 
     #[test]
     fn pauses_double_up_to_a_cap() {

@@ -58,8 +58,15 @@ pub(crate) fn make(shared: &Shared, node: usize, call: Call) {
         Call::Closing => host.thread("closing", async move {
             if let Some(term) = handle.term() {
                 drop(handle);
-                term.closing().cancelled().await;
-                term.cancellation().cancelled().await;
+                let (closing, cancellation) = (term.closing(), term.cancellation());
+                if own.with(|world| world.choices.one_in(4)) == Some(true) {
+                    // Without an effect on the term.
+                    closing.cancel();
+                    cancellation.cancel();
+                }
+                closing.cancelled().await;
+                own.check_signal(&term);
+                cancellation.cancelled().await;
             }
         }),
         Call::DropHandle => {

@@ -266,6 +266,13 @@ impl World {
                 self.fact(node, &standing);
             }
         }
+        if self.settings.plan.is_inside() && !self.all_watch() {
+            self.violate(
+                "liveness",
+                "a node has no watch after a long calm".to_owned(),
+            );
+        }
+        self.is_settled = true;
         // By then every watch has shown a renewal.
         let renewed = self.settings.longest_lease() * 3 / 5;
         let delay = renewed + self.choices.u64(0..self.settings.base());

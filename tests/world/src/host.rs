@@ -7,10 +7,12 @@ use std::{
 };
 
 use noleader::{
+    Term,
     clock::Clock,
     runtime::{BoxFuture, Random, Runtime, Spawn, Spawner},
     test_util::FakeClock,
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     executor::{Place, Spawned},
@@ -115,6 +117,27 @@ impl Host {
         future: impl Future<Output = ()> + Send + 'static,
     ) {
         self.spawn_in(Place::Thread, name, true, future);
+    }
+
+    /// In a process that was paused, the signal comes before the work goes on.
+    pub(crate) fn check_own_signal(&self, term: &Term, closing: &CancellationToken) {
+        let was_signalled = closing.is_cancelled();
+        if !was_signalled && !term.is_current() {
+            self.with(|world| {
+                let what = "work goes on after its term without a signal".to_owned();
+                world.violate("work", what);
+            });
+        }
+    }
+
+    /// Whoever finds that a term is over finds the signal to finish as well, also right after a pause.
+    pub(crate) fn check_signal(&self, term: &Term) {
+        if !term.is_current() && !term.closing().is_cancelled() {
+            self.with(|world| {
+                let what = "work goes on after its term without a signal to finish".to_owned();
+                world.violate("waiters", what);
+            });
+        }
     }
 
     /// Where the code of the process takes time, tasks and random numbers from.

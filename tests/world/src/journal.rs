@@ -175,8 +175,7 @@ impl World {
 
     fn ended(&mut self, node: usize, why: Ended) {
         let process = &mut self.nodes[node].process;
-        let (session, began_at, is_misled) =
-            (process.session, process.began_at, process.is_misled);
+        let (session, began_at, is_misled) = (process.session, process.began_at, process.is_misled);
         // A leader does not argue with a server that shows no key at all, or an older revision after it has
         // refused a write, though it may be a stale answer.
         let gives_in = match why {

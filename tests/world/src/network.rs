@@ -84,6 +84,10 @@ impl World {
     }
 
     pub(crate) fn send_watch(&mut self, node: usize, request: u64) {
+        if self.is_settled {
+            let what = format!("node {node} opens a watch in place of one that works");
+            self.violate("liveness", what);
+        }
         if !self.is_smooth(node) && self.choices.one_in(20) {
             self.deliver(request, Answer::Failed);
             return;

@@ -41,6 +41,8 @@ pub(crate) struct Process {
     pub(crate) handled_at: Moment,
     /// The background task stands in the middle of a turn.
     pub(crate) is_mid_turn: bool,
+    /// The work loop has returned.
+    pub(crate) has_ended: bool,
     /// The background task was dropped before the election had stopped.
     pub(crate) has_died: bool,
     pub(crate) known: Known,
@@ -131,7 +133,7 @@ impl Process {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.session == 0 || self.known.is_stopped || self.has_died
+        self.session == 0 || self.known.is_stopped || self.has_died || self.has_ended
     }
 }
 

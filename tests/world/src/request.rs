@@ -77,9 +77,12 @@ impl World {
         let now = n.clock.local(self.now);
         let is_due = n.pending > 0 || n.shown.next_timer().is_some_and(|due| due <= now);
         n.sync(self.now);
-        if handle.is_leader() {
+        if let Some(term) = handle.term() {
             self.fact(node, &Fact::Admitted { now });
             self.fact(node, &Fact::Left);
+            if term.closing().is_cancelled() || term.cancellation().is_cancelled() {
+                self.violate("waiters", "a term was told to end that is open".to_owned());
+            }
         } else {
             self.found_shut(node);
         }
@@ -178,8 +181,9 @@ async fn admitted(host: Host, handle: LeaderHandle) {
     drop(handle);
     let stays = host.with(|world| world.stay(host.node)).unwrap_or(0);
     host.sleep(stays).await;
-    let token = admission.term().token().into();
-    host.with(|world| world.send_to_storage(host.node, token));
+    let term = admission.term();
+    host.with(|world| world.send_to_storage(host.node, term.token().into()));
+    host.check_signal(term);
     drop((inside, admission));
 }
 

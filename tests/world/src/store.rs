@@ -46,8 +46,22 @@ impl LeaseStore for Store {
         ElectionName::new("world", "leader")
     }
 
+    /// At times the server is not reached at once.
     async fn prepare(&self, _lease: Duration) -> Result<(), StoreError> {
-        Ok(())
+        let node = self.host.node;
+        let trouble = self.host.with(|world| {
+            let is_down = world.is_cut(node) || world.is_down();
+            let is_slow = !world.is_smooth(node) && world.choices.one_in(8);
+            is_slow.then(|| (world.delay(node), is_down))
+        });
+        let Some(Some((delay, is_down))) = trouble else {
+            return Ok(());
+        };
+        self.host.sleep(delay).await;
+        match is_down {
+            true => Err(StoreError::Disconnected),
+            false => Ok(()),
+        }
     }
 
     async fn read(&self) -> Result<Observation, StoreError> {

@@ -1,9 +1,9 @@
 //! Work loops: a `Leader` that runs a closure while its node leads.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
-use futures_util::future;
-use noleader::{Leader, Term};
+use futures_util::future::{self, Either};
+use noleader::{Leader, RunError, Term};
 use tokio_util::sync::CancellationToken;
 
 use crate::{app::Inside, fact::Fact, host::Host, world::World};
@@ -53,23 +53,70 @@ pub(crate) fn start(host: &Host, leader: Leader) {
         world.nodes[host.node].process.face.leader = Some(leader.clone());
         world.choices.below(3)
     });
-    let (work, token_work) = (host.clone(), host.clone());
+    let work = host.clone();
     match form {
-        Some(0) => host.task("Leader::run", {
-            async move { drop(leader.run(|term| run(work.clone(), term)).await) }
+        Some(0) => host.task("Leader::run", async move {
+            let ended = leader.run(|term| run(work.clone(), term)).await;
+            check_end(&work, &ended);
         }),
         Some(1) => host.task("Leader::acquire_and_run", async move {
-            let run = |token| run_with_token(token_work.clone(), token);
-            drop(leader.acquire_and_run(run).await);
+            let run = |token| run_with_token(work.clone(), token);
+            let ended = leader.acquire_and_run(run).await;
+            check_end(&work, &ended);
         }),
-        _ => {
-            host.task("Leader::start", async move {
-                let run = |token| run_with_token(token_work.clone(), token);
-                let campaign = leader.start(CancellationToken::new());
-                drop(future::join(leader.do_while_leader(run), campaign).await);
-            });
-        }
+        _ => host.task("Leader::start", async move {
+            let run = |token| run_with_token(work.clone(), token);
+            let (working, campaign) = (leader.do_while_leader(run), campaign(&work, &leader));
+            let (worked, campaigned) = future::join(working, campaign).await;
+            check_end(&work, &worked);
+            check_end(&work, &campaigned);
+        }),
     }
+}
+
+/// Campaigns, at times only for a while.
+async fn campaign(host: &Host, leader: &Leader) -> Result<(), RunError> {
+    let token = CancellationToken::new();
+    let limit = host.with(|world| {
+        let lease = world.lease(host.node);
+        world
+            .choices
+            .one_in(4)
+            .then(|| world.choices.u64(0..=4 * lease))
+    });
+    let Some(Some(limit)) = limit else {
+        return leader.start(token).await;
+    };
+    let mut campaign = pin!(leader.start(token.clone()));
+    match future::select(campaign.as_mut(), pin!(host.sleep(limit))).await {
+        Either::Left((ended, _)) => return ended,
+        Either::Right(_) => {}
+    }
+    let ends = host.with(|world| {
+        let ends = !world.is_calm && world.may_die(host.node);
+        world.nodes[host.node].is_leaving |= ends;
+        ends
+    });
+    if ends == Some(true) {
+        token.cancel();
+    }
+    campaign.await
+}
+
+/// A loop ends without an error once its election is shut down, or with the error that its documentation names.
+fn check_end(host: &Host, ended: &Result<(), RunError>) {
+    host.with(|world| {
+        let process = &mut world.nodes[host.node].process;
+        process.has_ended = true;
+        let is_right = match ended {
+            Ok(()) | Err(RunError::Work(_) | RunError::Release(_)) => true,
+            Err(RunError::Stopped(_)) => process.has_died,
+            Err(_) => false,
+        };
+        if !is_right {
+            world.violate("work", format!("a work loop ends with {ended:?}"));
+        }
+    });
 }
 
 async fn run(host: Host, term: Term) -> Result<(), Failed> {
@@ -79,13 +126,7 @@ async fn run(host: Host, term: Term) -> Result<(), Failed> {
     let closing = term.closing();
     for _ in 0..plan.steps {
         host.sleep(plan.step).await;
-        // In a process that was paused, the signal comes before the work goes on.
-        if !term.is_current() && !closing.is_cancelled() {
-            host.with(|world| {
-                let what = "work goes on after its term without a signal".to_owned();
-                world.violate("work", what);
-            });
-        }
+        host.check_own_signal(&term, &closing);
         if closing.is_cancelled() && !plan.ignores_signal {
             return Ok(());
         }

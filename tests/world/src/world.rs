@@ -40,6 +40,8 @@ pub(crate) struct World {
     pub(crate) trace: Trace,
     /// Whether the faults have stopped.
     pub(crate) is_calm: bool,
+    /// Whether every node has a watch that works, and nothing disturbs it any more.
+    pub(crate) is_settled: bool,
     /// The largest token that was ever granted by the store.
     pub(crate) top_token: u64,
     /// The candidate that saw the last token, and reaches the store, after a loss of the stream.
@@ -158,6 +160,7 @@ impl World {
             violation: None,
             trace,
             is_calm: false,
+            is_settled: false,
             top_token: 0,
             witness: None,
             tally: Tally::default(),

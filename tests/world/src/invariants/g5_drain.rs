@@ -1,5 +1,5 @@
 //! G5: a lease is released, and the call is answered, only after the gate has closed, and after all requests that the
-//! process admitted under any term have finished or the drain timeout has passed since the call.
+//! process admitted under any term, and its warm-ups, have finished or the drain timeout has passed since the call.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ struct Node {
     was_opened: bool,
     /// The gate has shut for a stop, and until when the requests may take.
     closing_until: Option<Moment>,
-    /// The requests that are inside, of all terms.
+    /// The requests that are inside, of all terms, and the warm-ups.
     inside: usize,
 }
 
@@ -94,7 +94,8 @@ impl Invariant for Drain {
                 return Err("a request is admitted after the gate has shut for a stop".to_owned());
             }
             Fact::Admitted { .. } => node.inside += 1,
-            Fact::Left => node.inside = node.inside.saturating_sub(1),
+            Fact::WarmUpBegan => node.inside += 1,
+            Fact::Left | Fact::WarmUpEnded => node.inside = node.inside.saturating_sub(1),
             Fact::Sent {
                 record, sent_at, ..
             } if record.holder.is_none() && !record.vacant => node.releases(*sent_at)?,
