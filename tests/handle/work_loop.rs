@@ -163,6 +163,15 @@ async fn the_pace_of_runs_follows_the_fake_clock() {
 }
 
 #[tokio::test]
+async fn a_shutdown_ends_the_pause_between_runs() {
+    let mut paced = Loop::start(SECOND, || ready(Ok(())));
+    paced.next_run().await;
+    settle().await;
+    paced.shut_down();
+    paced.ends().await;
+}
+
+#[tokio::test]
 async fn the_grace_period_follows_the_fake_clock() {
     let (running, mut dropped) = oneshot::channel::<()>();
     let running = std::sync::Mutex::new(Some(running));
