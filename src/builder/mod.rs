@@ -76,16 +76,17 @@ impl LeaderHandle {
 
 impl<S> Builder<S> {
     fn new(store: S) -> Self {
+        let runtime = Runtime::default();
         Self {
             store,
             settings: Settings {
-                id: uuid::Uuid::new_v4().to_string(),
+                id: runtime.random.uuid().to_string(),
                 address: None,
                 time: TimeSettings::default(),
                 observer: false,
                 trust_absent_key: false,
                 warm_up: None,
-                runtime: Runtime::default(),
+                runtime,
                 journals: Journals::default(),
             },
         }

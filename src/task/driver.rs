@@ -335,7 +335,10 @@ async fn maybe<F: Future>(future: Option<F>) -> F::Output {
 
 #[cfg(all(test, feature = "test-util"))]
 mod tests {
-    use std::time::Duration;
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        time::Duration,
+    };
 
     use super::*;
     use crate::{
@@ -370,6 +373,38 @@ mod tests {
         let follows = driver.perform(&Action::Close);
         assert_eq!(follows, Some(Input::Drained { token: 0 }));
         assert!(driver.leaving.is_none());
+    }
+
+    /// Counts the drains that timed out.
+    struct TimedOut(Arc<AtomicUsize>);
+
+    impl Journal for TimedOut {
+        fn drain_timed_out(&mut self, requests: usize) {
+            assert_eq!(requests, 1);
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// On other threads, work may finish after the task has last looked.
+    #[tokio::test]
+    async fn finished_work_does_not_time_out() {
+        for is_finished in [true, false] {
+            let clock = FakeClock::new();
+            let (mut driver, _handle) = driver(&clock);
+            let timed_out = Arc::default();
+            driver.journal = Box::new(TimedOut(Arc::clone(&timed_out)));
+            let deadline = clock.now() + Duration::from_secs(1);
+            driver.perform(&Action::Begin { token: 7, deadline });
+            driver.perform(&Action::Open);
+            let admission = driver.shared.gate.admit(Duration::ZERO).unwrap();
+            assert_eq!(driver.perform(&Action::Close), None);
+            let kept = (!is_finished).then_some(admission);
+            let why = Ended::Released;
+            driver.perform(&Action::End { why });
+            let expected = usize::from(!is_finished);
+            assert_eq!(timed_out.load(Ordering::Relaxed), expected);
+            drop(kept);
+        }
     }
 
     #[tokio::test]

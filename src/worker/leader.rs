@@ -345,7 +345,12 @@ impl Leader {
             };
             let pace = handle.clock().sleep(PACE);
             self.run_once(handle, admission, work).await?;
-            pace.await;
+            // A shutdown does not wait for the next run.
+            tokio::select! {
+                biased;
+                () = stopped(handle) => {}
+                () = pace => {}
+            }
         }
         Ok(())
     }

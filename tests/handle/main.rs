@@ -12,6 +12,7 @@ mod hand_over;
 mod lines;
 mod logged;
 mod metrics;
+mod runtime;
 mod stop;
 mod stores;
 mod support;

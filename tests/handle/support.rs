@@ -32,12 +32,16 @@ pub(crate) async fn advance_until(clock: &FakeClock, done: impl Fn() -> bool) {
             return;
         }
         clock.advance(Duration::from_millis(10));
-        // Lets the woken tasks run.
-        for _ in 0..20 {
-            tokio::task::yield_now().await;
-        }
+        settle().await;
     }
     panic!("nothing happened in 300 s");
+}
+
+/// Lets the woken tasks run.
+pub(crate) async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
 }
 
 pub(crate) async fn until(handle: &LeaderHandle, wanted: impl Fn(&Status) -> bool) -> Status {

@@ -1,7 +1,8 @@
-//! Imports point down the layers, and form no circle.
+//! Imports point down the layers, and form no circle. Time, tasks and random numbers come from below.
 //!
 //! - `source`: the modules of `src/` and their imports.
 //! - `graph`: finds circles.
+//! - `surroundings`: what only `clock` and `runtime` may use; `named`: all that a module names.
 //!
 //! Exempt are code under `#[cfg(test)]`, and `lib.rs` and the `pub use self::..` of a `mod.rs`, which are the public
 //! faces of the crate and of a folder.
@@ -9,7 +10,9 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod graph;
+mod named;
 mod source;
+mod surroundings;
 
 use self::source::{Import, Source};
 

@@ -98,7 +98,7 @@ impl Source {
             };
             let mut paths = Vec::new();
             collect(&found.tree, &mut Vec::new(), &mut paths);
-            paths.into_iter().find_map(|path| {
+            paths.into_iter().find_map(|(_, path)| {
                 let is_item = path.last().is_some_and(|last| last == item);
                 let absolute = is_item.then(|| absolute(module, &path))??;
                 let (named, _) = self.split(&absolute)?;
@@ -182,8 +182,10 @@ impl<'ast> Visit<'ast> for Paths {
         let mut found = Vec::new();
         collect(&item.tree, &mut Vec::new(), &mut found);
         let is_face = !matches!(item.vis, syn::Visibility::Inherited);
-        found.retain(|path| !(is_face && path.first().is_some_and(|part| part == "self")));
-        self.0.extend(found);
+        let found = found.into_iter().map(|(_, path)| path);
+        let is_kept =
+            |path: &Vec<String>| !(is_face && path.first().is_some_and(|part| part == "self"));
+        self.0.extend(found.filter(is_kept));
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
@@ -202,7 +204,7 @@ impl<'ast> Visit<'ast> for Paths {
     }
 }
 
-fn is_test(attributes: &[Attribute]) -> bool {
+pub(crate) fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         Meta::List(list) if list.path.is_ident("cfg") => {
             let condition = list.tokens.to_string();
@@ -214,9 +216,16 @@ fn is_test(attributes: &[Attribute]) -> bool {
     })
 }
 
-fn collect(tree: &UseTree, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
-    let mut finish = |last: Option<String>| {
-        found.push(path.iter().cloned().chain(last).collect());
+/// Finds the imported paths, each with its name in the module.
+pub(crate) fn collect(
+    tree: &UseTree,
+    path: &mut Vec<String>,
+    found: &mut Vec<(String, Vec<String>)>,
+) {
+    let mut finish = |last: Option<String>, name: Option<&syn::Ident>| {
+        let whole: Vec<_> = path.iter().cloned().chain(last).collect();
+        let name = name.map_or_else(|| whole.last().cloned(), |name| Some(name.to_string()));
+        found.push((name.unwrap_or_default(), whole));
     };
     match tree {
         UseTree::Path(part) => {
@@ -224,10 +233,11 @@ fn collect(tree: &UseTree, path: &mut Vec<String>, found: &mut Vec<Vec<String>>)
             collect(&part.tree, path, found);
             path.pop();
         }
-        UseTree::Name(name) if name.ident == "self" => finish(None),
-        UseTree::Name(name) => finish(Some(name.ident.to_string())),
-        UseTree::Rename(name) => finish(Some(name.ident.to_string())),
-        UseTree::Glob(_) => finish(Some("*".to_owned())),
+        UseTree::Name(name) if name.ident == "self" => finish(None, None),
+        UseTree::Name(name) => finish(Some(name.ident.to_string()), None),
+        UseTree::Rename(name) if name.ident == "self" => finish(None, Some(&name.rename)),
+        UseTree::Rename(name) => finish(Some(name.ident.to_string()), Some(&name.rename)),
+        UseTree::Glob(_) => finish(Some("*".to_owned()), None),
         UseTree::Group(group) => {
             for tree in &group.items {
                 collect(tree, path, found);
