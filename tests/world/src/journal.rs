@@ -5,7 +5,7 @@ use std::time::Duration;
 use noleader::{
     Journal,
     clock::Moment,
-    lease::{Action, Ended, Input, Machine, Outcome, Record},
+    lease::{Action, Ended, Input, Machine, Notice, Outcome, Record},
 };
 
 use crate::{fact::Fact, host::Host, show, world::World};
@@ -97,6 +97,8 @@ impl World {
             Action::Close => self.closed(node),
             Action::End { why } => self.ended(node, *why),
             Action::Settled(_) => self.settled(node),
+            // It opens another watch.
+            Action::Notice(Notice::DataLost { .. }) => self.is_settled = false,
             Action::Read { .. } | Action::Notice(_) => {}
         }
     }

@@ -128,7 +128,8 @@ impl Run {
             world.queue.push(at, Event::Run { task: index });
             return;
         }
-        if task.is_fragile && !world.is_calm && world.choices.one_in(100) {
+        let may_drop = task.is_fragile && !world.is_calm && world.may_die(node);
+        if may_drop && world.choices.one_in(100) {
             world.say(node, || format!("drops its {}", task.name));
             drop(world);
             task.is_scheduled = false;

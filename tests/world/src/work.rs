@@ -53,24 +53,41 @@ pub(crate) fn start(host: &Host, leader: Leader) {
         world.nodes[host.node].process.face.leader = Some(leader.clone());
         world.choices.below(3)
     });
-    let work = host.clone();
+    let (work, looping) = (host.clone(), Looping(host.clone()));
     match form {
-        Some(0) => host.task("Leader::run", async move {
+        Some(0) => host.fragile("Leader::run", async move {
+            let _looping = looping;
             let ended = leader.run(|term| run(work.clone(), term)).await;
             check_end(&work, &ended);
         }),
-        Some(1) => host.task("Leader::acquire_and_run", async move {
+        Some(1) => host.fragile("Leader::acquire_and_run", async move {
+            let _looping = looping;
             let run = |token| run_with_token(work.clone(), token);
             let ended = leader.acquire_and_run(run).await;
             check_end(&work, &ended);
         }),
-        _ => host.task("Leader::start", async move {
+        _ => host.fragile("Leader::start", async move {
+            let _looping = looping;
             let run = |token| run_with_token(work.clone(), token);
             let (working, campaign) = (leader.do_while_leader(run), campaign(&work, &leader));
             let (worked, campaigned) = future::join(working, campaign).await;
             check_end(&work, &worked);
             check_end(&work, &campaigned);
         }),
+    }
+}
+
+/// A loop that has not returned, and was not dropped.
+struct Looping(Host);
+
+impl Drop for Looping {
+    /// Also where the loop is dropped, the election is shut down.
+    fn drop(&mut self) {
+        self.0.with(|world| {
+            let node = &mut world.nodes[self.0.node];
+            node.is_leaving = true;
+            node.process.has_ended = true;
+        });
     }
 }
 
@@ -106,8 +123,7 @@ async fn campaign(host: &Host, leader: &Leader) -> Result<(), RunError> {
 /// A loop ends without an error once its election is shut down, or with the error that its documentation names.
 fn check_end(host: &Host, ended: &Result<(), RunError>) {
     host.with(|world| {
-        let process = &mut world.nodes[host.node].process;
-        process.has_ended = true;
+        let process = &world.nodes[host.node].process;
         let is_right = match ended {
             Ok(()) | Err(RunError::Work(_) | RunError::Release(_)) => true,
             Err(RunError::Stopped(_)) => process.has_died,
