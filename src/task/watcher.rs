@@ -88,7 +88,7 @@ impl Watcher {
                 Some(Event::Pushed(seen)) => {
                     self.has_delivered = true;
                     self.is_reported = false;
-                    self.last_pushed = seen.revision();
+                    self.last_pushed = self.last_pushed.max(seen.revision());
                     self.missed_since = None;
                     return seen;
                 }
