@@ -3,7 +3,7 @@
 use std::{pin::pin, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::{CONTENT_TYPE, RETRY_AFTER}};
 use http_body::Body;
 use http_body_util::BodyExt;
 use noleader::{BoxError, LeaderHandle, LeaderOnlyLayer};
@@ -198,6 +198,10 @@ async fn through_the_gate(host: Host, handle: LeaderHandle) {
         })
         .uri("http://service/orders")
         .header(NUMBER, number);
+    let request = match host.with(|world| world.choices.one_in(4)) {
+        Some(true) => request.header(CONTENT_TYPE, "application/grpc"),
+        _ => request,
+    };
     let Ok(request) = request.body(RequestBody::default()) else {
         return;
     };
@@ -227,11 +231,12 @@ async fn through_the_gate(host: Host, handle: LeaderHandle) {
 
 fn outcome_of(status: StatusCode, headers: &HeaderMap) -> Outcome {
     // As docs/actions.md tells clients.
-    let was_refused = headers.contains_key("noleader-reason") && headers.contains_key(RETRY_AFTER);
+    let may_retry = [RETRY_AFTER.as_str(), "grpc-retry-pushback-ms"];
+    let may_retry = may_retry.iter().any(|name| headers.contains_key(*name));
     match status {
-        StatusCode::OK => Outcome::Executed,
+        _ if headers.contains_key("noleader-reason") && may_retry => Outcome::Refused,
         StatusCode::TEMPORARY_REDIRECT => Outcome::Refused,
-        _ if was_refused => Outcome::Refused,
+        StatusCode::OK if !headers.contains_key("grpc-status") => Outcome::Executed,
         _ => Outcome::Unknown,
     }
 }
