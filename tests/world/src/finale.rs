@@ -63,7 +63,7 @@ impl World {
     pub(crate) fn finale(&mut self, step: Step) {
         match step {
             Step::Calm if self.settings.plan.is_inside() => self.calm(),
-            Step::Calm => self.queue.hurry(|_, _| None),
+            Step::Calm => self.is_over = true,
             Step::Expect => self.expect_leader(),
             Step::End => self.close(),
             Step::Settle { until } => self.settle(until),

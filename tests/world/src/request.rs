@@ -3,7 +3,10 @@
 use std::{pin::pin, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::{CONTENT_TYPE, RETRY_AFTER}};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+};
 use http_body::Body;
 use http_body_util::BodyExt;
 use noleader::{BoxError, LeaderHandle, LeaderOnlyLayer};

@@ -25,6 +25,9 @@ use crate::{
     trace::Trace,
 };
 
+/// A time that no run reaches: about seven years.
+const NEVER: u64 = 1 << 57;
+
 pub(crate) struct World {
     pub(crate) settings: Settings,
     pub(crate) choices: Choices,
@@ -40,6 +43,8 @@ pub(crate) struct World {
     pub(crate) trace: Trace,
     /// Whether the faults have stopped.
     pub(crate) is_calm: bool,
+    /// Whether the run has ended, outside of the assumptions, where nothing is promised about its rest.
+    pub(crate) is_over: bool,
     /// Whether every node has a watch that works, and nothing disturbs it any more.
     pub(crate) is_settled: bool,
     /// The largest token that was ever granted by the store.
@@ -161,6 +166,7 @@ impl World {
             trace,
             is_calm: false,
             is_settled: false,
+            is_over: false,
             top_token: 0,
             witness: None,
             tally: Tally::default(),
@@ -246,7 +252,7 @@ impl World {
             return;
         };
         let at = n.clock.real(due).max(self.now);
-        if n.timer_at != Some(at) {
+        if at < NEVER && n.timer_at != Some(at) {
             n.timer_at = Some(at);
             self.queue.push(at, Event::Timer { node });
         }
