@@ -55,6 +55,7 @@ pub mod testing {
 pub mod architecture {
     #![doc = "[nats]: crate::guide::nats#permissions"]
     #![doc = "[guarantees]: crate::guide::guarantees#not-promised"]
+    #![doc = "[simulation]: crate::guide::guarantees#the-simulation"]
     #![doc = ""]
     #![doc = include_str!("../docs/architecture.md")]
 }
