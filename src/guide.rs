@@ -55,6 +55,7 @@ pub mod testing {
 pub mod architecture {
     #![doc = "[nats]: crate::guide::nats#permissions"]
     #![doc = "[guarantees]: crate::guide::guarantees#not-promised"]
+    #![doc = "[simulation]: crate::guide::guarantees#the-simulation"]
     #![doc = ""]
     #![doc = include_str!("../docs/architecture.md")]
 }
@@ -66,7 +67,8 @@ pub mod guarantees {
     #![doc = "[durability]: crate::guide::nats#durability"]
     #![doc = "[permissions]: crate::guide::nats#permissions"]
     #![doc = "[fenced_store]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/examples/fenced_store/main.rs"]
-    #![doc = "[invariants]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/tests/simulation/invariants"]
+    #![doc = "[interleavings]: crate::guide::architecture#interleavings"]
+    #![doc = "[invariants]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/tests/world/src/invariants"]
     #![doc = "[earlier]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/tests/earlier/README.md"]
     #![doc = ""]
     #![doc = include_str!("../docs/guarantees.md")]

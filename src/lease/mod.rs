@@ -2,7 +2,7 @@
 //!
 //! The module is sans-IO: it does not await, read a clock or log. A [`Machine`] is one candidate. It takes [`Input`]s,
 //! each with the time at which it was received, and returns [`Action`]s and the time of its next timeout. The same code
-//! runs in the background task, in the simulation and in unit tests.
+//! runs in the background task and in unit tests, which choose every input and its time.
 //!
 //! - `machine`: a candidate and its inputs; `input`, `action`: their types.
 //! - `answer`: responses of the store, and their absence; `term`: how a term starts and ends.

@@ -1,4 +1,4 @@
-//! The service behind the gate: it stays for a while, writes to the storage, and its body ends late.
+//! The service behind the gate. A request takes a while, writes to the storage, and may have a body that ends late.
 
 use std::{
     future::Future,
@@ -29,7 +29,7 @@ pub(crate) const NUMBER: &str = "x-number";
 #[derive(Clone)]
 pub(crate) struct App {
     host: Host,
-    /// Whether the gate is one for any service: it adds no term to a request, and does not see the body.
+    /// Whether the gate is that of `fail()`, for any service: it adds no term to a request, and does not see the body.
     is_plain: bool,
 }
 
@@ -82,7 +82,7 @@ impl World {
         }
     }
 
-    /// How long work stays inside.
+    /// How long admitted work takes.
     pub(crate) fn stay(&mut self, node: usize) -> u64 {
         let drain = nanos(self.nodes[node].settings.timing.drain_timeout);
         let lease = self.lease(node);
@@ -93,7 +93,7 @@ impl World {
         }
     }
 
-    /// Work that was admitted under `token` writes to the storage, whose writes may arrive very late.
+    /// Work that was admitted under `token` writes to the storage. The write may arrive very late.
     pub(crate) fn send_to_storage(&mut self, node: usize, token: u64) {
         let delay = self.delay(node);
         let session = self.nodes[node].process.session;
@@ -120,7 +120,7 @@ impl Service<Request<RequestBody>> for App {
         let number = request.headers().get(NUMBER);
         let number = number.and_then(|number| number.to_str().ok()?.parse().ok());
         let term = request.extensions().get::<Term>().cloned();
-        // A request that the gate does not concern has no term.
+        // A request that the layer lets pass without an admission has no term.
         let is_admitted = self.is_plain || term.is_some();
         let inside = is_admitted.then(|| Inside::enter(&host));
         if let Some(number) = number.filter(|_| is_admitted) {

@@ -60,7 +60,7 @@ pub(crate) fn make(shared: &Shared, node: usize, call: Call) {
                 drop(handle);
                 let (closing, cancellation) = (term.closing(), term.cancellation());
                 if own.with(|world| world.choices.one_in(4)) == Some(true) {
-                    // Without an effect on the term.
+                    // They are children of the term's own tokens, so this has no effect on the term.
                     closing.cancel();
                     cancellation.cancel();
                 }

@@ -5,8 +5,8 @@ use std::ops::{Bound, RangeBounds};
 /// The seed of the choices that follow the last byte.
 const TAIL: u64 = 0;
 
-/// A source of choices. With bytes, as from a fuzzer, each choice takes the fewest bytes that it needs, and once they
-/// are used up a fixed seed goes on.
+/// A source of choices. With bytes, as from a fuzzer, each choice takes the fewest bytes that it needs. Once they
+/// are used up, the choices follow from a fixed seed.
 pub(crate) struct Choices {
     bytes: Vec<u8>,
     /// The number of bytes that were used.

@@ -10,14 +10,14 @@ const MILLION: u64 = 1_000_000;
 /// A node's clock. It starts at any time, and is faster than real time by its own rate, which may change.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
-    /// Since when it runs at this rate, in real time, and what it showed then.
+    /// The real time from which it runs at this rate, and the time that it showed then.
     since: u64,
     shown: u64,
     rate: u64,
 }
 
 impl Clock {
-    /// A clock that is ahead by `ppm` millionths.
+    /// A clock that is fast by `ppm` millionths.
     pub(crate) fn new(offset: u64, ppm: u64) -> Self {
         Self {
             since: 0,
@@ -26,7 +26,7 @@ impl Clock {
         }
     }
 
-    /// From now on it is ahead by `ppm` millionths.
+    /// From now on it is fast by `ppm` millionths.
     pub(crate) fn change_rate(&mut self, now: u64, ppm: u64) {
         *self = Self {
             since: now,
@@ -35,13 +35,13 @@ impl Clock {
         };
     }
 
-    /// What it shows at the real time `at`, which is not before the last change of its rate.
+    /// The time that it shows at the real time `at`, which is not before the last change of its rate.
     pub(crate) fn local(&self, at: u64) -> Moment {
         Moment::from_nanos(self.shown + (at - self.since) * self.rate / MILLION)
     }
 
-    /// The first real time at which it shows `moment`, or more. Exactly: a gate with this deadline is open
-    /// up to this nanosecond, and not in it.
+    /// The first real time at which it shows `moment` or a later time. It is exact, because a gate with this deadline
+    /// is open until this nanosecond and closed in it.
     pub(crate) fn real(&self, moment: Moment) -> u64 {
         let left = moment.as_nanos().saturating_sub(self.shown);
         let left = (u128::from(left) * u128::from(MILLION)).div_ceil(u128::from(self.rate));

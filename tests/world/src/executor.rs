@@ -20,7 +20,7 @@ pub(crate) enum Place {
     Background,
     /// A request or a work loop, on the same runtime.
     Runtime,
-    /// A thread of its own: it goes on when the runtime ends, and ends with the process.
+    /// A separate thread: it continues when the runtime ends, and ends with the process.
     Thread,
 }
 

@@ -8,15 +8,15 @@ use crate::{
 };
 
 impl World {
-    /// Some of the records are to be removed. With unequal leases not before the lease is over, in real time,
-    /// since then no clock inside the bound still shows its holder a valid term.
+    /// Plans the removal of some records. With unequal leases, a record stays until its lease has passed in real time:
+    /// its holder's term has then ended on every clock within the bound.
     pub(crate) fn plan_expiry(&mut self, revision: u64) {
         let plan = self.settings.plan;
         let has_expiry = plan.has_removals() || plan == Plan::UnequalLeases;
         if !has_expiry || self.is_calm || self.settings.trusts_absent_key() {
             return;
         }
-        // Most are renewed before.
+        // With unequal leases, most records are renewed before their removal.
         let one_in = if plan.has_removals() { 10 } else { 3 };
         if !self.choices.one_in(one_in) {
             return;

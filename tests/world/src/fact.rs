@@ -10,29 +10,29 @@ use noleader::{
 use crate::finale::KnownAs;
 
 pub(crate) enum Fact<'a> {
-    /// A process starts on the node, in the place of another that has died or stopped.
+    /// A process starts on the node, in place of one that has died or stopped.
     Started {
         settings: &'a Candidate,
     },
-    /// The background task is shown a state of the key.
+    /// The background task sees a state of the key.
     Saw {
         seen: &'a Observation,
         now: Moment,
     },
-    /// A write leaves, which was decided on at `sent_at`.
+    /// A write leaves. The machine decided on it at `sent_at`.
     Sent {
         attempt: u64,
         expected: u64,
         record: &'a Record,
         sent_at: Moment,
     },
-    /// The background task is told how its write ended.
+    /// The background task receives the outcome of its write.
     Answered {
         attempt: u64,
         outcome: Outcome,
         now: Moment,
     },
-    /// A term begins, perhaps only after its end.
+    /// A term begins: after a pause, perhaps past its deadline.
     Began {
         token: u64,
         deadline: Moment,
@@ -40,29 +40,29 @@ pub(crate) enum Fact<'a> {
         /// How often the server has lost the stream.
         epoch: u64,
     },
-    /// The gate opens, up to the real time `until` if nothing else happens.
+    /// The gate opens. It closes at the real time `until` unless its deadline moves.
     Opened {
         deadline: Moment,
         until: u64,
     },
-    /// The same for an open gate whose deadline moves on.
+    /// The deadline of an open gate moves.
     Extended {
         deadline: Moment,
         until: u64,
     },
-    /// The open gate's deadline comes at another real time, since the node's clock runs differently.
+    /// The open gate's deadline comes at another real time, because the rate of the node's clock changed.
     Retimed {
         until: u64,
     },
-    /// The gate shuts, and the admitted requests are to finish, as was asked for at `asked_at`.
+    /// The gate closes for a stop that was requested at `asked_at`. The admitted requests are to finish.
     Closing {
         asked_at: Moment,
         /// A request is inside.
         has_requests: bool,
     },
-    /// The gate has shut, or its process has died.
+    /// The gate has closed, or its process has died.
     Shut,
-    /// The term is over. `justified`: another client changed the key, or the server lost it.
+    /// The term has ended. `justified`: another client changed the key, or the server lost it.
     Ended {
         why: Ended,
         justified: bool,
@@ -73,13 +73,13 @@ pub(crate) enum Fact<'a> {
     },
     /// A reader finds the gate's deadline passed, before the task closed the gate.
     FoundShut,
-    /// Admitted work is over.
+    /// Admitted work has finished.
     Left,
     /// The handler of a client's request runs.
     Executed {
         request: u64,
     },
-    /// A client was told that its request was not executed.
+    /// A response says that the request was not executed.
     Refused {
         request: u64,
     },
@@ -90,11 +90,11 @@ pub(crate) enum Fact<'a> {
     WorkEnded,
     /// The background task has ended before the election has stopped.
     Died,
-    /// The task, or its whole process, stands still for so long on its own clock, at most.
+    /// The task, or its whole process, is paused for at most `span` on its own clock.
     HeldUp {
         span: Duration,
     },
-    /// A step-down or a shutdown is asked for.
+    /// A step-down or a shutdown is requested.
     Asked {
         now: Moment,
         /// A request is inside.
@@ -103,27 +103,27 @@ pub(crate) enum Fact<'a> {
     Settled {
         now: Moment,
     },
-    /// The background task has gone round, beginning at `handled_at`, and has published.
+    /// The background task has completed a turn, which began at `handled_at`, and published the status.
     Turned {
         status: &'a Status,
         has_opening: bool,
         timeout: Option<Moment>,
         handled_at: Moment,
     },
-    /// A reader compares the published state with the actual one.
+    /// A reader compares the published status with the actual status.
     Looked {
         published: &'a Status,
         is: &'a Status,
     },
-    /// The faults have stopped: a gate must open, or be renewed, by the real time `by`.
+    /// The faults have stopped. A gate must open, or be renewed, by the real time `by`.
     Expect {
         by: u64,
         why: &'a str,
-        /// The lease is handed over by one release and one acquiring write. If something is inside, it takes so many
-        /// nanoseconds more.
+        /// For a hand-over, which takes one release and one acquiring write: by how many nanoseconds admitted work may
+        /// delay it.
         hand_over: Option<u64>,
     },
-    /// Where the node stands after a long calm, and who leads.
+    /// The status of the node, long after the faults have stopped, and the leader.
     Standing {
         status: &'a Status,
         leader: Option<&'a KnownAs>,

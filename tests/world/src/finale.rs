@@ -14,10 +14,10 @@ use crate::{
     world::{Event, Order, World},
 };
 
-/// There and back.
+/// The longest round trip.
 const ROUND_TRIP: u64 = 2 * LONGEST_WAY;
 
-/// A renewal that is under way, the release, its push. Without the drain.
+/// The longest hand-over without the drain: a renewal in progress, the release, and its push.
 const HAND_OVER: u64 = 2 * ROUND_TRIP;
 
 /// The longest pause of a watch that has delivered nothing, and the time to open another.
@@ -72,7 +72,7 @@ impl World {
         }
     }
 
-    /// Shuts everything down. All that waits must then end, and the queue runs empty.
+    /// Shuts every election down. All futures must then end, and the queue runs empty.
     fn close(&mut self) {
         self.fact(0, &Fact::End);
         self.say_of_all(|| "every election is shut down".to_owned());
@@ -84,7 +84,7 @@ impl World {
         }
     }
 
-    /// Checks what still waits once nothing more happens.
+    /// Checks that no future waits once nothing more happens.
     pub(crate) fn ends_with(&mut self, open: &[(usize, &str)]) {
         if let Some((node, name)) = open.first()
             && self.settings.plan.is_inside()
@@ -117,12 +117,12 @@ impl World {
         self.after(0, Event::Finale(Step::Expect));
     }
 
-    /// Once all that is to be restarted has been.
+    /// Runs after the restarts that `calm` has ordered.
     fn expect_leader(&mut self) {
         let by = self.now + self.longest_election();
         let expect = Fact::Expect {
             by,
-            why: "the calm",
+            why: "the end of the faults",
             hand_over: None,
         };
         self.fact(0, &expect);
@@ -130,7 +130,7 @@ impl World {
         self.after(self.settings.base(), Event::Finale(Step::Settle { until }));
     }
 
-    /// Whatever was on its way arrives soon.
+    /// Messages in flight arrive soon.
     fn hurry(&mut self) {
         let (now, is_calm) = (self.now, self.is_calm);
         let choices = &mut self.choices;
@@ -168,9 +168,9 @@ impl World {
 
     /// The longest time until there is a leader, from any state.
     ///
-    /// A request without a response, a pause, a silence and a read: then every node has seen the key. A holder has a
-    /// lease, or drains and releases. If the revision went backwards, one lease more passes until the old one is no
-    /// longer believed.
+    /// After a request without a response, a pause, a silence and a read, every node has seen the key. A holder then
+    /// keeps its lease, or drains and releases it. If the revision went backwards, the old revision is believed for one
+    /// more lease.
     fn longest_election(&self) -> u64 {
         let lease = self.settings.longest_lease();
         let sees = lease / 6 + lease / 5 + lease * 27 / 40 + ROUND_TRIP;
@@ -185,8 +185,8 @@ impl World {
         cool.min(12 * lease) + sees + waits + drain + self.campaign(usize::MAX)
     }
 
-    /// From when a campaign is due to the open gate, if it is not `former`'s: the random delay, a read that is
-    /// under way, the write, and the warm-up of those who have one.
+    /// The longest time from a due campaign to the open gate of a candidate other than `former`: the random delay, a
+    /// read in progress, the write, and the warm-up if there is one.
     fn campaign(&self, former: usize) -> u64 {
         let nodes = self.nodes.iter().enumerate();
         let others = nodes.filter(|(node, n)| *node != former && n.is_candidate() && n.is_up());
@@ -228,7 +228,7 @@ impl World {
         n.process.handle().map(|handle| handle.status())
     }
 
-    /// Whether every node hears of changes, as a quick hand-over needs.
+    /// Whether every node has a watch, which a quick hand-over needs.
     fn all_watch(&mut self) -> bool {
         let watches = self.server.watches();
         let up = self.nodes.iter().enumerate().filter(|(_, n)| n.is_up());
@@ -246,7 +246,7 @@ impl World {
         };
         let nodes = 0..self.nodes.len();
         let all_know = { nodes }.all(|node| self.standing(node).is_none_or(knows));
-        // Requests of a term that was lost before may go on; the candidate takes no part until they are over.
+        // Requests of a lost term may still be in progress. Until they finish, the candidate takes no part.
         let is_leaving = self
             .nodes
             .iter()
@@ -269,7 +269,7 @@ impl World {
         if self.settings.plan.is_inside() && !self.all_watch() {
             self.violate(
                 "liveness",
-                "a node has no watch after a long calm".to_owned(),
+                "a node has no watch long after the faults stopped".to_owned(),
             );
         }
         self.is_settled = true;
@@ -281,7 +281,7 @@ impl World {
 
     fn part(&mut self) {
         let Some(leader) = self.leader() else {
-            self.violate("liveness", "the leader has gone in the calm".to_owned());
+            self.violate("liveness", "the leader left without a fault".to_owned());
             return;
         };
         let next = self.first_campaign(Some(leader));
@@ -293,7 +293,7 @@ impl World {
             0 => {
                 self.say(leader, || "a crash".to_owned());
                 self.die(leader);
-                // A renewal that is under way counts.
+                // A renewal in progress may still be applied.
                 self.after(LONGEST_WAY, Event::Finale(Step::Crashed { next }));
                 return;
             }
@@ -309,7 +309,7 @@ impl World {
         self.orders.push(Order::Call { node: leader, call });
     }
 
-    /// One lease after the last applied renewal, which was pushed to all other nodes.
+    /// The lease ends one lease after the last applied renewal, which was pushed to all other nodes.
     fn crashed(&mut self, next: u64) {
         let last = self.server.last();
         let lease = last.seen.value().and_then(|bytes| {

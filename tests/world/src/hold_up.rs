@@ -16,7 +16,7 @@ impl World {
             let paused_until = &mut self.nodes[node].paused_until;
             *paused_until = (*paused_until).max(self.now + span);
             self.held_up(node, span);
-            // A request may be the first thing to run when it wakes.
+            // A request may be the first to run after the pause.
             self.after(span, Event::Request { node });
         }
     }
@@ -33,13 +33,13 @@ impl World {
     }
 
     fn held_up(&mut self, node: usize, span: u64) {
-        // The fastest clock that is inside the bound.
+        // Longer than on the fastest clock within the bound.
         let span = Duration::from_nanos(span * 5 / 4);
         self.fact(node, &Fact::HeldUp { span });
     }
 
-    /// At times the task, or its whole process, is held up right here: also between what the machine has
-    /// decided and the first that is done about it.
+    /// Whether the task, or its whole process, is paused before its next step, for example between a decision and its
+    /// effect.
     pub(crate) fn is_held_up(&mut self, node: usize) -> bool {
         if self.is_smooth(node) || !self.choices.one_in(80) {
             return false;
@@ -64,8 +64,8 @@ impl World {
         true
     }
 
-    /// Requests that come while a turn stands still: some time, as soon as the gate's deadline is past, and
-    /// just before the turn goes on.
+    /// Plans a request during the pause of a turn: at any time, at the gate's deadline, or just before the turn
+    /// continues.
     fn ask_meanwhile(&mut self, node: usize, span: u64) {
         let n = &self.nodes[node];
         let deadline = n.process.gate.closes_at().map(|at| n.clock.real(at));

@@ -34,7 +34,7 @@ impl Shared {
     }
 }
 
-/// A process, which can do nothing once it is dead.
+/// A process in the world. Its calls have no effect once it is dead.
 #[derive(Clone)]
 pub(crate) struct Host {
     shared: Shared,
@@ -68,7 +68,7 @@ impl Host {
         world.nodes[self.node].shown.clone().into()
     }
 
-    /// Sleeps for so many nanoseconds on the clock of the node.
+    /// Sleeps for `nanos` nanoseconds on the clock of the node.
     pub(crate) fn sleep(&self, nanos: u64) -> impl Future<Output = ()> + use<> {
         self.clock().sleep(std::time::Duration::from_nanos(nanos))
     }
@@ -110,7 +110,7 @@ impl Host {
         self.spawn_in(Place::Runtime, name, true, future);
     }
 
-    /// Runs a future on a thread of its own, which may be dropped while it waits.
+    /// Runs a future, which may be dropped while it waits, on a separate thread.
     pub(crate) fn thread(
         &self,
         name: &'static str,
@@ -119,7 +119,7 @@ impl Host {
         self.spawn_in(Place::Thread, name, true, future);
     }
 
-    /// In a process that was paused, the signal comes before the work goes on.
+    /// Checks that work in a process that was paused has the signal before it continues.
     pub(crate) fn check_own_signal(&self, term: &Term, closing: &CancellationToken) {
         let was_signalled = closing.is_cancelled();
         if !was_signalled && !term.is_current() {
@@ -130,7 +130,7 @@ impl Host {
         }
     }
 
-    /// Whoever finds that a term is over finds the signal to finish as well, also right after a pause.
+    /// Checks that work which finds its term ended also finds the signal to finish, even right after a pause.
     pub(crate) fn check_signal(&self, term: &Term) {
         if !term.is_current() && !term.closing().is_cancelled() {
             self.with(|world| {
@@ -155,8 +155,7 @@ impl Spawn for Host {
         self.spawn_in(Place::Background, "background task", false, task);
     }
 
-    /// At times the task, or its whole process, is held up right here: also between what the machine has decided and
-    /// the first that is done about it.
+    /// Resolves after the pause that the world has chosen for this step, if any.
     fn step(&self) -> BoxFuture {
         let host = self.clone();
         Box::pin(async move {
@@ -168,7 +167,7 @@ impl Spawn for Host {
     }
 }
 
-/// Lets the world decide when the task goes on.
+/// Lets the world decide when the task continues.
 pub(crate) async fn yield_now() {
     let mut is_first = true;
     std::future::poll_fn(|cx| {

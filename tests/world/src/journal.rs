@@ -97,7 +97,7 @@ impl World {
             Action::Close => self.closed(node),
             Action::End { why } => self.ended(node, *why),
             Action::Settled(_) => self.settled(node),
-            // It opens another watch.
+            // The node now opens another watch.
             Action::Notice(Notice::DataLost { .. }) => self.is_settled = false,
             Action::Read { .. } | Action::Notice(_) => {}
         }
@@ -158,12 +158,12 @@ impl World {
         }
     }
 
-    /// Without a term, too: a stop waits for the requests of earlier ones.
+    /// This happens without a term as well: a stop waits for the requests of earlier terms.
     fn closed(&mut self, node: usize) {
         let process = &mut self.nodes[node].process;
         process.warming = None;
         process.gate.is_open = false;
-        // What the machine counts the drain timeout from.
+        // The machine counts the drain timeout from this time.
         let asked_at = process.handled_at;
         let has_requests = process.has_work();
         self.tally.old_requests += u64::from(process.gate.token.is_none() && process.inside > 0);
@@ -178,8 +178,8 @@ impl World {
     fn ended(&mut self, node: usize, why: Ended) {
         let process = &mut self.nodes[node].process;
         let (session, began_at, is_misled) = (process.session, process.began_at, process.is_misled);
-        // A leader does not argue with a server that shows no key at all, or an older revision after it has
-        // refused a write, though it may be a stale answer.
+        // A leader gives its term up when a read shows no key, or an older revision after a refused write, although the
+        // read may be stale.
         let gives_in = match why {
             Ended::Deleted => process.shown == 0 || process.is_refused,
             Ended::DataLost => process.is_refused,
@@ -211,7 +211,7 @@ impl World {
         let process = &mut self.nodes[node].process;
         process.turned(machine);
         let gate = process.gate;
-        // A reader has found the deadline passed, and the machine should have received that by now.
+        // A reader has found the deadline passed. The machine must have received that before it publishes.
         let is_valid = process.known.deadline.is_some_and(|until| now < until);
         let is_dead = is_valid && gate.was_found_shut;
         let turned = Fact::Turned {

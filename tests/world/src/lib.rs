@@ -1,16 +1,18 @@
-//! A world in which the code of noleader runs: nodes with clocks of their own, a network and a store with faults, and
+//! A world in which the code of noleader runs: nodes, each with its clock, a network and a store with faults, and
 //! clients. One sequence of choices decides everything in a run.
 //!
-//! Real are the background task, the gate, the handle, the work loop, the layer and `fencing::Fenced`. Simulated are
-//! what they run on: the clocks, the executor, the network, the store, and the callers.
+//! The background task, the gate, the handle, the work loop, the layer and `fencing::Fenced` are the library's code.
+//! The clocks, the executor, the network, the store and the callers are simulated.
 //!
-//! - `run`, `world`: the next event, and the state that all code shares; `executor`, `queue`, `clock`, `choices`.
+//! - `run`: takes the next event; `world`: the state that all code shares.
+//! - `executor`, `queue`, `clock`, `choices`: tasks, pending events, time, and the choices of a run.
 //! - `plan`, `settings`: the kind of run and its settings.
 //! - `node`, `process`, `host`, `journal`: a process, and how the world and its code reach each other.
 //! - `calls`, `work`: calls of the public API; `request`, `app`, `peer`: requests through the layer.
 //! - `store`, `server`, `network`, `trouble`, `hold_up`, `expiry`, `loss`: the store, the network and the faults.
 //! - `finale`: what must hold once the faults have stopped.
-//! - `fact`, `invariants`: what must hold, one file each; `storage`: the writes of admitted requests.
+//! - `fact`: the events of a run; `invariants`: what must hold in it, one file each.
+//! - `storage`: the writes of admitted requests.
 //! - `runner`, `tally`, `trace`, `show`: many runs, and their output.
 
 #![allow(

@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl World {
-    /// The network, the store and the process run smoothly, as far as this node sees.
+    /// Whether this node suffers no faults of the network, the store or its process.
     pub(crate) fn is_smooth(&self, node: usize) -> bool {
         self.is_calm || self.witness == Some(node)
     }
@@ -38,18 +38,18 @@ impl World {
         self.witness.is_none_or(knows) && (self.witness.is_none() || !self.is_down())
     }
 
-    /// The witness lives on.
+    /// Whether the process may end. The witness must not.
     pub(crate) fn may_die(&self, node: usize) -> bool {
         self.witness != Some(node)
     }
 
     pub(crate) fn lose_stream(&mut self) {
-        self.say_of_all(|| "the bucket is lost, and made anew".to_owned());
+        self.say_of_all(|| "the bucket is lost, and created again".to_owned());
         self.server.lose_stream(self.now);
         self.server.deafen(|_| true);
     }
 
-    /// Only while there is one.
+    /// Loses the stream if some candidate can be the witness.
     pub(crate) fn lose_all_but_a_witness(&mut self) {
         let (now, top) = (self.now, self.top_token);
         let witness = self.nodes.iter().position(|n| {
@@ -58,7 +58,7 @@ impl World {
         });
         if let Some(witness) = witness.filter(|_| !self.is_down()) {
             debug_assert_eq!(self.settings.plan, Plan::LostStream);
-            self.say(witness, || "is the witness of what gets lost".to_owned());
+            self.say(witness, || "is the witness of the loss".to_owned());
             self.tally.lost_streams += 1;
             self.lose_stream();
             self.witness = Some(witness);
@@ -67,7 +67,8 @@ impl World {
         }
     }
 
-    /// At times the others forget what they saw, just then, or are not there to tell it.
+    /// In half of the runs, the other nodes restart, and forget the last token, or are paused. Only the witness can
+    /// then write it again.
     fn leave_alone(&mut self, witness: usize) {
         if self.choices.bool() {
             return;
@@ -81,7 +82,7 @@ impl World {
         }
     }
 
-    /// What is on its way to or from the witness arrives soon.
+    /// Messages to and from the witness arrive soon.
     fn hurry_for(&mut self, witness: usize) {
         let now = self.now;
         let choices = &mut self.choices;

@@ -13,10 +13,10 @@ use crate::{
     world::{Event, World},
 };
 
-/// The longest way of a message while nothing goes wrong.
+/// The longest delay of a message while nothing goes wrong.
 pub(crate) const LONGEST_WAY: u64 = 2 * MILLISECOND;
 
-/// What a request to the store comes to.
+/// The answer to a request to the store.
 pub(crate) enum Answer {
     Read(Observation),
     Written(Outcome),
@@ -37,12 +37,12 @@ pub(crate) struct Apply {
     pub(crate) epoch: u64,
     pub(crate) expected: u64,
     pub(crate) value: Vec<u8>,
-    /// Its outcome was said to be unknown.
+    /// Its outcome was already reported as unknown.
     pub(crate) is_answered: bool,
 }
 
 impl World {
-    /// Mostly a loopback, at times a very slow network.
+    /// The delay of a message: as on loopback for nine in ten, and up to four leases for the others.
     pub(crate) fn delay(&mut self, node: usize) -> u64 {
         let base = self.settings.base();
         let fast = 50 * MICROSECOND..LONGEST_WAY;
@@ -67,7 +67,7 @@ impl World {
         !self.is_smooth(node) && self.choices.below(100) < 3
     }
 
-    /// Sends a request, unless it is lost. While a node is cut off, its client may know, and fail the request.
+    /// Sends a request, unless it is lost. While a node is cut off, its client may notice, and fail the request.
     fn send(&mut self, node: usize, request: u64, event: Event) {
         if self.is_lost(node) {
             if self.is_cut(node) && self.choices.bool() {
@@ -92,7 +92,7 @@ impl World {
             self.deliver(request, Answer::Failed);
             return;
         }
-        // A watch opens or fails in bounded time.
+        // It is never lost: a client opens a watch, or fails, within a bounded time.
         let delay = self.delay(node);
         self.after(delay, Event::Watch { node, request });
     }
@@ -115,7 +115,7 @@ impl World {
         self.send(node, request, Event::Apply(apply));
     }
 
-    /// One read in five shows one of the last states instead of the last; some fail.
+    /// One read in five may show an earlier state. Some reads fail.
     pub(crate) fn serve_read(&mut self, node: usize, request: u64) {
         if self.is_down() {
             return;
@@ -161,7 +161,7 @@ impl World {
         self.reply(write.node, write.request, Answer::Written(outcome));
     }
 
-    /// Now, or some time after the answer that leaves the outcome open.
+    /// Applies the write now, or some time after the answer that leaves its outcome open.
     fn apply_unanswered(&mut self, write: &Apply) {
         if self.choices.bool() {
             self.compare_and_set(write);
@@ -180,7 +180,7 @@ impl World {
         if self.server.last().seen.revision() != write.expected {
             let is_applied = self.server.last().seen.value() == Some(&write.value[..]);
             if is_applied && self.lives(write.node, write.session) {
-                // The second copy of it says that it was refused.
+                // The answer to a repeated copy says that the write was refused.
                 self.nodes[write.node].process.is_misled = true;
             }
             return Outcome::Conflict;
@@ -194,7 +194,7 @@ impl World {
         Outcome::Acknowledged(revision)
     }
 
-    /// Writes, whatever stands there, and pushes it to all.
+    /// Writes unconditionally, and pushes the change to every watch.
     pub(crate) fn put(&mut self, value: Option<Vec<u8>>, by: Option<u64>) -> u64 {
         let gap = self.choices.u64(1..=2);
         let revision = self.server.put(self.now, gap, value, by);
@@ -245,7 +245,7 @@ impl World {
         self.server.push(watch, Ok(seen));
     }
 
-    /// A watch begins with what the key holds. At times it breaks later.
+    /// Opens a watch, which begins with the current state of the key. One in ten breaks later.
     pub(crate) fn serve_watch(&mut self, node: usize, request: u64) {
         let (sender, changes) = mpsc::unbounded_channel();
         let watch = self.number();

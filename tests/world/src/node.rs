@@ -18,20 +18,20 @@ pub(crate) struct Node {
     /// When the next timer of the node is planned.
     pub(crate) timer_at: Option<u64>,
     pub(crate) process: Process,
-    /// The whole process stands still until then,
+    /// The whole process is paused until then.
     pub(crate) paused_until: u64,
-    /// only its background tasks do, while requests go on,
+    /// Its background tasks are starved until then, while requests continue.
     pub(crate) stalled_until: u64,
-    /// it can neither send nor receive,
+    /// It can neither send nor receive until then.
     pub(crate) cut_until: u64,
-    /// it does not campaign.
+    /// It does not campaign until then.
     pub(crate) cool_until: Moment,
     pub(crate) is_leaving: bool,
     /// The runs of its background tasks that are scheduled.
     pub(crate) pending: usize,
 }
 
-/// A process. What it does is real; this is what the world knows of it.
+/// What the world knows of a process. Its code is the library's.
 #[derive(Default)]
 pub(crate) struct Process {
     /// Names the process. 0 stands for none.
@@ -39,7 +39,7 @@ pub(crate) struct Process {
     pub(crate) face: Face,
     /// When the machine last received an input: what `sent_at` is counted from.
     pub(crate) handled_at: Moment,
-    /// The background task stands in the middle of a turn.
+    /// The background task is paused in the middle of a turn.
     pub(crate) is_mid_turn: bool,
     /// The work loop has returned.
     pub(crate) has_ended: bool,
@@ -47,11 +47,11 @@ pub(crate) struct Process {
     pub(crate) has_died: bool,
     pub(crate) known: Known,
     pub(crate) gate: Gate,
-    /// The revision that it was shown last.
+    /// The revision that it saw last.
     pub(crate) shown: u64,
-    /// A write was refused since the last one left.
+    /// A write was refused since the last write left.
     pub(crate) is_refused: bool,
-    /// A write was said to be refused that was applied.
+    /// A write was reported as refused although it was applied.
     pub(crate) is_misled: bool,
     /// The revision of the last acknowledged write, and of the one that began the term.
     pub(crate) acknowledged: u64,
@@ -70,7 +70,7 @@ pub(crate) struct Process {
 pub(crate) struct Face {
     pub(crate) handle: Option<LeaderHandle>,
     pub(crate) leader: Option<Leader>,
-    /// Shows the status also once every handle is dropped.
+    /// Shows the status after every handle is dropped, too.
     pub(crate) status: Option<watch::Receiver<Status>>,
 }
 
@@ -83,7 +83,7 @@ pub(crate) struct Known {
     pub(crate) is_stopped: bool,
 }
 
-/// The gate, as the actions that were performed have left it.
+/// The state of the gate after the performed actions.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Gate {
     pub(crate) token: Option<u64>,
@@ -169,7 +169,7 @@ impl Node {
         !self.settings.observer
     }
 
-    /// When its background tasks may go on.
+    /// From when its background tasks may run.
     pub(crate) fn task_runs_from(&self) -> u64 {
         self.paused_until.max(self.stalled_until)
     }

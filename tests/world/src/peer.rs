@@ -23,7 +23,7 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Peer(pub(crate) Host);
 
-/// The sender of a response, whose loss breaks the connection. An error means that there was none.
+/// The sender of a response. Dropping it breaks the connection. An error means that there was no connection.
 pub(crate) type Reply = oneshot::Sender<Result<HttpResponse<PeerBody>, io::ErrorKind>>;
 
 /// A forwarded request on its way.
@@ -113,7 +113,7 @@ pub(crate) enum Sent {
     End,
 }
 
-/// The body of a response from another node. It breaks with the process that sends it.
+/// The body of a response from another node. It breaks when the process that sends it dies.
 pub(crate) struct PeerBody(pub(crate) mpsc::UnboundedReceiver<Sent>);
 
 impl Body for PeerBody {

@@ -1,22 +1,21 @@
-//! The kinds of run: which faults may happen, and so which promises hold.
+//! The kinds of run: which faults may happen, and therefore which promises hold.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// Others remove and overwrite the record, with a trace and without; all leases are equal.
+    /// Other clients remove and overwrite the record, with and without a trace. All leases are equal.
     Removals,
-    /// Every candidate has its own lease. No other client touches the record of a live leader; the server's expiry
-    /// removes those of dead ones.
+    /// Every candidate has its own lease. No other client touches the record of a live leader. The server's expiry
+    /// removes the records of dead leaders.
     UnequalLeases,
-    /// The bucket is deleted and made anew, with every other fault around it; all leases are equal. What was
-    /// on its way to the old bucket never arrives, and no revision comes twice: `docs/guarantees.md` says
-    /// what is not covered.
+    /// The bucket is deleted and created again, during all other faults. All leases are equal. Messages to the old
+    /// bucket never arrive, and no revision occurs twice: `docs/guarantees.md` lists what is not promised.
     NewBucket,
-    /// Once, the server loses the stream, with every other fault around it. One candidate that saw the last
-    /// token can reach the server before another takes the key: `loss` says how far that goes.
+    /// The server loses the stream once, during all other faults. One candidate that saw the last token reaches the
+    /// server before another candidate takes the key: see `loss`.
     LostStream,
-    /// Outside the promise: the clocks differ by more than the bound.
+    /// Outside the assumptions: the clocks' rates differ by more than the bound.
     WildClocks,
-    /// Outside the promise: the server loses writes that it acknowledged, and goes on from an older state.
+    /// Outside the assumptions: the server loses writes that it acknowledged, and continues from an older state.
     RolledBack,
 }
 
@@ -34,7 +33,7 @@ impl Plan {
         !matches!(self, Self::UnequalLeases | Self::WildClocks)
     }
 
-    /// Whether others may touch the record of a live leader.
+    /// Whether other clients may touch the record of a live leader.
     pub(crate) fn has_removals(self) -> bool {
         matches!(self, Self::Removals | Self::NewBucket | Self::LostStream)
     }
@@ -44,7 +43,7 @@ impl Plan {
         !matches!(self, Self::WildClocks | Self::RolledBack)
     }
 
-    /// G2: every term has a token larger than all before.
+    /// G2: every term has a token larger than those of all earlier terms.
     pub(crate) fn promises_larger_tokens(self) -> bool {
         matches!(
             self,
@@ -52,7 +51,7 @@ impl Plan {
         )
     }
 
-    /// Whether the rules that follow from a sound store are checked, and the finale is played.
+    /// Whether the run keeps the assumptions. The other invariants are checked, and the finale is played, only then.
     pub(crate) fn is_inside(self) -> bool {
         self.promises_one_gate()
     }

@@ -1,4 +1,4 @@
-//! Starts and ends processes, with the builder that users have.
+//! Starts and ends processes, with the public builder.
 
 use noleader::{BoxError, Builder, Leader, LeaderHandle, Term};
 
@@ -83,7 +83,7 @@ impl World {
         builder.runtime(host.runtime(self.nodes[host.node].shown.clone(), seed))
     }
 
-    /// A new process takes the node.
+    /// Puts a new process on the node, and returns its session.
     pub(crate) fn begin_process(&mut self, node: usize) -> u64 {
         let session = self.number();
         let n = &mut self.nodes[node];
@@ -109,7 +109,8 @@ impl World {
         session
     }
 
-    /// The process ends at this instant. What is returned is to be dropped outside of the lock.
+    /// Ends the process at this instant. The caller drops the result outside of the lock, because its code may reach
+    /// the world.
     pub(crate) fn end_process(&mut self, node: usize) -> Process {
         if self.nodes[node].process.session != 0 {
             self.say(node, || "dies".to_owned());

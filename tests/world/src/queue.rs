@@ -26,12 +26,12 @@ impl<E> Queue<E> {
         Some((at, event))
     }
 
-    /// How many events there ever were.
+    /// The number of events that were ever scheduled.
     pub(crate) fn planned(&self) -> usize {
         self.events.len()
     }
 
-    /// Moves every event that is later than its new time, and drops those that have none.
+    /// Moves each event that is later than its new time, and drops the events without one.
     pub(crate) fn hurry(&mut self, mut time: impl FnMut(u64, &E) -> Option<u64>) {
         let mut order: Vec<_> = self.order.drain().map(|Reverse(entry)| entry).collect();
         order.sort_unstable();

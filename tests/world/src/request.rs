@@ -1,4 +1,4 @@
-//! Requests to a node: through the gate with any action, to the handle, or to look at it.
+//! Requests to a node: through the layer with any follower action, admissions by the handle, and reads of the gate.
 
 use std::{pin::pin, time::Duration};
 
@@ -39,7 +39,7 @@ enum Action {
     WritesOnly,
 }
 
-/// What a request comes to.
+/// The outcome of a request, as its client knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Executed,
@@ -49,7 +49,7 @@ enum Outcome {
 }
 
 impl World {
-    /// Requests that come just before, at, and after a deadline.
+    /// Plans a request just before, at, or after a deadline.
     pub(crate) fn ask_around(&mut self, node: usize, deadline: u64) {
         if self.choices.one_in(4) {
             let at = match self.choices.below(4) {
@@ -62,7 +62,7 @@ impl World {
         }
     }
 
-    /// A reader checks whether the node leads, or a request arrives and stays for a while.
+    /// A reader checks whether the node leads, and a request may arrive.
     pub(crate) fn request(&mut self, node: usize) {
         self.look(node);
         let runs = self.nodes[node].paused_until <= self.now && self.nodes[node].is_up();
@@ -84,13 +84,13 @@ impl World {
             self.fact(node, &Fact::Admitted { now });
             self.fact(node, &Fact::Left);
             if term.closing().is_cancelled() || term.cancellation().is_cancelled() {
-                self.violate("waiters", "a term was told to end that is open".to_owned());
+                self.violate("waiters", "an open term was signalled to end".to_owned());
             }
         } else {
             self.found_shut(node);
         }
         let n = &self.nodes[node];
-        // After a pause the task needs a moment to come round.
+        // After a pause the task needs a moment to run.
         let runs = self.now > n.task_runs_from() + 2 * LONGEST_WAY;
         if is_due || n.process.is_mid_turn || !runs {
             return;
@@ -139,7 +139,7 @@ pub(crate) fn serve(shared: &Shared, call: Call) {
         let (sender, body) = mpsc::unbounded_channel();
         let answered = answer(&host, handle, action, call.request);
         let Ok(response) = pin!(answered).await else {
-            // The server breaks the connection.
+            // Dropping the reply breaks the connection.
             return;
         };
         let (parts, rest) = response.into_parts();
@@ -227,13 +227,13 @@ async fn through_the_gate(host: Host, handle: LeaderHandle) {
         host.fact(&Fact::Refused { request: number });
     }
     if let Ok(response) = answered {
-        // It may break.
+        // The body may break.
         let _ = response.into_body().collect().await;
     }
 }
 
 fn outcome_of(status: StatusCode, headers: &HeaderMap) -> Outcome {
-    // As docs/actions.md tells clients.
+    // docs/actions.md documents this for clients.
     let may_retry = [RETRY_AFTER.as_str(), "grpc-retry-pushback-ms"];
     let may_retry = may_retry.iter().any(|name| headers.contains_key(*name));
     match status {
@@ -305,7 +305,7 @@ where
     service.ready().await?;
     let mut response = Box::pin(service.call(request));
     let answered = response.as_mut().await;
-    // Some callers keep the future for a while.
+    // Some callers keep a future that has failed. It must not hold an admission meanwhile.
     if answered.is_err() && host.with(|world| world.choices.bool()) == Some(true) {
         let lease = host.with(|world| world.lease(host.node)).unwrap_or(0);
         host.sleep(lease).await;

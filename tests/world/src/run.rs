@@ -71,7 +71,7 @@ impl Run {
         self.world.lock().ends_with(&open);
     }
 
-    /// What the world holds of its processes refers to the world again.
+    /// Drops the processes, which hold the world that holds them.
     fn let_go(&mut self) {
         let mut world = self.world.lock();
         let processes: Vec<_> = (0..world.nodes.len())

@@ -22,11 +22,11 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub enum Source<'a> {
     Seed(u64),
-    /// The choices of a fuzzer. The first byte chooses the plan.
+    /// The choices of a fuzzer.
     Bytes(&'a [u8]),
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Outcome {
     pub violation: Option<Violation>,
@@ -39,7 +39,7 @@ pub struct Outcome {
     pub stored: Vec<StoredBy>,
 }
 
-/// Runs one sequence of choices, and keeps so many lines of its trace. A panic in the library is a violation as well.
+/// Runs one sequence of choices, and keeps the last `lines` lines of its trace. A panic is a violation as well.
 #[must_use]
 pub fn run(source: Source<'_>, plan: Plan, lines: usize) -> Outcome {
     let choices = match source {
@@ -69,7 +69,7 @@ pub fn run(source: Source<'_>, plan: Plan, lines: usize) -> Outcome {
     }
 }
 
-/// Runs `count` seeds from `first` on, each under its plan, on all cores, and returns what happened how often.
+/// Runs `count` seeds from `first` on, each under its plan, on all cores, and counts what happened.
 ///
 /// # Panics
 ///
@@ -112,14 +112,14 @@ pub fn run_all(first: u64, count: u64) -> Tally {
     tally.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs the seed again, with a trace of so many lines.
+/// Describes a violation. It runs the seed again, for the last `lines` lines of its trace.
 #[must_use]
 pub fn report(seed: u64, violation: &Violation, lines: usize) -> String {
     let plan = Plan::of(seed);
     let trace = run(Source::Seed(seed), plan, lines).trace;
     let Violation { invariant, what } = violation;
     format!(
-        "seed {seed} ({plan:?}) fails invariants/{invariant}.rs: {what}\n\
+        "seed {seed} ({plan:?}) fails {invariant}: {what}\n\
          replay it with\n  NOLEADER_SEED={seed} cargo test -p noleader-world replay -- --nocapture\n{trace}"
     )
 }

@@ -8,13 +8,13 @@ use tokio::sync::{mpsc, oneshot};
 use crate::network::Answer;
 
 pub(crate) struct Server {
-    /// All states that the key has had, the last one last.
+    /// All states of the key, in order.
     history: Vec<State>,
     /// The last sequence number of the stream.
     sequence: u64,
-    /// How often the stream was lost. What was on its way to the old one never arrives.
+    /// How often the stream was lost. Messages to an earlier stream never arrive.
     pub(crate) epoch: u64,
-    /// Nothing answers until then.
+    /// The server does not answer until then.
     pub(crate) down_until: u64,
     /// The requests that wait for an answer.
     asked: BTreeMap<u64, oneshot::Sender<Answer>>,
@@ -25,7 +25,7 @@ pub(crate) struct Server {
 pub(crate) struct Watching {
     node: usize,
     sender: mpsc::UnboundedSender<Result<Observation, StoreError>>,
-    /// The node hears nothing until it opens another watch.
+    /// The node receives nothing until it opens another watch.
     is_deaf: bool,
 }
 
@@ -97,14 +97,14 @@ impl Server {
         self.watches.remove(&watch);
     }
 
-    /// No watch of these nodes hears anything any more.
+    /// The watches of these nodes receive nothing from now on.
     pub(crate) fn deafen(&mut self, is_meant: impl Fn(usize) -> bool) {
         for watch in self.watches.values_mut() {
             watch.is_deaf |= is_meant(watch.node);
         }
     }
 
-    /// Every watch that hears nothing breaks.
+    /// Breaks every watch that receives nothing.
     pub(crate) fn break_deaf(&mut self) {
         let deaf = self.watches.iter().filter(|(_, watch)| watch.is_deaf);
         let deaf: Vec<_> = deaf.map(|(watch, _)| *watch).collect();
@@ -123,7 +123,7 @@ impl Server {
         &self.history[last.saturating_sub(back)]
     }
 
-    /// Writes, whatever stands there.
+    /// Writes unconditionally.
     pub(crate) fn put(
         &mut self,
         at: u64,
@@ -138,13 +138,13 @@ impl Server {
         revision
     }
 
-    /// The key is gone, and its revision too.
+    /// The key vanishes, and its revision with it.
     pub(crate) fn remove(&mut self, at: u64) {
         let seen = Observation::absent();
         self.history.push(State { seen, by: None, at });
     }
 
-    /// The stream is lost, and made anew.
+    /// The stream is lost, and created again.
     pub(crate) fn lose_stream(&mut self, at: u64) {
         self.sequence = 0;
         self.epoch += 1;
@@ -152,7 +152,7 @@ impl Server {
         self.remove(at);
     }
 
-    /// The last `changes` writes are lost. What is on its way arrives.
+    /// The last `changes` writes are lost. Messages in flight still arrive.
     pub(crate) fn roll_back(&mut self, changes: usize) {
         let keep = self.history.len().saturating_sub(changes).max(1);
         self.history.truncate(keep);

@@ -25,7 +25,7 @@ pub(crate) struct Settings {
     /// The bound on the difference of two clocks' rates, in millionths, which the guard covers.
     drift_ppm: u64,
     trust_absent_key: bool,
-    /// How long faults go on.
+    /// The real time at which the faults stop.
     pub(crate) trouble_until: u64,
 }
 
@@ -63,12 +63,12 @@ impl Settings {
 
     pub(crate) fn clock(&self, choices: &mut Choices) -> Clock {
         let ppm = self.clock_rate(choices);
-        // Behind it lies what a fake clock shows at its start.
+        // A fake clock starts here, and cannot be moved back.
         let start = 3_600_000_000_000;
         Clock::new(start + choices.u64(0..1_000_000_000_000_000), ppm)
     }
 
-    /// By how much a clock is ahead.
+    /// By how many millionths a clock is fast.
     pub(crate) fn clock_rate(&self, choices: &mut Choices) -> u64 {
         let most = match self.plan {
             Plan::WildClocks => self.drift_ppm * 8,
@@ -81,7 +81,7 @@ impl Settings {
         }
     }
 
-    #[allow(clippy::expect_used, reason = "the names are good")]
+    #[allow(clippy::expect_used, reason = "the names are valid")]
     pub(crate) fn candidate(&self, name: usize, choices: &mut Choices) -> Candidate {
         Candidate {
             id: NodeId::parse(format!("node-{name}")).expect("a name"),
@@ -105,7 +105,7 @@ impl Settings {
         }
     }
 
-    /// As `TimeSettings` derives it from a builder's settings.
+    /// Repeats what `TimeSettings` derives from a builder's settings, because the invariants need the result.
     fn timing(&self, choices: &mut Choices) -> Timing {
         let lease_ms = match self.plan.has_equal_leases() {
             true => self.base_ms,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::world::World;
 
-/// A write that the storage took, or is about to take.
+/// A write to the storage, which may reject it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredBy {
     pub token: u64,

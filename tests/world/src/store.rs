@@ -35,7 +35,7 @@ impl Store {
         })?;
         match answer.await {
             Ok(answer) => take(answer),
-            // Lost: no answer comes.
+            // A message was lost, so that no answer comes.
             Err(_) => std::future::pending().await,
         }
     }
@@ -46,7 +46,7 @@ impl LeaseStore for Store {
         ElectionName::new("world", "leader")
     }
 
-    /// At times the server is not reached at once.
+    /// One attempt in eight is slow, and fails if the server cannot be reached.
     async fn prepare(&self, _lease: Duration) -> Result<(), StoreError> {
         let node = self.host.node;
         let trouble = self.host.with(|world| {

@@ -1,4 +1,4 @@
-//! Counts the events that the runs must cover: an event that never happens is not tested.
+//! Counts the rare events that the runs must cover: an event that never occurs is not tested.
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
@@ -7,20 +7,20 @@ pub struct Tally {
     pub(crate) late_extensions: u64,
     /// Terms that began, or whose gate opened, only after their deadline.
     pub(crate) late_openings: u64,
-    /// Writes that left only after the term which they renew, or begin, would have been over.
+    /// Writes that left too late: the term that they renew or begin would have ended already.
     pub(crate) late_sends: u64,
     /// Stops that had to wait for requests of an earlier term.
     pub(crate) old_requests: u64,
-    /// Writes that were applied only after their outcome was said to be unknown.
+    /// Writes that were applied after their outcome was reported as unknown.
     pub(crate) late_applications: u64,
     /// Writes that reached the server twice.
     pub(crate) repeated_writes: u64,
     /// Client requests that were executed, and those that were refused.
     pub(crate) executed: u64,
     pub(crate) refused: u64,
-    /// Streams that were lost, where the last token has to be told.
+    /// Losses of the stream in runs that check G2.
     pub(crate) lost_streams: u64,
-    /// Records that it removed once the holder could not be valid any more, with unequal leases.
+    /// Records that the server removed once their holder could no longer be valid, in runs with unequal leases.
     pub(crate) late_expiries: u64,
     /// Records that the server removed while their holder was valid.
     pub(crate) early_expiries: u64,
@@ -61,9 +61,9 @@ impl Tally {
         self.refused += u64::from(was_refused);
     }
 
-    /// Panics if one of them did not, or hardly, in `runs` runs.
+    /// Panics if one of these events did not occur in `runs` runs, or if there were few terms.
     pub fn all_happened(&self, runs: u64) {
-        assert!(self.terms > 3 * runs, "the runs hardly elect: {self:?}");
+        assert!(self.terms > 3 * runs, "there were few terms: {self:?}");
         for (count, what) in [
             (self.late_extensions, "late extensions"),
             (self.late_openings, "late openings"),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::clock::MILLISECOND;
 
-/// How much of a failed run is shown; a replay shows all of it.
+/// The number of lines in the report of a failed run. A replay shows all.
 pub(crate) const TAIL: usize = 80;
 
 #[derive(Default)]

@@ -52,7 +52,8 @@ impl World {
         }
     }
 
-    /// The clock runs at another rate from now on, inside the bound, and whatever waits for it comes round then.
+    /// The clock runs at another rate from now on, within the bound. In real time, its timers and the gate's deadline
+    /// move.
     fn change_rate(&mut self, node: usize) {
         let ppm = self.settings.clock_rate(&mut self.choices);
         self.say(node, || format!("its clock runs {ppm} ppm fast"));
@@ -112,7 +113,7 @@ impl World {
         self.orders.push(Order::Die { node });
     }
 
-    /// What has died or stopped comes back as a new process.
+    /// Starts a process on a node whose last process has died or stopped.
     fn revive(&mut self) {
         let gone = (0..self.nodes.len()).find(|node| !self.nodes[*node].is_up());
         if let Some(node) = gone {
@@ -141,7 +142,7 @@ impl World {
         }
         match self.choices.below(8) {
             0 => self.overwrite("garbage", Some(b"garbage".to_vec())),
-            // After a loss it would hide what a candidate that saw the last token has to tell.
+            // After a loss it could keep the last token, which only the witness knows, out of the key.
             1 if self.settings.plan != Plan::LostStream => {
                 let record = self.foreign(base);
                 self.overwrite("a foreign record", Some(record.encode()));
@@ -180,7 +181,7 @@ impl World {
         }
     }
 
-    /// The store forgets what it acknowledged. Processes that know nothing come up just then.
+    /// The store forgets writes that it acknowledged. Processes that know nothing of them start at the same time.
     fn roll_back(&mut self) {
         let changes = self.choices.usize(1..20);
         self.server.roll_back(changes);

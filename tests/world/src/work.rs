@@ -26,7 +26,7 @@ struct Plan {
     steps: u64,
     step: u64,
     fails: bool,
-    /// It goes on after the signal to finish, and is dropped in the end.
+    /// It ignores the signal to finish, and is dropped after the grace period.
     ignores_signal: bool,
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn start(host: &Host, leader: Leader) {
 struct Looping(Host);
 
 impl Drop for Looping {
-    /// Also where the loop is dropped, the election is shut down.
+    /// Dropping the loop shuts its election down as well.
     fn drop(&mut self) {
         self.0.with(|world| {
             let node = &mut world.nodes[self.0.node];
@@ -91,7 +91,7 @@ impl Drop for Looping {
     }
 }
 
-/// Campaigns, at times only for a while.
+/// Campaigns, in one of four cases only until a time limit.
 async fn campaign(host: &Host, leader: &Leader) -> Result<(), RunError> {
     let token = CancellationToken::new();
     let limit = host.with(|world| {

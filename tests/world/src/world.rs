@@ -45,16 +45,16 @@ pub(crate) struct World {
     pub(crate) is_calm: bool,
     /// Whether the run has ended, outside of the assumptions, where nothing is promised about its rest.
     pub(crate) is_over: bool,
-    /// Whether every node has a watch that works, and nothing disturbs it any more.
+    /// Whether every node has a watch that works and that no fault disturbs.
     pub(crate) is_settled: bool,
-    /// The largest token that was ever granted by the store.
+    /// The largest token that the store has granted.
     pub(crate) top_token: u64,
-    /// The candidate that saw the last token, and reaches the store, after a loss of the stream.
+    /// After a loss of the stream: the candidate that saw the last token, and that reaches the store.
     pub(crate) witness: Option<usize>,
     pub(crate) tally: Tally,
     /// Tasks that are about to start.
     pub(crate) spawned: Vec<Spawned>,
-    /// What the world has to do outside of the lock.
+    /// Orders to follow outside of the lock.
     pub(crate) orders: Vec<Order>,
     /// The last number that was given to a process, a request or a watch.
     pub(crate) numbers: u64,
@@ -65,13 +65,13 @@ pub(crate) struct World {
     blocked: BTreeMap<usize, u64>,
 }
 
-/// Something that drops or starts the code of a process.
+/// An order to start or drop code of a process, which may reach the world and therefore needs its lock.
 pub(crate) enum Order {
-    /// Starts a process, in the place of one that is over.
+    /// Starts a process in place of one that has ended.
     Start { node: usize },
     /// The process dies at this instant.
     Die { node: usize },
-    /// The runtime of the process ends. Its threads go on.
+    /// The runtime of the process ends. Its threads continue.
     EndRuntime { node: usize },
     /// Makes a call that waits.
     Call { node: usize, call: calls::Call },
@@ -126,7 +126,7 @@ pub(crate) enum Event {
     Call(Box<Call>),
     /// The head of its response arrives.
     Respond(Box<Response>),
-    /// What an admitted request writes arrives at the storage.
+    /// A write of an admitted request arrives at the storage.
     Store(StoredBy),
     /// The server removes the record, if it is still this one.
     Expire {
@@ -182,7 +182,7 @@ impl World {
     pub(crate) fn happen(&mut self, event: Event) {
         match event {
             Event::Run { .. } => unreachable!("tasks run outside of the lock"),
-            // Others were planned before an earlier one.
+            // It was replaced by another time.
             Event::Timer { node } if self.nodes[node].timer_at != Some(self.now) => {}
             Event::Timer { node } => {
                 self.nodes[node].timer_at = None;
@@ -220,7 +220,7 @@ impl World {
         self.numbers
     }
 
-    /// A moment at which something of no importance is out of order.
+    /// A short delay, which changes the order of events.
     pub(crate) fn shuffle(&mut self) -> u64 {
         self.choices.u64(0..20 * MICROSECOND)
     }
@@ -229,7 +229,7 @@ impl World {
         self.nodes[node].clock.local(self.now)
     }
 
-    /// The task that runs now blocks its thread at its next `await`.
+    /// The task that runs now blocks its thread: it is not polled again for this long.
     pub(crate) fn block_task(&mut self, span: u64) {
         if let Some(task) = self.running {
             self.blocked.insert(task, self.now + span);

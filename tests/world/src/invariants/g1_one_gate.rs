@@ -18,8 +18,8 @@ impl OneGate {
         }
     }
 
-    /// Two intervals overlap only if one is still open when the other begins. An extension begins one as
-    /// well: it opens a gate again whose deadline had come without anybody looking.
+    /// Two intervals overlap only if one is still open when the other begins. An extension begins an interval as well:
+    /// it reopens a gate whose deadline passed unread.
     fn open(&mut self, at: u64, node: usize, until: u64) -> Result<(), String> {
         self.open_until[node] = until;
         let others = self.open_until.iter().enumerate();

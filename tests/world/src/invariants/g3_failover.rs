@@ -1,5 +1,4 @@
-//! G3: there is a leader again within a bound: once the faults have stopped, after a crash, and, at once, after a
-//! hand-over.
+//! G3: a gate opens within a bound: once the faults have stopped, after a crash, and after a hand-over.
 
 use noleader::lease::Outcome;
 
@@ -15,9 +14,9 @@ struct Expected {
     since: u64,
     by: u64,
     why: String,
-    /// How much longer it takes if something is inside.
+    /// By how much admitted work may delay it.
     drain: u64,
-    /// Counted while a lease is handed over.
+    /// Counted during a hand-over.
     writes: Option<Writes>,
 }
 
@@ -26,7 +25,7 @@ struct Writes {
     releases: u32,
     /// Acquiring writes that were acknowledged: several may race, and one is applied.
     acquired: u32,
-    /// The acquiring writes under way, of which node.
+    /// The acquiring writes in progress: node and attempt.
     acquiring: Vec<(usize, u64)>,
 }
 
@@ -100,7 +99,7 @@ impl Invariant for Failover {
                     expected.is_met()?;
                 }
             }
-            // Not of the leader that is about to hand over.
+            // During a hand-over this is still the former leader.
             Fact::Extended { until, .. } if *until > at => {
                 self.expected.take_if(|expected| expected.writes.is_none());
             }

@@ -18,7 +18,7 @@ pub(super) struct FailClosed {
 #[derive(Default)]
 struct Node {
     settings: Option<Candidate>,
-    /// The write under way: which, until when it makes the term valid, and whether it renews one.
+    /// The write in progress: its attempt, until when it makes the term valid, and whether it is a renewal.
     sent: Option<(u64, Moment, bool)>,
     /// Until when acknowledged writes allow the gate to be open.
     proven_until: Moment,

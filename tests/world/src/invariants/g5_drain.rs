@@ -17,9 +17,9 @@ struct Node {
     drain_timeout: Duration,
     is_open: bool,
     was_opened: bool,
-    /// The gate has shut for a stop, and until when the requests may take.
+    /// The end of the drain timeout, if the gate has closed for a stop.
     closing_until: Option<Moment>,
-    /// The requests that are inside, of all terms, and the warm-ups.
+    /// The requests of all terms and the warm-ups in progress.
     inside: usize,
 }
 
@@ -31,7 +31,7 @@ impl Drain {
 }
 
 impl Node {
-    /// `decided_at`: when the release was decided on. The machine may not have waited for anything else.
+    /// The machine decided on the release at `decided_at`. After a pause, the write leaves later.
     fn releases(&self, decided_at: Moment) -> Result<(), String> {
         if self.is_open {
             return Err("the lease is released while the gate is open".to_owned());
@@ -56,7 +56,7 @@ impl Node {
 
     fn ended(&mut self, why: Ended) -> Result<(), String> {
         if why == Ended::Released && self.was_opened && self.closing_until.is_none() {
-            return Err("a term is given back whose gate was not shut before".to_owned());
+            return Err("a term is released before its gate has closed".to_owned());
         }
         self.is_open = false;
         self.was_opened = false;
@@ -80,7 +80,7 @@ impl Invariant for Drain {
             }
             Fact::Opened { .. } => (node.is_open, node.was_opened) = (true, true),
             Fact::Closing { asked_at, .. } => {
-                // If the term is lost meanwhile, the rest of the time goes on.
+                // If the term is lost meanwhile, the timeout continues.
                 let until = *asked_at + node.drain_timeout;
                 node.closing_until.get_or_insert(until);
             }

@@ -13,7 +13,7 @@ use crate::fact::Fact;
 
 pub(super) struct Grants {
     nodes: Vec<Node>,
-    /// The revisions whose replacement granted a term, each with the number of the stream.
+    /// The revisions whose replacement granted a term, each with the epoch of its stream.
     granted: HashSet<(u64, u64)>,
 }
 
@@ -24,16 +24,16 @@ struct Node {
     seen: Vec<Seen>,
     /// The lease of the record that was seen last.
     last_lease: Duration,
-    /// The acquiring write under way: which, and what it replaces.
+    /// The acquiring write in progress: its attempt, and the revision that it replaces.
     acquiring: Option<(u64, u64)>,
-    /// The last write: which, and what.
+    /// The last write: its attempt and its record.
     written: Option<(u64, Record)>,
 }
 
-/// What a process was shown, when for the first time, and for how long that keeps the key.
+/// A state of the key that a process saw, when it first saw it, and how long it has to wait for it.
 struct Seen {
     state: Observation,
-    /// Of the record, if it is one.
+    /// The lease of the record, if the state is a record.
     lease: Option<Duration>,
     at: Moment,
     wait: Duration,
@@ -68,8 +68,8 @@ impl Node {
         self.last_lease = lease.unwrap_or(self.last_lease);
     }
 
-    /// How long the key must have stood like this before this process may take it over. An unknown holder is
-    /// granted the longer lease of the process's own and of the last record that it saw, which may be a mark.
+    /// How long the key must have been in this state before this process may take it over. For an unknown holder it is
+    /// the longer of the process's own lease and that of the last record that it saw, which may be a vacant mark.
     fn wait(&self, state: &Observation, record: Option<Record>) -> Duration {
         let Some(settings) = &self.settings else {
             return Duration::ZERO;
@@ -88,8 +88,8 @@ impl Node {
         }
     }
 
-    /// The lease of the last record before `revision`: the one that was seen last, or the newest that was seen,
-    /// since a stale look may have been the last one, and a store may have lost the newest.
+    /// The lease of the last record before `revision`: the shorter of those of the record that was seen last and of the
+    /// newest. The last read may have been stale, and the store may have lost the newest record.
     fn last_before(&self, revision: u64) -> Duration {
         let before = self.seen.iter().filter(|s| s.state.revision() < revision);
         let records = before.filter_map(|s| Some((s.state.revision(), s.lease?)));
@@ -102,7 +102,7 @@ impl Node {
         if expected == 0 && !trusts {
             return Err("an absent key is taken over without a mark".to_owned());
         }
-        // The record before an absence may have been shown after it.
+        // The record before an absence may have been seen after it.
         let wait = |seen: &Seen| match seen.lease {
             Some(_) => seen.wait,
             None => seen.wait.min(self.wait(&seen.state, None)),

@@ -1,5 +1,5 @@
 //! No candidate is stuck or spins: until it has stopped, it always has a timeout in the future. No term is lost
-//! without a cause. After a long time without faults each candidate leads, knows the leader, or has stopped.
+//! without a cause. Long after the faults have stopped, each candidate leads, knows the leader, or has stopped.
 
 use noleader::{
     clock::Moment,

@@ -18,7 +18,7 @@ pub(crate) trait Invariant: Send {
     /// The name of its file.
     fn name(&self) -> &'static str;
 
-    /// Takes in what happens on `node` at the real time `at`.
+    /// Checks an event on `node` at the real time `at`.
     ///
     /// # Errors
     ///
@@ -36,7 +36,7 @@ pub struct Violation {
 pub(crate) struct Invariants(Vec<Box<dyn Invariant>>);
 
 impl Invariants {
-    /// Those that are promised under `plan`, for `nodes` nodes.
+    /// The invariants that hold under `plan`, for `nodes` nodes.
     pub(crate) fn of(plan: Plan, nodes: usize) -> Self {
         let mut all: Vec<Box<dyn Invariant>> = vec![Box::new(g1_one_gate::OneGate::new(nodes))];
         if plan.promises_larger_tokens() {

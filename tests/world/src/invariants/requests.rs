@@ -1,4 +1,4 @@
-//! A client's request is executed at most once, whichever node it came in at. One that was refused was not executed.
+//! A client's request is executed at most once, at whichever node it arrived. A refused request is not executed.
 
 use std::collections::HashSet;
 

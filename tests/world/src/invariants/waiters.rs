@@ -1,5 +1,5 @@
-//! Every waiter wakes. Whenever the task is not paused, the published status equals the actual one, so that each
-//! change has woken its waiters, after the gate moved. Every step-down and shutdown is answered in time.
+//! Every waiter wakes. While the task is not paused, the published status equals the actual status, so each change has
+//! woken its waiters, after the gate has changed. Every step-down and shutdown is answered in time.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ pub(super) struct Waiters {
 
 #[derive(Default)]
 struct Node {
-    /// How long a step-down may take: the drain, if somebody is inside,
+    /// How long admitted work may delay a step-down.
     drain: Duration,
-    /// and twice as long as a release is tried.
+    /// How long a step-down may take otherwise. A release is attempted for two request timeouts.
     release: Duration,
-    /// The requests are waited for already.
+    /// The drain has begun.
     is_closing: bool,
     /// The deadlines of the pending answers.
     answers_due: Vec<Moment>,
@@ -49,7 +49,7 @@ impl Node {
             return Err("a step-down is not answered in time".to_owned());
         }
         if *status == Status::Stopped && !self.answers_due.is_empty() {
-            return Err("the task stops without an answer to those who asked".to_owned());
+            return Err("the task stops without answering a step-down or a shutdown".to_owned());
         }
         Ok(())
     }
@@ -81,7 +81,7 @@ impl Invariant for Waiters {
                 node.answers_due.push(*now + drain + node.release);
             }
             Fact::Closing { has_requests, .. } => {
-                // Some may have come in since it was asked for.
+                // Requests may have been admitted since the stop was requested.
                 if *has_requests && !node.is_closing {
                     node.postpone(node.drain);
                 }

@@ -1,5 +1,4 @@
-//! The closures that users give run one at a time: the work of a loop, and the warm-up, which is over before the gate
-//! opens.
+//! The closures of users run one at a time: the work of a loop, and the warm-ups, which end before the gate opens.
 
 use super::Invariant;
 use crate::fact::Fact;

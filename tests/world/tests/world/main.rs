@@ -11,7 +11,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use noleader_world::run_all;
 
-/// As many as take some seconds; without optimization these are fewer.
+/// A few seconds of runs. Builds with debug assertions are slower, and get fewer.
 const SEEDS: u64 = if cfg!(debug_assertions) {
     1_000
 } else {

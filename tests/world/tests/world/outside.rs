@@ -1,9 +1,9 @@
-//! Runs outside the assumptions, in which G1 does not hold, and the simulation must detect that. Which stale writes a
-//! storage can still reject depends on the assumption.
+//! Runs outside the assumptions. G1 does not hold in them, which the simulation must detect. Which stale writes a
+//! storage still rejects depends on the assumption.
 
 use noleader_world::{Plan, Source, run, second_writer};
 
-/// Among so many seeds two gates must be open at once.
+/// Two gates must be open at once in at least one of this many seeds.
 const SEEDS: u64 = 500;
 
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ fn run_outside(plan: Plan, seeds: u64) -> Outside {
         );
         if let Some(by) = second_writer(&run.stored) {
             outside.second_writers += 1;
-            // Tokens are revisions that the server gave once, whatever the clocks say.
+            // Tokens are revisions, and the server gave each of them once, whatever the clocks showed.
             assert_ne!(
                 plan,
                 Plan::WildClocks,
@@ -48,8 +48,8 @@ fn fencing_protects_when_clocks_open_two_gates() {
     assert!(outside.overlaps > 0 && outside.refused > 0);
 }
 
-/// A store that went back gives the same revision twice, and so the same token, to a candidate that never saw
-/// it the first time. Tokens keep an earlier term's writes out, and cannot tell these two apart.
+/// A store that lost its last writes gives their revisions again, and therefore one token to two candidates. The
+/// storage rejects the writes of earlier terms, but cannot distinguish these two.
 #[test]
 fn lost_writes_open_two_gates_and_repeat_tokens() {
     let outside = run_outside(Plan::RolledBack, 4 * SEEDS);

@@ -27,7 +27,7 @@ fn a_run_follows_from_its_seed() {
     }
 }
 
-/// The same bytes give the same run, whatever they are.
+/// The same bytes give the same run.
 #[test]
 fn a_run_follows_from_its_bytes() {
     for byte in 0..16 {

@@ -1,4 +1,4 @@
-//! Seeds that failed once, each with the bug that it found. Every run of the tests includes them.
+//! Seeds that failed once, each with the fault that it found. Every run of the tests includes them.
 
 use noleader_world::{Plan, Source, report, run};
 
