@@ -24,26 +24,15 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn new(choices: Choices, plan: Plan, trace: Trace) -> Self {
-        let world = World::new(choices, plan, trace);
-        let nodes = world.nodes.len();
-        let mut run = Self {
-            world: Shared::new(world),
+        Self {
+            world: Shared::new(World::new(choices, plan, trace)),
             executor: Executor::default(),
-        };
-        for node in 0..nodes {
-            run.start(node);
         }
-        let mut world = run.world.lock();
-        let base = world.settings.base();
-        world.after(base / 4, Event::Trouble);
-        let trouble_until = world.settings.trouble_until;
-        world.after(trouble_until, Event::Finale(Step::Calm));
-        drop(world);
-        run
     }
 
     /// Runs to the end, or to the first violation.
     pub(crate) fn to_end(&mut self) {
+        self.begin();
         loop {
             self.follow_orders();
             self.schedule();
@@ -71,8 +60,20 @@ impl Run {
         self.world.lock().ends_with(&open);
     }
 
-    /// Drops the processes, which hold the world that holds them.
-    fn let_go(&mut self) {
+    fn begin(&mut self) {
+        let nodes = self.world.lock().nodes.len();
+        for node in 0..nodes {
+            self.start(node);
+        }
+        let mut world = self.world.lock();
+        let base = world.settings.base();
+        world.after(base / 4, Event::Trouble);
+        let trouble_until = world.settings.trouble_until;
+        world.after(trouble_until, Event::Finale(Step::Calm));
+    }
+
+    /// Drops the processes, which hold the world that holds them, and their tasks.
+    pub(crate) fn let_go(&mut self) {
         let mut world = self.world.lock();
         let processes: Vec<_> = (0..world.nodes.len())
             .map(|node| std::mem::take(&mut world.nodes[node].process))
@@ -83,6 +84,7 @@ impl Run {
         );
         drop(world);
         drop((processes, left));
+        self.executor.drop_tasks(|_| true);
     }
 
     fn schedule(&mut self) {

@@ -1,6 +1,7 @@
 //! Runs one sequence of choices or many seeds, and reports the first failure.
 
 use std::{
+    any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Mutex, OnceLock, PoisonError,
@@ -52,12 +53,13 @@ pub fn run(source: Source<'_>, plan: Plan, lines: usize) -> Outcome {
     };
     let mut run = Run::new(choices, plan, trace);
     let ran = catch_unwind(AssertUnwindSafe(|| run.to_end()));
+    let left = catch_unwind(AssertUnwindSafe(|| run.let_go()));
     let world = run.world.lock();
-    let violation = match ran {
+    let violation = match ran.and(left) {
         Ok(()) => world.violation.clone(),
-        Err(_) => Some(Violation {
+        Err(panic) => Some(Violation {
             invariant: "panic",
-            what: "the code panicked, see above".to_owned(),
+            what: message(&*panic),
         }),
     };
     Outcome {
@@ -67,6 +69,13 @@ pub fn run(source: Source<'_>, plan: Plan, lines: usize) -> Outcome {
         refused: world.refused,
         stored: world.storage.read().clone(),
     }
+}
+
+/// The message of a panic. The panic hook has printed where it was.
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("a panic without a message").to_owned()
 }
 
 /// Runs `count` seeds from `first` on, each under its plan, on all cores, and counts what happened.
@@ -122,4 +131,30 @@ pub fn report(seed: u64, violation: &Violation, lines: usize) -> String {
         "seed {seed} ({plan:?}) fails {invariant}: {what}\n\
          replay it with\n  NOLEADER_SEED={seed} cargo test -p noleader-world replay -- --nocapture\n{trace}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_keeps_its_message() {
+        for panics in [|| panic!("plain"), || panic!("{}", "plain")] {
+            let panic = catch_unwind(panics).expect_err("a panic");
+            assert_eq!(message(&*panic), "plain");
+        }
+    }
+
+    /// A million runs fit into memory.
+    #[test]
+    fn nothing_holds_the_world_after_a_run() {
+        for seed in 0..8 {
+            for plan in [Plan::of(seed), Plan::RolledBack] {
+                let mut run = Run::new(Choices::from_seed(seed), plan, Trace::default());
+                run.to_end();
+                run.let_go();
+                assert_eq!(run.world.holders(), 1, "seed {seed}, {plan:?}");
+            }
+        }
+    }
 }
