@@ -12,6 +12,7 @@ pub(crate) struct Choices {
     /// The number of bytes that were used.
     used: usize,
     rng: fastrand::Rng,
+    has_bytes: bool,
 }
 
 impl Choices {
@@ -20,12 +21,13 @@ impl Choices {
             bytes: Vec::new(),
             used: 0,
             rng: fastrand::Rng::with_seed(seed),
+            has_bytes: false,
         }
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         Self {
-            bytes: bytes.to_vec(),
+            bytes: bytes.to_vec(), has_bytes: true,
             ..Self::from_seed(TAIL)
         }
     }
@@ -57,7 +59,21 @@ impl Choices {
 
     /// True once in `n` times, on average.
     pub(crate) fn one_in(&mut self, n: u64) -> bool {
+        if v('E') && self.used < self.bytes.len() {
+            return self.below(n) == n - 1;
+        }
         self.below(n) == 0
+    }
+
+    pub(crate) fn percent(&mut self, n: u64) -> bool {
+        if v('E') && self.used < self.bytes.len() {
+            return self.below(100) >= 100 - n;
+        }
+        self.below(100) < n
+    }
+
+    pub(crate) fn are_used_up(&self) -> bool {
+        v('B') && self.has_bytes && self.used >= self.bytes.len()
     }
 
     pub(crate) fn bool(&mut self) -> bool {
@@ -72,6 +88,15 @@ impl Choices {
         if self.used >= self.bytes.len() {
             return self.rng.u64(0..=last);
         }
+        if v('D') && last > 255 {
+            let byte = self.bytes[self.used];
+            self.used += 1;
+            let step = last / 256;
+            return (step * u64::from(byte)).saturating_add(self.rng.u64(0..=step + last % 256)).min(last);
+        }
+        if v('C') && last > 255 {
+            return self.rng.u64(0..=last);
+        }
         let needed = (8 - last.leading_zeros() as usize / 8).max(1);
         let end = (self.used + needed).min(self.bytes.len());
         let number = self.bytes[self.used..end]
@@ -83,6 +108,11 @@ impl Choices {
             None => number,
         }
     }
+}
+
+pub(crate) fn v(c: char) -> bool {
+    static V: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    V.get_or_init(|| std::env::var("V").unwrap_or_default()).contains(c)
 }
 
 #[cfg(test)]

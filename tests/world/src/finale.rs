@@ -62,6 +62,7 @@ impl From<&LeaderInfo> for KnownAs {
 impl World {
     pub(crate) fn finale(&mut self, step: Step) {
         match step {
+            Step::Calm if self.is_calm => {}
             Step::Calm if self.settings.plan.is_inside() => self.calm(),
             Step::Calm => self.is_over = true,
             Step::Expect => self.expect_leader(),

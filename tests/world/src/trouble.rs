@@ -17,6 +17,9 @@ impl World {
         if self.is_calm {
             return;
         }
+        if self.choices.are_used_up() {
+            return self.finale(crate::finale::Step::Calm);
+        }
         let base = self.settings.base();
         let node = self.choices.usize(0..self.nodes.len());
         let span = self.choices.u64(base / 10..3 * base);
