@@ -43,7 +43,7 @@ impl Run {
     }
 
     /// Runs to the end, or to the first violation.
-    pub(crate) fn to_end(&mut self) {
+    pub(crate) fn play(&mut self) {
         loop {
             self.follow_orders();
             self.schedule();
@@ -160,7 +160,7 @@ impl Run {
                     Order::EndRuntime { node } => self.end_runtime(node),
                     Order::Call { node, call } => calls::make(&self.world, node, call),
                     Order::Request { node } => request::arrive(&self.world, node),
-                    Order::Serve(call) => request::serve(&self.world, call),
+                    Order::Serve(call) => request::serve(&self.world, *call),
                 }
             }
         }

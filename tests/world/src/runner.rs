@@ -51,7 +51,7 @@ pub fn run(source: Source<'_>, plan: Plan, lines: usize) -> Outcome {
         _ => Trace::kept(),
     };
     let mut run = Run::new(choices, plan, trace);
-    let ran = catch_unwind(AssertUnwindSafe(|| run.to_end()));
+    let ran = catch_unwind(AssertUnwindSafe(|| run.play()));
     let world = run.world.lock();
     let violation = match ran {
         Ok(()) => world.violation.clone(),

@@ -78,7 +78,7 @@ pub(crate) enum Order {
     /// A client's request arrives at the node.
     Request { node: usize },
     /// A forwarded request arrives.
-    Serve(Call),
+    Serve(Box<Call>),
 }
 
 pub(crate) enum Event {
@@ -198,7 +198,7 @@ impl World {
             Event::Push { watch, seen, .. } => self.deliver_push(watch, seen),
             Event::Break { watch } => self.server.break_watch(watch),
             Event::Request { node } => self.request(node),
-            Event::Call(call) => self.serve_call(*call),
+            Event::Call(call) => self.serve_call(call),
             Event::Respond(response) => response.arrive(),
             Event::Store(by) => self.store(by),
             Event::Expire { revision } => self.expire(revision),
