@@ -73,6 +73,8 @@ pub(crate) enum Order {
     Die { node: usize },
     /// The runtime of the process ends. Its threads continue.
     EndRuntime { node: usize },
+    /// Drops the calls on the node that may be dropped.
+    DropCalls { node: usize },
     /// Makes a call that waits.
     Call { node: usize, call: calls::Call },
     /// A client's request arrives at the node.
