@@ -5,14 +5,13 @@ use std::ops::{Bound, RangeBounds};
 /// The seed of the choices that follow the last byte.
 const TAIL: u64 = 0;
 
-/// A source of choices. With bytes, as from a fuzzer, each choice takes the fewest bytes that it needs. Once they
-/// are used up, the choices follow from a fixed seed.
+/// A source of choices. With bytes, as from a fuzzer, each choice takes one byte, and a number of more than 256
+/// values its low part from a fixed seed. Once the bytes are used up, that seed decides all.
 pub(crate) struct Choices {
     bytes: Vec<u8>,
     /// The number of bytes that were used.
     used: usize,
     rng: fastrand::Rng,
-    has_bytes: bool,
 }
 
 impl Choices {
@@ -21,13 +20,12 @@ impl Choices {
             bytes: Vec::new(),
             used: 0,
             rng: fastrand::Rng::with_seed(seed),
-            has_bytes: false,
         }
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         Self {
-            bytes: bytes.to_vec(), has_bytes: true,
+            bytes: bytes.to_vec(),
             ..Self::from_seed(TAIL)
         }
     }
@@ -59,21 +57,17 @@ impl Choices {
 
     /// True once in `n` times, on average.
     pub(crate) fn one_in(&mut self, n: u64) -> bool {
-        if v('E') && self.used < self.bytes.len() {
-            return self.below(n) == n - 1;
-        }
         self.below(n) == 0
     }
 
-    pub(crate) fn percent(&mut self, n: u64) -> bool {
-        if v('E') && self.used < self.bytes.len() {
-            return self.below(100) >= 100 - n;
-        }
-        self.below(100) < n
+    /// The seed of another generator. It takes no bytes, of which a fuzzer could make little.
+    pub(crate) fn seed(&mut self) -> u64 {
+        self.rng.u64(..)
     }
 
+    /// True if the fuzzer has no more bytes.
     pub(crate) fn are_used_up(&self) -> bool {
-        v('B') && self.has_bytes && self.used >= self.bytes.len()
+        self.used > 0 && self.used == self.bytes.len()
     }
 
     pub(crate) fn bool(&mut self) -> bool {
@@ -85,34 +79,18 @@ impl Choices {
     }
 
     fn up_to(&mut self, last: u64) -> u64 {
-        if self.used >= self.bytes.len() {
+        let Some(byte) = self.bytes.get(self.used) else {
             return self.rng.u64(0..=last);
+        };
+        self.used += usize::from(last > 0);
+        let byte = u64::from(*byte);
+        let step = last / 256;
+        if step == 0 {
+            return byte % (last + 1);
         }
-        if v('D') && last > 255 {
-            let byte = self.bytes[self.used];
-            self.used += 1;
-            let step = last / 256;
-            return (step * u64::from(byte)).saturating_add(self.rng.u64(0..=step + last % 256)).min(last);
-        }
-        if v('C') && last > 255 {
-            return self.rng.u64(0..=last);
-        }
-        let needed = (8 - last.leading_zeros() as usize / 8).max(1);
-        let end = (self.used + needed).min(self.bytes.len());
-        let number = self.bytes[self.used..end]
-            .iter()
-            .fold(0, |number, byte| number << 8 | u64::from(*byte));
-        self.used = end;
-        match last.checked_add(1) {
-            Some(n) => number % n,
-            None => number,
-        }
+        // The 256 steps end up to 255 short of the last number.
+        step * byte + self.rng.u64(0..=step + last % 256)
     }
-}
-
-pub(crate) fn v(c: char) -> bool {
-    static V: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    V.get_or_init(|| std::env::var("V").unwrap_or_default()).contains(c)
 }
 
 #[cfg(test)]
@@ -132,11 +110,13 @@ mod tests {
     }
 
     #[test]
-    fn a_small_choice_takes_one_byte() {
-        let mut choices = Choices::from_bytes(&[7, 1, 2, 200]);
-        assert_eq!(choices.below(256), 7);
-        assert_eq!(choices.below(65_536), 0x102);
+    fn a_choice_takes_one_byte() {
+        let mut choices = Choices::from_bytes(&[7, 1, 255, 200]);
+        assert_eq!((choices.below(1), choices.below(256)), (0, 7));
+        assert!((1_000..2_000).contains(&choices.below(256_000)));
+        assert!(choices.u64(..) >= u64::MAX - u64::MAX / 256);
+        assert!(!choices.are_used_up());
         assert_eq!(choices.below(100), 0);
-        assert_eq!(choices.below(1), 0, "after the last byte");
+        assert!(choices.are_used_up());
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     fact::Fact,
     journal::nanos,
     network::LONGEST_WAY,
+    node::Node,
     world::{Event, Order, World},
 };
 
@@ -111,8 +112,12 @@ impl World {
             let n = &self.nodes[node];
             // At least one node must be left if all were asked to shut down.
             let stays = n.is_up() && (up >= 2 || !n.is_leaving || !n.is_candidate());
-            if (!stays && (up < 2 || self.choices.bool())) || n.has_lost_handle() {
+            let has_lost_handle = n.has_lost_handle();
+            if !stays && (up < 2 || self.choices.bool()) {
                 self.restart(node);
+            } else if has_lost_handle {
+                // With the last clone of its handle, which a call may hold, the election shuts down.
+                self.orders.push(Order::DropCalls { node });
             }
         }
         self.after(0, Event::Finale(Step::Expect));
@@ -252,7 +257,8 @@ impl World {
             .nodes
             .iter()
             .any(|n| n.is_up() && n.process.known.is_leaving);
-        let is_settled = all_know && !is_leaving && self.all_watch();
+        let has_lost_handle = self.nodes.iter().any(Node::has_lost_handle);
+        let is_settled = all_know && !is_leaving && !has_lost_handle && self.all_watch();
         if !is_settled && self.now < until {
             let again = self.settings.base() / 2;
             self.after(again, Event::Finale(Step::Settle { until }));
@@ -272,6 +278,10 @@ impl World {
                 "liveness",
                 "a node has no watch long after the faults stopped".to_owned(),
             );
+        }
+        if self.settings.plan.is_inside() && has_lost_handle {
+            let what = "an election goes on whose handles are all dropped".to_owned();
+            self.violate("futures", what);
         }
         self.is_settled = true;
         // By then every watch has shown a renewal.

@@ -60,11 +60,11 @@ impl World {
     }
 
     pub(crate) fn is_lost(&mut self, node: usize) -> bool {
-        self.is_cut(node) || !self.is_smooth(node) && self.choices.percent(4)
+        self.is_cut(node) || !self.is_smooth(node) && self.choices.below(100) < 4
     }
 
     fn is_repeated(&mut self, node: usize) -> bool {
-        !self.is_smooth(node) && self.choices.percent(3)
+        !self.is_smooth(node) && self.choices.below(100) < 3
     }
 
     /// Sends a request, unless it is lost. While a node is cut off, its client may notice, and fail the request.

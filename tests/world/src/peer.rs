@@ -68,7 +68,7 @@ impl World {
     }
 
     /// The request arrives, if a process is there.
-    pub(crate) fn serve_call(&mut self, call: Call) {
+    pub(crate) fn serve_call(&mut self, call: Box<Call>) {
         if self.nodes[call.node].process.handle().is_some() {
             self.orders.push(Order::Serve(call));
         } else {

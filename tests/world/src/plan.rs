@@ -20,6 +20,7 @@ pub enum Plan {
 }
 
 impl Plan {
+    #[must_use]
     pub fn of(seed: u64) -> Self {
         match seed % 8 {
             0..3 => Self::Removals,

@@ -79,7 +79,7 @@ impl World {
             let host = host.clone();
             builder = builder.warm_up(move |term| warm_up(host.clone(), term));
         }
-        let seed = self.choices.u64(..);
+        let seed = self.choices.seed();
         builder.runtime(host.runtime(self.nodes[host.node].shown.clone(), seed))
     }
 

@@ -31,7 +31,7 @@ impl Run {
     }
 
     /// Runs to the end, or to the first violation.
-    pub(crate) fn to_end(&mut self) {
+    pub(crate) fn play(&mut self) {
         self.begin();
         loop {
             self.follow_orders();
@@ -160,9 +160,12 @@ impl Run {
                     Order::Start { node } => self.start(node),
                     Order::Die { node } => self.die(node),
                     Order::EndRuntime { node } => self.end_runtime(node),
+                    Order::DropCalls { node } => self
+                        .executor
+                        .drop_tasks(|task| task.node == node && task.is_fragile),
                     Order::Call { node, call } => calls::make(&self.world, node, call),
                     Order::Request { node } => request::arrive(&self.world, node),
-                    Order::Serve(call) => request::serve(&self.world, call),
+                    Order::Serve(call) => request::serve(&self.world, *call),
                 }
             }
         }

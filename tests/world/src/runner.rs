@@ -52,7 +52,7 @@ pub fn run(source: Source<'_>, plan: Plan, lines: usize) -> Outcome {
         _ => Trace::kept(),
     };
     let mut run = Run::new(choices, plan, trace);
-    let ran = catch_unwind(AssertUnwindSafe(|| run.to_end()));
+    let ran = catch_unwind(AssertUnwindSafe(|| run.play()));
     let left = catch_unwind(AssertUnwindSafe(|| run.let_go()));
     let world = run.world.lock();
     let violation = match ran.and(left) {
@@ -151,7 +151,7 @@ mod tests {
         for seed in 0..8 {
             for plan in [Plan::of(seed), Plan::RolledBack] {
                 let mut run = Run::new(Choices::from_seed(seed), plan, Trace::default());
-                run.to_end();
+                run.play();
                 run.let_go();
                 assert_eq!(run.world.holders(), 1, "seed {seed}, {plan:?}");
             }

@@ -61,7 +61,11 @@ impl Tally {
         self.refused += u64::from(was_refused);
     }
 
-    /// Panics if one of these events did not occur in `runs` runs, or if there were few terms.
+    /// Checks that `runs` runs covered every event.
+    ///
+    /// # Panics
+    ///
+    /// Panics if one of these events did not occur, or if there were few terms.
     pub fn all_happened(&self, runs: u64) {
         assert!(self.terms > 3 * runs, "there were few terms: {self:?}");
         for (count, what) in [

@@ -8,6 +8,7 @@ use crate::{
     calls::Call,
     clock::MILLISECOND,
     fact::Fact,
+    finale::Step,
     plan::Plan,
     world::{Event, Order, World},
 };
@@ -18,7 +19,8 @@ impl World {
             return;
         }
         if self.choices.are_used_up() {
-            return self.finale(crate::finale::Step::Calm);
+            self.after(0, Event::Finale(Step::Calm));
+            return;
         }
         let base = self.settings.base();
         let node = self.choices.usize(0..self.nodes.len());

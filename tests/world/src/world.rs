@@ -73,12 +73,14 @@ pub(crate) enum Order {
     Die { node: usize },
     /// The runtime of the process ends. Its threads continue.
     EndRuntime { node: usize },
+    /// Drops the calls on the node that may be dropped.
+    DropCalls { node: usize },
     /// Makes a call that waits.
     Call { node: usize, call: calls::Call },
     /// A client's request arrives at the node.
     Request { node: usize },
     /// A forwarded request arrives.
-    Serve(Call),
+    Serve(Box<Call>),
 }
 
 pub(crate) enum Event {
@@ -198,7 +200,7 @@ impl World {
             Event::Push { watch, seen, .. } => self.deliver_push(watch, seen),
             Event::Break { watch } => self.server.break_watch(watch),
             Event::Request { node } => self.request(node),
-            Event::Call(call) => self.serve_call(*call),
+            Event::Call(call) => self.serve_call(call),
             Event::Respond(response) => response.arrive(),
             Event::Store(by) => self.store(by),
             Event::Expire { revision } => self.expire(revision),
