@@ -1,13 +1,13 @@
 //! Tests of the protocol: each rule by the exact list of actions that it returns.
 
 mod absent;
+mod arbitrary_inputs;
 mod candidate;
 mod earlier_systems;
 mod fixtures;
 mod harness;
 mod leader;
 mod observer;
-mod random_walk;
 mod regress;
 mod stop;
 mod stop_without_term;
