@@ -10,7 +10,7 @@ use http::{StatusCode, request::Parts};
 use thiserror::Error;
 
 use super::{
-    answer::{Form, Rejection, lost},
+    http::answer::{Form, lost, rejection},
     loss::TermLost,
 };
 use crate::task::{Admission, NotLeader, Term};
@@ -139,7 +139,7 @@ impl IntoResponse for AdmissionRejection {
     }
 }
 
-/// Returns the response of [`CancelOnLoss`](super::CancelOnLoss) to an HTTP request: 503 with `noleader-reason: lost`,
+/// Returns the response of [`cancel_on_loss`](crate::LeaderOnlyLayer::cancel_on_loss) to an HTTP request: 503 with `noleader-reason: lost`,
 /// and without `retry-after`.
 impl IntoResponse for TermLost {
     fn into_response(self) -> Response {
@@ -160,6 +160,6 @@ impl IntoResponse for TermLost {
 /// ```
 impl IntoResponse for NotLeader {
     fn into_response(self) -> Response {
-        Rejection::new(Form::Text, &self).into_response(Body::from)
+        rejection(Form::Text, &self).map(Body::from)
     }
 }

@@ -1,48 +1,213 @@
+use std::{
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
-    action::{FollowerAction, sealed::Sealed},
-    entrance::Entrance,
-    future::ResponseFuture,
+    gate::{Gate, Ready},
+    hold::Hold,
+    matcher::{EveryRequest, Matcher, NotReady, When},
+    ready::Readiness,
 };
-use crate::task::{Admission, LeaderHandle, NotLeader};
+use crate::task::{Admission, NotLeader};
 
-/// Fails requests with [`NotLeader`].
+/// A [`Layer`] that fails requests with [`NotLeader`] while this node does not lead, for a service of any kind.
 ///
-/// Created by [`LeaderOnlyLayer::fail`](super::LeaderOnlyLayer::fail).
-///
-/// Requests and responses may be of any type, so this action does nothing specific to HTTP:
+/// Created by [`LeaderOnlyLayer::fail`](super::LeaderOnlyLayer::fail), whose other settings it keeps. Requests and
+/// responses may be of any type, so it does nothing specific to HTTP:
 ///
 /// - An admitted request carries no [`Term`](crate::Term). A handler can get the term from the
 ///   [`LeaderHandle`](crate::LeaderHandle).
 /// - The admission ends when the response future resolves. The lease may be released while the response body is still
 ///   being sent.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Fail;
+#[derive(Clone, Debug)]
+#[must_use = "a layer does nothing until it is applied to a service"]
+pub struct FailLayer<M = EveryRequest> {
+    gate: Gate<M>,
+}
 
-impl Sealed for Fail {}
+impl<M> FailLayer<M> {
+    pub(super) fn new(gate: Gate<M>) -> Self {
+        Self { gate }
+    }
 
-impl<S, Req> FollowerAction<S, Req> for Fail
+    /// As [`LeaderOnlyLayer::min_remaining`](super::LeaderOnlyLayer::min_remaining).
+    pub fn min_remaining(mut self, min_remaining: Duration) -> Self {
+        self.gate.set_min_remaining(min_remaining);
+        self
+    }
+
+    /// As [`LeaderOnlyLayer::wait_up_to`](super::LeaderOnlyLayer::wait_up_to).
+    pub fn wait_up_to(mut self, at_most: Duration) -> Self {
+        self.gate.set_wait_up_to(at_most);
+        self
+    }
+}
+
+impl FailLayer {
+    /// As [`LeaderOnlyLayer::when`](super::LeaderOnlyLayer::when).
+    pub fn when<F, Req>(self, gated: F) -> FailLayer<When<F>>
+    where
+        F: Fn(&Req) -> bool,
+    {
+        FailLayer::new(self.gate.when(gated))
+    }
+
+    /// As [`LeaderOnlyLayer::not_ready`](super::LeaderOnlyLayer::not_ready).
+    pub fn not_ready(self) -> FailLayer<NotReady> {
+        FailLayer::new(self.gate.not_ready())
+    }
+}
+
+impl<S, M: Clone> Layer<S> for FailLayer<M> {
+    type Service = Fail<S, M>;
+
+    fn layer(&self, inner: S) -> Fail<S, M> {
+        Fail {
+            inner,
+            gate: self.gate.clone(),
+        }
+    }
+}
+
+/// A service that fails gated requests with [`NotLeader`] while this node does not lead. Created by [`FailLayer`].
+///
+/// Clones share the election. A clone has to be polled until it is ready before it is called, even if the original was.
+#[derive(Clone, Debug)]
+pub struct Fail<S, M = EveryRequest> {
+    inner: S,
+    gate: Gate<M>,
+}
+
+impl<S, M, Req> Service<Req> for Fail<S, M>
+where
+    S: Service<Req> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: From<NotLeader>,
+    M: Matcher<Req> + Readiness,
+    Req: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = FailFuture<S::Future, S::Response, S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        let inner = &mut self.inner;
+        match ready!(self.gate.poll_ready(cx, |cx| inner.poll_ready(cx)))? {
+            Ready::Yes => Poll::Ready(Ok(())),
+            Ready::Stopped => Poll::Ready(Err(self.gate.handle().not_leader().into())),
+        }
+    }
+
+    #[inline]
+    fn call(&mut self, request: Req) -> Self::Future {
+        if !self.gate.gates(&request) {
+            return FailFuture::inner(self.inner.call(request), None);
+        }
+        let not_leader = match self.gate.admit() {
+            Ok(admission) => return FailFuture::inner(self.inner.call(request), Some(admission)),
+            Err(not_leader) => not_leader,
+        };
+        // The service that is ready is called, or dropped with the permit that it may hold. The clone is not ready.
+        let clone = self.inner.clone();
+        let inner = mem::replace(&mut self.inner, clone);
+        match self.gate.hold() {
+            Some(hold) => FailFuture::held(held(inner, request, hold)),
+            None => FailFuture::failed(not_leader),
+        }
+    }
+}
+
+async fn held<S, Req>(mut inner: S, request: Req, mut hold: Hold) -> Result<S::Response, S::Error>
 where
     S: Service<Req>,
     S::Error: From<NotLeader>,
 {
-    type Response = S::Response;
-    type Future = ResponseFuture<S::Future, NotLeader>;
+    let admission = hold.decided().await?;
+    FailFuture::inner(inner.call(request), Some(admission)).await
+}
 
-    fn pass(&self, inner: &mut S, request: Req) -> Self::Future {
-        ResponseFuture::inner(inner.call(request), None)
+pin_project! {
+    /// The response future of [`Fail`], around the future `F` of the inner service.
+    ///
+    /// It holds the admission of the request. Dropping it gives the request up, which may have been executed in part.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct FailFuture<F, T, E> {
+        #[pin]
+        state: State<F, T, E>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F, T, E> {
+        Inner {
+            #[pin]
+            future: F,
+            // Declared, and so dropped, after the future: until then the request is in progress.
+            admission: Option<Admission>,
+        },
+        Held {
+            future: Pin<Box<dyn Future<Output = Result<T, E>> + Send>>,
+        },
+        Failed {
+            not_leader: Option<NotLeader>,
+        },
+    }
+}
+
+impl<F, T, E> FailFuture<F, T, E> {
+    #[inline]
+    fn inner(future: F, admission: Option<Admission>) -> Self {
+        Self {
+            state: State::Inner { future, admission },
+        }
     }
 
-    fn admit(&self, inner: &mut S, request: Req, admission: Admission) -> Self::Future {
-        ResponseFuture::inner(inner.call(request), Some(admission))
+    fn held(future: impl Future<Output = Result<T, E>> + Send + 'static) -> Self {
+        Self {
+            state: State::Held {
+                future: Box::pin(future),
+            },
+        }
     }
 
-    fn refuse(&self, _: &Entrance, _: Req, not_leader: NotLeader) -> Self::Future {
-        ResponseFuture::refused(not_leader)
+    fn failed(not_leader: NotLeader) -> Self {
+        Self {
+            state: State::Failed {
+                not_leader: Some(not_leader),
+            },
+        }
     }
+}
 
-    fn stopped(&self, handle: &LeaderHandle) -> Result<(), S::Error> {
-        Err(handle.not_leader().into())
+impl<F, T, E> Future for FailFuture<F, T, E>
+where
+    F: Future<Output = Result<T, E>>,
+    E: From<NotLeader>,
+{
+    type Output = Result<T, E>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProj::Inner { future, admission } => {
+                let response = ready!(future.poll(cx));
+                *admission = None;
+                Poll::Ready(response)
+            }
+            StateProj::Held { future } => future.as_mut().poll(cx),
+            StateProj::Failed { not_leader } => match not_leader.take() {
+                Some(not_leader) => Poll::Ready(Err(not_leader.into())),
+                None => panic!("`FailFuture` polled after completion"),
+            },
+        }
     }
 }

@@ -1,22 +1,23 @@
 use std::time::Duration;
 
+use bytes::Buf;
 use http::{Request, Response};
+use http_body::Body;
 use tower_layer::Layer;
+use tower_service::Service;
 
 use super::{
-    compose::{Cancellable, Immediate, Undecided},
-    entrance::Entrance,
-    fail::Fail,
-    forward::{Forward, Forwards},
+    actions::{Forward, IntoAnswer, Redirect, Reject, RejectWith},
+    fail::FailLayer,
+    gate::Gate,
+    http::{target::Target, upload::FromBody},
     matcher::{EveryRequest, NotReady, When, WritesOnly},
-    redirect::Redirect,
-    reject::{Reject, Rejects},
-    reject_with::RejectWith,
-    service::LeaderOnly,
-    target::Target,
-    wait_up_to::WaitUpTo,
+    service::{LeaderOnly, Settings},
 };
-use crate::task::{LeaderHandle, NotLeader};
+use crate::{
+    error::BoxError,
+    task::{LeaderHandle, NotLeader},
+};
 
 /// A [`Layer`] that admits requests while this node leads.
 ///
@@ -36,9 +37,9 @@ use crate::task::{LeaderHandle, NotLeader};
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct LeaderOnlyLayer<A = Reject, M = EveryRequest> {
-    entrance: Entrance,
+    gate: Gate<M>,
     action: A,
-    matcher: M,
+    settings: Settings,
 }
 
 impl LeaderOnlyLayer {
@@ -48,14 +49,18 @@ impl LeaderOnlyLayer {
     /// not change.
     pub fn new(handle: LeaderHandle) -> Self {
         Self {
-            entrance: Entrance::new(handle),
-            action: Reject::default(),
-            matcher: EveryRequest,
+            settings: Settings {
+                target: Target::new(&handle),
+                cancel_on_loss: false,
+                reveal_leader: false,
+            },
+            gate: Gate::new(handle),
+            action: Reject,
         }
     }
 }
 
-impl<A: Undecided, M> LeaderOnlyLayer<A, M> {
+impl<M> LeaderOnlyLayer<Reject, M> {
     /// Redirects HTTP requests to the address that the leader publishes, with a 307 that keeps path and query.
     ///
     /// A request that cannot be redirected, such as a gRPC request, is rejected; see [`Redirect`].
@@ -70,8 +75,9 @@ impl<A: Undecided, M> LeaderOnlyLayer<A, M> {
     ///     .layer(LeaderOnlyLayer::new(leader).redirect())
     /// # }
     /// ```
-    pub fn redirect(self) -> LeaderOnlyLayer<A::Decided<Redirect>, M> {
-        self.acting(|reject, entrance| Redirect::new(entrance.handle(), reject))
+    pub fn redirect(self) -> LeaderOnlyLayer<Redirect, M> {
+        let redirect = Redirect::new(self.settings.target.clone());
+        self.action(redirect)
     }
 
     /// Forwards requests to the address that the leader publishes, and returns the leader's responses.
@@ -112,8 +118,16 @@ impl<A: Undecided, M> LeaderOnlyLayer<A, M> {
     ///     .layer(LeaderOnlyLayer::new(leader).forward(client))
     /// # }
     /// ```
-    pub fn forward<C>(self, client: C) -> LeaderOnlyLayer<A::Decided<Forward<C>>, M> {
-        self.acting(|reject, entrance| Forward::new(client, entrance.handle(), reject))
+    pub fn forward<C, B, R>(self, client: C) -> LeaderOnlyLayer<Forward, M>
+    where
+        C: Service<Request<B>, Response = Response<R>> + Clone + Send + Sync + 'static,
+        C::Error: Into<BoxError>,
+        C::Future: Send,
+        B: FromBody,
+        R: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+    {
+        let forward = Forward::new(client, self.settings.target.clone(), self.gate.handle());
+        self.action(forward)
     }
 
     /// Rejects requests with the response that a closure returns.
@@ -140,14 +154,21 @@ impl<A: Undecided, M> LeaderOnlyLayer<A, M> {
     /// # axum::Router::<()>::new().layer(layer);
     /// # }
     /// ```
-    pub fn reject_with<F, ReqBody, ResBody>(
-        self,
-        answer: F,
-    ) -> LeaderOnlyLayer<A::Decided<RejectWith<F>>, M>
+    pub fn reject_with<F, B, R, Kind>(self, answer: F) -> LeaderOnlyLayer<RejectWith<B>, M>
     where
-        F: Fn(NotLeader, Request<ReqBody>) -> Response<ResBody>,
+        F: Fn(NotLeader, Request<B>) -> R + Send + Sync + 'static,
+        R: IntoAnswer<Kind>,
     {
-        self.acting(|_, _| RejectWith(answer))
+        self.action(RejectWith::new(answer))
+    }
+
+    /// Handles requests with an action of your own; see [`FollowerAction`](super::FollowerAction).
+    pub fn action<A>(self, action: A) -> LeaderOnlyLayer<A, M> {
+        LeaderOnlyLayer {
+            gate: self.gate,
+            action,
+            settings: self.settings,
+        }
     }
 
     /// Fails requests with an error instead of a response.
@@ -165,23 +186,12 @@ impl<A: Undecided, M> LeaderOnlyLayer<A, M> {
     ///     .service(service_fn(|order: u64| async move { Ok::<_, BoxError>(order + 1) }));
     /// # }
     /// ```
-    pub fn fail(self) -> LeaderOnlyLayer<A::Decided<Fail>, M> {
-        self.acting(|_, _| Fail)
-    }
-
-    fn acting<B>(
-        self,
-        choose: impl FnOnce(Reject, &Entrance) -> B,
-    ) -> LeaderOnlyLayer<A::Decided<B>, M> {
-        LeaderOnlyLayer {
-            action: self.action.decide(|reject| choose(reject, &self.entrance)),
-            entrance: self.entrance,
-            matcher: self.matcher,
-        }
+    pub fn fail(self) -> FailLayer<M> {
+        FailLayer::new(self.gate)
     }
 }
 
-impl<A: Immediate, M> LeaderOnlyLayer<A, M> {
+impl<A, M> LeaderOnlyLayer<A, M> {
     /// Holds requests during an election for up to `at_most`, instead of handling them with the follower action at
     /// once.
     ///
@@ -214,16 +224,11 @@ impl<A: Immediate, M> LeaderOnlyLayer<A, M> {
     ///     .redirect();
     /// # }
     /// ```
-    pub fn wait_up_to(self, at_most: Duration) -> LeaderOnlyLayer<WaitUpTo<A>, M> {
-        LeaderOnlyLayer {
-            entrance: self.entrance,
-            action: WaitUpTo::new(self.action, at_most),
-            matcher: self.matcher,
-        }
+    pub fn wait_up_to(mut self, at_most: Duration) -> Self {
+        self.gate.set_wait_up_to(at_most);
+        self
     }
-}
 
-impl<A: Cancellable, M> LeaderOnlyLayer<A, M> {
     /// Ends admitted requests when their term ends. By default they continue.
     ///
     /// A term ends when its lease is lost, or when the drain timeout has passed and the lease is released. The
@@ -251,16 +256,11 @@ impl<A: Cancellable, M> LeaderOnlyLayer<A, M> {
     ///     .layer(LeaderOnlyLayer::new(leader).cancel_on_loss())
     /// # }
     /// ```
-    pub fn cancel_on_loss(self) -> LeaderOnlyLayer<A::OnLoss, M> {
-        LeaderOnlyLayer {
-            entrance: self.entrance,
-            action: self.action.on_loss(),
-            matcher: self.matcher,
-        }
+    pub fn cancel_on_loss(mut self) -> Self {
+        self.settings.cancel_on_loss = true;
+        self
     }
-}
 
-impl<A, M> LeaderOnlyLayer<A, M> {
     /// Admits a request only while at least `min_remaining` of the lease is left. The default is zero.
     ///
     /// Use it for requests that should not start if they are unlikely to finish within the current term. The layer
@@ -284,12 +284,34 @@ impl<A, M> LeaderOnlyLayer<A, M> {
     /// # }
     /// ```
     pub fn min_remaining(mut self, min_remaining: Duration) -> Self {
-        self.entrance.set_min_remaining(min_remaining);
+        self.gate.set_min_remaining(min_remaining);
+        self
+    }
+
+    /// Sets whether rejections name the leader, if it is known. Off by default, because clients seldom need to know
+    /// which node leads and at which address.
+    ///
+    /// | header, or gRPC metadata | value |
+    /// |---|---|
+    /// | `noleader-leader` | the leader's id, percent-encoded except for spaces and visible ASCII other than `%` |
+    /// | `noleader-leader-address` | the leader's address, if [`Redirect`] would send a client there |
+    ///
+    /// This has no effect on [`reject_with`](Self::reject_with), whose closure receives the leader.
+    ///
+    /// ```
+    /// use noleader::{LeaderHandle, LeaderOnlyLayer};
+    ///
+    /// # fn example(leader: LeaderHandle) {
+    /// let layer = LeaderOnlyLayer::new(leader).reveal_leader(true);
+    /// # }
+    /// ```
+    pub fn reveal_leader(mut self, reveal: bool) -> Self {
+        self.settings.reveal_leader = reveal;
         self
     }
 }
 
-impl<A: Forwards, M> LeaderOnlyLayer<A, M> {
+impl<M> LeaderOnlyLayer<Forward, M> {
     /// Sets how long the leader may take until its response starts, counted from the start of the forwarding.
     ///
     /// The default is 30 s for HTTP and no limit for gRPC, whose clients send their own deadlines. The limit includes
@@ -312,29 +334,25 @@ impl<A: Forwards, M> LeaderOnlyLayer<A, M> {
         self.action.set_time_limit(time_limit);
         self
     }
-}
 
-impl<A: Rejects, M> LeaderOnlyLayer<A, M> {
-    /// Sets whether rejections name the leader, if it is known. Off by default, because clients seldom need to know
-    /// which node leads and at which address.
+    /// Sets how many bytes of a request body are kept, so that the request can be sent again. The default is 64 KiB.
     ///
-    /// | header, or gRPC metadata | value |
-    /// |---|---|
-    /// | `noleader-leader` | the leader's id, percent-encoded except for spaces and visible ASCII other than `%` |
-    /// | `noleader-leader-address` | the leader's address, if [`Redirect`] would send a client there |
-    ///
-    /// This has no effect on [`reject_with`](Self::reject_with), whose closure receives the leader.
+    /// With [`wait_up_to`](Self::wait_up_to), a request that a leader did not execute is held and sent again, for as
+    /// long as what was read of its body fits into the limit. Each request in progress keeps up to this much memory.
     ///
     /// ```
+    /// # use axum::body::Body;
+    /// # use hyper_util::client::legacy::{Client, connect::HttpConnector};
     /// use noleader::{LeaderHandle, LeaderOnlyLayer};
     ///
-    /// # fn example(leader: LeaderHandle) {
-    /// let layer = LeaderOnlyLayer::new(leader).reveal_leader(true);
+    /// # fn example(leader: LeaderHandle, client: Client<HttpConnector, Body>) {
+    /// let layer = LeaderOnlyLayer::new(leader)
+    ///     .forward(client)
+    ///     .replay_limit(1024 * 1024);
     /// # }
     /// ```
-    pub fn reveal_leader(mut self, reveal: bool) -> Self {
-        let target = reveal.then(|| Target::new(self.entrance.handle()));
-        self.action.reject_mut().revealed = target;
+    pub fn replay_limit(mut self, bytes: usize) -> Self {
+        self.action.set_replay_limit(bytes);
         self
     }
 }
@@ -344,7 +362,7 @@ impl<A> LeaderOnlyLayer<A> {
     ///
     /// Every gRPC request is a `POST` and therefore gated, even if its method only reads.
     pub fn writes_only(self) -> LeaderOnlyLayer<A, WritesOnly> {
-        self.matching(WritesOnly)
+        self.with_gate(Gate::writes_only)
     }
 
     /// Gates the requests for which `gated` returns true. All others reach the service on every node.
@@ -365,7 +383,7 @@ impl<A> LeaderOnlyLayer<A> {
     where
         F: Fn(&Req) -> bool,
     {
-        self.matching(When(gated))
+        self.with_gate(|gate| gate.when(gated))
     }
 
     /// Gates every request, and reports the service as not ready while this node does not lead: `poll_ready` is
@@ -393,14 +411,17 @@ impl<A> LeaderOnlyLayer<A> {
     /// # }
     /// ```
     pub fn not_ready(self) -> LeaderOnlyLayer<A, NotReady> {
-        self.matching(NotReady::new())
+        self.with_gate(Gate::not_ready)
     }
 
-    fn matching<M>(self, matcher: M) -> LeaderOnlyLayer<A, M> {
+    fn with_gate<M>(
+        self,
+        change: impl FnOnce(Gate<EveryRequest>) -> Gate<M>,
+    ) -> LeaderOnlyLayer<A, M> {
         LeaderOnlyLayer {
-            entrance: self.entrance,
+            gate: change(self.gate),
             action: self.action,
-            matcher,
+            settings: self.settings,
         }
     }
 }
@@ -411,9 +432,9 @@ impl<S, A: Clone, M: Clone> Layer<S> for LeaderOnlyLayer<A, M> {
     fn layer(&self, inner: S) -> Self::Service {
         LeaderOnly::new(
             inner,
-            self.entrance.clone(),
+            self.gate.clone(),
             self.action.clone(),
-            self.matcher.clone(),
+            self.settings.clone(),
         )
     }
 }

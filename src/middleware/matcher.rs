@@ -6,41 +6,22 @@ use std::{
 
 use http::{Method, Request};
 
-use super::wait::{Gate, Wait};
+use super::ready::{Readiness, Wait};
 use crate::task::LeaderHandle;
 
 /// Decides which requests are gated.
 ///
 /// This trait is sealed. [`EveryRequest`], [`WritesOnly`], [`When`] and [`NotReady`] implement it.
-pub trait Matcher<Req>: sealed::Readiness {
+pub trait Matcher<Req>: Readiness {
     #[doc(hidden)]
     fn gates(&self, request: &Req) -> bool;
-}
-
-pub(super) mod sealed {
-    use super::{Context, Gate, LeaderHandle, Poll};
-
-    /// How the gate affects the readiness of a service. By default it does not.
-    pub trait Readiness {
-        /// Waits until the inner service may be polled.
-        #[inline]
-        fn poll_gate(&mut self, _: &LeaderHandle, _: &mut Context<'_>) -> Poll<Gate> {
-            Poll::Ready(Gate::Open)
-        }
-
-        /// Waits until [`poll_gate`](Self::poll_gate) has to be polled again.
-        #[inline]
-        fn poll_change(&mut self, _: &LeaderHandle, _: &mut Context<'_>) -> Poll<()> {
-            Poll::Pending
-        }
-    }
 }
 
 /// Gates every request. This is the default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EveryRequest;
 
-impl sealed::Readiness for EveryRequest {}
+impl Readiness for EveryRequest {}
 
 impl<Req> Matcher<Req> for EveryRequest {
     #[inline]
@@ -55,7 +36,7 @@ impl<Req> Matcher<Req> for EveryRequest {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WritesOnly;
 
-impl sealed::Readiness for WritesOnly {}
+impl Readiness for WritesOnly {}
 
 impl<B> Matcher<Request<B>> for WritesOnly {
     #[inline]
@@ -73,7 +54,7 @@ impl<B> Matcher<Request<B>> for WritesOnly {
 #[derive(Clone, Copy)]
 pub struct When<F>(pub(super) F);
 
-impl<F> sealed::Readiness for When<F> {}
+impl<F> Readiness for When<F> {}
 
 impl<F, Req> Matcher<Req> for When<F>
 where
@@ -94,24 +75,16 @@ impl<F> fmt::Debug for When<F> {
 /// Gates every request, and reports the service as not ready while this node does not lead.
 ///
 /// Created by [`LeaderOnlyLayer::not_ready`](super::LeaderOnlyLayer::not_ready).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct NotReady {
     wait: Wait,
 }
 
-impl NotReady {
-    pub(super) fn new() -> Self {
-        Self {
-            wait: Wait::default(),
-        }
-    }
-}
-
-impl sealed::Readiness for NotReady {
+impl Readiness for NotReady {
     #[inline]
-    fn poll_gate(&mut self, handle: &LeaderHandle, cx: &mut Context<'_>) -> Poll<Gate> {
+    fn poll_open(&mut self, handle: &LeaderHandle, cx: &mut Context<'_>) -> Poll<bool> {
         self.wait
-            .poll_gate(|| handle.is_leader(), || handle.watch(), cx)
+            .poll_open(|| handle.is_leader(), || handle.watch(), cx)
     }
 
     fn poll_change(&mut self, handle: &LeaderHandle, cx: &mut Context<'_>) -> Poll<()> {

@@ -26,8 +26,10 @@
 //! A [`LeaderOnlyLayer<A, M>`](LeaderOnlyLayer) has two type parameters, which its methods choose:
 //!
 //! - `A`, the follower action, handles a gated request while this node does not lead: [`Reject`], [`RejectWith`],
-//!   [`Redirect`], [`Forward`] or [`Fail`]. [`WaitUpTo`] and [`CancelOnLoss`] wrap one of these.
+//!   [`Redirect`], [`Forward`], or a [`FollowerAction`] of your own.
 //! - `M`, the matcher, decides which requests are gated: [`EveryRequest`], [`WritesOnly`], [`When`] or [`NotReady`].
+//!
+//! A [`FailLayer`] does the same for services that are not HTTP.
 //!
 //! The guide on [follower actions](crate::guide::actions) helps to choose one and shows every response.
 //!
@@ -43,70 +45,47 @@
 //!   [`Term::token`](crate::Term::token).
 //! - An admitted HTTP request carries its [`Term`](crate::Term) in its extensions. A request that is not gated carries
 //!   none.
-//! - [`Fail`] works for any request and response type. With it, an admitted request carries no `Term`, and is in
+//! - [`FailLayer`] works for any request and response type. With it, an admitted request carries no `Term`, and is in
 //!   progress only until its response future resolves.
 //! - The layer holds a [`LeaderHandle`](crate::LeaderHandle), which keeps the election running for as long as the
 //!   service lives. Call [`shutdown`](crate::LeaderHandle::shutdown) to leave the election earlier.
 
 // Code map:
 //
-// - `layer`, `service`: the layer, and the service that it makes.
-// - `entrance`: the gate, and `min_remaining`.
-// - `matcher`: which requests are gated; `wait`: readiness that waits for the gate.
-// - `action`: the trait of a follower action; `reject`, `reject_with`, `redirect`, `forward`, `fail`: one action each;
-//   `wait_up_to`: any of them after a wait; `compose`: which settings combine.
-// - `forward`: the proxy.
-// - `target`: where the leader serves a request; `origin`: compares the addresses of servers.
-// - `future`, `body`: hold the admission until the response ends.
-// - `cancel_on_loss`, `cancel_body`: end a request with its term; `loss`: waits for the end of the term.
-// - `answer`: rejections over HTTP and gRPC; `reveal`: the leader's name in them.
+// - `layer`, `service`: the layer for HTTP, and the service that it makes; `fail`: both for any other service.
+// - `gate`: the gate, with the settings of one service; `matcher`: which requests are gated; `ready`: readiness that
+//   waits for the gate; `hold`: a request that waits for it.
+// - `response`: the future and the body, which hold the admission until the response ends; `loss`: ends them with the
+//   term.
+// - `actions`: the trait of a follower action, and one file for each.
+// - `http`: what the actions need of HTTP and gRPC.
 // - `axum`, `tonic`: integration with these two.
 
-mod action;
-mod answer;
+mod actions;
 #[cfg(feature = "axum")]
 mod axum;
-mod body;
-mod cancel_body;
-mod cancel_on_loss;
-mod compose;
-mod entrance;
 mod fail;
-mod forward;
-mod future;
+mod gate;
+mod hold;
+mod http;
 mod layer;
 mod loss;
 mod matcher;
-mod origin;
-mod redirect;
-mod reject;
-mod reject_with;
-mod reveal;
+mod ready;
+mod response;
 mod service;
-mod target;
 #[cfg(feature = "tonic")]
 mod tonic;
-mod wait;
-mod wait_up_to;
 
 #[cfg(feature = "axum")]
 pub use self::axum::{AdmissionRejection, MissingTerm};
 pub use self::{
-    action::FollowerAction,
-    answer::Rejection,
-    body::ResponseBody,
-    cancel_body::CancelBody,
-    cancel_on_loss::{CancelFuture, CancelOnLoss},
-    compose::{Cancellable, Immediate, Undecided},
-    fail::Fail,
-    forward::{Forward, ForwardBody, ForwardFuture, Forwards},
-    future::ResponseFuture,
+    actions::{FollowerAction, Forward, IntoAnswer, Redirect, Reject, RejectWith},
+    fail::{Fail, FailFuture, FailLayer},
+    http::upload::FromBody,
     layer::LeaderOnlyLayer,
     loss::TermLost,
     matcher::{EveryRequest, Matcher, NotReady, When, WritesOnly},
-    redirect::Redirect,
-    reject::{Reject, Rejects},
-    reject_with::RejectWith,
+    response::{ResponseBody, ResponseFuture},
     service::LeaderOnly,
-    wait_up_to::{WaitFuture, WaitUpTo},
 };

@@ -1,34 +1,76 @@
-use std::task::{Context, Poll};
+use std::{
+    future::poll_fn,
+    mem,
+    task::{Context, Poll},
+};
 
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body::Body;
 use tower_service::Service;
 
 use super::{
-    action::FollowerAction,
-    entrance::Entrance,
+    actions::{FollowerAction, Handled, Reject},
+    gate::{Gate, Ready},
+    hold::Hold,
+    http::{
+        answer::{Form, Rejected},
+        body::boxed,
+        mark::insert_refusal,
+        reveal::insert_leader,
+        target::Target,
+    },
     matcher::{EveryRequest, Matcher},
-    reject::Reject,
-    wait::Gate,
+    ready::Readiness,
+    response::{ResponseBody, ResponseFuture},
+};
+use crate::{
+    lease::LeaderInfo,
+    task::{Admission, NotLeader},
 };
 
-/// A service that receives gated requests only while this node leads. Created by
+/// A service that receives gated HTTP requests only while this node leads. Created by
 /// [`LeaderOnlyLayer`](super::LeaderOnlyLayer).
 ///
 /// Clones share the election. A clone has to be polled until it is ready before it is called, even if the original was.
 #[derive(Clone, Debug)]
 pub struct LeaderOnly<S, A = Reject, M = EveryRequest> {
     inner: S,
-    entrance: Entrance,
+    gate: Gate<M>,
     action: A,
-    matcher: M,
+    settings: Settings,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) target: Target,
+    pub(super) cancel_on_loss: bool,
+    pub(super) reveal_leader: bool,
+}
+
+impl Settings {
+    /// Adds to a rejection who leads, and which attempt to forward the request was refused.
+    fn name(
+        &self,
+        leader: Option<&LeaderInfo>,
+        attempt: Option<HeaderValue>,
+        headers: &mut HeaderMap,
+    ) {
+        if let Some(leader) = leader.filter(|_| self.reveal_leader) {
+            insert_leader(headers, leader, &self.target);
+        }
+        if let Some(attempt) = attempt {
+            insert_refusal(headers, attempt);
+        }
+    }
 }
 
 impl<S, A, M> LeaderOnly<S, A, M> {
-    pub(super) fn new(inner: S, entrance: Entrance, action: A, matcher: M) -> Self {
+    pub(super) fn new(inner: S, gate: Gate<M>, action: A, settings: Settings) -> Self {
         Self {
             inner,
-            entrance,
+            gate,
             action,
-            matcher,
+            settings,
         }
     }
 
@@ -50,44 +92,125 @@ impl<S, A, M> LeaderOnly<S, A, M> {
     }
 }
 
-impl<S, A, M, Req> Service<Req> for LeaderOnly<S, A, M>
+impl<S, A, M, B, R> Service<Request<B>> for LeaderOnly<S, A, M>
 where
-    S: Service<Req>,
-    A: FollowerAction<S, Req>,
-    M: Matcher<Req>,
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+    A: FollowerAction<B>,
+    M: Matcher<Request<B>> + Readiness,
+    B: Send + 'static,
+    R: Body + Send + 'static,
 {
-    type Response = A::Response;
+    type Response = Response<ResponseBody<R>>;
     type Error = S::Error;
-    type Future = A::Future;
+    type Future = ResponseFuture<S::Future, R, S::Error>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        let handle = self.entrance.handle();
-        loop {
-            // The gate first, so that a follower holds no permit of the inner service.
-            match self.matcher.poll_gate(handle, cx) {
-                Poll::Ready(Gate::Open) => {}
-                // The gate will admit no further request, so the inner service need not be ready.
-                Poll::Ready(Gate::Stopped) => return Poll::Ready(self.action.stopped(handle)),
-                Poll::Pending => return Poll::Pending,
-            }
-            match self.inner.poll_ready(cx) {
-                Poll::Ready(ready) => return Poll::Ready(ready),
-                // The gate may close before the inner service is ready.
-                Poll::Pending => std::task::ready!(self.matcher.poll_change(handle, cx)),
-            }
-        }
+        let inner = &mut self.inner;
+        let ready = self.gate.poll_ready(cx, |cx| inner.poll_ready(cx));
+        // A stopped gate rejects the next request with a response.
+        ready.map_ok(|_: Ready| ())
     }
 
     #[inline]
-    fn call(&mut self, request: Req) -> A::Future {
-        if !self.matcher.gates(&request) {
-            return self.action.pass(&mut self.inner, request);
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if !self.gate.gates(&request) {
+            return ResponseFuture::passed(self.inner.call(request));
         }
-        match self.entrance.admit() {
-            Ok(admission) => self.action.admit(&mut self.inner, request, admission),
-            Err(not_leader) => {
-                self.action
-                    .hold(&self.entrance, &mut self.inner, request, not_leader)
+        match self.gate.admit() {
+            Ok(admission) => admitted(&mut self.inner, request, admission, &self.settings),
+            Err(not_leader) => self.refuse(request, not_leader),
+        }
+    }
+}
+
+#[inline]
+fn admitted<S, B, R>(
+    inner: &mut S,
+    mut request: Request<B>,
+    admission: Admission,
+    settings: &Settings,
+) -> ResponseFuture<S::Future, R, S::Error>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    settings.target.marking().remove_from(request.headers_mut());
+    request.extensions_mut().insert(admission.term().clone());
+    let ends = settings.cancel_on_loss.then_some(&request).map(Form::of);
+    ResponseFuture::admitted(inner.call(request), admission, ends)
+}
+
+impl<S: Clone, A: Clone, M> LeaderOnly<S, A, M> {
+    #[cold]
+    fn refuse<B, R>(
+        &mut self,
+        request: Request<B>,
+        not_leader: NotLeader,
+    ) -> ResponseFuture<S::Future, R, S::Error>
+    where
+        S: Service<Request<B>, Response = Response<R>> + Send + 'static,
+        S::Future: Send + 'static,
+        S::Error: Send + 'static,
+        A: FollowerAction<B>,
+        B: Send + 'static,
+        R: Body + Send + 'static,
+    {
+        let hold = self.gate.hold();
+        // The service that is ready is called, or dropped with the permit that it may hold. The clone is not ready.
+        let clone = self.inner.clone();
+        let refused = Refused {
+            inner: mem::replace(&mut self.inner, clone),
+            action: self.action.clone(),
+            settings: self.settings.clone(),
+        };
+        ResponseFuture::boxed(refused.answer(request, hold, not_leader))
+    }
+}
+
+/// What answers a request that was not admitted.
+struct Refused<S, A> {
+    inner: S,
+    action: A,
+    settings: Settings,
+}
+
+impl<S: Clone, A> Refused<S, A> {
+    async fn answer<B, R>(
+        mut self,
+        request: Request<B>,
+        mut hold: Option<Hold>,
+        mut not_leader: NotLeader,
+    ) -> Result<Response<ResponseBody<R>>, S::Error>
+    where
+        S: Service<Request<B>, Response = Response<R>>,
+        A: FollowerAction<B>,
+        B: Send,
+        R: Body,
+    {
+        let attempt = self.settings.target.marking().id_in(request.headers());
+        if let Some(hold) = &mut hold {
+            match hold.decided().await {
+                Ok(admission) => {
+                    return admitted(&mut self.inner, request, admission, &self.settings).await;
+                }
+                Err(decided) => not_leader = decided,
+            }
+        }
+        // Without the permit that the ready service may hold.
+        self.inner = self.inner.clone();
+        match self.action.handle(request, not_leader, hold).await {
+            Handled::Answered(mut response) => {
+                if let Some(Rejected(leader)) = response.extensions_mut().remove() {
+                    self.settings
+                        .name(leader.as_ref(), attempt, response.headers_mut());
+                }
+                Ok(response.map(|body| ResponseBody::boxed(boxed(body))))
+            }
+            Handled::Admitted(request, admission) => {
+                poll_fn(|cx| self.inner.poll_ready(cx)).await?;
+                admitted(&mut self.inner, request, admission, &self.settings).await
             }
         }
     }

@@ -2,7 +2,7 @@ use http::header::CONTENT_TYPE;
 use tonic::{Status, server::NamedService};
 
 use super::{
-    answer::{Form, Rejection},
+    http::answer::{Form, rejection},
     service::LeaderOnly,
 };
 use crate::task::NotLeader;
@@ -41,7 +41,7 @@ impl<S: NamedService, A, M> NamedService for LeaderOnly<S, A, M> {
 /// ```
 impl From<NotLeader> for Status {
     fn from(not_leader: NotLeader) -> Self {
-        let mut rejection = Rejection::new(Form::Grpc, &not_leader);
+        let mut rejection = rejection(Form::Grpc, &not_leader);
         // tonic sets the content type of a response itself.
         rejection.headers_mut().remove(CONTENT_TYPE);
         Self::from_header_map(rejection.headers_mut())

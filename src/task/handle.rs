@@ -13,7 +13,8 @@ use super::{
 use crate::{
     clock::Clock,
     lease::{LeaderInfo, Settled, Status},
-    names::Address,
+    names::{Address, ElectionName},
+    runtime::Random,
     sync::watch,
 };
 
@@ -283,6 +284,15 @@ impl LeaderHandle {
                 Err(ReleaseError::LeftToExpire(self.0.shared.lease()))
             }
         }
+    }
+
+    /// The name of the election.
+    pub(crate) fn election(&self) -> &ElectionName {
+        &self.0.shared.election
+    }
+
+    pub(crate) fn random(&self) -> &Random {
+        &self.0.shared.runtime.random
     }
 
     pub(crate) fn clock(&self) -> &Clock {

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     clock::Clock,
     lease::{LeaderInfo, Settled, Status, Timing},
-    names::{Address, NodeId},
+    names::{Address, ElectionName, NodeId},
     runtime::Runtime,
     sync::{ArcSwapOption, watch},
 };
@@ -25,6 +25,7 @@ pub(crate) struct Shared {
     published: ArcSwapOption<Status>,
     flag: watch::Receiver<bool>,
     status: watch::Receiver<Status>,
+    pub(super) election: ElectionName,
     pub(super) id: NodeId,
     pub(super) address: Option<Address>,
     pub(super) runtime: Runtime,
@@ -71,6 +72,7 @@ impl Publisher {
 
 impl Shared {
     pub(super) fn new(
+        election: ElectionName,
         id: NodeId,
         address: Option<Address>,
         runtime: Runtime,
@@ -83,6 +85,7 @@ impl Shared {
             published: ArcSwapOption::empty(),
             flag: flag.subscribe(),
             status: status.subscribe(),
+            election,
             id,
             address,
             pulse: Pulse::new(runtime.clock.now()),
@@ -232,7 +235,13 @@ mod tests {
             clock: FakeClock::new().into(),
             ..Runtime::default()
         };
-        Shared::new(id, None, runtime, timing)
+        Shared::new(
+            ElectionName::new("orders", "writer"),
+            id,
+            None,
+            runtime,
+            timing,
+        )
     }
 
     #[test]

@@ -44,6 +44,7 @@ impl<S: LeaseStore> Start<S> {
 
     pub(super) fn into_parts(self) -> (Driver<S>, LeaderHandle) {
         let (shared, publisher) = Shared::new(
+            self.store.name(),
             self.id.clone(),
             self.address.clone(),
             self.runtime.clone(),

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     future::{Future, pending},
+    sync::{Arc, Mutex},
     task::{Context, Poll},
     time::Duration,
 };
@@ -46,9 +47,7 @@ fn post() -> Request<Body> {
     request(Method::POST, "application/json")
 }
 
-fn layer(
-    node: &Node,
-) -> LeaderOnlyLayer<noleader::middleware::CancelOnLoss<noleader::middleware::Reject>> {
+fn layer(node: &Node) -> LeaderOnlyLayer {
     LeaderOnlyLayer::new(node.handle.clone()).cancel_on_loss()
 }
 
@@ -59,7 +58,7 @@ fn endless() -> (
     oneshot::Receiver<()>,
 ) {
     let (alive, dropped) = oneshot::channel::<()>();
-    let alive = std::sync::Arc::new(std::sync::Mutex::new(Some(alive)));
+    let alive = Arc::new(Mutex::new(Some(alive)));
     let service = service_fn(move |_| {
         let alive = alive.lock().unwrap().take();
         async move {
@@ -169,12 +168,12 @@ async fn streaming(
     node: &Node,
     content_type: &'static str,
     stream: impl Stream<Item = Result<Bytes, BoxError>> + Send + 'static,
-) -> Response<noleader::middleware::CancelBody<noleader::middleware::ResponseBody<Body>>> {
-    let mut body = Some(Body::from_stream(stream));
+) -> Response<noleader::middleware::ResponseBody<Body>> {
+    let body = Arc::new(Mutex::new(Some(Body::from_stream(stream))));
     let service = service_fn(move |_| {
         let response = Response::builder().header("content-type", content_type);
-        let response = response.body(body.take().unwrap()).unwrap();
-        std::future::ready(Ok::<_, Infallible>(response))
+        let body = body.lock().unwrap().take().unwrap();
+        std::future::ready(Ok::<_, Infallible>(response.body(body).unwrap()))
     });
     let request = request(Method::POST, content_type);
     layer(node).layer(service).oneshot(request).await.unwrap()
@@ -408,8 +407,8 @@ async fn a_grpc_client_sees_aborted() {
 
 #[test]
 fn futures_and_bodies_are_send() {
-    fn check<T: Send + Sync + std::fmt::Debug>() {}
-    use noleader::middleware::{CancelBody, CancelFuture};
-    check::<CancelFuture<std::future::Ready<()>>>();
-    check::<CancelBody<http_body_util::Full<Bytes>>>();
+    fn check<T: Send + std::fmt::Debug>() {}
+    use noleader::middleware::{ResponseBody, ResponseFuture};
+    check::<ResponseFuture<std::future::Ready<()>, Body, BoxError>>();
+    check::<ResponseBody<http_body_util::Full<Bytes>>>();
 }

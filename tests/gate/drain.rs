@@ -17,10 +17,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use noleader::{
-    LeaderOnlyLayer, Status,
-    middleware::{EveryRequest, Fail, ResponseBody},
-};
+use noleader::{LeaderOnlyLayer, Status, middleware::ResponseBody};
 use tokio::sync::mpsc;
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn, util::ServiceFn};
 
@@ -54,9 +51,10 @@ impl Body for Written {
 async fn streaming() -> (Node, Response<ResponseBody<Written>>, Writer) {
     let node = Node::leader().await;
     let (writer, written) = mpsc::unbounded_channel();
-    let mut body = Some(Written(written));
+    let body = Arc::new(Mutex::new(Some(Written(written))));
     let service = service_fn(move |_: Request<()>| {
-        ready(Ok::<_, BoxError>(Response::new(body.take().unwrap())))
+        let body = body.lock().unwrap().take().unwrap();
+        ready(Ok::<_, BoxError>(Response::new(body)))
     });
     let layer = LeaderOnlyLayer::new(node.handle.clone());
     let response = layer
@@ -215,12 +213,13 @@ async fn step_down_waits_at_most_the_drain_timeout() {
 /// Responds with `body` and steps down, while the response is still alive.
 async fn is_released_with_the_response<B>(body: B) -> ResponseBody<B>
 where
-    B: Body<Data = Bytes> + Unpin,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
     let node = Node::leader().await;
-    let mut body = Some(body);
+    let body = Arc::new(Mutex::new(Some(body)));
     let service = service_fn(move |_: Request<()>| {
-        ready(Ok::<_, Infallible>(Response::new(body.take().unwrap())))
+        let body = body.lock().unwrap().take().unwrap();
+        ready(Ok::<_, Infallible>(Response::new(body)))
     });
     let layer = LeaderOnlyLayer::new(node.handle.clone());
     let response = layer
@@ -267,12 +266,11 @@ async fn step_down_waits_for_the_response() {
 #[tokio::test(start_paused = true)]
 async fn fail_holds_the_lease_until_the_response() {
     let node = Node::leader().await;
-    let layer: LeaderOnlyLayer<Fail, EveryRequest> =
-        LeaderOnlyLayer::new(node.handle.clone()).fail();
+    let layer = LeaderOnlyLayer::new(node.handle.clone()).fail();
     let (answer, answered) = tokio::sync::oneshot::channel();
-    let mut answered = Some(answered);
+    let answered = Arc::new(Mutex::new(Some(answered)));
     let service = service_fn(move |_: u32| {
-        let answered = answered.take().unwrap();
+        let answered = answered.lock().unwrap().take().unwrap();
         async move { Ok::<u32, BoxError>(answered.await?) }
     });
     let mut response = tokio_test::task::spawn(layer.layer(service).call(1));

@@ -13,7 +13,7 @@ use std::{
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, Response, Version};
 use http_body_util::{BodyExt, Full};
-use noleader::{LeaderOnlyLayer, middleware::ForwardBody};
+use noleader::{LeaderOnlyLayer, middleware::ResponseBody};
 use tokio_test::{assert_pending, task};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_test::mock;
@@ -24,7 +24,7 @@ const LEADER: &str = "http://leader.example:8080/base";
 
 /// The requests with which a client was called.
 type Sent = Arc<Mutex<Vec<Request<Body>>>>;
-type Answer = Response<ForwardBody<Body, Body>>;
+type Answer = Response<ResponseBody<Body>>;
 
 /// A client that records each request, and returns a 201.
 fn client(
@@ -46,14 +46,17 @@ fn client(
     })
 }
 
-fn here() -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone {
+fn here() -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
++ Clone
++ Send {
     service_fn(|_| ready(Ok(Response::new(Body::from("here")))))
 }
 
 async fn send<C>(node: &Node, client: C, request: Request<Body>) -> Answer
 where
-    C: Service<Request<Body>, Response = Response<Body>> + Clone,
+    C: Service<Request<Body>, Response = Response<Body>> + Clone + Send + Sync + 'static,
     C::Error: Into<BoxError>,
+    C::Future: Send,
 {
     let layer = LeaderOnlyLayer::new(node.handle.clone()).forward(client);
     layer.layer(here()).oneshot(request).await.unwrap()

@@ -37,7 +37,7 @@ async fn a_response_with_sent_trailers_is_complete() {
     for content_type in ["application/grpc", "text/plain"] {
         let node = Node::leader().await;
         let layer = LeaderOnlyLayer::new(node.handle.clone()).cancel_on_loss();
-        let service = layer.layer(service_fn(|_: Request<Body>| async move {
+        let service = layer.layer(service_fn(move |_: Request<Body>| async move {
             let trailers =
                 HeaderMap::from_iter([("grpc-status".parse().unwrap(), "0".parse().unwrap())]);
             let frames = [Frame::data(Bytes::from("all")), Frame::trailers(trailers)];

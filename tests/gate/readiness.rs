@@ -4,7 +4,7 @@ use std::{future::ready, task::Poll};
 
 use http::{Request, Response};
 use noleader::{
-    Builder, LeaderHandle, LeaderOnly, LeaderOnlyLayer, NotLeader, Reason, Status,
+    Builder, LeaderHandle, LeaderOnlyLayer, NotLeader, Reason, Status,
     middleware::{Fail, NotReady},
 };
 use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
@@ -15,7 +15,7 @@ use crate::node::{LEASE, Node, released, settle, soon};
 
 /// A task that waits for its service to become ready.
 struct Parked {
-    task: Spawn<LeaderOnly<Mock<u32, u32>, Fail, NotReady>>,
+    task: Spawn<Fail<Mock<u32, u32>, NotReady>>,
     inner: mock::Handle<u32, u32>,
 }
 

@@ -37,7 +37,7 @@ async fn the_closure_receives_the_request_and_the_reason() {
         (Node::stopped().await, "none", Reason::Stopped),
     ] {
         let layer = LeaderOnlyLayer::new(node.handle.clone()).reject_with(give_back);
-        let (mut service, mut inner) = mock::spawn_layer(layer);
+        let (mut service, mut inner) = mock::spawn_layer::<_, Response<Full<Bytes>>, _>(layer);
         assert_ready_ok!(service.poll_ready());
         let response = soon(service.call(request())).await.unwrap();
         assert_eq!(response.status(), 421);
@@ -55,7 +55,7 @@ async fn the_closure_receives_the_request_and_the_reason() {
 async fn an_admitted_request_is_served_and_drained() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone()).reject_with(give_back);
-    let (mut service, mut inner) = mock::spawn_layer(layer);
+    let (mut service, mut inner) = mock::spawn_layer::<_, Response<Full<Bytes>>, _>(layer);
     assert_ready_ok!(service.poll_ready());
     let response = service.call(request());
     let (request, answer) = inner.next_request().await.unwrap();

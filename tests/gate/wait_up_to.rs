@@ -316,8 +316,8 @@ async fn wait_up_to_works_with_a_router() {
 }
 
 #[test]
-fn futures_are_send_and_sync() {
-    fn check<T: Send + Sync + std::fmt::Debug>(_: T) {}
+fn futures_are_send() {
+    fn check<T: Send + std::fmt::Debug>(_: T) {}
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();

@@ -1,5 +1,6 @@
 //! `forward`: the leader responds.
 
+use axum::body::Body;
 use noleader::LeaderOnlyLayer;
 
 use crate::{
@@ -66,7 +67,7 @@ const MIN_REMAINING: &[Row] = &[
 fn front(spot: &Spot<'_>) -> Front {
     let layer = LeaderOnlyLayer::new(spot.handle.clone());
     if spot.cell.protocol.is_grpc() {
-        let layer = layer.forward(client(spot.cell.protocol));
+        let layer = layer.forward(client::<Body>(spot.cell.protocol));
         let layer = layer.forward_timeout(spot.time_limit);
         match spot.setting() {
             Setting::Plain => spot.grpc(layer),
@@ -75,7 +76,7 @@ fn front(spot: &Spot<'_>) -> Front {
             Setting::MinRemaining => spot.grpc(layer.min_remaining(MIN)),
         }
     } else {
-        let layer = layer.forward(client(spot.cell.protocol));
+        let layer = layer.forward(client::<Body>(spot.cell.protocol));
         let layer = layer.forward_timeout(spot.time_limit);
         match spot.setting() {
             Setting::Plain => spot.http(layer),

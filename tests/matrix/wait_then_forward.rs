@@ -1,5 +1,6 @@
 //! `wait_up_to` and `forward`: requests are held during an election, and then forwarded to the leader.
 
+use axum::body::Body;
 use noleader::LeaderOnlyLayer;
 
 use crate::{
@@ -60,7 +61,7 @@ const MIN_REMAINING: &[Row] = &[
 fn front(spot: &Spot<'_>) -> Front {
     let layer = LeaderOnlyLayer::new(spot.handle.clone());
     if spot.cell.protocol.is_grpc() {
-        let layer = layer.forward(client(spot.cell.protocol));
+        let layer = layer.forward(client::<Body>(spot.cell.protocol));
         let layer = layer.wait_up_to(spot.wait);
         match spot.setting() {
             Setting::Plain => spot.grpc(layer),
@@ -69,7 +70,7 @@ fn front(spot: &Spot<'_>) -> Front {
             Setting::MinRemaining => spot.grpc(layer.min_remaining(MIN)),
         }
     } else {
-        let layer = layer.forward(client(spot.cell.protocol));
+        let layer = layer.forward(client::<Body>(spot.cell.protocol));
         let layer = layer.wait_up_to(spot.wait);
         match spot.setting() {
             Setting::Plain => spot.http(layer),

@@ -201,7 +201,7 @@ async fn a_timeout_truncates_the_request() {
         let (read, has_read) = oneshot::channel();
         let pair = Pair::start(back, reads(held, read)).await;
         let layer = LeaderOnlyLayer::new(pair.follower.handle.clone())
-            .forward(client(back))
+            .forward(client::<Body>(back))
             .forward_timeout(limit);
         let follower = Server::start(listen().0, layer.layer(once(|_| pending())));
 

@@ -49,7 +49,7 @@ impl Counted {
             executes.fetch_add(1, Ordering::SeqCst);
             ready(Ok(Response::new(Body::empty())))
         });
-        let layer = LeaderOnlyLayer::new(node.handle.clone()).forward(client(back));
+        let layer = LeaderOnlyLayer::new(node.handle.clone()).forward(client::<Body>(back));
         let gated = tower::util::MapRequest::new(layer.layer(here), move |request| {
             count.fetch_add(1, Ordering::SeqCst);
             request

@@ -186,6 +186,6 @@ pub(crate) fn forwarding(node: &Node, back: Proto, executed: &Arc<AtomicUsize>) 
         executed.fetch_add(1, Ordering::SeqCst);
         ready(Ok(Response::new(Body::from("here"))))
     });
-    let layer = LeaderOnlyLayer::new(node.handle.clone()).forward(client(back));
+    let layer = LeaderOnlyLayer::new(node.handle.clone()).forward(client::<Body>(back));
     Server::start(listen().0, layer.layer(here))
 }

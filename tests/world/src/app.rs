@@ -9,8 +9,8 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame};
-use http_body_util::Full;
-use noleader::{BoxError, NotLeader, Term};
+use http_body_util::combinators::UnsyncBoxBody;
+use noleader::{BoxError, NotLeader, Term, middleware::FromBody};
 use tower::Service;
 
 use crate::{
@@ -21,7 +21,30 @@ use crate::{
     world::{Event, World},
 };
 
-pub(crate) type RequestBody = Full<Bytes>;
+/// The body of a request. It is read by nobody.
+#[derive(Default)]
+pub(crate) struct RequestBody(UnsyncBoxBody<Bytes, BoxError>);
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Pin::new(&mut self.0).poll_frame(cx)
+    }
+}
+
+impl FromBody for RequestBody {
+    fn from_body<B>(body: B) -> Self
+    where
+        B: Body<Data = Bytes, Error = BoxError> + Send + Sync + 'static,
+    {
+        Self(UnsyncBoxBody::new(body))
+    }
+}
 
 /// The header with the number of a request.
 pub(crate) const NUMBER: &str = "x-number";

@@ -19,7 +19,7 @@ pub(in crate::middleware) enum Failure {
 
 impl Failure {
     /// Classifies an error that the client's `call` returned.
-    pub(super) fn of_call(error: BoxError) -> Self {
+    pub(in crate::middleware) fn of_call(error: BoxError) -> Self {
         if is_refused(&*error) {
             Self::Unreachable(error)
         } else {
@@ -27,7 +27,7 @@ impl Failure {
         }
     }
 
-    pub(super) fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+    pub(in crate::middleware) fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         match self {
             Self::Unreachable(error) | Self::Broken(error) => Some(&**error),
             Self::TooSlow => None,

@@ -2,17 +2,23 @@ use std::task::{Context, Poll, ready};
 
 use tokio_util::sync::ReusableBoxFuture;
 
-use crate::{lease::Status, sync::watch};
+use crate::{lease::Status, sync::watch, task::LeaderHandle};
 
 type Receiver = watch::Receiver<Status>;
 
-/// The result of waiting for the gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gate {
-    /// The gate is open, or does not affect readiness.
-    Open,
-    /// The gate is closed permanently.
-    Stopped,
+/// How the gate affects the readiness of a service. By default it does not.
+pub trait Readiness {
+    /// Waits until the gate is open, or returns false if it cannot open any more.
+    #[inline]
+    fn poll_open(&mut self, _: &LeaderHandle, _: &mut Context<'_>) -> Poll<bool> {
+        Poll::Ready(true)
+    }
+
+    /// Waits until [`poll_open`](Self::poll_open) has to be polled again.
+    #[inline]
+    fn poll_change(&mut self, _: &LeaderHandle, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
 }
 
 /// Waits for a gate to open. A clone starts a wait anew.
@@ -27,19 +33,19 @@ pub(super) struct Wait {
 }
 
 impl Wait {
-    /// Waits until the gate is open, or until it cannot open any more.
-    pub(super) fn poll_gate(
+    /// Waits until the gate is open, or returns false if it cannot open any more.
+    pub(super) fn poll_open(
         &mut self,
         is_open: impl Fn() -> bool,
         subscribe: impl Fn() -> Receiver,
         cx: &mut Context<'_>,
-    ) -> Poll<Gate> {
+    ) -> Poll<bool> {
         loop {
             if is_open() {
-                return Poll::Ready(Gate::Open);
+                return Poll::Ready(true);
             }
             if self.stopped {
-                return Poll::Ready(Gate::Stopped);
+                return Poll::Ready(false);
             }
             ready!(self.poll_change(&subscribe, cx));
         }
@@ -112,8 +118,8 @@ mod tests {
         }
     }
 
-    fn poll(task: &mut task::Spawn<()>, wait: &mut Wait, fake: &Fake) -> Poll<Gate> {
-        task.enter(|cx, _| wait.poll_gate(|| fake.open.get(), || fake.status.subscribe(), cx))
+    fn poll(task: &mut task::Spawn<()>, wait: &mut Wait, fake: &Fake) -> Poll<bool> {
+        task.enter(|cx, _| wait.poll_open(|| fake.open.get(), || fake.status.subscribe(), cx))
     }
 
     #[test]
@@ -124,9 +130,9 @@ mod tests {
                 fake.open();
                 fake.status.subscribe()
             };
-            wait.poll_gate(|| fake.open.get(), subscribe, cx)
+            wait.poll_open(|| fake.open.get(), subscribe, cx)
         });
-        assert_ready_eq!(gate, Gate::Open);
+        assert_ready_eq!(gate, true);
     }
 
     #[test]
@@ -143,9 +149,9 @@ mod tests {
                 }
                 open
             };
-            wait.poll_gate(is_open, || fake.status.subscribe(), cx)
+            wait.poll_open(is_open, || fake.status.subscribe(), cx)
         });
-        assert_ready_eq!(gate, Gate::Open);
+        assert_ready_eq!(gate, true);
     }
 
     #[test]
@@ -158,7 +164,7 @@ mod tests {
         assert_pending!(poll(&mut task, &mut wait, &fake));
         fake.open();
         assert!(task.is_woken());
-        assert_ready_eq!(poll(&mut task, &mut wait, &fake), Gate::Open);
+        assert_ready_eq!(poll(&mut task, &mut wait, &fake), true);
     }
 
     #[test]
@@ -174,7 +180,7 @@ mod tests {
     #[test]
     fn a_dropped_status_sender_counts_as_stopped() {
         let (fake, mut wait) = (Fake::new(Status::Stopped), Wait::default());
-        assert_ready_eq!(poll(&mut task::spawn(()), &mut wait, &fake), Gate::Stopped);
+        assert_ready_eq!(poll(&mut task::spawn(()), &mut wait, &fake), false);
 
         let (fake, mut wait) = (Fake::new(FOLLOWER), Wait::default());
         let mut task = task::spawn(());
@@ -183,7 +189,7 @@ mod tests {
         drop(status);
         assert!(task.is_woken());
         let subscribe = || -> Receiver { unreachable!("already subscribed") };
-        let gate = task.enter(|cx, _| wait.poll_gate(|| open.get(), subscribe, cx));
-        assert_ready_eq!(gate, Gate::Stopped);
+        let gate = task.enter(|cx, _| wait.poll_open(|| open.get(), subscribe, cx));
+        assert_ready_eq!(gate, false);
     }
 }

@@ -7,8 +7,6 @@ use http::{
 };
 use http_body::SizeHint;
 
-/// Marks a request that a node has forwarded.
-const FORWARDED: HeaderName = HeaderName::from_static("noleader-forwarded");
 const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
 /// Hop-by-hop headers (RFC 9110, section 7.6.1), in addition to those that `connection` lists.
 const HOP_BY_HOP: [HeaderName; 9] = [
@@ -22,10 +20,6 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     TRANSFER_ENCODING,
     UPGRADE,
 ];
-
-pub(in crate::middleware) fn is_marked(headers: &HeaderMap) -> bool {
-    headers.contains_key(FORWARDED)
-}
 
 /// Whether the body has a transfer coding other than `chunked`, which servers decode. Without the header, which is not
 /// forwarded, the leader could not decode the body.
@@ -51,7 +45,6 @@ pub(in crate::middleware) fn prepare_request(
     check_length(headers, size);
     join_cookies(headers);
     headers.insert(HOST, authority.clone());
-    headers.insert(FORWARDED, HeaderValue::from_static("1"));
 }
 
 pub(in crate::middleware) fn prepare_response(headers: &mut HeaderMap) {

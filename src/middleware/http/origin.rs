@@ -4,7 +4,7 @@ use http::Uri;
 
 /// Scheme, host and port in a normal form, so that two addresses of one server compare as equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Origin {
+pub(in crate::middleware) struct Origin {
     https: bool,
     host: Host,
     port: u16,
@@ -18,7 +18,7 @@ enum Host {
 
 impl Origin {
     /// The origin of an absolute http(s) URI without user info.
-    pub(super) fn of(uri: &Uri) -> Option<Self> {
+    pub(in crate::middleware) fn of(uri: &Uri) -> Option<Self> {
         let https = match uri.scheme_str()? {
             scheme if scheme.eq_ignore_ascii_case("http") => false,
             scheme if scheme.eq_ignore_ascii_case("https") => true,

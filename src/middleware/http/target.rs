@@ -2,7 +2,7 @@ use std::{fmt::Write, iter, sync::Arc};
 
 use http::{Request, Uri};
 
-use super::{forward::is_marked, origin::Origin};
+use super::{mark::Marking, origin::Origin};
 use crate::{
     lease::LeaderInfo,
     names::Address,
@@ -11,31 +11,41 @@ use crate::{
 
 /// Where the leader serves a request that this node did not admit.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Target {
+pub(in crate::middleware) struct Target {
     /// The origin of this node, to which nothing is redirected or forwarded.
     own: Option<Arc<Origin>>,
+    marking: Arc<Marking>,
 }
 
 impl Target {
-    pub(super) fn new(handle: &LeaderHandle) -> Self {
+    pub(in crate::middleware) fn new(handle: &LeaderHandle) -> Self {
         let own = handle.parsed_address().map(Address::uri);
         Self {
             own: own.and_then(Origin::of).map(Arc::new),
+            marking: Arc::new(Marking::of(handle.election())),
         }
+    }
+
+    pub(in crate::middleware) fn marking(&self) -> &Marking {
+        &self.marking
     }
 
     /// The absolute URI at which the leader serves the request. None if the leader publishes no usable address, or if
     /// another node has already forwarded the request.
-    pub(super) fn of<B>(&self, request: &Request<B>, not_leader: &NotLeader) -> Option<String> {
+    pub(in crate::middleware) fn of<B>(
+        &self,
+        request: &Request<B>,
+        not_leader: &NotLeader,
+    ) -> Option<String> {
         let base = self.base(not_leader.leader()?)?;
-        if is_marked(request.headers()) {
+        if self.marking.is_in(request.headers()) {
             return None;
         }
         join(base, request.uri())
     }
 
     /// The address that the leader publishes, if a request may be redirected or forwarded to it.
-    pub(super) fn base<'a>(&self, leader: &'a LeaderInfo) -> Option<&'a Uri> {
+    pub(in crate::middleware) fn base<'a>(&self, leader: &'a LeaderInfo) -> Option<&'a Uri> {
         let base = leader.parsed_address()?.uri();
         let origin = Origin::of(base)?;
         (self.own.as_deref() != Some(&origin)).then_some(base)

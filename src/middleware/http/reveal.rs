@@ -10,7 +10,11 @@ const MAX_ID: usize = 3 * 256;
 
 /// Names the leader. Id and address come from a shared bucket, so a value that does not fit into a header is left out,
 /// and so is an address to which a client could not be redirected.
-pub(super) fn insert_leader(headers: &mut HeaderMap, leader: &LeaderInfo, target: &Target) {
+pub(in crate::middleware) fn insert_leader(
+    headers: &mut HeaderMap,
+    leader: &LeaderInfo,
+    target: &Target,
+) {
     if let Some(id) = id_value(leader.id()) {
         headers.insert(LEADER, id);
     }

@@ -6,8 +6,12 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER},
 };
 
-use super::{forward::Failure, loss::TermLost};
-use crate::task::{NotLeader, Reason};
+use super::failure::Failure;
+use crate::{
+    lease::LeaderInfo,
+    middleware::loss::TermLost,
+    task::{NotLeader, Reason},
+};
 
 const REASON: HeaderName = HeaderName::from_static("noleader-reason");
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -46,7 +50,7 @@ impl Code {
 
 /// The form of response that a request expects.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Form {
+pub(in crate::middleware) enum Form {
     Text,
     /// As `Text`, without the body.
     Head,
@@ -55,7 +59,7 @@ pub(super) enum Form {
 }
 
 impl Form {
-    pub(super) fn of<B>(request: &Request<B>) -> Self {
+    pub(in crate::middleware) fn of<B>(request: &Request<B>) -> Self {
         if Self::is_grpc(request.headers()) {
             Self::Grpc
         } else if request.method() == Method::HEAD {
@@ -67,7 +71,7 @@ impl Form {
 
     /// True for `application/grpc`, with or without a suffix (`+proto`) or parameters. False for
     /// `application/grpc-web`, which frames its responses differently.
-    pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+    pub(in crate::middleware) fn is_grpc(headers: &HeaderMap) -> bool {
         let Some(value) = headers.get(CONTENT_TYPE) else {
             return false;
         };
@@ -80,55 +84,60 @@ impl Form {
     }
 }
 
-/// The response in place of the service's, as [`Reject`](super::Reject) and [`Redirect`](super::Redirect) describe it.
-#[derive(Debug)]
-pub struct Rejection(Response<Bytes>);
+/// In the extensions of a response that rejects its request: the leader that the rejection may name.
+#[derive(Clone, Debug)]
+pub(in crate::middleware) struct Rejected(pub(in crate::middleware) Option<LeaderInfo>);
 
-impl Rejection {
-    pub(super) fn new(form: Form, not_leader: &NotLeader) -> Self {
-        let code = Code::UNAVAILABLE;
-        let mut response = answer(form, &not_leader.to_string(), code, reason(not_leader));
-        let wait = match (form, not_leader.reason()) {
-            (Form::Grpc, Reason::NotLeader) => ELSEWHERE,
-            _ => not_leader.retry_after(),
-        };
-        insert_wait(response.headers_mut(), form, wait);
-        Self(response)
-    }
+/// The response to a request that was not admitted, as [`Reject`](crate::middleware::Reject) describes it.
+pub(in crate::middleware) fn rejection(form: Form, not_leader: &NotLeader) -> Response<Bytes> {
+    let code = Code::UNAVAILABLE;
+    let mut response = answer(form, &not_leader.to_string(), code, reason(not_leader));
+    let wait = match (form, not_leader.reason()) {
+        (Form::Grpc, Reason::NotLeader) => ELSEWHERE,
+        _ => not_leader.retry_after(),
+    };
+    insert_wait(response.headers_mut(), form, wait);
+    rejected(response, not_leader)
+}
 
-    /// For a forwarded request to which the leader did not respond.
-    pub(super) fn failed(form: Form, failure: &Failure, not_leader: &NotLeader) -> Self {
-        let (code, reason) = match failure {
-            Failure::Unreachable(_) => (Code::UNREACHABLE, "unreachable"),
-            Failure::Broken(_) => (Code::BROKEN, "lost"),
-            Failure::TooSlow => (Code::TOO_SLOW, "timeout"),
-        };
-        let reason = HeaderValue::from_static(reason);
-        let mut response = answer(form, &failure.to_string(), code, reason);
-        if let Failure::Unreachable(_) = failure {
-            insert_wait(response.headers_mut(), form, not_leader.retry_after());
-        }
-        Self(response)
+/// The response to a forwarded request to which the leader did not respond.
+pub(in crate::middleware) fn failed(
+    form: Form,
+    failure: &Failure,
+    not_leader: &NotLeader,
+) -> Response<Bytes> {
+    let (code, reason) = match failure {
+        Failure::Unreachable(_) => (Code::UNREACHABLE, "unreachable"),
+        Failure::Broken(_) => (Code::BROKEN, "lost"),
+        Failure::TooSlow => (Code::TOO_SLOW, "timeout"),
+    };
+    let reason = HeaderValue::from_static(reason);
+    let mut response = answer(form, &failure.to_string(), code, reason);
+    if let Failure::Unreachable(_) = failure {
+        insert_wait(response.headers_mut(), form, not_leader.retry_after());
     }
+    rejected(response, not_leader)
+}
 
-    pub(super) fn elsewhere(location: HeaderValue, not_leader: &NotLeader) -> Self {
-        let mut response = Response::new(Bytes::new());
-        *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-        let headers = response.headers_mut();
-        headers.insert(LOCATION, location);
-        headers.insert(CACHE_CONTROL, NO_STORE);
-        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        headers.insert(REASON, reason(not_leader));
-        Self(response)
-    }
+fn rejected(mut response: Response<Bytes>, not_leader: &NotLeader) -> Response<Bytes> {
+    let leader = not_leader.leader().cloned();
+    response.extensions_mut().insert(Rejected(leader));
+    response
+}
 
-    pub(super) fn headers_mut(&mut self) -> &mut HeaderMap {
-        self.0.headers_mut()
-    }
-
-    pub(super) fn into_response<B>(self, body: impl FnOnce(Bytes) -> B) -> Response<B> {
-        self.0.map(body)
-    }
+/// The redirection to the leader.
+pub(in crate::middleware) fn elsewhere(
+    location: HeaderValue,
+    not_leader: &NotLeader,
+) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, location);
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    headers.insert(REASON, reason(not_leader));
+    response
 }
 
 /// Only for requests that were not executed: the header invites the client to repeat the request.
@@ -144,12 +153,12 @@ fn reason(not_leader: &NotLeader) -> HeaderValue {
 }
 
 /// The response if the term ends before the response starts.
-pub(super) fn lost(form: Form) -> Response<Bytes> {
+pub(in crate::middleware) fn lost(form: Form) -> Response<Bytes> {
     answer(form, &TermLost.to_string(), Code::LOST, LOST)
 }
 
 /// The trailers if the term ends after a gRPC response has started.
-pub(super) fn lost_trailers() -> HeaderMap {
+pub(in crate::middleware) fn lost_trailers() -> HeaderMap {
     let mut trailers = HeaderMap::new();
     insert_status(&mut trailers, ABORTED, &TermLost.to_string());
     trailers.insert(REASON, LOST);
@@ -201,7 +210,7 @@ fn millis(wait: Duration) -> i32 {
 }
 
 /// Percent-encodes as gRPC specifies for `grpc-message`: `%`, and every byte that is neither visible ASCII nor a space.
-pub(super) fn percent_encode(text: &str) -> String {
+pub(in crate::middleware) fn percent_encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -248,7 +257,7 @@ mod tests {
     #[test]
     fn a_rejection_carries_the_retry_delay() {
         let not_leader = NotLeader::new(Reason::NoLeader, None, Duration::from_millis(1500));
-        let headers = |form| Rejection::new(form, &not_leader).0.into_parts().0.headers;
+        let headers = |form| rejection(form, &not_leader).into_parts().0.headers;
         assert_eq!(headers(Form::Text)[RETRY_AFTER], "2");
         assert_eq!(headers(Form::Grpc)[GRPC_RETRY_PUSHBACK_MS], "1500");
     }

@@ -1,0 +1,313 @@
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use bytes::{Buf, Bytes};
+use http::{HeaderValue, Method, Request, Response, Uri, Version};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
+use tower_service::Service;
+
+use super::{FollowerAction, Handled};
+use crate::{
+    clock::Clock,
+    error::{self, BoxError},
+    lease::LeaderInfo,
+    middleware::{
+        hold::Hold,
+        http::{
+            answer::{self, Form},
+            body::{BoxBody, boxed},
+            client::{Client, Erased},
+            failure::Failure,
+            hop::{is_transfer_encoded, prepare_request, prepare_response},
+            target::Target,
+            upload::{FromBody, Reader, Upload},
+        },
+    },
+    runtime::Random,
+    task::{LeaderHandle, NotLeader},
+};
+
+/// The default time limit for HTTP requests.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// The default number of bytes of a request that are kept, to send them again.
+const REPLAY_LIMIT: usize = 64 * 1024;
+/// The pauses between two attempts at one leader.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// Forwards requests to the leader, and returns the leader's responses.
+///
+/// Created by [`LeaderOnlyLayer::forward`](crate::LeaderOnlyLayer::forward).
+///
+/// Neither body is buffered. If the client goes away, the call to the leader is cancelled.
+///
+/// # The forwarded request
+///
+/// The leader receives the request with its method, path, query, headers, body and trailers, with these changes:
+///
+/// - Scheme, host and port are those of the address that the leader publishes, in the URI and in `host`. The base path
+///   of the address, if any, precedes the path. Dot segments are kept, so a base path does not confine clients.
+/// - Hop-by-hop headers are removed: `connection` and the headers that it lists, `keep-alive`, `te` (except for
+///   `trailers`), `transfer-encoding`, `upgrade`, `http2-settings`, `proxy-connection`, `proxy-authorization` and
+///   `proxy-authenticate`. They are removed from the response and its trailers as well. Without `upgrade`, a request
+///   for another protocol, such as WebSocket, becomes an ordinary request.
+/// - `content-length` is removed if it does not match the body. Several `cookie` headers are joined into one.
+/// - `noleader-forwarded` is added. A node that does not lead rejects a request with this header, and neither forwards
+///   nor redirects it, so that a request takes at most one hop. The leader ignores the header, so clients gain nothing
+///   by sending it.
+///
+/// The path is the one that the layer sees, as with [`Redirect`](super::Redirect).
+///
+/// - The handler receives `noleader-forwarded`. If it copies its request's headers to another gated service, it has to
+///   remove this header; otherwise a follower of that service rejects the request instead of forwarding it.
+/// - No header names the client or the host that it asked for. A layer around this one may add `x-forwarded-for` and
+///   similar headers.
+/// - Over HTTP/1.1, hyper sends only the trailers that a `trailer` header lists.
+///
+/// # Requests that are not forwarded
+///
+/// A request is rejected as by [`Reject`] in the cases that [`Redirect`](super::Redirect) lists, except
+/// that gRPC requests are forwarded if the client speaks HTTP/2. It is also rejected if its method is `CONNECT`, or if
+/// its body has a transfer coding other than `chunked`.
+///
+/// If the leader does not respond:
+///
+/// | failure | HTTP | gRPC | `noleader-reason` | executed? |
+/// |---|---|---|---|---|
+/// | connection refused, no route, or client not ready in time | 502 | 14 `UNAVAILABLE` | `unreachable` | no |
+/// | any other error | 502 | 10 `ABORTED` | `lost` | maybe |
+/// | no response in time | 504 | 4 `DEADLINE_EXCEEDED` | `timeout` | maybe |
+///
+/// The first row requires a client that does not repeat requests by itself. If the connection breaks during the
+/// response body, the body ends with an error.
+///
+/// # HTTP/2
+///
+/// An HTTP/1.1 client uses one connection to the leader per request in progress. An HTTP/2 client, which gRPC needs,
+/// sends all requests over one connection, on which clients of this node can block each other:
+///
+/// - **By not reading responses.** Each unread response fills its stream's window, which counts against the
+///   connection's window. With hyper's defaults, 2 and 5 MiB, a few such clients block all others. Set a small
+///   `http2_initial_stream_window_size` and a large `http2_initial_connection_window_size` on the client. Set the same
+///   on the leader's server, for handlers that do not read request bodies.
+/// - **By sending large headers.** Headers that exceed `max_header_list_size` of the leader's server, 16 KiB with hyper
+///   and tonic, may end the connection. Set it above what the followers' servers accept, about 400 KiB with hyper over
+///   HTTP/1.1.
+#[derive(Clone)]
+pub struct Forward {
+    client: Arc<dyn Client>,
+    target: Target,
+    clock: Clock,
+    random: Random,
+    time_limit: TimeLimit,
+    replay_limit: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum TimeLimit {
+    Default,
+    Set(Duration),
+}
+
+impl TimeLimit {
+    fn of(self, form: Form) -> Option<Duration> {
+        match (self, form) {
+            (Self::Set(limit), _) => Some(limit),
+            // gRPC clients set deadlines, and may stream for hours before the response starts.
+            (Self::Default, Form::Grpc) => None,
+            (Self::Default, Form::Text | Form::Head) => Some(TIME_LIMIT),
+        }
+    }
+}
+
+/// The outcome of one attempt.
+enum Attempt {
+    Answered(Response<BoxBody>),
+    /// The request was not executed, and may be sent again. The response is for the case that it is not.
+    NotExecuted(Response<BoxBody>),
+}
+
+impl Forward {
+    pub(in crate::middleware) fn new<C, B, R>(
+        client: C,
+        target: Target,
+        handle: &LeaderHandle,
+    ) -> Self
+    where
+        C: Service<Request<B>, Response = Response<R>> + Clone + Send + Sync + 'static,
+        C::Error: Into<BoxError>,
+        C::Future: Send,
+        B: FromBody,
+        R: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+    {
+        Self {
+            client: Arc::new(Erased::new(client)),
+            target,
+            clock: handle.clock().clone(),
+            random: handle.random().clone(),
+            time_limit: TimeLimit::Default,
+            replay_limit: REPLAY_LIMIT,
+        }
+    }
+
+    pub(in crate::middleware) fn set_time_limit(&mut self, time_limit: Duration) {
+        self.time_limit = TimeLimit::Set(time_limit);
+    }
+
+    pub(in crate::middleware) fn set_replay_limit(&mut self, bytes: usize) {
+        self.replay_limit = bytes;
+    }
+
+    fn uri<B>(&self, request: &Request<B>, not_leader: &NotLeader) -> Option<Uri> {
+        if request.method() == Method::CONNECT || is_transfer_encoded(request.headers()) {
+            return None;
+        }
+        Uri::try_from(self.target.of(request, not_leader)?).ok()
+    }
+
+    async fn attempt(&self, mut request: Request<Reader>, not_leader: &NotLeader) -> Attempt {
+        // First, because `connection` may list the content type, which is then removed.
+        let form = Form::of(&request);
+        let uri = self.uri(&request, not_leader);
+        let id = self.random.seed();
+        let mark = uri.and_then(|uri| {
+            send_to(uri, &mut request)?;
+            self.target.marking().mark(request.headers_mut(), id)
+        });
+        let Some(mark) = mark else {
+            return Attempt::Answered(text(answer::rejection(form, not_leader)));
+        };
+        match self.client.send(request, self.timeout(form)).await {
+            Ok(response) if mark.is_refused_by(response.headers()) => {
+                Attempt::NotExecuted(passed_on(response))
+            }
+            Ok(response) => Attempt::Answered(passed_on(response)),
+            Err(failure) => {
+                warn(&failure, not_leader);
+                let response = text(answer::failed(form, &failure, not_leader));
+                match failure {
+                    Failure::Unreachable(_) => Attempt::NotExecuted(response),
+                    Failure::Broken(_) | Failure::TooSlow => Attempt::Answered(response),
+                }
+            }
+        }
+    }
+
+    fn timeout(&self, form: Form) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        match self.time_limit.of(form) {
+            Some(limit) => Box::pin(self.clock.sleep(limit)),
+            None => Box::pin(std::future::pending()),
+        }
+    }
+
+    /// Sends a request again until it was executed, this node leads, or the hold is over. In the second case, the error
+    /// is the admission, and the body to execute the request with.
+    async fn persist<B>(
+        &self,
+        request: Request<B>,
+        mut not_leader: NotLeader,
+        mut hold: Hold,
+    ) -> Handled<B, BoxBody>
+    where
+        B: FromBody<Data: Buf, Error: Into<BoxError>>,
+    {
+        let (parts, body) = request.into_parts();
+        let upload = Upload::new(body, Some(self.replay_limit));
+        let mut body = upload.read();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let request = Request::from_parts(parts.clone(), body);
+            let response = match self.attempt(request, &not_leader).await {
+                Attempt::Answered(response) => return Handled::Answered(response),
+                Attempt::NotExecuted(response) => response,
+            };
+            body = match upload.read_again() {
+                Some(body) if hold.pause(pause).await => body,
+                _ => return Handled::Answered(response),
+            };
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            match hold.decided().await {
+                Ok(admission) => {
+                    let request = Request::from_parts(parts, B::from_body(body));
+                    return Handled::Admitted(request, admission);
+                }
+                Err(decided) => not_leader = decided,
+            }
+        }
+    }
+}
+
+impl<B> FollowerAction<B> for Forward
+where
+    B: FromBody<Data: Buf, Error: Into<BoxError>>,
+{
+    type Body = BoxBody;
+
+    async fn respond(&self, request: Request<B>, not_leader: NotLeader) -> Response<BoxBody> {
+        let request = request.map(|body| Upload::new(body, None).read());
+        match self.attempt(request, &not_leader).await {
+            Attempt::Answered(response) | Attempt::NotExecuted(response) => response,
+        }
+    }
+
+    async fn handle(
+        &self,
+        request: Request<B>,
+        not_leader: NotLeader,
+        hold: Option<Hold>,
+    ) -> Handled<B, BoxBody> {
+        match hold {
+            Some(hold) => self.persist(request, not_leader, hold).await,
+            None => Handled::Answered(self.respond(request, not_leader).await),
+        }
+    }
+}
+
+fn send_to<B: Body>(uri: Uri, request: &mut Request<B>) -> Option<()> {
+    let authority = HeaderValue::from_str(uri.authority()?.as_str()).ok()?;
+    let size = request.body().size_hint();
+    prepare_request(request.headers_mut(), &authority, &size);
+    *request.uri_mut() = uri;
+    // The client chooses the version of its own connection.
+    *request.version_mut() = Version::default();
+    Some(())
+}
+
+fn passed_on(mut response: Response<BoxBody>) -> Response<BoxBody> {
+    prepare_response(response.headers_mut());
+    // This node's server chooses the version of its own connection.
+    *response.version_mut() = Version::default();
+    response.map(|body| {
+        // Trailers are headers too: a server may abort a response whose trailers contain hop-by-hop headers.
+        let body = body.map_frame(|mut frame| {
+            if let Some(trailers) = frame.trailers_mut() {
+                prepare_response(trailers);
+            }
+            frame
+        });
+        body.boxed_unsync()
+    })
+}
+
+fn text(response: Response<Bytes>) -> Response<BoxBody> {
+    response.map(|text| boxed(Full::new(text)))
+}
+
+fn warn(failure: &Failure, not_leader: &NotLeader) {
+    let leader = not_leader.leader();
+    tracing::warn!(
+        leader = leader.map(LeaderInfo::id),
+        address = leader.and_then(LeaderInfo::address),
+        error = failure.source().map(|error| error::line(error)),
+        "{failure}",
+    );
+}
+
+impl fmt::Debug for Forward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Forward")
+            .field("time_limit", &self.time_limit)
+            .field("replay_limit", &self.replay_limit)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,96 @@
+//! Follower actions: what answers a gated HTTP request while this node does not lead.
+
+mod forward;
+mod redirect;
+mod reject;
+mod reject_with;
+
+use std::future::Future;
+
+use bytes::Buf;
+use http::{Request, Response};
+use http_body::Body;
+
+pub use self::{
+    forward::Forward,
+    redirect::Redirect,
+    reject::Reject,
+    reject_with::{IntoAnswer, RejectWith},
+};
+use super::hold::Hold;
+use crate::{
+    error::BoxError,
+    task::{Admission, NotLeader},
+};
+
+/// Answers gated HTTP requests, whose body is a `B`, while this node does not lead.
+///
+/// [`LeaderOnlyLayer::action`](crate::LeaderOnlyLayer::action) takes an action of your own. A closure for
+/// [`reject_with`](crate::LeaderOnlyLayer::reject_with) is shorter if the action has no state.
+///
+/// ```
+/// use http::{Request, Response, StatusCode};
+/// use noleader::{LeaderHandle, LeaderOnlyLayer, NotLeader, middleware::FollowerAction};
+///
+/// /// Puts requests into a queue, for the leader to fetch.
+/// #[derive(Clone)]
+/// struct Enqueue {
+///     queue: tokio::sync::mpsc::Sender<String>,
+/// }
+///
+/// impl<B: Send + 'static> FollowerAction<B> for Enqueue {
+///     type Body = String;
+///
+///     async fn respond(&self, request: Request<B>, _: NotLeader) -> Response<String> {
+///         let sent = self.queue.send(request.uri().to_string()).await;
+///         let status = match sent {
+///             Ok(()) => StatusCode::ACCEPTED,
+///             Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+///         };
+///         let mut response = Response::new(String::new());
+///         *response.status_mut() = status;
+///         response
+///     }
+/// }
+///
+/// # fn example(leader: LeaderHandle, queue: tokio::sync::mpsc::Sender<String>) -> axum::Router {
+/// axum::Router::new().layer(LeaderOnlyLayer::new(leader).action(Enqueue { queue }))
+/// # }
+/// ```
+pub trait FollowerAction<B>: Clone + Send + Sync + 'static {
+    /// The body of the responses.
+    type Body: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static;
+
+    /// Responds to a request that was not admitted, and therefore not executed.
+    ///
+    /// The future is dropped if the client goes away.
+    fn respond(
+        &self,
+        request: Request<B>,
+        not_leader: NotLeader,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// As [`respond`](Self::respond), but may go on holding the request, and return it once this node leads.
+    #[doc(hidden)]
+    fn handle(
+        &self,
+        request: Request<B>,
+        not_leader: NotLeader,
+        _: Option<Hold>,
+    ) -> impl Future<Output = Handled<B, Self::Body>> + Send
+    where
+        B: Send,
+    {
+        let response = self.respond(request, not_leader);
+        async { Handled::Answered(response.await) }
+    }
+}
+
+/// What an action made of a request.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Handled<B, R> {
+    Answered(Response<R>),
+    /// This node leads by now.
+    Admitted(Request<B>, Admission),
+}

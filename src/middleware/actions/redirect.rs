@@ -1,0 +1,67 @@
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response};
+use http_body_util::Full;
+
+use super::FollowerAction;
+use crate::{
+    middleware::http::{
+        answer::{self, Form},
+        target::Target,
+    },
+    task::NotLeader,
+};
+
+/// Redirects requests to the leader.
+///
+/// Created by [`LeaderOnlyLayer::redirect`](crate::LeaderOnlyLayer::redirect).
+///
+/// The response is 307 (Temporary Redirect), after which the client repeats the request with the same method and body.
+/// It has no body. Its headers are:
+///
+/// | header | value |
+/// |---|---|
+/// | `location` | the leader's address with its base path, followed by the request's path and query |
+/// | `cache-control` | `no-store` |
+/// | `noleader-reason` | `not_leader` |
+///
+/// A request is rejected as by [`Reject`] if:
+///
+/// - no leader is known, or the leader publishes no address
+/// - the address is not an absolute `http` or `https` URI, or contains a user or a password
+/// - the address has the same scheme, host and port as the address of this node
+/// - the request has no path, as with `CONNECT` and `OPTIONS *`
+/// - the request is gRPC, whose clients do not follow redirects
+/// - another node has [forwarded](super::Forward) the request
+///
+/// The path is the one that the layer sees. A router that strips a prefix, such as axum's `nest`, does so before it
+/// calls a layer inside of it. Apply the layer to the outer router, or publish an address with the prefix as its base
+/// path.
+#[derive(Clone, Debug)]
+pub struct Redirect {
+    target: Target,
+}
+
+impl Redirect {
+    pub(in crate::middleware) fn new(target: Target) -> Self {
+        Self { target }
+    }
+
+    fn location<B>(&self, request: &Request<B>, not_leader: &NotLeader) -> Option<HeaderValue> {
+        if Form::is_grpc(request.headers()) {
+            return None;
+        }
+        HeaderValue::try_from(self.target.of(request, not_leader)?).ok()
+    }
+}
+
+impl<B: Send + 'static> FollowerAction<B> for Redirect {
+    type Body = Full<Bytes>;
+
+    async fn respond(&self, request: Request<B>, not_leader: NotLeader) -> Response<Full<Bytes>> {
+        let response = match self.location(&request, &not_leader) {
+            Some(location) => answer::elsewhere(location, &not_leader),
+            None => answer::rejection(Form::of(&request), &not_leader),
+        };
+        response.map(Full::new)
+    }
+}

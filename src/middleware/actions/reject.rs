@@ -1,0 +1,35 @@
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+
+use super::FollowerAction;
+use crate::{
+    middleware::http::answer::{self, Form},
+    task::NotLeader,
+};
+
+/// Rejects requests with a response, so that the error type of the service does not change. This is the default.
+///
+/// | request | status | headers | body |
+/// |---|---|---|---|
+/// | HTTP | 503 | `noleader-reason`, `retry-after` in whole seconds, `cache-control: no-store` | one line of text |
+/// | gRPC | 14 `UNAVAILABLE` | `noleader-reason`, `grpc-retry-pushback-ms`, `grpc-message` | none |
+///
+/// - `noleader-reason` is `not_leader`, `no_leader`, `warming`, `draining` or `stopped`.
+/// - A request is gRPC if its content type is `application/grpc`, with or without a suffix such as `+proto`. A gRPC-Web
+///   request (`application/grpc-web`) gets the HTTP response; gRPC-Web clients treat a 503 as `UNAVAILABLE`.
+/// - The response to a gRPC request is trailers-only, with the HTTP status 200.
+/// - The response names the leader only if [`reveal_leader`](crate::LeaderOnlyLayer::reveal_leader) is set.
+///
+/// The response body is a [`ResponseBody`]. The service's body has to use a data type that implements `From<Bytes>`, as
+/// the bodies of axum, tonic and hyper do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reject;
+
+impl<B: Send + 'static> FollowerAction<B> for Reject {
+    type Body = Full<Bytes>;
+
+    async fn respond(&self, request: Request<B>, not_leader: NotLeader) -> Response<Full<Bytes>> {
+        answer::rejection(Form::of(&request), &not_leader).map(Full::new)
+    }
+}

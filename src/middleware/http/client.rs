@@ -1,0 +1,85 @@
+use std::{
+    future::{Future, poll_fn},
+    marker::PhantomData,
+    pin::Pin,
+};
+
+use bytes::Buf;
+use http::{Request, Response, StatusCode};
+use http_body::Body;
+use tower_service::Service;
+
+use super::{
+    body::{BoxBody, boxed},
+    failure::Failure,
+    upload::{FromBody, Reader},
+};
+use crate::error::BoxError;
+
+type Sent = Pin<Box<dyn Future<Output = Result<Response<BoxBody>, Failure>> + Send>>;
+type Timeout = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// An HTTP client of any kind.
+pub(in crate::middleware) trait Client: Send + Sync {
+    /// Sends a request, and waits for the head of the response until `timeout` resolves. Dropping the future cancels
+    /// the call.
+    fn send(&self, request: Request<Reader>, timeout: Timeout) -> Sent;
+}
+
+/// A client whose requests have a body `B`.
+pub(in crate::middleware) struct Erased<C, B> {
+    client: C,
+    body: PhantomData<fn() -> B>,
+}
+
+impl<C, B> Erased<C, B> {
+    pub(in crate::middleware) fn new(client: C) -> Self {
+        Self {
+            client,
+            body: PhantomData,
+        }
+    }
+}
+
+impl<C, B, R> Client for Erased<C, B>
+where
+    C: Service<Request<B>, Response = Response<R>> + Clone + Send + Sync + 'static,
+    C::Error: Into<BoxError>,
+    C::Future: Send,
+    B: FromBody,
+    R: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+{
+    fn send(&self, request: Request<Reader>, mut timeout: Timeout) -> Sent {
+        let mut client = self.client.clone();
+        Box::pin(async move {
+            tokio::select! {
+                biased;
+                ready = poll_fn(|cx| client.poll_ready(cx)) => {
+                    ready.map_err(|error| Failure::Unreachable(error.into()))?;
+                }
+                () = &mut timeout => {
+                    let error = "the client was not ready in time";
+                    return Err(Failure::Unreachable(error.into()));
+                }
+            }
+            let request = request.map(B::from_body);
+            tokio::select! {
+                biased;
+                response = client.call(request) => match response {
+                    Ok(response) => expected(response.map(boxed)),
+                    Err(error) => Err(Failure::of_call(error.into())),
+                },
+                () = &mut timeout => Err(Failure::TooSlow),
+            }
+        })
+    }
+}
+
+/// No forwarded request asks for another protocol: `upgrade` is removed as a hop-by-hop header.
+fn expected<R>(response: Response<R>) -> Result<Response<R>, Failure> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let error = "the leader switched protocols without a request to do so";
+        return Err(Failure::Broken(error.into()));
+    }
+    Ok(response)
+}

@@ -1,0 +1,12 @@
+//! HTTP and gRPC, as the follower actions need them.
+
+pub(super) mod answer;
+pub(super) mod body;
+pub(super) mod client;
+pub(super) mod failure;
+pub(super) mod hop;
+pub(super) mod mark;
+pub(super) mod origin;
+pub(super) mod reveal;
+pub(super) mod target;
+pub(super) mod upload;

@@ -1,0 +1,284 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::Response;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::{
+    http::{
+        answer::{Form, lost, lost_trailers},
+        body::{BoxBody, text},
+    },
+    loss::{Admitted, TermLost},
+};
+use crate::{error::BoxError, task::Admission};
+
+type Boxed<R, E> = Pin<Box<dyn Future<Output = Result<Response<ResponseBody<R>>, E>> + Send>>;
+
+pin_project! {
+    /// The response future of [`LeaderOnly`](super::LeaderOnly), around the future `F` of the inner service, with the
+    /// response body `R` and the error `E`.
+    ///
+    /// It holds the admission of the request. Dropping it gives the request up, which may have been executed in part.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, R, E> {
+        #[pin]
+        state: State<F, R, E>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F, R, E> {
+        Inner {
+            #[pin]
+            future: F,
+            // Declared, and so dropped, after the future: until then the request is in progress.
+            admitted: Option<Admitted>,
+            // The form of the response if the term ends first.
+            form: Form,
+        },
+        // A request that was not admitted at once.
+        Boxed {
+            future: Boxed<R, E>,
+        },
+        Done,
+    }
+}
+
+impl<F, R, E> ResponseFuture<F, R, E> {
+    #[inline]
+    pub(super) fn passed(future: F) -> Self {
+        Self::inner(future, None, Form::Text)
+    }
+
+    /// With `ends`, the request ends with its term, and with a response of this form.
+    #[inline]
+    pub(super) fn admitted(future: F, admission: Admission, ends: Option<Form>) -> Self {
+        let admitted = Admitted::new(admission, ends.is_some());
+        Self::inner(future, Some(admitted), ends.unwrap_or(Form::Text))
+    }
+
+    #[inline]
+    fn inner(future: F, admitted: Option<Admitted>, form: Form) -> Self {
+        Self {
+            state: State::Inner {
+                future,
+                admitted,
+                form,
+            },
+        }
+    }
+
+    pub(super) fn boxed(
+        future: impl Future<Output = Result<Response<ResponseBody<R>>, E>> + Send + 'static,
+    ) -> Self {
+        Self {
+            state: State::Boxed {
+                future: Box::pin(future),
+            },
+        }
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F, R, E>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: Body,
+{
+    type Output = Result<Response<ResponseBody<R>>, E>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        let form = match state.as_mut().project() {
+            StateProj::Inner {
+                future,
+                admitted,
+                form,
+            } => {
+                let mut is_lost = admitted.as_ref().is_some_and(Admitted::is_lost);
+                if !is_lost {
+                    if let Poll::Ready(response) = future.poll(cx) {
+                        let admitted = admitted.take();
+                        return Poll::Ready(response.map(|r| ResponseBody::of(r, admitted)));
+                    }
+                    let admitted = admitted.as_mut();
+                    is_lost = admitted.is_some_and(|admitted| admitted.poll_lost(cx).is_ready());
+                }
+                if !is_lost {
+                    return Poll::Pending;
+                }
+                *form
+            }
+            StateProj::Boxed { future } => return future.as_mut().poll(cx),
+            StateProj::Done => panic!("`ResponseFuture` polled after completion"),
+        };
+        // Drops the future of the service.
+        state.set(State::Done);
+        Poll::Ready(Ok(lost(form).map(|line| ResponseBody::boxed(text(line)))))
+    }
+}
+
+impl<F, R, E> fmt::Debug for ResponseFuture<F, R, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_admitted = matches!(self.state, State::Inner { .. });
+        f.debug_struct("ResponseFuture")
+            .field("is_admitted", &is_admitted)
+            .finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// The response body of [`LeaderOnly`](super::LeaderOnly): the body `B` of the inner service, or of another
+    /// response.
+    ///
+    /// It holds the admission of the request until it ends, fails or is dropped. A leader that steps down therefore
+    /// finishes the responses that it streams.
+    #[derive(Debug)]
+    pub struct ResponseBody<B> {
+        #[pin]
+        kind: Kind<B>,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = KindProj]
+    enum Kind<B> {
+        Inner {
+            #[pin]
+            body: B,
+            // Declared, and so dropped, after the body: until then the request is in progress.
+            admitted: Option<Admitted>,
+            is_grpc: bool,
+        },
+        Boxed {
+            body: BoxBody,
+        },
+    }
+}
+
+impl<B> ResponseBody<B> {
+    pub(super) fn boxed(body: BoxBody) -> Self {
+        Self {
+            kind: Kind::Boxed { body },
+        }
+    }
+}
+
+impl<B: Body> ResponseBody<B> {
+    #[inline]
+    fn of(response: Response<B>, admitted: Option<Admitted>) -> Response<Self> {
+        let is_grpc = admitted.is_some() && Form::is_grpc(response.headers());
+        response.map(|body| {
+            // Servers do not poll a body that has already ended.
+            let admitted = admitted.filter(|_| !body.is_end_stream());
+            let kind = Kind::Inner {
+                body,
+                admitted,
+                is_grpc,
+            };
+            Self { kind }
+        })
+    }
+}
+
+/// An empty body, as tower-http's layers use in place of a response.
+impl<B> Default for ResponseBody<B> {
+    fn default() -> Self {
+        Self::boxed(BoxBody::default())
+    }
+}
+
+impl<B> Body for ResponseBody<B>
+where
+    B: Body,
+    B::Data: From<Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Data = B::Data;
+    type Error = BoxError;
+
+    #[inline]
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
+        let mut kind = self.project().kind;
+        let is_grpc = match kind.as_mut().project() {
+            KindProj::Inner {
+                mut body,
+                admitted,
+                is_grpc,
+            } => {
+                let mut is_lost = admitted.as_ref().is_some_and(Admitted::is_lost);
+                if !is_lost {
+                    if let Poll::Ready(frame) = body.as_mut().poll_frame(cx) {
+                        release(admitted, &frame, body.is_end_stream());
+                        return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+                    }
+                    let admitted = admitted.as_mut();
+                    is_lost = admitted.is_some_and(|admitted| admitted.poll_lost(cx).is_ready());
+                }
+                if !is_lost {
+                    return Poll::Pending;
+                }
+                *is_grpc
+            }
+            KindProj::Boxed { body } => {
+                let frame = Pin::new(body).poll_frame(cx);
+                return frame.map(|frame| Some(frame?.map(|frame| frame.map_data(Into::into))));
+            }
+        };
+        // Drops the body of the service.
+        kind.set(Kind::Boxed {
+            body: BoxBody::default(),
+        });
+        Poll::Ready(Some(match is_grpc {
+            true => Ok(Frame::trailers(lost_trailers())),
+            false => Err(TermLost.into()),
+        }))
+    }
+
+    #[inline]
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Inner { body, .. } => body.is_end_stream(),
+            Kind::Boxed { body } => body.is_end_stream(),
+        }
+    }
+
+    #[inline]
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Inner { body, .. } => body.size_hint(),
+            Kind::Boxed { body } => body.size_hint(),
+        }
+    }
+}
+
+/// Gives the admission up once the body has ended or failed.
+#[inline]
+fn release<D, E>(
+    admitted: &mut Option<Admitted>,
+    frame: &Option<Result<Frame<D>, E>>,
+    is_end_stream: bool,
+) {
+    match frame {
+        Some(Ok(_)) if is_end_stream => *admitted = None,
+        Some(Ok(frame)) if frame.is_trailers() => {
+            if let Some(admitted) = admitted {
+                admitted.is_complete();
+            }
+        }
+        Some(Ok(_)) => {}
+        None | Some(Err(_)) => *admitted = None,
+    }
+}
