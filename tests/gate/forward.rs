@@ -20,6 +20,8 @@ use tower_test::mock;
 
 use crate::node::{LEASE, Node, settle, soon};
 
+/// What another node adds to a request that it forwards.
+const MARK: &str = "memory/leader 1 f";
 const LEADER: &str = "http://leader.example:8080/base";
 
 /// The requests with which a client was called.
@@ -112,7 +114,8 @@ async fn a_request_is_forwarded_and_its_response_returned() {
     assert_eq!(request.version(), Version::HTTP_11);
     assert_eq!(request.headers().len(), 2);
     assert_eq!(request.headers()["host"], "leader.example:8080");
-    assert_eq!(request.headers()["noleader-forwarded"], "1");
+    let mark = request.headers()["noleader-forwarded"].to_str().unwrap();
+    assert!(mark.starts_with("memory/leader 1 "), "{mark}");
     let body = request.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body, "order");
 }
@@ -124,7 +127,7 @@ async fn the_leader_serves_the_request_itself() {
     let mut marked = post("/orders");
     marked
         .headers_mut()
-        .insert("noleader-forwarded", "1".parse().unwrap());
+        .insert("noleader-forwarded", MARK.parse().unwrap());
     for request in [post("/orders"), marked] {
         assert_eq!(
             text(send(&leader, client(&sent), request).await).await,
@@ -154,7 +157,7 @@ async fn ungated_requests_are_not_forwarded() {
 async fn a_forwarded_request_is_not_forwarded_again() {
     let follower = Node::follower_of(Some(LEADER)).await;
     let sent = Sent::default();
-    for mark in ["1", "", "anything"] {
+    for mark in [MARK, "memory/leader 200 f", "memory/leader 0 "] {
         let mut request = post("/orders");
         request
             .headers_mut()
@@ -170,7 +173,7 @@ async fn a_forwarded_request_is_not_redirected() {
     let mut request = post("/orders");
     request
         .headers_mut()
-        .insert("noleader-forwarded", "1".parse().unwrap());
+        .insert("noleader-forwarded", MARK.parse().unwrap());
     let layer = LeaderOnlyLayer::new(follower.handle.clone()).redirect();
     let answer = layer.layer(here()).oneshot(request).await.unwrap();
     assert_eq!(answer.status(), 503);
@@ -521,6 +524,6 @@ fn debug_names_the_action() {
             Service::<Request<Body>>::poll_ready(&mut service, &mut cx),
             Poll::Ready(Ok(()))
         ));
-        assert!(debug(&service.call(post("/"))).contains("is_forwarded: false"));
+        assert!(debug(&service.call(post("/"))).contains("is_admitted: false"));
     });
 }

@@ -105,7 +105,7 @@ where
 fn request<T>(order: &Order, message: T) -> tonic::Request<T> {
     let mut request = tonic::Request::new(message);
     if order.is_marked {
-        let mark = MetadataValue::from_static("1");
+        let mark = MetadataValue::from_static("memory/leader 1 f");
         request.metadata_mut().insert("noleader-forwarded", mark);
     }
     request

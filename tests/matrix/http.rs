@@ -71,9 +71,10 @@ pub(crate) async fn send(order: &Order) -> Answer {
         .body(Body::new(StreamBody::new(parts)))
         .unwrap();
     if order.is_marked {
-        request
-            .headers_mut()
-            .insert("noleader-forwarded", HeaderValue::from_static("1"));
+        request.headers_mut().insert(
+            "noleader-forwarded",
+            HeaderValue::from_static("memory/leader 1 f"),
+        );
     }
     let response = client(order.protocol).request(request).await.unwrap();
     let (head, mut body) = response.into_parts();

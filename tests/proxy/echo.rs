@@ -82,10 +82,10 @@ fn said(text: String) -> Result<String, Status> {
 /// A response with the metadata of the request and the token of its term.
 fn answer<T>(metadata: &MetadataMap, term: Option<u64>, message: T) -> Response<T> {
     let mut response = Response::new(message);
-    for name in ["x-key", "noleader-forwarded"] {
-        if let Some(value) = metadata.get(name) {
-            response.metadata_mut().insert(name, value.clone());
-        }
+    // The layer takes the mark off.
+    assert!(metadata.get("noleader-forwarded").is_none());
+    if let Some(value) = metadata.get("x-key") {
+        response.metadata_mut().insert("x-key", value.clone());
     }
     let key = metadata.get_bin("x-key-bin").unwrap();
     response.metadata_mut().insert_bin("x-key-bin", key.clone());

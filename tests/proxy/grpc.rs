@@ -42,7 +42,6 @@ fn check<T>(grpc: &Grpc, response: Response<T>) -> T {
         metadata.get_bin("x-key-bin").unwrap().to_bytes().unwrap(),
         &[0, 255, 10][..]
     );
-    assert_eq!(metadata.get("noleader-forwarded").unwrap(), "1");
     let token = grpc.leader.handle.term().unwrap().token();
     assert_eq!(metadata.get("x-token").unwrap(), &token.to_string());
     message

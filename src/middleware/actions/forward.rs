@@ -3,7 +3,6 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 use bytes::{Buf, Bytes};
 use http::{HeaderValue, Method, Request, Response, Uri, Version};
 use http_body::Body;
-use http_body_util::{BodyExt, Full};
 use tower_service::Service;
 
 use super::{FollowerAction, Handled};
@@ -15,7 +14,7 @@ use crate::{
         hold::Hold,
         http::{
             answer::{self, Form},
-            body::{BoxBody, boxed},
+            body::{self, BoxBody, with_trailers},
             client::{Client, Erased},
             failure::Failure,
             hop::{is_transfer_encoded, prepare_request, prepare_response},
@@ -175,7 +174,7 @@ impl Forward {
             self.target.marking().mark(request.headers_mut(), id)
         });
         let Some(mark) = mark else {
-            return Attempt::Answered(text(answer::rejection(form, not_leader)));
+            return Attempt::Answered(boxed(answer::rejection(form, not_leader)));
         };
         match self.client.send(request, self.timeout(form)).await {
             Ok(response) if mark.is_refused_by(response.headers()) => {
@@ -184,7 +183,7 @@ impl Forward {
             Ok(response) => Attempt::Answered(passed_on(response)),
             Err(failure) => {
                 warn(&failure, not_leader);
-                let response = text(answer::failed(form, &failure, not_leader));
+                let response = boxed(answer::failed(form, &failure, not_leader));
                 match failure {
                     Failure::Unreachable(_) => Attempt::NotExecuted(response),
                     Failure::Broken(_) | Failure::TooSlow => Attempt::Answered(response),
@@ -277,20 +276,12 @@ fn passed_on(mut response: Response<BoxBody>) -> Response<BoxBody> {
     prepare_response(response.headers_mut());
     // This node's server chooses the version of its own connection.
     *response.version_mut() = Version::default();
-    response.map(|body| {
-        // Trailers are headers too: a server may abort a response whose trailers contain hop-by-hop headers.
-        let body = body.map_frame(|mut frame| {
-            if let Some(trailers) = frame.trailers_mut() {
-                prepare_response(trailers);
-            }
-            frame
-        });
-        body.boxed_unsync()
-    })
+    // Trailers are headers too: a server may abort a response whose trailers contain hop-by-hop headers.
+    response.map(|body| with_trailers(body, prepare_response))
 }
 
-fn text(response: Response<Bytes>) -> Response<BoxBody> {
-    response.map(|text| boxed(Full::new(text)))
+fn boxed(response: Response<Bytes>) -> Response<BoxBody> {
+    response.map(body::text)
 }
 
 fn warn(failure: &Failure, not_leader: &NotLeader) {
