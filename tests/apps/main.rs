@@ -1,0 +1,19 @@
+//! Applications with real servers and clients on loopback: what clients see while leadership moves between nodes.
+//!
+//! The elections run on a store in memory and on the real clock. No test sleeps: each waits for an event, within a
+//! generous bound.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod cluster;
+mod crowd;
+mod drain;
+mod grpc;
+mod hand_over;
+mod http;
+mod ledger;
+mod load;
+mod orders;
+mod server;
+mod sockets;
+mod streams;
