@@ -8,6 +8,7 @@
 mod cluster;
 mod crowd;
 mod drain;
+mod gone_host;
 mod grpc;
 mod hand_over;
 mod http;
@@ -17,3 +18,4 @@ mod orders;
 mod server;
 mod sockets;
 mod streams;
+mod warm_up;
