@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod bodies;
 mod cluster;
 mod crowd;
 mod drain;
@@ -14,6 +15,7 @@ mod hand_over;
 mod http;
 mod ledger;
 mod load;
+mod not_leader;
 mod orders;
 mod server;
 mod sockets;
