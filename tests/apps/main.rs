@@ -20,4 +20,5 @@ mod orders;
 mod server;
 mod sockets;
 mod streams;
+mod two_gates;
 mod warm_up;
