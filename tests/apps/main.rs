@@ -1,0 +1,24 @@
+//! Applications with real servers and clients on loopback: what clients see while leadership moves between nodes.
+//!
+//! The elections run on a store in memory and on the real clock. No test sleeps: each waits for an event, within a
+//! generous bound.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod bodies;
+mod cluster;
+mod crowd;
+mod drain;
+mod gone_host;
+mod grpc;
+mod hand_over;
+mod http;
+mod ledger;
+mod load;
+mod not_leader;
+mod orders;
+mod server;
+mod sockets;
+mod streams;
+mod two_gates;
+mod warm_up;
