@@ -10,7 +10,7 @@ use http::{StatusCode, request::Parts};
 use thiserror::Error;
 
 use super::{
-    http::answer::{Form, lost, rejection},
+    http::answer::{Form, lost, not_leader},
     loss::TermLost,
 };
 use crate::task::{Admission, NotLeader, Term};
@@ -147,7 +147,8 @@ impl IntoResponse for TermLost {
     }
 }
 
-/// Returns the response that [`Reject`](super::Reject) gives to an HTTP request.
+/// Returns the response that [`Reject`](super::Reject) gives to an HTTP request, without the words that it was not
+/// executed: the handler may have done something before.
 ///
 /// ```
 /// use axum::extract::State;
@@ -160,6 +161,6 @@ impl IntoResponse for TermLost {
 /// ```
 impl IntoResponse for NotLeader {
     fn into_response(self) -> Response {
-        rejection(Form::Text, &self).map(Body::from)
+        not_leader(Form::Text, &self).map(Body::from)
     }
 }

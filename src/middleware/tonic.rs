@@ -2,7 +2,7 @@ use http::header::CONTENT_TYPE;
 use tonic::{Status, server::NamedService};
 
 use super::{
-    http::answer::{Form, rejection},
+    http::answer::{self, Form},
     service::LeaderOnly,
 };
 use crate::task::NotLeader;
@@ -30,7 +30,8 @@ impl<S: NamedService, A, M> NamedService for LeaderOnly<S, A, M> {
 }
 
 /// Returns the status of [`Reject`](super::Reject) for a gRPC request: `UNAVAILABLE`, with `grpc-retry-pushback-ms` and
-/// `noleader-reason` as metadata.
+/// `noleader-reason` as metadata. Its message does not say that the request was not executed: the handler may have done
+/// something before.
 ///
 /// ```
 /// # use noleader::LeaderHandle;
@@ -41,7 +42,7 @@ impl<S: NamedService, A, M> NamedService for LeaderOnly<S, A, M> {
 /// ```
 impl From<NotLeader> for Status {
     fn from(not_leader: NotLeader) -> Self {
-        let mut rejection = rejection(Form::Grpc, &not_leader);
+        let mut rejection = answer::not_leader(Form::Grpc, &not_leader);
         // tonic sets the content type of a response itself.
         rejection.headers_mut().remove(CONTENT_TYPE);
         Self::from_header_map(rejection.headers_mut())

@@ -77,7 +77,7 @@ async fn followers() -> Vec<(Node, Reason, &'static str)> {
 async fn http_is_rejected_with_503() {
     for (node, reason, why) in followers().await {
         let response = send(&node.handle, http(Method::POST)).await;
-        let text = format!("this node does not lead: {why}\n");
+        let text = format!("this node does not lead: {why}; the request was not executed\n");
         let retry_after = match reason {
             Reason::NotLeader => (LEASE / 3).as_secs().to_string(),
             _ => "1".to_owned(),
@@ -112,7 +112,7 @@ async fn the_response_to_head_has_no_body() {
 async fn grpc_is_rejected_as_unavailable() {
     for (node, reason, why) in followers().await {
         let response = send(&node.handle, grpc("application/grpc")).await;
-        let message = format!("this node does not lead: {why}");
+        let message = format!("this node does not lead: {why}; the request was not executed");
         let pushback = match reason {
             Reason::NotLeader => "100",
             _ => "1000",

@@ -287,7 +287,7 @@ async fn requests_without_a_term_continue_after_a_loss() {
     let text = refused.collect().await.unwrap().to_bytes();
     assert_eq!(
         text,
-        "this node does not lead: no node leads at the moment\n"
+        "this node does not lead: no node leads at the moment; the request was not executed\n"
     );
 }
 

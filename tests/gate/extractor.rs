@@ -116,7 +116,8 @@ async fn a_rejection_leaves_the_connection_usable() {
         .matches("HTTP/1.1 503 Service Unavailable\r\n")
         .collect();
     assert_eq!(heads.len(), 2, "{answers}");
-    let text = "this node does not lead: no node leads at the moment\n";
+    let text =
+        "this node does not lead: no node leads at the moment; the request was not executed\n";
     assert_eq!(answers.matches(text).count(), 1, "{answers}");
     let length = format!("content-length: {}\r\n", text.len());
     assert_eq!(answers.matches(&length).count(), 2, "{answers}");

@@ -84,7 +84,7 @@ async fn check(node: Node, channel: Channel, server: JoinHandle<Result<(), BoxEr
     assert_eq!(status.code(), Code::Unavailable);
     assert_eq!(
         status.message(),
-        "this node does not lead: it has left the election"
+        "this node does not lead: it has left the election; the request was not executed"
     );
     assert_eq!(status.metadata().get("noleader-reason").unwrap(), "stopped");
     assert_eq!(

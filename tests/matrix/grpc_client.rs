@@ -22,7 +22,7 @@ use crate::{
     answer::{Answer, End, Fields, GrpcStatus, fields},
     cell::Protocol,
     desk::{Course, Step},
-    order::Order,
+    order::{MARK, Order},
 };
 
 type Codec = ProstCodec<String, String>;
@@ -105,7 +105,7 @@ where
 fn request<T>(order: &Order, message: T) -> tonic::Request<T> {
     let mut request = tonic::Request::new(message);
     if order.is_marked {
-        let mark = MetadataValue::from_static("memory/leader 1 f");
+        let mark = MetadataValue::from_static(MARK);
         request.metadata_mut().insert("noleader-forwarded", mark);
     }
     request

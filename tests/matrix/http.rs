@@ -17,7 +17,7 @@ use crate::{
     answer::{Answer, End, Fields, fields},
     cell::Protocol,
     desk::{Desk, Pause, Step},
-    order::Order,
+    order::{MARK, Order},
 };
 
 pub(crate) fn orders(desk: Desk) -> Router {
@@ -71,10 +71,9 @@ pub(crate) async fn send(order: &Order) -> Answer {
         .body(Body::new(StreamBody::new(parts)))
         .unwrap();
     if order.is_marked {
-        request.headers_mut().insert(
-            "noleader-forwarded",
-            HeaderValue::from_static("memory/leader 1 f"),
-        );
+        request
+            .headers_mut()
+            .insert("noleader-forwarded", HeaderValue::from_static(MARK));
     }
     let response = client(order.protocol).request(request).await.unwrap();
     let (head, mut body) = response.into_parts();

@@ -2,6 +2,11 @@
 
 use crate::{answer::Answer, cell::Protocol, desk::Course, grpc_client, http};
 
+/// The id of the attempt in [`MARK`].
+pub(crate) const ATTEMPT: &str = "f";
+/// What a node adds to a request that it forwards.
+pub(crate) const MARK: &str = "memory/leader 1 f";
+
 pub(crate) struct Order {
     pub(crate) protocol: Protocol,
     /// The origin of the server.

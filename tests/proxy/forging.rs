@@ -54,7 +54,11 @@ async fn post(front: Proto, url: &str, headers: &[(&str, &str)]) -> Response<Str
 async fn a_forged_mark_only_prevents_forwarding() {
     for (front, back) in PATHS {
         let (pair, executed) = pair(back).await;
-        for mark in ["memory/leader 1 f", "memory/leader 255 ", "memory/leader 0 f"] {
+        for mark in [
+            "memory/leader 1 f",
+            "memory/leader 255 x",
+            "memory/leader 0 f",
+        ] {
             let headers = [("noleader-forwarded", mark)];
             let answer = post(front, &pair.at_follower.url, &headers).await;
             assert_eq!(answer.status(), 503, "{front:?} {back:?} {mark}");

@@ -18,6 +18,7 @@ use crate::{
             client::{Client, Erased},
             failure::Failure,
             hop::{is_transfer_encoded, prepare_request, prepare_response},
+            mark::remove_refusals,
             target::Target,
             upload::{FromBody, Reader, Upload},
         },
@@ -177,7 +178,8 @@ impl Forward {
             return Attempt::Answered(boxed(answer::rejection(form, not_leader)));
         };
         match self.client.send(request, self.timeout(form)).await {
-            Ok(response) if mark.is_refused_by(response.headers()) => {
+            Ok(mut response) if mark.is_refused_by(response.headers()) => {
+                remove_refusals(response.headers_mut());
                 Attempt::NotExecuted(passed_on(response))
             }
             Ok(response) => Attempt::Answered(passed_on(response)),

@@ -90,14 +90,26 @@ pub(in crate::middleware) struct Rejected(pub(in crate::middleware) Option<Leade
 
 /// The response to a request that was not admitted, as [`Reject`](crate::middleware::Reject) describes it.
 pub(in crate::middleware) fn rejection(form: Form, not_leader: &NotLeader) -> Response<Bytes> {
-    let code = Code::UNAVAILABLE;
-    let mut response = answer(form, &not_leader.to_string(), code, reason(not_leader));
+    let message = format!("{not_leader}; the request was not executed");
+    let leader = not_leader.leader().cloned();
+    let mut response = unavailable(form, &message, not_leader);
+    response.extensions_mut().insert(Rejected(leader));
+    response
+}
+
+/// The response of a handler that asked whether its node leads. It may have done something before.
+pub(in crate::middleware) fn not_leader(form: Form, not_leader: &NotLeader) -> Response<Bytes> {
+    unavailable(form, &not_leader.to_string(), not_leader)
+}
+
+fn unavailable(form: Form, message: &str, not_leader: &NotLeader) -> Response<Bytes> {
+    let mut response = answer(form, message, Code::UNAVAILABLE, reason(not_leader));
     let wait = match (form, not_leader.reason()) {
         (Form::Grpc, Reason::NotLeader) => ELSEWHERE,
         _ => not_leader.retry_after(),
     };
     insert_wait(response.headers_mut(), form, wait);
-    rejected(response, not_leader)
+    response
 }
 
 /// The response to a forwarded request to which the leader did not respond.
@@ -116,10 +128,6 @@ pub(in crate::middleware) fn failed(
     if let Failure::Unreachable(_) = failure {
         insert_wait(response.headers_mut(), form, not_leader.retry_after());
     }
-    rejected(response, not_leader)
-}
-
-fn rejected(mut response: Response<Bytes>, not_leader: &NotLeader) -> Response<Bytes> {
     let leader = not_leader.leader().cloned();
     response.extensions_mut().insert(Rejected(leader));
     response

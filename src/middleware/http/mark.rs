@@ -104,6 +104,10 @@ pub(in crate::middleware) fn insert_refusal(headers: &mut HeaderMap, id: HeaderV
     headers.append(REFUSED, id);
 }
 
+pub(in crate::middleware) fn remove_refusals(headers: &mut HeaderMap) {
+    headers.remove(REFUSED);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,6 +29,11 @@ fn sentence(reason: &str) -> String {
     format!("this node does not lead: {why}")
 }
 
+/// The message if the gate rejects a request.
+fn rejection(reason: &str) -> String {
+    format!("{}; the request was not executed", sentence(reason))
+}
+
 /// The message if forwarding failed.
 fn failure(reason: &str) -> &'static str {
     match reason {
@@ -60,6 +65,12 @@ impl Answer {
             ("noleader-leader-address", address),
         ];
         self.headers.extend(owned(&named));
+        self
+    }
+
+    /// With the id of an attempt to forward the request that was refused.
+    pub(crate) fn refusing(mut self, attempt: &str) -> Self {
+        self.headers.extend(owned(&[("noleader-refused", attempt)]));
         self
     }
 }

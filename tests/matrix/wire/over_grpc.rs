@@ -1,6 +1,6 @@
 use ::http::Version;
 
-use super::{LOST, failure, owned, sentence};
+use super::{LOST, failure, owned, rejection, sentence};
 use crate::{
     answer::{Answer, End, Fields, GrpcStatus},
     cell::Protocol,
@@ -28,7 +28,7 @@ pub(crate) fn unavailable(reason: &str) -> Answer {
     } else {
         "1000"
     };
-    let message = sentence(reason);
+    let message = rejection(reason);
     let headers = [
         GRPC,
         ("grpc-status", "14"),

@@ -1,6 +1,6 @@
 use ::http::Version;
 
-use super::{LOST, failure, owned, sentence, wait_s};
+use super::{LOST, failure, owned, rejection, sentence, wait_s};
 use crate::{
     answer::{Answer, End, Fields},
     cell::Protocol,
@@ -30,7 +30,7 @@ pub(crate) fn http_503(protocol: Protocol, reason: &str) -> Answer {
         ("noleader-reason", reason),
         ("retry-after", &wait),
     ];
-    http(protocol, 503, &headers, &format!("{}\n", sentence(reason)))
+    http(protocol, 503, &headers, &format!("{}\n", rejection(reason)))
 }
 
 /// The response if the leader did not respond.
