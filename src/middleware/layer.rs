@@ -426,6 +426,41 @@ impl<A> LeaderOnlyLayer<A> {
     }
 }
 
+/// Settings that contradict each other do not compile.
+///
+/// ```compile_fail,E0599
+/// # fn example(layer: noleader::LeaderOnlyLayer) {
+/// layer.redirect().forward_timeout(std::time::Duration::MAX);
+/// # }
+/// ```
+/// ```compile_fail,E0599
+/// # fn example(layer: noleader::LeaderOnlyLayer) {
+/// layer.redirect().redirect();
+/// # }
+/// ```
+/// ```compile_fail,E0599
+/// # fn example(layer: noleader::LeaderOnlyLayer) {
+/// layer.redirect().fail();
+/// # }
+/// ```
+/// ```compile_fail,E0599
+/// # fn example(layer: noleader::LeaderOnlyLayer) {
+/// layer.fail().cancel_on_loss();
+/// # }
+/// ```
+/// ```compile_fail,E0599
+/// # fn example(layer: noleader::LeaderOnlyLayer) {
+/// layer.fail().reveal_leader(true);
+/// # }
+/// ```
+/// ```compile_fail,E0599
+/// # fn example(layer: noleader::LeaderOnlyLayer) {
+/// layer.not_ready().writes_only();
+/// # }
+/// ```
+#[cfg(doctest)]
+struct Refused;
+
 impl<S, A: Clone, M: Clone> Layer<S> for LeaderOnlyLayer<A, M> {
     type Service = LeaderOnly<S, A, M>;
 

@@ -98,6 +98,7 @@ pub(in crate::middleware) fn rejection(form: Form, not_leader: &NotLeader) -> Re
 }
 
 /// The response of a handler that asked whether its node leads. It may have done something before.
+#[cfg(any(feature = "axum", feature = "tonic"))]
 pub(in crate::middleware) fn not_leader(form: Form, not_leader: &NotLeader) -> Response<Bytes> {
     unavailable(form, &not_leader.to_string(), not_leader)
 }

@@ -135,7 +135,7 @@ impl Upload {
             source: self.0.clone(),
             number: source.reader,
             at: 0,
-            size_hint: source.size_hint.clone(),
+            size_hint: source.size_hint,
         }
     }
 }
@@ -236,7 +236,7 @@ impl Body for Reader {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.size_hint.clone()
+        self.size_hint
     }
 }
 
@@ -252,5 +252,105 @@ fn less(hint: &SizeHint, read: u64) -> SizeHint {
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reader").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt, Collected, Full, StreamBody};
+    use tokio_test::{assert_ready, block_on, task};
+
+    use super::*;
+
+    type Frames = Vec<Result<Frame<Bytes>, BoxError>>;
+
+    fn data(text: &'static str) -> Result<Frame<Bytes>, BoxError> {
+        Ok(Frame::data(text.into()))
+    }
+
+    fn upload(frames: Frames, limit: Option<usize>) -> Upload {
+        Upload::new(StreamBody::new(futures_util::stream::iter(frames)), limit)
+    }
+
+    fn read_one(reader: &mut Reader) -> Option<Result<Bytes, String>> {
+        let frame = assert_ready!(task::spawn(reader.frame()).poll())?;
+        let frame = frame.map(|frame| frame.into_data().unwrap_or_default());
+        Some(frame.map_err(|error| error.to_string()))
+    }
+
+    fn read_all(reader: Reader) -> (Bytes, Option<HeaderMap>) {
+        let collected: Collected<Bytes> = block_on(reader.collect()).unwrap();
+        let trailers = collected.trailers().cloned();
+        (collected.to_bytes(), trailers)
+    }
+
+    #[test]
+    fn a_body_is_read_again_from_its_start() {
+        let mut trailers = HeaderMap::new();
+        trailers.insert("x-end", "1".parse().unwrap());
+        let frames = vec![
+            data("ab"),
+            data("cd"),
+            Ok(Frame::trailers(trailers.clone())),
+        ];
+        let upload = upload(frames, Some(4));
+        let mut first = upload.read();
+        assert_eq!(read_one(&mut first), Some(Ok("ab".into())));
+        let second = upload.read_again().unwrap();
+        assert_eq!(read_all(second), ("abcd".into(), Some(trailers.clone())));
+        let third = upload.read_again().unwrap();
+        assert_eq!(read_all(third), ("abcd".into(), Some(trailers)));
+    }
+
+    #[test]
+    fn an_earlier_reader_reads_nothing_more() {
+        let upload = upload(vec![data("ab"), data("cd")], Some(4));
+        let mut first = upload.read();
+        assert_eq!(read_one(&mut first), Some(Ok("ab".into())));
+        let second = upload.read_again().unwrap();
+        assert!(read_one(&mut first).unwrap().is_err());
+        assert_eq!(read_all(second).0, "abcd");
+    }
+
+    #[test]
+    fn a_body_beyond_the_limit_is_read_once() {
+        let upload = upload(vec![data("ab"), data("cde")], Some(4));
+        let mut first = upload.read();
+        assert_eq!(read_one(&mut first), Some(Ok("ab".into())));
+        let mut second = upload.read_again().unwrap();
+        assert_eq!(read_one(&mut second), Some(Ok("ab".into())));
+        assert_eq!(read_one(&mut second), Some(Ok("cde".into())));
+        assert!(upload.read_again().is_none());
+        assert_eq!(read_one(&mut second), None);
+    }
+
+    #[test]
+    fn a_body_that_failed_is_not_sent_again() {
+        let upload = upload(vec![data("ab"), Err("broken".into())], Some(4));
+        let mut first = upload.read();
+        assert_eq!(read_one(&mut first), Some(Ok("ab".into())));
+        assert_eq!(read_one(&mut first), Some(Err("broken".into())));
+        assert!(upload.read_again().is_none());
+    }
+
+    #[test]
+    fn nothing_is_kept_without_a_limit() {
+        let upload = upload(vec![data("ab")], None);
+        assert_eq!(read_all(upload.read()).0, "ab");
+        assert!(upload.read_again().is_none());
+    }
+
+    #[test]
+    fn the_length_is_that_of_what_is_left() {
+        let upload = Upload::new(Full::<Bytes>::from("abcd"), Some(4));
+        let mut first = upload.read();
+        assert_eq!(first.size_hint().exact(), Some(4));
+        assert!(!first.is_end_stream());
+        assert_eq!(read_one(&mut first), Some(Ok("abcd".into())));
+        assert_eq!(first.size_hint().exact(), Some(0));
+        assert!(first.is_end_stream());
+        let second = upload.read_again().unwrap();
+        assert_eq!(second.size_hint().exact(), Some(4));
+        assert!(!second.is_end_stream());
     }
 }
