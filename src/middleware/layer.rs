@@ -21,6 +21,10 @@ use crate::{
 
 /// A [`Layer`] that admits requests while this node leads.
 ///
+/// The service has to be `Clone`: a request that is held keeps the service that is ready, and a clone takes its place.
+/// The data type of its response bodies has to implement `From<Bytes>`, as with the bodies of axum, tonic and hyper. The
+/// response body of the layer is a [`ResponseBody`](super::ResponseBody).
+///
 /// While this node does not lead, the follower action `A` handles each gated request. The matcher `M` decides which
 /// requests are gated. All other requests reach the service on every node.
 ///
@@ -84,17 +88,18 @@ impl<M> LeaderOnlyLayer<Reject, M> {
     ///
     /// A request that cannot be forwarded is rejected; see [`Forward`].
     ///
-    /// The client is a tower service for the same request type, such as hyper-util's `Client`, and is cloned for each
-    /// request:
+    /// With [`wait_up_to`](Self::wait_up_to), a request that the leader did not execute is sent again, or executed here.
+    /// A step-down is then a delay for clients and not an error.
     ///
+    /// The client is a tower service for HTTP requests, such as hyper-util's `Client`, and is cloned for each request:
+    ///
+    /// - Its request body, and that of the gated service, can be made from another body; see
+    ///   [`FromBody`](super::FromBody). The bodies of axum and tonic need the feature of that name.
     /// - It has to connect to the host in the request's URI. tonic's `Channel` does not; use hyper-util's client with
     ///   `http2_only(true)` for gRPC.
     /// - Timeouts for connecting, connection pools and keep-alives are settings of the client. Set a connect timeout: a
     ///   host that has vanished does not refuse connections.
     /// - [`Forward`] lists further settings for HTTP/2.
-    ///
-    /// The error type of the response body becomes `Box<dyn Error + Send + Sync>`. The error type of the service's
-    /// response body has to convert into it.
     ///
     /// # Panics
     ///
@@ -132,9 +137,8 @@ impl<M> LeaderOnlyLayer<Reject, M> {
 
     /// Rejects requests with the response that a closure returns.
     ///
-    /// The closure receives the reason and the request, HTTP or gRPC, and is cloned with the service. Its request
-    /// parameter needs a type annotation even if it is not used. The response body has the type of the service's
-    /// response bodies.
+    /// The closure receives the reason and the request, HTTP or gRPC, and may be async. Its request parameter needs a
+    /// type annotation even if it is not used. The response may have a body of any type.
     ///
     /// The request was not executed. Return a status that says so, such as 503, and name the leader's address only to
     /// clients that may know it.
@@ -174,7 +178,7 @@ impl<M> LeaderOnlyLayer<Reject, M> {
     /// Fails requests with an error instead of a response.
     ///
     /// This works for any service, HTTP or not, whose error type implements `From<`[`NotLeader`](crate::NotLeader)`>`.
-    /// See [`Fail`] for its limits.
+    /// See [`FailLayer`] for its limits.
     ///
     /// ```
     /// use noleader::{LeaderHandle, LeaderOnlyLayer, NotLeader};
@@ -202,9 +206,11 @@ impl<A, M> LeaderOnlyLayer<A, M> {
     /// A follower that knows a leader therefore holds no requests. A crashed leader counts as the leader until its
     /// lease expires.
     ///
-    /// Each held request keeps its unread body and the ready service, which is replaced by a clone: the service has to
-    /// be `Clone`. The number of held requests is not limited. To limit it, wrap this layer in tower's
-    /// `ConcurrencyLimit`.
+    /// Each held request keeps its unread body and the ready service, which is replaced by a clone. The number of held
+    /// requests is not limited. To limit it, wrap this layer in tower's `ConcurrencyLimit`.
+    ///
+    /// With [`forward`](Self::forward), a request that the leader did not execute is held again. The time counts from
+    /// the first time that it was held, and does not limit how long the leader takes to respond.
     ///
     /// # Cancel safety
     ///
@@ -233,8 +239,15 @@ impl<A, M> LeaderOnlyLayer<A, M> {
     ///
     /// A term ends when its lease is lost, or when the drain timeout has passed and the lease is released. The
     /// service's future and response body are then dropped, and the response says that the request may have been
-    /// executed; see [`CancelOnLoss`](super::CancelOnLoss). The term is checked each time the future or the body is
-    /// polled, so a process that was paused does not continue a request on waking.
+    /// executed:
+    ///
+    /// | request | before the response starts | afterwards |
+    /// |---|---|---|
+    /// | HTTP | 503 with `noleader-reason: lost` | the body fails with [`TermLost`](crate::TermLost) |
+    /// | gRPC | 10 `ABORTED` with `noleader-reason: lost` | the same, as trailers |
+    ///
+    /// No response carries `retry-after` or `grpc-retry-pushback-ms`. The term is checked each time the future or the
+    /// body is polled, so a process that was paused does not continue a request on waking.
     ///
     /// The layer does not end:
     ///
@@ -242,9 +255,7 @@ impl<A, M> LeaderOnlyLayer<A, M> {
     ///   [`Term::cancellation`](crate::Term::cancellation)
     /// - upgraded connections
     ///
-    /// The error type of the response body becomes `Box<dyn Error + Send + Sync>`. The error type of the service's
-    /// response body has to convert into it. This setting does not combine with [`fail`](Self::fail), whose responses
-    /// may be of any type.
+    /// This setting does not combine with [`fail`](Self::fail), whose responses may be of any type.
     ///
     /// ```
     /// use axum::{Router, routing::post};

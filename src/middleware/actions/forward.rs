@@ -39,7 +39,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 ///
 /// Created by [`LeaderOnlyLayer::forward`](crate::LeaderOnlyLayer::forward).
 ///
-/// Neither body is buffered. If the client goes away, the call to the leader is cancelled.
+/// Both bodies are streamed. If the client goes away, the call to the leader is cancelled.
 ///
 /// # The forwarded request
 ///
@@ -52,21 +52,20 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 ///   `proxy-authenticate`. They are removed from the response and its trailers as well. Without `upgrade`, a request
 ///   for another protocol, such as WebSocket, becomes an ordinary request.
 /// - `content-length` is removed if it does not match the body. Several `cookie` headers are joined into one.
-/// - `noleader-forwarded` is added. A node that does not lead rejects a request with this header, and neither forwards
-///   nor redirects it, so that a request takes at most one hop. The leader ignores the header, so clients gain nothing
-///   by sending it.
+/// - `noleader-forwarded` is added, with the election, the number of hops, and a random id of the attempt. A node that
+///   does not lead this election rejects such a request, and neither forwards nor redirects it. Through the gates of
+///   several elections, a request takes at most four hops. The leader removes the header before the service sees the
+///   request. Clients gain nothing by sending it.
 ///
 /// The path is the one that the layer sees, as with [`Redirect`](super::Redirect).
 ///
-/// - The handler receives `noleader-forwarded`. If it copies its request's headers to another gated service, it has to
-///   remove this header; otherwise a follower of that service rejects the request instead of forwarding it.
 /// - No header names the client or the host that it asked for. A layer around this one may add `x-forwarded-for` and
 ///   similar headers.
 /// - Over HTTP/1.1, hyper sends only the trailers that a `trailer` header lists.
 ///
 /// # Requests that are not forwarded
 ///
-/// A request is rejected as by [`Reject`] in the cases that [`Redirect`](super::Redirect) lists, except
+/// A request is rejected as by [`Reject`](super::Reject) in the cases that [`Redirect`](super::Redirect) lists, except
 /// that gRPC requests are forwarded if the client speaks HTTP/2. It is also rejected if its method is `CONNECT`, or if
 /// its body has a transfer coding other than `chunked`.
 ///
@@ -80,6 +79,19 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 ///
 /// The first row requires a client that does not repeat requests by itself. If the connection breaks during the
 /// response body, the body ends with an error.
+///
+/// # Requests that are sent again
+///
+/// With [`wait_up_to`](crate::LeaderOnlyLayer::wait_up_to), a request that was not executed is held again, and then sent
+/// to the leader of that moment, or executed on this node if it leads by then. It was not executed if:
+///
+/// - the gate of the other node refused it, as it says in `noleader-refused` with the id of the attempt. A rejection that
+///   a handler returns is no such refusal.
+/// - or no connection was established, as in the first row above.
+///
+/// What was read of the body is kept for this, up to a [limit](crate::LeaderOnlyLayer::replay_limit). Once more was read
+/// than fits, the request is not sent again. Between two attempts at the same leader, the node pauses for 5 ms, then for
+/// twice as long each time, up to 250 ms. A change of the election ends a pause.
 ///
 /// # HTTP/2
 ///

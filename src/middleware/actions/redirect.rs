@@ -24,7 +24,7 @@ use crate::{
 /// | `cache-control` | `no-store` |
 /// | `noleader-reason` | `not_leader` |
 ///
-/// A request is rejected as by [`Reject`] if:
+/// A request is rejected as by [`Reject`](super::Reject) if:
 ///
 /// - no leader is known, or the leader publishes no address
 /// - the address is not an absolute `http` or `https` URI, or contains a user or a password

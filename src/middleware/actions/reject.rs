@@ -20,9 +20,7 @@ use crate::{
 ///   request (`application/grpc-web`) gets the HTTP response; gRPC-Web clients treat a 503 as `UNAVAILABLE`.
 /// - The response to a gRPC request is trailers-only, with the HTTP status 200.
 /// - The response names the leader only if [`reveal_leader`](crate::LeaderOnlyLayer::reveal_leader) is set.
-///
-/// The response body is a [`ResponseBody`]. The service's body has to use a data type that implements `From<Bytes>`, as
-/// the bodies of axum, tonic and hyper do.
+/// - If another node has forwarded the request, `noleader-refused` tells that node which attempt was not executed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reject;
 
