@@ -5,12 +5,11 @@ use std::{
     task::{Context, Poll},
 };
 
+use http::HeaderMap;
 use thiserror::Error;
 
-use crate::{
-    sync::WaitForCancellationFutureOwned,
-    task::{Admission, Term},
-};
+use super::http::answer::Form;
+use crate::{sync::WaitForCancellationFutureOwned, task::Admission};
 
 /// The term of a request ended while the request was in progress.
 ///
@@ -23,51 +22,54 @@ pub struct TermLost;
 /// The admission of a request in progress, and whether the request ends with its term.
 pub(super) struct Admitted {
     admission: Admission,
-    /// Set if the request ends with its term.
-    loss: Option<Loss>,
-}
-
-#[derive(Default)]
-struct Loss {
-    /// Made once the request has to wait, because most requests end before.
+    /// Resolves at the end of the term. Made once the request has to wait, because most requests end before.
     ended: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    /// The form of the response in place of the service's, if the request ends with its term.
+    ends: Option<Form>,
 }
 
 impl Admitted {
     #[inline]
-    pub(super) fn new(admission: Admission, cancel_on_loss: bool) -> Self {
+    pub(super) fn new(admission: Admission, ends: Option<Form>) -> Self {
         Self {
             admission,
-            loss: cancel_on_loss.then(Loss::default),
+            ended: None,
+            ends,
         }
     }
 
-    /// Whether the request has to end. Compares the deadline with the clock on each call: in a process that was paused,
+    /// The service has begun its response.
+    #[inline]
+    pub(super) fn responds(&mut self, headers: &HeaderMap) {
+        if let Some(form) = &mut self.ends {
+            *form = match Form::is_grpc(headers) {
+                true => Form::Grpc,
+                false => Form::Text,
+            };
+        }
+    }
+
+    /// The form of the response if the request has to end. Compares the deadline with the clock on each call: in a process that was paused,
     /// the background task may not have noticed the end yet.
     #[inline]
-    pub(super) fn is_lost(&self) -> bool {
-        self.loss.is_some() && !self.admission.term().is_current()
+    pub(super) fn is_lost(&self) -> Option<Form> {
+        self.ends.filter(|_| !self.admission.term().is_current())
     }
 
     /// Waits until the request has to end.
     #[inline]
-    pub(super) fn poll_lost(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.loss {
-            Some(loss) => loss.poll(self.admission.term(), cx),
-            None => Poll::Pending,
-        }
+    pub(super) fn poll_lost(&mut self, cx: &mut Context<'_>) -> Poll<Form> {
+        let Some(form) = self.ends else {
+            return Poll::Pending;
+        };
+        let term = self.admission.term();
+        let ended = self.ended.get_or_insert_with(|| Box::pin(term.ended()));
+        ended.as_mut().poll(cx).map(|()| form)
     }
 
     /// The request can no longer be cut off.
     pub(super) fn is_complete(&mut self) {
-        self.loss = None;
-    }
-}
-
-impl Loss {
-    fn poll(&mut self, term: &Term, cx: &mut Context<'_>) -> Poll<()> {
-        let ended = self.ended.get_or_insert_with(|| Box::pin(term.ended()));
-        ended.as_mut().poll(cx)
+        self.ends = None;
     }
 }
 
@@ -75,7 +77,7 @@ impl fmt::Debug for Admitted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Admitted")
             .field("admission", &self.admission)
-            .field("cancel_on_loss", &self.loss.is_some())
+            .field("ends", &self.ends)
             .finish()
     }
 }

@@ -2,7 +2,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -41,8 +41,6 @@ pin_project! {
             future: F,
             // Declared, and so dropped, after the future: until then the request is in progress.
             admitted: Option<Admitted>,
-            // The form of the response if the term ends first.
-            form: Form,
         },
         // A request that was not admitted at once.
         Boxed {
@@ -55,24 +53,19 @@ pin_project! {
 impl<F, R, E> ResponseFuture<F, R, E> {
     #[inline]
     pub(super) fn passed(future: F) -> Self {
-        Self::inner(future, None, Form::Text)
+        Self::inner(future, None)
     }
 
     /// With `ends`, the request ends with its term, and with a response of this form.
     #[inline]
     pub(super) fn admitted(future: F, admission: Admission, ends: Option<Form>) -> Self {
-        let admitted = Admitted::new(admission, ends.is_some());
-        Self::inner(future, Some(admitted), ends.unwrap_or(Form::Text))
+        Self::inner(future, Some(Admitted::new(admission, ends)))
     }
 
     #[inline]
-    fn inner(future: F, admitted: Option<Admitted>, form: Form) -> Self {
+    fn inner(future: F, admitted: Option<Admitted>) -> Self {
         Self {
-            state: State::Inner {
-                future,
-                admitted,
-                form,
-            },
+            state: State::Inner { future, admitted },
         }
     }
 
@@ -98,25 +91,16 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         let form = match state.as_mut().project() {
-            StateProj::Inner {
-                future,
-                admitted,
-                form,
-            } => {
-                let mut is_lost = admitted.as_ref().is_some_and(Admitted::is_lost);
-                if !is_lost {
+            StateProj::Inner { future, admitted } => match is_lost(admitted) {
+                Some(form) => form,
+                None => {
                     if let Poll::Ready(response) = future.poll(cx) {
                         let admitted = admitted.take();
                         return Poll::Ready(response.map(|r| ResponseBody::of(r, admitted)));
                     }
-                    let admitted = admitted.as_mut();
-                    is_lost = admitted.is_some_and(|admitted| admitted.poll_lost(cx).is_ready());
+                    ready!(poll_lost(admitted, cx))
                 }
-                if !is_lost {
-                    return Poll::Pending;
-                }
-                *form
-            }
+            },
             StateProj::Boxed { future } => return future.as_mut().poll(cx),
             StateProj::Done => panic!("`ResponseFuture` polled after completion"),
         };
@@ -157,7 +141,6 @@ pin_project! {
             body: B,
             // Declared, and so dropped, after the body: until then the request is in progress.
             admitted: Option<Admitted>,
-            is_grpc: bool,
         },
         Boxed {
             body: BoxBody,
@@ -175,16 +158,14 @@ impl<B> ResponseBody<B> {
 
 impl<B: Body> ResponseBody<B> {
     #[inline]
-    fn of(response: Response<B>, admitted: Option<Admitted>) -> Response<Self> {
-        let is_grpc = admitted.is_some() && Form::is_grpc(response.headers());
+    fn of(response: Response<B>, mut admitted: Option<Admitted>) -> Response<Self> {
+        if let Some(admitted) = &mut admitted {
+            admitted.responds(response.headers());
+        }
         response.map(|body| {
             // Servers do not poll a body that has already ended.
             let admitted = admitted.filter(|_| !body.is_end_stream());
-            let kind = Kind::Inner {
-                body,
-                admitted,
-                is_grpc,
-            };
+            let kind = Kind::Inner { body, admitted };
             Self { kind }
         })
     }
@@ -212,26 +193,17 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
         let mut kind = self.project().kind;
-        let is_grpc = match kind.as_mut().project() {
-            KindProj::Inner {
-                mut body,
-                admitted,
-                is_grpc,
-            } => {
-                let mut is_lost = admitted.as_ref().is_some_and(Admitted::is_lost);
-                if !is_lost {
+        let form = match kind.as_mut().project() {
+            KindProj::Inner { mut body, admitted } => match is_lost(admitted) {
+                Some(form) => form,
+                None => {
                     if let Poll::Ready(frame) = body.as_mut().poll_frame(cx) {
                         release(admitted, &frame, body.is_end_stream());
                         return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
                     }
-                    let admitted = admitted.as_mut();
-                    is_lost = admitted.is_some_and(|admitted| admitted.poll_lost(cx).is_ready());
+                    ready!(poll_lost(admitted, cx))
                 }
-                if !is_lost {
-                    return Poll::Pending;
-                }
-                *is_grpc
-            }
+            },
             KindProj::Boxed { body } => {
                 let frame = Pin::new(body).poll_frame(cx);
                 return frame.map(|frame| Some(frame?.map(|frame| frame.map_data(Into::into))));
@@ -241,9 +213,9 @@ where
         kind.set(Kind::Boxed {
             body: BoxBody::default(),
         });
-        Poll::Ready(Some(match is_grpc {
-            true => Ok(Frame::trailers(lost_trailers())),
-            false => Err(TermLost.into()),
+        Poll::Ready(Some(match form {
+            Form::Grpc => Ok(Frame::trailers(lost_trailers())),
+            Form::Text | Form::Head => Err(TermLost.into()),
         }))
     }
 
@@ -261,6 +233,19 @@ where
             Kind::Inner { body, .. } => body.size_hint(),
             Kind::Boxed { body } => body.size_hint(),
         }
+    }
+}
+
+#[inline]
+fn is_lost(admitted: &Option<Admitted>) -> Option<Form> {
+    admitted.as_ref()?.is_lost()
+}
+
+#[inline]
+fn poll_lost(admitted: &mut Option<Admitted>, cx: &mut Context<'_>) -> Poll<Form> {
+    match admitted {
+        Some(admitted) => admitted.poll_lost(cx),
+        None => Poll::Pending,
     }
 }
 

@@ -157,60 +157,66 @@ impl<S: Clone, A: Clone, M> LeaderOnly<S, A, M> {
         B: Send + 'static,
         R: Body + Send + 'static,
     {
-        let hold = self.gate.hold();
-        // The service that is ready is called, or dropped with the permit that it may hold. The clone is not ready.
+        // The service that is ready is held with the request, or dropped with the permit that it may hold. The clone in
+        // its place is not ready.
         let clone = self.inner.clone();
+        let ready = mem::replace(&mut self.inner, clone);
+        let held = self.gate.hold().map(|hold| (hold, ready));
         let refused = Refused {
-            inner: mem::replace(&mut self.inner, clone),
             action: self.action.clone(),
             settings: self.settings.clone(),
         };
-        ResponseFuture::boxed(refused.answer(request, hold, not_leader))
+        ResponseFuture::boxed(refused.answer(request, held, not_leader))
     }
 }
 
 /// What answers a request that was not admitted.
-struct Refused<S, A> {
-    inner: S,
+struct Refused<A> {
     action: A,
     settings: Settings,
 }
 
-impl<S: Clone, A> Refused<S, A> {
-    async fn answer<B, R>(
-        mut self,
+impl<A> Refused<A> {
+    async fn answer<S, B, R>(
+        self,
         request: Request<B>,
-        mut hold: Option<Hold>,
+        held: Option<(Hold, S)>,
         mut not_leader: NotLeader,
     ) -> Result<Response<ResponseBody<R>>, S::Error>
     where
-        S: Service<Request<B>, Response = Response<R>>,
+        S: Service<Request<B>, Response = Response<R>> + Clone,
         A: FollowerAction<B>,
         B: Send,
         R: Body,
     {
         let attempt = self.settings.target.marking().id_in(request.headers());
-        if let Some(hold) = &mut hold {
-            match hold.decided().await {
+        let mut hold = None;
+        let mut inner = None;
+        if let Some((mut held, mut ready)) = held {
+            match held.decided().await {
                 Ok(admission) => {
-                    return admitted(&mut self.inner, request, admission, &self.settings).await;
+                    return admitted(&mut ready, request, admission, &self.settings).await;
                 }
                 Err(decided) => not_leader = decided,
             }
+            // The clone holds no permit while the action works.
+            inner = Some(ready.clone());
+            hold = Some(held);
         }
-        // Without the permit that the ready service may hold.
-        self.inner = self.inner.clone();
         match self.action.handle(request, not_leader, hold).await {
             Handled::Answered(mut response) => {
                 if let Some(Rejected(leader)) = response.extensions_mut().remove() {
-                    self.settings
-                        .name(leader.as_ref(), attempt, response.headers_mut());
+                    let headers = response.headers_mut();
+                    self.settings.name(leader.as_ref(), attempt, headers);
                 }
                 Ok(response.map(|body| ResponseBody::boxed(boxed(body))))
             }
             Handled::Admitted(request, admission) => {
-                poll_fn(|cx| self.inner.poll_ready(cx)).await?;
-                admitted(&mut self.inner, request, admission, &self.settings).await
+                let Some(mut inner) = inner else {
+                    unreachable!("only a request that is held is admitted later");
+                };
+                poll_fn(|cx| inner.poll_ready(cx)).await?;
+                admitted(&mut inner, request, admission, &self.settings).await
             }
         }
     }

@@ -187,7 +187,7 @@ impl Forward {
             self.target.marking().mark(request.headers_mut(), id)
         });
         let Some(mark) = mark else {
-            return Attempt::Answered(boxed(answer::rejection(form, not_leader)));
+            return Attempt::Answered(boxed(answer::rejection(form, not_leader.clone())));
         };
         match self.client.send(request, self.timeout(form)).await {
             Ok(mut response) if mark.is_refused_by(response.headers()) => {

@@ -60,7 +60,7 @@ impl<B: Send + 'static> FollowerAction<B> for Redirect {
     async fn respond(&self, request: Request<B>, not_leader: NotLeader) -> Response<Full<Bytes>> {
         let response = match self.location(&request, &not_leader) {
             Some(location) => answer::elsewhere(location, &not_leader),
-            None => answer::rejection(Form::of(&request), &not_leader),
+            None => answer::rejection(Form::of(&request), not_leader),
         };
         response.map(Full::new)
     }

@@ -89,10 +89,10 @@ impl Form {
 pub(in crate::middleware) struct Rejected(pub(in crate::middleware) Option<LeaderInfo>);
 
 /// The response to a request that was not admitted, as [`Reject`](crate::middleware::Reject) describes it.
-pub(in crate::middleware) fn rejection(form: Form, not_leader: &NotLeader) -> Response<Bytes> {
+pub(in crate::middleware) fn rejection(form: Form, not_leader: NotLeader) -> Response<Bytes> {
     let message = format!("{not_leader}; the request was not executed");
-    let leader = not_leader.leader().cloned();
-    let mut response = unavailable(form, &message, not_leader);
+    let mut response = unavailable(form, &message, &not_leader);
+    let leader = not_leader.into_leader();
     response.extensions_mut().insert(Rejected(leader));
     response
 }
@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn a_rejection_carries_the_retry_delay() {
         let not_leader = NotLeader::new(Reason::NoLeader, None, Duration::from_millis(1500));
-        let headers = |form| rejection(form, &not_leader).into_parts().0.headers;
+        let headers = |form| rejection(form, not_leader.clone()).into_parts().0.headers;
         assert_eq!(headers(Form::Text)[RETRY_AFTER], "2");
         assert_eq!(headers(Form::Grpc)[GRPC_RETRY_PUSHBACK_MS], "1500");
     }
