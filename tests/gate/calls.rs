@@ -13,7 +13,9 @@ use std::{
 use http::{Request, Response};
 use noleader::{LeaderOnlyLayer, NotLeader, Reason, Status, Term};
 use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
-use tower::{BoxError, Layer, Service, ServiceExt};
+use tower::{
+    BoxError, Layer, Service, ServiceBuilder, ServiceExt, limit::ConcurrencyLimit, service_fn,
+};
 use tower_test::mock;
 
 use crate::node::{LEASE, Node, released, settle, soon};
@@ -236,4 +238,67 @@ fn layers_and_services_are_send_and_sync() {
     check_clone::<LeaderOnly<Strict, Reject, NotReady>>();
     check_clone::<Fail<Strict, WritesOnly>>();
     check::<ResponseFuture<Ready<Result<Response<Body>, BoxError>>, Body, BoxError>>();
+}
+
+/// A service that runs one request at a time, and is ready for one.
+fn limited() -> ConcurrencyLimit<Strict> {
+    ConcurrencyLimit::new(Strict::default(), 1)
+}
+
+#[track_caller]
+fn is_ready<S, T>(mut service: S)
+where
+    S: Service<T>,
+{
+    let ready = task::spawn(()).enter(|cx, _| service.poll_ready(cx));
+    assert!(ready.is_ready(), "the permit was not given back");
+}
+
+/// tower-resilience#293: a clone that refused a request kept its permit.
+#[tokio::test(start_paused = true)]
+async fn a_refused_request_keeps_no_permit() {
+    let node = Node::leader().await;
+    let layer = LeaderOnlyLayer::new(node.handle.clone());
+    let mut plain = layer.clone().layer(limited());
+    let mut failing = layer.fail().layer(
+        ServiceBuilder::new()
+            .map_err(BoxError::from)
+            .service(limited()),
+    );
+    ServiceExt::<Request<()>>::ready(&mut plain).await.unwrap();
+    ServiceExt::<Request<()>>::ready(&mut failing)
+        .await
+        .unwrap();
+    released(node.step_down().await).await;
+    assert_eq!(soon(plain.call(post())).await.unwrap().status(), 503);
+    is_ready::<_, Request<()>>(plain.clone());
+    soon(failing.call(post())).await.unwrap_err();
+    is_ready::<_, Request<()>>(failing.clone());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forwarded_request_keeps_no_permit() {
+    let node = Node::follower_of(Some("http://leader.example")).await;
+    let client = service_fn(|_: Request<axum::body::Body>| {
+        std::future::pending::<Result<Response<axum::body::Body>, BoxError>>()
+    });
+    for layer in [
+        LeaderOnlyLayer::new(node.handle.clone()).forward(client),
+        LeaderOnlyLayer::new(node.handle.clone())
+            .forward(client)
+            .wait_up_to(LEASE),
+    ] {
+        let mut service = layer.layer(limited());
+        let request = || {
+            Request::post("/orders")
+                .body(axum::body::Body::empty())
+                .unwrap()
+        };
+        ServiceExt::<Request<axum::body::Body>>::ready(&mut service)
+            .await
+            .unwrap();
+        let mut forwarded = task::spawn(service.call(request()));
+        assert_pending!(forwarded.poll());
+        is_ready::<_, Request<axum::body::Body>>(service.clone());
+    }
 }
