@@ -93,8 +93,9 @@ impl<M> LeaderOnlyLayer<Reject, M> {
     ///
     /// The client is a tower service for HTTP requests, such as hyper-util's `Client`, and is cloned for each request:
     ///
-    /// - Its request body, and that of the gated service, can be made from another body; see
-    ///   [`FromBody`](super::FromBody). The bodies of axum and tonic need the feature of that name.
+    /// - Its request body can be made from another body; see [`FromBody`](super::FromBody). The bodies of axum and tonic
+    ///   need the feature of that name. Use the type of the gated service's request bodies if possible: a request that is
+    ///   executed here after all then takes no further hop.
     /// - It has to connect to the host in the request's URI. tonic's `Channel` does not; use hyper-util's client with
     ///   `http2_only(true)` for gRPC.
     /// - Timeouts for connecting, connection pools and keep-alives are settings of the client. Set a connect timeout: a

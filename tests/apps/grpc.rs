@@ -11,7 +11,10 @@ use futures_util::{
     future::{BoxFuture, ready},
     stream::{self, BoxStream},
 };
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
 use noleader::{LeaderOnlyLayer, Term};
 use tonic::{
     Request, Response, Status,
@@ -36,7 +39,7 @@ pub(crate) const WATCH: &str = "/test.Orders/Watch";
 
 /// The service, in place of generated code.
 #[derive(Clone)]
-struct OrdersService(Orders);
+pub(crate) struct OrdersService(pub(crate) Orders);
 
 impl NamedService for OrdersService {
     const NAME: &'static str = "test.Orders";
@@ -87,13 +90,16 @@ async fn watch(request: Request<String>) -> Result<Response<Events>, Status> {
     ))
 }
 
-pub(crate) fn serve(site: Site, orders: &Orders) -> Server {
-    let client = Client::builder(TokioExecutor::new())
+pub(crate) fn forwarding_client() -> Client<HttpConnector, Body> {
+    Client::builder(TokioExecutor::new())
         .http2_only(true)
-        .build_http::<Body>();
+        .build_http()
+}
+
+pub(crate) fn serve(site: Site, orders: &Orders) -> Server {
     let gate = LeaderOnlyLayer::new(site.handle)
         .wait_up_to(WAIT)
-        .forward(client);
+        .forward(forwarding_client());
     let arrived = site.arrived;
     let record = MapRequestLayer::new(move |request: ::http::Request<Body>| {
         arrived.record(request.headers());

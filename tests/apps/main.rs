@@ -7,6 +7,7 @@
 
 mod bodies;
 mod cluster;
+mod composition;
 mod crowd;
 mod drain;
 mod gone_host;

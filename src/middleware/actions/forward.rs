@@ -1,4 +1,4 @@
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{any::TypeId, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes};
 use http::{HeaderValue, Method, Request, Response, Uri, Version};
@@ -19,7 +19,7 @@ use crate::{
             failure::Failure,
             hop::{is_transfer_encoded, prepare_request, prepare_response},
             mark::remove_refusals,
-            target::Target,
+            target::{Target, join},
             upload::{FromBody, Reader, Upload},
         },
     },
@@ -170,20 +170,17 @@ impl Forward {
         self.replay_limit = bytes;
     }
 
-    fn uri<B>(&self, request: &Request<B>, not_leader: &NotLeader) -> Option<Uri> {
-        if request.method() == Method::CONNECT || is_transfer_encoded(request.headers()) {
-            return None;
-        }
-        Uri::try_from(self.target.of(request, not_leader)?).ok()
-    }
-
-    async fn attempt(&self, mut request: Request<Reader>, not_leader: &NotLeader) -> Attempt {
+    async fn attempt(
+        &self,
+        base: Option<&Uri>,
+        mut request: Request<Reader>,
+        not_leader: &NotLeader,
+    ) -> Attempt {
         // First, because `connection` may list the content type, which is then removed.
         let form = Form::of(&request);
-        let uri = self.uri(&request, not_leader);
         let id = self.random.seed();
-        let mark = uri.and_then(|uri| {
-            send_to(uri, &mut request)?;
+        let mark = base.and_then(|base| {
+            send_to(base, &mut request)?;
             self.target.marking().mark(request.headers_mut(), id)
         });
         let Some(mark) = mark else {
@@ -213,8 +210,7 @@ impl Forward {
         }
     }
 
-    /// Sends a request again until it was executed, this node leads, or the hold is over. In the second case, the error
-    /// is the admission, and the body to execute the request with.
+    /// Sends a request again until it was executed, this node leads, or the hold is over.
     async fn persist<B>(
         &self,
         request: Request<B>,
@@ -222,15 +218,16 @@ impl Forward {
         mut hold: Hold,
     ) -> Handled<B, BoxBody>
     where
-        B: FromBody<Data: Buf, Error: Into<BoxError>>,
+        B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
     {
         let (parts, body) = request.into_parts();
         let upload = Upload::new(body, Some(self.replay_limit));
         let mut body = upload.read();
+        let mut base = self.target.of(&parts.headers, &not_leader).cloned();
         let mut pause = FIRST_PAUSE;
         loop {
             let request = Request::from_parts(parts.clone(), body);
-            let response = match self.attempt(request, &not_leader).await {
+            let response = match self.attempt(base.as_ref(), request, &not_leader).await {
                 Attempt::Answered(response) => return Handled::Answered(response),
                 Attempt::NotExecuted(response) => response,
             };
@@ -239,26 +236,56 @@ impl Forward {
                 _ => return Handled::Answered(response),
             };
             pause = (pause * 2).min(LONGEST_PAUSE);
-            match hold.decided().await {
-                Ok(admission) => {
-                    let request = Request::from_parts(parts, B::from_body(body));
-                    return Handled::Admitted(request, admission);
+            base = match hold.decided().await {
+                Ok(admission) => match self.own_body(&upload, body) {
+                    Ok(body) => {
+                        let request = Request::from_parts(parts, body);
+                        return Handled::Admitted(request, admission);
+                    }
+                    // The gated service takes no body that could be made here. Its own server does.
+                    Err(reader) => {
+                        body = reader;
+                        self.target.own().cloned()
+                    }
+                },
+                Err(decided) => {
+                    not_leader = decided;
+                    self.target.of(&parts.headers, &not_leader).cloned()
                 }
-                Err(decided) => not_leader = decided,
-            }
+            };
+        }
+    }
+
+    /// The body for the gated service: the one that came in if nothing was read of it, or else one of the client's type
+    /// if the service takes it.
+    fn own_body<B>(&self, upload: &Upload<B>, reader: Reader) -> Result<B, Reader>
+    where
+        B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+    {
+        if let Some(body) = upload.take() {
+            return Ok(body);
+        }
+        if self.client.body_type() != TypeId::of::<B>() {
+            return Err(reader);
+        }
+        match self.client.body(reader).downcast() {
+            Ok(body) => Ok(*body),
+            Err(_) => unreachable!("the types are the same"),
         }
     }
 }
 
 impl<B> FollowerAction<B> for Forward
 where
-    B: FromBody<Data: Buf, Error: Into<BoxError>>,
+    B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
 {
     type Body = BoxBody;
 
     async fn respond(&self, request: Request<B>, not_leader: NotLeader) -> Response<BoxBody> {
-        let request = request.map(|body| Upload::new(body, None).read());
-        match self.attempt(request, &not_leader).await {
+        let (parts, body) = request.into_parts();
+        let base = self.target.of(&parts.headers, &not_leader);
+        let request = Request::from_parts(parts, Upload::new(body, None).read());
+        match self.attempt(base, request, &not_leader).await {
             Attempt::Answered(response) | Attempt::NotExecuted(response) => response,
         }
     }
@@ -276,7 +303,12 @@ where
     }
 }
 
-fn send_to<B: Body>(uri: Uri, request: &mut Request<B>) -> Option<()> {
+/// Addresses a request to the server at `base`. None if it cannot be forwarded.
+fn send_to<B: Body>(base: &Uri, request: &mut Request<B>) -> Option<()> {
+    if request.method() == Method::CONNECT || is_transfer_encoded(request.headers()) {
+        return None;
+    }
+    let uri = Uri::try_from(join(base, request.uri())?).ok()?;
     let authority = HeaderValue::from_str(uri.authority()?.as_str()).ok()?;
     let size = request.body().size_hint();
     prepare_request(request.headers_mut(), &authority, &size);

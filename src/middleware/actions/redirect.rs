@@ -6,7 +6,7 @@ use super::FollowerAction;
 use crate::{
     middleware::http::{
         answer::{self, Form},
-        target::Target,
+        target::{Target, join},
     },
     task::NotLeader,
 };
@@ -50,7 +50,8 @@ impl Redirect {
         if Form::is_grpc(request.headers()) {
             return None;
         }
-        HeaderValue::try_from(self.target.of(request, not_leader)?).ok()
+        let base = self.target.of(request.headers(), not_leader)?;
+        HeaderValue::try_from(join(base, request.uri())?).ok()
     }
 }
 

@@ -1,4 +1,5 @@
 use std::{
+    any::{Any, TypeId},
     future::{Future, poll_fn},
     marker::PhantomData,
     pin::Pin,
@@ -24,6 +25,12 @@ pub(in crate::middleware) trait Client: Send + Sync {
     /// Sends a request, and waits for the head of the response until `timeout` resolves. Dropping the future cancels
     /// the call.
     fn send(&self, request: Request<Reader>, timeout: Timeout) -> Sent;
+
+    /// The type of the request bodies.
+    fn body_type(&self) -> TypeId;
+
+    /// Makes a request body, as a `Box` of its type.
+    fn body(&self, reader: Reader) -> Box<dyn Any>;
 }
 
 /// A client whose requests have a body `B`.
@@ -72,6 +79,14 @@ where
                 () = &mut timeout => Err(Failure::TooSlow),
             }
         })
+    }
+
+    fn body_type(&self) -> TypeId {
+        TypeId::of::<B>()
+    }
+
+    fn body(&self, reader: Reader) -> Box<dyn Any> {
+        Box::new(B::from_body(reader))
     }
 }
 

@@ -1,6 +1,6 @@
 use std::{fmt::Write, iter, sync::Arc};
 
-use http::{Request, Uri};
+use http::{HeaderMap, Uri};
 
 use super::{mark::Marking, origin::Origin};
 use crate::{
@@ -12,16 +12,28 @@ use crate::{
 /// Where the leader serves a request that this node did not admit.
 #[derive(Clone, Debug, Default)]
 pub(in crate::middleware) struct Target {
-    /// The origin of this node, to which nothing is redirected or forwarded.
-    own: Option<Arc<Origin>>,
+    own: Option<Arc<Own>>,
     marking: Arc<Marking>,
+}
+
+/// The address of this node. Redirects and followers' requests never go there.
+#[derive(Debug)]
+struct Own {
+    address: Uri,
+    origin: Origin,
 }
 
 impl Target {
     pub(in crate::middleware) fn new(handle: &LeaderHandle) -> Self {
         let own = handle.parsed_address().map(Address::uri);
+        let own = own.and_then(|address| {
+            Some(Own {
+                origin: Origin::of(address)?,
+                address: address.clone(),
+            })
+        });
         Self {
-            own: own.and_then(Origin::of).map(Arc::new),
+            own: own.map(Arc::new),
             marking: Arc::new(Marking::of(handle.election())),
         }
     }
@@ -30,30 +42,33 @@ impl Target {
         &self.marking
     }
 
-    /// The absolute URI at which the leader serves the request. None if the leader publishes no usable address, or if
-    /// another node has already forwarded the request.
-    pub(in crate::middleware) fn of<B>(
+    /// The address at which the leader serves a request with these headers. None if the leader publishes no usable
+    /// address, or if another node has already forwarded the request.
+    pub(in crate::middleware) fn of<'a>(
         &self,
-        request: &Request<B>,
-        not_leader: &NotLeader,
-    ) -> Option<String> {
+        headers: &HeaderMap,
+        not_leader: &'a NotLeader,
+    ) -> Option<&'a Uri> {
         let base = self.base(not_leader.leader()?)?;
-        if self.marking.is_in(request.headers()) {
-            return None;
-        }
-        join(base, request.uri())
+        (!self.marking.is_in(headers)).then_some(base)
+    }
+
+    /// The address of this node, if it publishes one.
+    pub(in crate::middleware) fn own(&self) -> Option<&Uri> {
+        self.own.as_deref().map(|own| &own.address)
     }
 
     /// The address that the leader publishes, if a request may be redirected or forwarded to it.
     pub(in crate::middleware) fn base<'a>(&self, leader: &'a LeaderInfo) -> Option<&'a Uri> {
         let base = leader.parsed_address()?.uri();
         let origin = Origin::of(base)?;
-        (self.own.as_deref() != Some(&origin)).then_some(base)
+        let own = self.own.as_deref().map(|own| &own.origin);
+        (own != Some(&origin)).then_some(base)
     }
 }
 
 /// Appends the path and query of `uri` to the path of `base`.
-fn join(base: &Uri, uri: &Uri) -> Option<String> {
+pub(in crate::middleware) fn join(base: &Uri, uri: &Uri) -> Option<String> {
     let below = uri.path_and_query()?;
     if !below.path().starts_with('/') {
         return None;

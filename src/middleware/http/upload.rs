@@ -1,23 +1,23 @@
 use std::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{Limited, combinators};
+use http_body_util::combinators;
 
 use super::body::{BoxBody, boxed};
 use crate::error::BoxError;
 
 /// A body that can be made from another one.
 ///
-/// [`LeaderOnlyLayer::forward`](crate::LeaderOnlyLayer::forward) needs it of the body of the client and of the gated
-/// service. It is implemented for the boxed bodies of http-body-util, for `axum::body::Body` with feature `axum`, and
-/// for `tonic::body::Body` with feature `tonic`.
+/// [`LeaderOnlyLayer::forward`](crate::LeaderOnlyLayer::forward) needs it of the client's request body. It is implemented
+/// for the boxed bodies of http-body-util, for `axum::body::Body` with feature `axum`, and for `tonic::body::Body` with
+/// feature `tonic`.
 pub trait FromBody: Body + Send + 'static {
     /// Makes a body that yields the frames of `body`.
     fn from_body<B>(body: B) -> Self
@@ -43,19 +43,6 @@ impl FromBody for combinators::UnsyncBoxBody<Bytes, BoxError> {
     }
 }
 
-/// Without a limit: the body that it is made from has had its own.
-impl<T> FromBody for Limited<T>
-where
-    T: FromBody<Error: Into<BoxError>>,
-{
-    fn from_body<B>(body: B) -> Self
-    where
-        B: Body<Data = Bytes, Error = BoxError> + Send + Sync + 'static,
-    {
-        Self::new(T::from_body(body), usize::MAX)
-    }
-}
-
 #[cfg(feature = "axum")]
 impl FromBody for axum_core::body::Body {
     fn from_body<B>(body: B) -> Self
@@ -76,20 +63,26 @@ impl FromBody for tonic::body::Body {
     }
 }
 
-/// The body of a request that is forwarded, perhaps more than once.
-pub(in crate::middleware) struct Upload(Arc<Mutex<Source>>);
+/// The body `B` of a request that is forwarded, perhaps more than once.
+pub(in crate::middleware) struct Upload<B>(Arc<Mutex<Source<B>>>);
 
-struct Source {
-    body: BoxBody,
+struct Source<B> {
+    body: State<B>,
     /// What was read of the body, while it fits into the limit.
     kept: Option<Vec<Piece>>,
     /// The bytes in `kept`.
     size: usize,
     limit: usize,
-    ended: bool,
     /// The number of the reader that may read. A client may keep the body of an earlier attempt for a while.
     reader: u64,
     size_hint: SizeHint,
+}
+
+enum State<B> {
+    Unread(B),
+    Reading(BoxBody),
+    /// Read to its end, or given back.
+    Ended,
 }
 
 #[derive(Clone)]
@@ -98,21 +91,19 @@ enum Piece {
     Trailers(HeaderMap),
 }
 
-impl Upload {
+impl<B> Upload<B>
+where
+    B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+{
     /// Keeps up to `limit` bytes, to send them again. With none, the body is read once.
-    pub(in crate::middleware) fn new<B>(body: B, limit: Option<usize>) -> Self
-    where
-        B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
-    {
-        let size_hint = body.size_hint();
+    pub(in crate::middleware) fn new(body: B, limit: Option<usize>) -> Self {
         Self(Arc::new(Mutex::new(Source {
-            ended: body.is_end_stream(),
-            body: boxed(body),
+            size_hint: body.size_hint(),
+            body: State::Unread(body),
             kept: limit.map(|_| Vec::new()),
             size: 0,
             limit: limit.unwrap_or_default(),
             reader: 0,
-            size_hint,
         })))
     }
 
@@ -129,7 +120,7 @@ impl Upload {
         Some(self.reader(&mut source))
     }
 
-    fn reader(&self, source: &mut Source) -> Reader {
+    fn reader(&self, source: &mut Source<B>) -> Reader {
         source.reader += 1;
         Reader {
             source: self.0.clone(),
@@ -138,15 +129,27 @@ impl Upload {
             size_hint: source.size_hint,
         }
     }
+
+    /// The body itself, if nothing was read of it.
+    pub(in crate::middleware) fn take(&self) -> Option<B> {
+        let mut source = lock(&self.0);
+        match mem::replace(&mut source.body, State::Ended) {
+            State::Unread(body) => Some(body),
+            read => {
+                source.body = read;
+                None
+            }
+        }
+    }
 }
 
-fn lock(source: &Mutex<Source>) -> MutexGuard<'_, Source> {
+fn lock<T: ?Sized>(source: &Mutex<T>) -> MutexGuard<'_, T> {
     source.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Reads the body of one attempt.
 pub(in crate::middleware) struct Reader {
-    source: Arc<Mutex<Source>>,
+    source: Arc<Mutex<dyn Pieces + Send>>,
     number: u64,
     /// The number of frames that were read.
     at: usize,
@@ -154,32 +157,78 @@ pub(in crate::middleware) struct Reader {
     size_hint: SizeHint,
 }
 
-impl Source {
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Piece, BoxError>>> {
-        if self.ended {
-            return Poll::Ready(None);
+/// A [`Source`] of a body of any kind.
+trait Pieces {
+    /// Reads the piece at this index, for the reader with this number.
+    fn poll_piece(
+        &mut self,
+        reader: u64,
+        at: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Piece, BoxError>>>;
+
+    /// Whether there is nothing to read at this index.
+    fn ends_at(&self, at: usize) -> bool;
+}
+
+impl<B> Pieces for Source<B>
+where
+    B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+{
+    fn poll_piece(
+        &mut self,
+        reader: u64,
+        at: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Piece, BoxError>>> {
+        if reader != self.reader {
+            let error = "the request is sent again elsewhere";
+            return Poll::Ready(Some(Err(error.into())));
         }
-        let frame = match std::task::ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-            Some(Ok(frame)) => frame,
-            end => {
-                self.ended = true;
-                // A body that has failed is not complete.
-                let error = end.and_then(Result::err);
-                if error.is_some() {
-                    self.kept = None;
-                }
-                return Poll::Ready(error.map(Err));
+        match self.kept.as_ref().and_then(|kept| kept.get(at)) {
+            Some(piece) => Poll::Ready(Some(Ok(piece.clone()))),
+            None => self.poll_next(cx),
+        }
+    }
+
+    fn ends_at(&self, at: usize) -> bool {
+        let is_ended = match &self.body {
+            State::Unread(body) => body.is_end_stream(),
+            State::Reading(body) => body.is_end_stream(),
+            State::Ended => true,
+        };
+        is_ended && self.kept.as_ref().is_none_or(|kept| at >= kept.len())
+    }
+}
+
+impl<B> Source<B>
+where
+    B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+{
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Piece, BoxError>>> {
+        self.body = match mem::replace(&mut self.body, State::Ended) {
+            State::Unread(body) => State::Reading(boxed(body)),
+            read => read,
+        };
+        let State::Reading(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        let piece = match ready!(Pin::new(body).poll_frame(cx)) {
+            Some(frame) => frame.and_then(Piece::of),
+            None => {
+                self.body = State::Ended;
+                return Poll::Ready(None);
             }
         };
-        let piece = match frame.into_data() {
-            Ok(data) => Piece::Data(data),
-            Err(frame) => match frame.into_trailers() {
-                Ok(trailers) => Piece::Trailers(trailers),
-                Err(_) => return Poll::Ready(Some(Err("the body has a frame of no kind".into()))),
-            },
-        };
-        self.keep(&piece);
-        Poll::Ready(Some(Ok(piece)))
+        match &piece {
+            Ok(piece) => self.keep(piece),
+            Err(_) => {
+                // A body that has failed is not complete.
+                self.body = State::Ended;
+                self.kept = None;
+            }
+        }
+        Poll::Ready(Some(piece))
     }
 
     fn keep(&mut self, piece: &Piece) {
@@ -195,6 +244,19 @@ impl Source {
     }
 }
 
+impl Piece {
+    fn of(frame: Frame<Bytes>) -> Result<Self, BoxError> {
+        let frame = match frame.into_data() {
+            Ok(data) => return Ok(Self::Data(data)),
+            Err(frame) => frame,
+        };
+        let trailers = frame
+            .into_trailers()
+            .map_err(|_| "a frame of an unknown kind")?;
+        Ok(Self::Trailers(trailers))
+    }
+}
+
 impl Body for Reader {
     type Data = Bytes;
     type Error = BoxError;
@@ -203,36 +265,22 @@ impl Body for Reader {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let this = &mut *self;
-        let mut source = lock(&this.source);
-        if source.reader != this.number {
-            let error = "the request is sent again elsewhere";
-            return Poll::Ready(Some(Err(error.into())));
-        }
-        let kept = source.kept.as_ref();
-        let piece = match kept.and_then(|kept| kept.get(this.at)) {
-            Some(piece) => piece.clone(),
-            None => match std::task::ready!(source.poll_piece(cx)) {
-                Some(Ok(piece)) => piece,
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => return Poll::Ready(None),
-            },
-        };
-        this.at += 1;
-        Poll::Ready(Some(Ok(match piece {
-            Piece::Data(data) => {
-                this.size_hint = less(&this.size_hint, data.len() as u64);
-                Frame::data(data)
-            }
-            Piece::Trailers(trailers) => Frame::trailers(trailers),
-        })))
+        let piece = lock(&self.source).poll_piece(self.number, self.at, cx);
+        let frame = ready!(piece).map(|piece| {
+            Ok(match piece? {
+                Piece::Data(data) => {
+                    self.size_hint = less(&self.size_hint, data.len() as u64);
+                    Frame::data(data)
+                }
+                Piece::Trailers(trailers) => Frame::trailers(trailers),
+            })
+        });
+        self.at += 1;
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        let source = lock(&self.source);
-        let left = source.kept.as_ref().map_or(0, Vec::len);
-        let ended = source.ended || source.body.is_end_stream();
-        self.at >= left && ended
+        lock(&self.source).ends_at(self.at)
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -268,7 +316,10 @@ mod tests {
         Ok(Frame::data(text.into()))
     }
 
-    fn upload(frames: Frames, limit: Option<usize>) -> Upload {
+    type Given =
+        StreamBody<futures_util::stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, BoxError>>>>;
+
+    fn upload(frames: Frames, limit: Option<usize>) -> Upload<Given> {
         Upload::new(StreamBody::new(futures_util::stream::iter(frames)), limit)
     }
 
@@ -331,6 +382,19 @@ mod tests {
         assert_eq!(read_one(&mut first), Some(Ok("ab".into())));
         assert_eq!(read_one(&mut first), Some(Err("broken".into())));
         assert!(upload.read_again().is_none());
+    }
+
+    #[test]
+    fn a_body_is_given_back_until_it_is_read() {
+        let upload = upload(vec![data("ab")], Some(4));
+        let mut reader = upload.read();
+        let again = upload.take().map(|body| Upload::new(body, None).read());
+        assert_eq!(read_all(again.unwrap()).0, "ab");
+        assert_eq!(read_one(&mut reader), None);
+
+        let upload = self::upload(vec![data("ab")], Some(4));
+        assert_eq!(read_all(upload.read()).0, "ab");
+        assert!(upload.take().is_none());
     }
 
     #[test]
