@@ -1,4 +1,5 @@
 use std::{
+    fmt,
     future::Future,
     mem,
     pin::Pin,
@@ -13,15 +14,16 @@ use tower_service::Service;
 use super::{
     gate::{Gate, Ready},
     hold::Hold,
-    matcher::{EveryRequest, Matcher, NotReady, When},
+    matcher::{EveryRequest, Matcher, NotReady, When, WritesOnly},
     ready::Readiness,
 };
 use crate::task::{Admission, NotLeader};
 
 /// A [`Layer`] that fails requests with [`NotLeader`] while this node does not lead, for a service of any kind.
 ///
-/// Created by [`LeaderOnlyLayer::fail`](super::LeaderOnlyLayer::fail), whose other settings it keeps. Requests and
-/// responses may be of any type, so it does nothing specific to HTTP:
+/// Created by [`LeaderOnlyLayer::fail`](super::LeaderOnlyLayer::fail), whose matcher, `min_remaining` and `wait_up_to` it
+/// keeps. The service has to be `Clone` and `Send`. Requests and responses may be of any type, so it does nothing specific
+/// to HTTP:
 ///
 /// - An admitted request carries no [`Term`](crate::Term). A handler can get the term from the
 ///   [`LeaderHandle`](crate::LeaderHandle).
@@ -52,6 +54,11 @@ impl<M> FailLayer<M> {
 }
 
 impl FailLayer {
+    /// As [`LeaderOnlyLayer::writes_only`](super::LeaderOnlyLayer::writes_only), for HTTP requests.
+    pub fn writes_only(self) -> FailLayer<WritesOnly> {
+        FailLayer::new(self.gate.writes_only())
+    }
+
     /// As [`LeaderOnlyLayer::when`](super::LeaderOnlyLayer::when).
     pub fn when<F, Req>(self, gated: F) -> FailLayer<When<F>>
     where
@@ -185,6 +192,15 @@ impl<F, T, E> FailFuture<F, T, E> {
                 not_leader: Some(not_leader),
             },
         }
+    }
+}
+
+impl<F, T, E> fmt::Debug for FailFuture<F, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_admitted = matches!(self.state, State::Inner { .. });
+        f.debug_struct("FailFuture")
+            .field("is_admitted", &is_admitted)
+            .finish_non_exhaustive()
     }
 }
 

@@ -89,8 +89,18 @@ impl<M> Gate<M> {
 
     /// Holds a request that was not admitted, if requests are held.
     pub(super) fn hold(&self) -> Option<Hold> {
-        let at_most = self.wait_up_to?;
-        Some(Hold::new(self.handle.clone(), self.min_remaining, at_most))
+        Some(self.hold_for(self.wait_up_to?, false))
+    }
+
+    /// As [`hold`](Self::hold), for a request that another node has forwarded and holds for `at_most`.
+    pub(super) fn hold_forwarded(&self, at_most: Duration) -> Option<Hold> {
+        let at_most = self.wait_up_to?.min(at_most);
+        Some(self.hold_for(at_most, true))
+    }
+
+    fn hold_for(&self, at_most: Duration, is_forwarded: bool) -> Hold {
+        let handle = self.handle.clone();
+        Hold::new(handle, self.min_remaining, at_most, is_forwarded)
     }
 }
 

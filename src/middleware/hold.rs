@@ -1,6 +1,13 @@
-use std::{fmt, future::Future, pin::Pin, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use crate::{
+    clock::Moment,
     lease::Status,
     sync::watch,
     task::{Admission, LeaderHandle, NotLeader, Reason},
@@ -11,25 +18,61 @@ pub struct Hold {
     handle: LeaderHandle,
     min_remaining: Duration,
     status: watch::Receiver<Status>,
-    timeout: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
+    timeout: Timeout,
+    /// Whether another node holds the request as well, which it has forwarded.
+    is_forwarded: bool,
+}
+
+/// Resolves once the time is over, and stays so.
+struct Timeout {
+    until: Moment,
+    sleep: Pin<Box<dyn Future<Output = ()> + Send>>,
+    is_over: bool,
 }
 
 impl Hold {
-    pub(super) fn new(handle: LeaderHandle, min_remaining: Duration, at_most: Duration) -> Self {
-        let timeout = Box::pin(handle.clock().sleep(at_most));
+    pub(super) fn new(
+        handle: LeaderHandle,
+        min_remaining: Duration,
+        at_most: Duration,
+        is_forwarded: bool,
+    ) -> Self {
+        let until = handle.clock().now() + at_most;
+        let sleep = Box::pin(handle.clock().sleep(at_most));
         Self {
             status: handle.watch(),
             handle,
             min_remaining,
-            timeout,
+            timeout: Timeout {
+                until,
+                sleep,
+                is_over: false,
+            },
+            is_forwarded,
         }
     }
 
-    fn admit(&self) -> Result<Admission, NotLeader> {
+    pub(super) fn admit(&self) -> Result<Admission, NotLeader> {
         self.handle.admit_for(self.min_remaining)
     }
 
-    /// Waits for a change of the status since the last decision, at most for `pause`. Returns false if the time of the hold is over.
+    pub(super) fn not_leader(&self) -> NotLeader {
+        self.handle.not_leader()
+    }
+
+    /// The rest of the time.
+    pub(super) fn left(&self) -> Duration {
+        let now = self.handle.clock().now();
+        self.timeout.until.saturating_since(now)
+    }
+
+    /// Waits until the time is over. Cancel safe.
+    pub(super) async fn over(&mut self) {
+        (&mut self.timeout).await;
+    }
+
+    /// Waits for a change of the status since the last decision, at most for `pause`. Returns false if the time is over.
+    /// Cancel safe.
     pub(super) async fn pause(&mut self, pause: Duration) -> bool {
         let pause = self.handle.clock().sleep(pause);
         tokio::select! {
@@ -47,7 +90,7 @@ impl Hold {
             self.status.mark_unchanged();
             let renewed = self.handle.renewed();
             match self.admit() {
-                Err(not_leader) if may_change(not_leader.reason()) => {}
+                Err(not_leader) if self.may_change(not_leader.reason()) => {}
                 decided => return decided,
             }
             tokio::select! {
@@ -63,20 +106,35 @@ impl Hold {
             }
         }
     }
+
+    /// Whether waiting may help, because an election is in progress.
+    fn may_change(&self, reason: Reason) -> bool {
+        match reason {
+            Reason::Warming => true,
+            // The node that has forwarded the request may know more of the election.
+            Reason::NoLeader | Reason::Draining => !self.is_forwarded,
+            Reason::NotLeader | Reason::Stopped => false,
+        }
+    }
+}
+
+impl Future for Timeout {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_over {
+            ready!(self.sleep.as_mut().poll(cx));
+            self.is_over = true;
+        }
+        Poll::Ready(())
+    }
 }
 
 impl fmt::Debug for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hold")
             .field("handle", &self.handle)
+            .field("is_over", &self.timeout.is_over)
             .finish_non_exhaustive()
-    }
-}
-
-/// Whether waiting may help, because an election is in progress.
-fn may_change(reason: Reason) -> bool {
-    match reason {
-        Reason::NoLeader | Reason::Warming | Reason::Draining => true,
-        Reason::NotLeader | Reason::Stopped => false,
     }
 }

@@ -126,7 +126,7 @@ impl<M> LeaderOnlyLayer<Reject, M> {
     /// ```
     pub fn forward<C, B, R>(self, client: C) -> LeaderOnlyLayer<Forward, M>
     where
-        C: Service<Request<B>, Response = Response<R>> + Clone + Send + Sync + 'static,
+        C: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
         C::Error: Into<BoxError>,
         C::Future: Send,
         B: FromBody,
@@ -192,6 +192,18 @@ impl<M> LeaderOnlyLayer<Reject, M> {
     /// # }
     /// ```
     pub fn fail(self) -> FailLayer<M> {
+        let Settings {
+            cancel_on_loss,
+            reveal_leader,
+            ..
+        } = self.settings;
+        if cancel_on_loss || reveal_leader {
+            tracing::warn!(
+                cancel_on_loss,
+                reveal_leader,
+                "these settings have no effect with `fail`, whose responses may be of any type",
+            );
+        }
         FailLayer::new(self.gate)
     }
 }

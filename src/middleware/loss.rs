@@ -68,7 +68,7 @@ impl Admitted {
     }
 
     /// The request can no longer be cut off.
-    pub(super) fn is_complete(&mut self) {
+    pub(super) fn complete(&mut self) {
         self.ends = None;
     }
 }

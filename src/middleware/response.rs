@@ -260,7 +260,7 @@ fn release<D, E>(
         Some(Ok(_)) if is_end_stream => *admitted = None,
         Some(Ok(frame)) if frame.is_trailers() => {
             if let Some(admitted) = admitted {
-                admitted.is_complete();
+                admitted.complete();
             }
         }
         Some(Ok(_)) => {}

@@ -4,7 +4,8 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderMap, HeaderValue, Request, Response};
+use bytes::Buf;
+use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
@@ -15,7 +16,7 @@ use super::{
     http::{
         answer::{Form, Rejected},
         body::boxed,
-        mark::insert_refusal,
+        mark::{Forwarded, insert_refusal},
         reveal::insert_leader,
         target::Target,
     },
@@ -24,7 +25,7 @@ use super::{
     response::{ResponseBody, ResponseFuture},
 };
 use crate::{
-    lease::LeaderInfo,
+    error::BoxError,
     task::{Admission, NotLeader},
 };
 
@@ -49,17 +50,16 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Adds to a rejection who leads, and which attempt to forward the request was refused.
-    fn name(
-        &self,
-        leader: Option<&LeaderInfo>,
-        attempt: Option<HeaderValue>,
-        headers: &mut HeaderMap,
-    ) {
-        if let Some(leader) = leader.filter(|_| self.reveal_leader) {
-            insert_leader(headers, leader, &self.target);
+    fn annotate<B>(&self, response: &mut Response<B>, forwarded: Option<&Forwarded>) {
+        let Some(rejected) = response.extensions_mut().remove::<Rejected>() else {
+            return;
+        };
+        let headers = response.headers_mut();
+        if let Some(leader) = rejected.leader.filter(|_| self.reveal_leader) {
+            insert_leader(headers, &leader, &self.target);
         }
-        if let Some(attempt) = attempt {
-            insert_refusal(headers, attempt);
+        if let Some(forwarded) = forwarded.filter(|_| !rejected.may_be_executed) {
+            insert_refusal(headers, forwarded.id.clone());
         }
     }
 }
@@ -136,7 +136,7 @@ fn admitted<S, B, R>(
 where
     S: Service<Request<B>, Response = Response<R>>,
 {
-    settings.target.marking().remove_from(request.headers_mut());
+    settings.target.marking().remove_from(&mut request);
     request.extensions_mut().insert(admission.term().clone());
     let ends = settings.cancel_on_loss.then_some(&request).map(Form::of);
     ResponseFuture::admitted(inner.call(request), admission, ends)
@@ -157,14 +157,20 @@ impl<S: Clone, A: Clone, M> LeaderOnly<S, A, M> {
         B: Send + 'static,
         R: Body + Send + 'static,
     {
+        let forwarded = self.settings.target.marking().find(request.headers());
+        let hold = match &forwarded {
+            Some(forwarded) => self.gate.hold_forwarded(forwarded.holds_for),
+            None => self.gate.hold(),
+        };
         // The service that is ready is held with the request, or dropped with the permit that it may hold. The clone in
         // its place is not ready.
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
-        let held = self.gate.hold().map(|hold| (hold, ready));
+        let held = hold.map(|hold| (hold, ready));
         let refused = Refused {
             action: self.action.clone(),
             settings: self.settings.clone(),
+            forwarded,
         };
         ResponseFuture::boxed(refused.answer(request, held, not_leader))
     }
@@ -174,12 +180,14 @@ impl<S: Clone, A: Clone, M> LeaderOnly<S, A, M> {
 struct Refused<A> {
     action: A,
     settings: Settings,
+    /// Set if another node has forwarded the request.
+    forwarded: Option<Forwarded>,
 }
 
 impl<A> Refused<A> {
     async fn answer<S, B, R>(
         self,
-        request: Request<B>,
+        mut request: Request<B>,
         held: Option<(Hold, S)>,
         mut not_leader: NotLeader,
     ) -> Result<Response<ResponseBody<R>>, S::Error>
@@ -189,35 +197,54 @@ impl<A> Refused<A> {
         B: Send,
         R: Body,
     {
-        let attempt = self.settings.target.marking().id_in(request.headers());
-        let mut hold = None;
-        let mut inner = None;
-        if let Some((mut held, mut ready)) = held {
-            match held.decided().await {
+        let Some((mut hold, mut ready)) = held else {
+            return Ok(self.respond(request, not_leader).await);
+        };
+        loop {
+            match hold.decided().await {
                 Ok(admission) => {
+                    drop(hold);
                     return admitted(&mut ready, request, admission, &self.settings).await;
                 }
                 Err(decided) => not_leader = decided,
             }
             // The clone holds no permit while the action works.
-            inner = Some(ready.clone());
-            hold = Some(held);
-        }
-        match self.action.handle(request, not_leader, hold).await {
-            Handled::Answered(mut response) => {
-                if let Some(Rejected(leader)) = response.extensions_mut().remove() {
-                    let headers = response.headers_mut();
-                    self.settings.name(leader.as_ref(), attempt, headers);
-                }
-                Ok(response.map(|body| ResponseBody::boxed(boxed(body))))
+            let clone = ready.clone();
+            drop(mem::replace(&mut ready, clone));
+            match self.action.handle(request, not_leader, &mut hold).await {
+                Handled::Answered(response) => return Ok(self.annotated(response)),
+                Handled::Leads(back) => request = back,
             }
-            Handled::Admitted(request, admission) => {
-                let Some(mut inner) = inner else {
-                    unreachable!("only a request that is held is admitted later");
-                };
-                poll_fn(|cx| inner.poll_ready(cx)).await?;
-                admitted(&mut inner, request, admission, &self.settings).await
+            // Before the request is admitted: the term may end while the service is not ready.
+            let is_ready = tokio::select! {
+                biased;
+                is_ready = poll_fn(|cx| ready.poll_ready(cx)) => is_ready.map(|()| true)?,
+                () = hold.over() => false,
+            };
+            not_leader = hold.not_leader();
+            if !is_ready {
+                return Ok(self.respond(request, not_leader).await);
             }
         }
+    }
+
+    async fn respond<B, R>(
+        &self,
+        request: Request<B>,
+        not_leader: NotLeader,
+    ) -> Response<ResponseBody<R>>
+    where
+        A: FollowerAction<B>,
+    {
+        self.annotated(self.action.respond(request, not_leader).await)
+    }
+
+    fn annotated<T, R>(&self, mut response: Response<T>) -> Response<ResponseBody<R>>
+    where
+        T: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+    {
+        self.settings
+            .annotate(&mut response, self.forwarded.as_ref());
+        response.map(|body| ResponseBody::boxed(boxed(body)))
     }
 }

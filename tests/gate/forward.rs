@@ -21,7 +21,7 @@ use tower_test::mock;
 use crate::node::{LEASE, Node, settle, soon};
 
 /// What another node adds to a request that it forwards.
-const MARK: &str = "memory/leader 1 f";
+const MARK: &str = "memory/leader 1 f 0";
 const LEADER: &str = "http://leader.example:8080/base";
 
 /// The requests with which a client was called.
@@ -157,7 +157,7 @@ async fn ungated_requests_are_not_forwarded() {
 async fn a_forwarded_request_is_not_forwarded_again() {
     let follower = Node::follower_of(Some(LEADER)).await;
     let sent = Sent::default();
-    for mark in [MARK, "memory/leader 200 f", "memory/leader 0 "] {
+    for mark in [MARK, "memory/leader 200 f 9", "memory/leader 0 x 0"] {
         let mut request = post("/orders");
         request
             .headers_mut()

@@ -5,7 +5,7 @@ use crate::{answer::Answer, cell::Protocol, desk::Course, grpc_client, http};
 /// The id of the attempt in [`MARK`].
 pub(crate) const ATTEMPT: &str = "f";
 /// What a node adds to a request that it forwards.
-pub(crate) const MARK: &str = "memory/leader 1 f";
+pub(crate) const MARK: &str = "memory/leader 1 f 0";
 
 pub(crate) struct Order {
     pub(crate) protocol: Protocol,

@@ -55,9 +55,9 @@ async fn a_forged_mark_only_prevents_forwarding() {
     for (front, back) in PATHS {
         let (pair, executed) = pair(back).await;
         for mark in [
-            "memory/leader 1 f",
-            "memory/leader 255 x",
-            "memory/leader 0 f",
+            "memory/leader 1 f 0",
+            "memory/leader 255 x 0",
+            "memory/leader 0 f 0",
         ] {
             let headers = [("noleader-forwarded", mark)];
             let answer = post(front, &pair.at_follower.url, &headers).await;
@@ -78,7 +78,7 @@ async fn connection_cannot_remove_the_mark() {
     let mut wire = crate::wire::Wire::connect(&pair.at_follower.url).await;
     wire.send("POST / HTTP/1.1\r\nhost: h\r\nconnection: noleader-forwarded\r\n")
         .await;
-    wire.send("noleader-forwarded: memory/leader 1 f\r\ncontent-length: 0\r\n\r\n")
+    wire.send("noleader-forwarded: memory/leader 1 f 0\r\ncontent-length: 0\r\n\r\n")
         .await;
     assert_eq!(soon(wire.response()).await.unwrap().status(), 503);
     assert_eq!(executed.load(Ordering::SeqCst), 0);

@@ -146,7 +146,7 @@ impl Forward {
         handle: &LeaderHandle,
     ) -> Self
     where
-        C: Service<Request<B>, Response = Response<R>> + Clone + Send + Sync + 'static,
+        C: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
         C::Error: Into<BoxError>,
         C::Future: Send,
         B: FromBody,
@@ -175,13 +175,14 @@ impl Forward {
         base: Option<&Uri>,
         mut request: Request<Reader>,
         not_leader: &NotLeader,
+        holds_for: Duration,
     ) -> Attempt {
         // First, because `connection` may list the content type, which is then removed.
         let form = Form::of(&request);
         let id = self.random.seed();
         let mark = base.and_then(|base| {
             send_to(base, &mut request)?;
-            self.target.marking().mark(request.headers_mut(), id)
+            self.target.marking().mark(&mut request, id, holds_for)
         });
         let Some(mark) = mark else {
             return Attempt::Answered(boxed(answer::rejection(form, not_leader.clone())));
@@ -215,7 +216,7 @@ impl Forward {
         &self,
         request: Request<B>,
         mut not_leader: NotLeader,
-        mut hold: Hold,
+        hold: &mut Hold,
     ) -> Handled<B, BoxBody>
     where
         B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
@@ -227,7 +228,9 @@ impl Forward {
         let mut pause = FIRST_PAUSE;
         loop {
             let request = Request::from_parts(parts.clone(), body);
-            let response = match self.attempt(base.as_ref(), request, &not_leader).await {
+            let holds_for = hold.left();
+            let attempt = self.attempt(base.as_ref(), request, &not_leader, holds_for);
+            let response = match attempt.await {
                 Attempt::Answered(response) => return Handled::Answered(response),
                 Attempt::NotExecuted(response) => response,
             };
@@ -237,14 +240,12 @@ impl Forward {
             };
             pause = (pause * 2).min(LONGEST_PAUSE);
             base = match hold.decided().await {
-                Ok(admission) => match self.own_body(&upload, body) {
-                    Ok(body) => {
-                        let request = Request::from_parts(parts, body);
-                        return Handled::Admitted(request, admission);
-                    }
-                    // The gated service takes no body that could be made here. Its own server does.
+                Ok(_) => match self.own_body(&upload, body) {
+                    Ok(body) => return Handled::Leads(Request::from_parts(parts, body)),
+                    // The gated service takes no body that could be made here. The server of this node does.
                     Err(reader) => {
                         body = reader;
+                        not_leader = hold.not_leader();
                         self.target.own().cloned()
                     }
                 },
@@ -285,7 +286,10 @@ where
         let (parts, body) = request.into_parts();
         let base = self.target.of(&parts.headers, &not_leader);
         let request = Request::from_parts(parts, Upload::new(body, None).read());
-        match self.attempt(base, request, &not_leader).await {
+        match self
+            .attempt(base, request, &not_leader, Duration::MAX)
+            .await
+        {
             Attempt::Answered(response) | Attempt::NotExecuted(response) => response,
         }
     }
@@ -294,12 +298,9 @@ where
         &self,
         request: Request<B>,
         not_leader: NotLeader,
-        hold: Option<Hold>,
+        hold: &mut Hold,
     ) -> Handled<B, BoxBody> {
-        match hold {
-            Some(hold) => self.persist(request, not_leader, hold).await,
-            None => Handled::Answered(self.respond(request, not_leader).await),
-        }
+        self.persist(request, not_leader, hold).await
     }
 }
 

@@ -18,10 +18,7 @@ pub use self::{
     reject_with::{IntoAnswer, RejectWith},
 };
 use super::hold::Hold;
-use crate::{
-    error::BoxError,
-    task::{Admission, NotLeader},
-};
+use crate::{error::BoxError, task::NotLeader};
 
 /// Answers gated HTTP requests, whose body is a `B`, while this node does not lead.
 ///
@@ -63,6 +60,8 @@ pub trait FollowerAction<B>: Clone + Send + Sync + 'static {
 
     /// Responds to a request that was not admitted, and therefore not executed.
     ///
+    /// The response is final: a node that has forwarded the request does not send it again.
+    ///
     /// The future is dropped if the client goes away.
     fn respond(
         &self,
@@ -76,7 +75,7 @@ pub trait FollowerAction<B>: Clone + Send + Sync + 'static {
         &self,
         request: Request<B>,
         not_leader: NotLeader,
-        _: Option<Hold>,
+        _: &mut Hold,
     ) -> impl Future<Output = Handled<B, Self::Body>> + Send
     where
         B: Send,
@@ -91,6 +90,6 @@ pub trait FollowerAction<B>: Clone + Send + Sync + 'static {
 #[derive(Debug)]
 pub enum Handled<B, R> {
     Answered(Response<R>),
-    /// This node leads by now.
-    Admitted(Request<B>, Admission),
+    /// This node leads by now. The request was not executed.
+    Leads(Request<B>),
 }

@@ -41,8 +41,12 @@ impl<B: Send + 'static> FollowerAction<B> for RejectWith<B> {
 
     async fn respond(&self, request: Request<B>, not_leader: NotLeader) -> Response<BoxBody> {
         let mut response = (self.answer)(not_leader, request).await;
-        // The closure names the leader itself.
-        response.extensions_mut().insert(Rejected(None));
+        let may_be_executed = response.status().is_success();
+        response.extensions_mut().insert(Rejected {
+            // The closure names the leader itself.
+            leader: None,
+            may_be_executed,
+        });
         response
     }
 }

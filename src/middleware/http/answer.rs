@@ -84,16 +84,23 @@ impl Form {
     }
 }
 
-/// In the extensions of a response that rejects its request: the leader that the rejection may name.
+/// In the extensions of a response that a gate gives in place of the service's.
 #[derive(Clone, Debug)]
-pub(in crate::middleware) struct Rejected(pub(in crate::middleware) Option<LeaderInfo>);
+pub(in crate::middleware) struct Rejected {
+    /// The leader that the response may name.
+    pub(in crate::middleware) leader: Option<LeaderInfo>,
+    /// Whether the request may have been executed nevertheless.
+    pub(in crate::middleware) may_be_executed: bool,
+}
 
 /// The response to a request that was not admitted, as [`Reject`](crate::middleware::Reject) describes it.
 pub(in crate::middleware) fn rejection(form: Form, not_leader: NotLeader) -> Response<Bytes> {
     let message = format!("{not_leader}; the request was not executed");
     let mut response = unavailable(form, &message, &not_leader);
-    let leader = not_leader.into_leader();
-    response.extensions_mut().insert(Rejected(leader));
+    response.extensions_mut().insert(Rejected {
+        leader: not_leader.into_leader(),
+        may_be_executed: false,
+    });
     response
 }
 
@@ -129,8 +136,10 @@ pub(in crate::middleware) fn failed(
     if let Failure::Unreachable(_) = failure {
         insert_wait(response.headers_mut(), form, not_leader.retry_after());
     }
-    let leader = not_leader.leader().cloned();
-    response.extensions_mut().insert(Rejected(leader));
+    response.extensions_mut().insert(Rejected {
+        leader: not_leader.leader().cloned(),
+        may_be_executed: !matches!(failure, Failure::Unreachable(_)),
+    });
     response
 }
 

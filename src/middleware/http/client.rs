@@ -3,6 +3,7 @@ use std::{
     future::{Future, poll_fn},
     marker::PhantomData,
     pin::Pin,
+    sync::{Mutex, PoisonError},
 };
 
 use bytes::Buf;
@@ -35,14 +36,15 @@ pub(in crate::middleware) trait Client: Send + Sync {
 
 /// A client whose requests have a body `B`.
 pub(in crate::middleware) struct Erased<C, B> {
-    client: C,
+    /// Locked for as long as it takes to clone it, because a client need not be `Sync`.
+    client: Mutex<C>,
     body: PhantomData<fn() -> B>,
 }
 
 impl<C, B> Erased<C, B> {
     pub(in crate::middleware) fn new(client: C) -> Self {
         Self {
-            client,
+            client: Mutex::new(client),
             body: PhantomData,
         }
     }
@@ -50,14 +52,15 @@ impl<C, B> Erased<C, B> {
 
 impl<C, B, R> Client for Erased<C, B>
 where
-    C: Service<Request<B>, Response = Response<R>> + Clone + Send + Sync + 'static,
+    C: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
     C::Error: Into<BoxError>,
     C::Future: Send,
     B: FromBody,
     R: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
 {
     fn send(&self, request: Request<Reader>, mut timeout: Timeout) -> Sent {
-        let mut client = self.client.clone();
+        let client = self.client.lock();
+        let mut client = client.unwrap_or_else(PoisonError::into_inner).clone();
         Box::pin(async move {
             tokio::select! {
                 biased;

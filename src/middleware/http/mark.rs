@@ -1,10 +1,12 @@
-use http::{HeaderMap, HeaderName, HeaderValue};
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
 use super::answer::percent_encode;
 use crate::names::ElectionName;
 
-/// One value for each election whose gate has forwarded the request and has not admitted it yet: the election, the
-/// number of hops so far, and the id of the attempt, between spaces.
+/// One value for each election whose gate has forwarded the request and has not admitted it yet, with the parts of a
+/// [`Mark`] between spaces.
 const FORWARDED: HeaderName = HeaderName::from_static("noleader-forwarded");
 /// The id of an attempt that was not executed.
 const REFUSED: HeaderName = HeaderName::from_static("noleader-refused");
@@ -16,6 +18,35 @@ const MAX_HOPS: u8 = 4;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::middleware) struct Marking(String);
 
+/// What a gate says of a request that it forwards.
+#[derive(Debug, PartialEq, Eq)]
+struct Mark<'a> {
+    election: &'a str,
+    hops: u8,
+    /// The id of the attempt.
+    id: &'a str,
+    /// How many milliseconds the node goes on holding the request.
+    holds_for: u64,
+}
+
+/// A request that another node has forwarded.
+#[derive(Debug)]
+pub(in crate::middleware) struct Forwarded {
+    /// The id of the attempt.
+    pub(in crate::middleware) id: HeaderValue,
+    /// How long the other node goes on holding the request.
+    pub(in crate::middleware) holds_for: Duration,
+}
+
+/// The hops of a request before its last admission. In its extensions, where a gate further inside finds it, and which a
+/// handler does not pass on to another service.
+#[derive(Clone, Copy, Debug)]
+struct Hops(u8);
+
+/// One attempt to have a request executed by the leader.
+#[derive(Debug)]
+pub(in crate::middleware) struct AttemptId(HeaderValue);
+
 impl Marking {
     pub(in crate::middleware) fn of(election: &ElectionName) -> Self {
         let name = format!("{}/{}", election.bucket(), election.key());
@@ -24,32 +55,34 @@ impl Marking {
 
     /// Whether a gate of this election has forwarded the request.
     pub(in crate::middleware) fn is_in(&self, headers: &HeaderMap) -> bool {
-        self.id_in(headers).is_some()
+        marks(headers).any(|mark| mark.election == self.0)
     }
 
-    /// The id of the attempt, if a gate of this election has forwarded the request.
-    pub(in crate::middleware) fn id_in(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        let mut marks = headers
-            .get_all(FORWARDED)
-            .into_iter()
-            .filter_map(Mark::parse);
-        let mark = marks.find(|mark| mark.election == self.0)?;
-        HeaderValue::from_str(mark.id).ok()
+    /// What a gate of this election says of the request, if it has forwarded it.
+    pub(in crate::middleware) fn find(&self, headers: &HeaderMap) -> Option<Forwarded> {
+        let mark = marks(headers).find(|mark| mark.election == self.0)?;
+        Some(Forwarded {
+            id: HeaderValue::from_str(mark.id).ok()?,
+            holds_for: Duration::from_millis(mark.holds_for),
+        })
     }
 
-    /// Takes the marks of this election off, before a handler sees the request.
+    /// Takes the marks of this election off, before a service sees the request.
     #[inline]
-    pub(in crate::middleware) fn remove_from(&self, headers: &mut HeaderMap) {
-        if headers.contains_key(FORWARDED) {
-            self.remove_some(headers);
+    pub(in crate::middleware) fn remove_from<B>(&self, request: &mut Request<B>) {
+        if request.headers().contains_key(FORWARDED) {
+            self.remove_some(request);
         }
     }
 
     #[cold]
-    fn remove_some(&self, headers: &mut HeaderMap) {
-        let others: Vec<_> = headers.get_all(FORWARDED).into_iter().cloned().collect();
+    fn remove_some<B>(&self, request: &mut Request<B>) {
+        let hops = hops(request);
+        request.extensions_mut().insert(Hops(hops));
+        let headers = request.headers_mut();
+        let all: Vec<_> = headers.get_all(FORWARDED).into_iter().cloned().collect();
         headers.remove(FORWARDED);
-        for value in others {
+        for value in all {
             if Mark::parse(&value).is_some_and(|mark| mark.election != self.0) {
                 headers.append(FORWARDED, value);
             }
@@ -57,45 +90,56 @@ impl Marking {
     }
 
     /// Marks a request for the next hop. None if it has taken too many.
-    pub(in crate::middleware) fn mark(&self, headers: &mut HeaderMap, id: u64) -> Option<Attempt> {
-        let marks = headers.get_all(FORWARDED).into_iter();
-        let hops = marks.filter_map(Mark::parse).map(|mark| mark.hops).max();
-        let hops = hops.unwrap_or(0).saturating_add(1);
+    pub(in crate::middleware) fn mark<B>(
+        &self,
+        request: &mut Request<B>,
+        id: u64,
+        holds_for: Duration,
+    ) -> Option<AttemptId> {
+        let hops = hops(request).saturating_add(1);
         if hops > MAX_HOPS {
             return None;
         }
-        let value = format!("{} {hops} {id:016x}", self.0);
-        headers.append(FORWARDED, HeaderValue::try_from(value).ok()?);
-        Some(Attempt(id))
+        let id = format!("{id:016x}");
+        let holds_for = u64::try_from(holds_for.as_millis()).unwrap_or(u64::MAX);
+        let value = format!("{} {hops} {id} {holds_for}", self.0);
+        let value = HeaderValue::try_from(value).ok()?;
+        request.headers_mut().append(FORWARDED, value);
+        Some(AttemptId(HeaderValue::try_from(id).ok()?))
     }
 }
 
-struct Mark<'a> {
-    election: &'a str,
-    hops: u8,
-    id: &'a str,
+/// The hops of a request so far.
+fn hops<B>(request: &Request<B>) -> u8 {
+    let before = request.extensions().get().map_or(0, |Hops(hops)| *hops);
+    let marked = marks(request.headers()).map(|mark| mark.hops).max();
+    before.max(marked.unwrap_or(0))
+}
+
+fn marks(headers: &HeaderMap) -> impl Iterator<Item = Mark<'_>> {
+    headers
+        .get_all(FORWARDED)
+        .into_iter()
+        .filter_map(Mark::parse)
 }
 
 impl<'a> Mark<'a> {
     fn parse(value: &'a HeaderValue) -> Option<Self> {
         let mut parts = value.to_str().ok()?.split(' ');
-        Some(Self {
+        let mark = Self {
             election: parts.next()?,
             hops: parts.next()?.parse().ok()?,
             id: parts.next()?,
-        })
+            holds_for: parts.next()?.parse().ok()?,
+        };
+        parts.next().is_none().then_some(mark)
     }
 }
 
-/// One attempt to have a request executed by the leader.
-pub(in crate::middleware) struct Attempt(u64);
-
-impl Attempt {
+impl AttemptId {
     /// Whether a gate says that it has refused this attempt.
     pub(in crate::middleware) fn is_refused_by(&self, headers: &HeaderMap) -> bool {
-        let id = format!("{:016x}", self.0);
-        let mut refused = headers.get_all(REFUSED).into_iter();
-        refused.any(|refused| *refused == id)
+        headers.get_all(REFUSED).into_iter().any(|id| *id == self.0)
     }
 }
 
@@ -112,6 +156,8 @@ pub(in crate::middleware) fn remove_refusals(headers: &mut HeaderMap) {
 mod tests {
     use super::*;
 
+    const HOLDS_FOR: Duration = Duration::from_millis(1500);
+
     fn election(key: &str) -> Marking {
         Marking::of(&ElectionName::new("orders bucket", key))
     }
@@ -119,37 +165,42 @@ mod tests {
     #[test]
     fn each_election_has_its_own_mark() {
         let (a, b) = (election("a"), election("b"));
-        let mut headers = HeaderMap::new();
-        assert!(a.mark(&mut headers, 7).is_some() && !b.is_in(&headers));
-        assert!(b.mark(&mut headers, 8).is_some());
-        assert_eq!(a.id_in(&headers).unwrap(), "0000000000000007");
-        a.remove_from(&mut headers);
-        assert!(!a.is_in(&headers) && b.is_in(&headers));
-        b.remove_from(&mut headers);
-        assert!(headers.is_empty());
+        let mut request = Request::new(());
+        assert!(a.mark(&mut request, 7, HOLDS_FOR).is_some());
+        assert!(a.is_in(request.headers()) && !b.is_in(request.headers()));
+        assert!(b.mark(&mut request, 8, HOLDS_FOR).is_some());
+        let forwarded = a.find(request.headers()).unwrap();
+        assert_eq!(forwarded.id, "0000000000000007");
+        assert_eq!(forwarded.holds_for, HOLDS_FOR);
+        a.remove_from(&mut request);
+        assert!(!a.is_in(request.headers()) && b.is_in(request.headers()));
+        b.remove_from(&mut request);
+        assert!(request.headers().is_empty());
     }
 
     #[test]
-    fn hops_are_limited() {
-        let mut headers = HeaderMap::new();
+    fn hops_are_limited_and_survive_an_admission() {
+        let mut request = Request::new(());
         for hop in 0..MAX_HOPS {
-            let key = format!("{hop}");
-            assert!(election(&key).mark(&mut headers, 1).is_some(), "{hop}");
+            let election = election(if hop % 2 == 0 { "a" } else { "b" });
+            assert!(election.mark(&mut request, 1, HOLDS_FOR).is_some(), "{hop}");
+            election.remove_from(&mut request);
         }
-        assert!(election("last").mark(&mut headers, 1).is_none());
+        assert!(request.headers().is_empty());
+        assert!(election("a").mark(&mut request, 1, HOLDS_FOR).is_none());
     }
 
     #[test]
     fn only_the_same_attempt_is_refused() {
         let a = election("a");
+        let (mut first, mut second) = (Request::new(()), Request::new(()));
+        let one = a.mark(&mut first, 1, HOLDS_FOR).unwrap();
+        let two = a.mark(&mut second, 2, HOLDS_FOR).unwrap();
         let mut headers = HeaderMap::new();
-        let (mut first, mut second) = (headers.clone(), headers.clone());
-        let attempts = [a.mark(&mut first, 1), a.mark(&mut second, 2)].map(Option::unwrap);
-        insert_refusal(&mut headers, a.id_in(&first).unwrap());
-        assert_eq!(
-            attempts.each_ref().map(|it| it.is_refused_by(&headers)),
-            [true, false]
-        );
+        insert_refusal(&mut headers, a.find(first.headers()).unwrap().id);
+        assert!(one.is_refused_by(&headers) && !two.is_refused_by(&headers));
+        remove_refusals(&mut headers);
+        assert!(headers.is_empty());
     }
 
     #[test]
@@ -159,17 +210,18 @@ mod tests {
             "",
             "1",
             "orders%20bucket/a",
-            "orders%20bucket/a x 1",
+            "orders%20bucket/a 1 f",
+            "orders%20bucket/a x 1 1",
+            "orders%20bucket/a 256 1 1",
+            "orders%20bucket/a 1 f 1 1",
             "\u{f6}",
         ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(
-                FORWARDED,
-                HeaderValue::from_bytes(garbage.as_bytes()).unwrap(),
-            );
-            assert!(!a.is_in(&headers), "{garbage}");
-            a.remove_from(&mut headers);
-            assert!(headers.is_empty());
+            let mut request = Request::new(());
+            let value = HeaderValue::from_bytes(garbage.as_bytes()).unwrap();
+            request.headers_mut().insert(FORWARDED, value);
+            assert!(!a.is_in(request.headers()), "{garbage}");
+            a.remove_from(&mut request);
+            assert!(request.headers().is_empty());
         }
     }
 }

@@ -2,10 +2,10 @@ use std::{
     fmt, mem,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators;
@@ -68,13 +68,14 @@ pub(in crate::middleware) struct Upload<B>(Arc<Mutex<Source<B>>>);
 
 struct Source<B> {
     body: State<B>,
-    /// What was read of the body, while it fits into the limit.
-    kept: Option<Vec<Piece>>,
-    /// The bytes in `kept`.
-    size: usize,
+    /// The data that was read of the body, while it fits into the limit.
+    kept: Option<BytesMut>,
     limit: usize,
+    trailers: Option<HeaderMap>,
     /// The number of the reader that may read. A client may keep the body of an earlier attempt for a while.
     reader: u64,
+    /// The task of the last reader, if it waits.
+    waiting: Option<Waker>,
     size_hint: SizeHint,
 }
 
@@ -83,12 +84,6 @@ enum State<B> {
     Reading(BoxBody),
     /// Read to its end, or given back.
     Ended,
-}
-
-#[derive(Clone)]
-enum Piece {
-    Data(Bytes),
-    Trailers(HeaderMap),
 }
 
 impl<B> Upload<B>
@@ -100,10 +95,11 @@ where
         Self(Arc::new(Mutex::new(Source {
             size_hint: body.size_hint(),
             body: State::Unread(body),
-            kept: limit.map(|_| Vec::new()),
-            size: 0,
+            kept: limit.map(|_| BytesMut::new()),
             limit: limit.unwrap_or_default(),
+            trailers: None,
             reader: 0,
+            waiting: None,
         })))
     }
 
@@ -122,10 +118,14 @@ where
 
     fn reader(&self, source: &mut Source<B>) -> Reader {
         source.reader += 1;
+        if let Some(earlier) = source.waiting.take() {
+            // It ends with an error, so that its client gives up the connection.
+            earlier.wake();
+        }
         Reader {
             source: self.0.clone(),
             number: source.reader,
-            at: 0,
+            at: Position::default(),
             size_hint: source.size_hint,
         }
     }
@@ -149,55 +149,68 @@ fn lock<T: ?Sized>(source: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Reads the body of one attempt.
 pub(in crate::middleware) struct Reader {
-    source: Arc<Mutex<dyn Pieces + Send>>,
+    source: Arc<Mutex<dyn Frames + Send>>,
     number: u64,
-    /// The number of frames that were read.
-    at: usize,
+    at: Position,
     /// The size of what is left.
     size_hint: SizeHint,
 }
 
-/// A [`Source`] of a body of any kind.
-trait Pieces {
-    /// Reads the piece at this index, for the reader with this number.
-    fn poll_piece(
-        &mut self,
-        reader: u64,
-        at: usize,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Piece, BoxError>>>;
-
-    /// Whether there is nothing to read at this index.
-    fn ends_at(&self, at: usize) -> bool;
+/// What a reader has read.
+#[derive(Clone, Copy, Default)]
+struct Position {
+    bytes: usize,
+    has_trailers: bool,
 }
 
-impl<B> Pieces for Source<B>
+/// A [`Source`] of a body of any kind.
+trait Frames {
+    /// Reads what follows this position, for the reader with this number.
+    fn poll_frame_at(
+        &mut self,
+        reader: u64,
+        at: Position,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>>;
+
+    /// Whether nothing follows this position.
+    fn ends_at(&self, at: Position) -> bool;
+}
+
+impl<B> Frames for Source<B>
 where
     B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
 {
-    fn poll_piece(
+    fn poll_frame_at(
         &mut self,
         reader: u64,
-        at: usize,
+        at: Position,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Piece, BoxError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         if reader != self.reader {
             let error = "the request is sent again elsewhere";
             return Poll::Ready(Some(Err(error.into())));
         }
-        match self.kept.as_ref().and_then(|kept| kept.get(at)) {
-            Some(piece) => Poll::Ready(Some(Ok(piece.clone()))),
-            None => self.poll_next(cx),
+        if let Some(kept) = self.kept.as_ref().filter(|kept| at.bytes < kept.len()) {
+            let data = Bytes::copy_from_slice(&kept[at.bytes..]);
+            return Poll::Ready(Some(Ok(Frame::data(data))));
         }
+        if let Some(trailers) = self.trailers.as_ref().filter(|_| !at.has_trailers) {
+            return Poll::Ready(Some(Ok(Frame::trailers(trailers.clone()))));
+        }
+        let frame = self.poll_next(cx);
+        self.waiting = frame.is_pending().then(|| cx.waker().clone());
+        frame
     }
 
-    fn ends_at(&self, at: usize) -> bool {
+    fn ends_at(&self, at: Position) -> bool {
         let is_ended = match &self.body {
             State::Unread(body) => body.is_end_stream(),
             State::Reading(body) => body.is_end_stream(),
             State::Ended => true,
         };
-        is_ended && self.kept.as_ref().is_none_or(|kept| at >= kept.len())
+        let kept = self.kept.as_ref().map_or(0, |kept| kept.len());
+        is_ended && at.bytes >= kept && (at.has_trailers || self.trailers.is_none())
     }
 }
 
@@ -205,7 +218,7 @@ impl<B> Source<B>
 where
     B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
 {
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Piece, BoxError>>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         self.body = match mem::replace(&mut self.body, State::Ended) {
             State::Unread(body) => State::Reading(boxed(body)),
             read => read,
@@ -213,47 +226,31 @@ where
         let State::Reading(body) = &mut self.body else {
             return Poll::Ready(None);
         };
-        let piece = match ready!(Pin::new(body).poll_frame(cx)) {
-            Some(frame) => frame.and_then(Piece::of),
-            None => {
-                self.body = State::Ended;
-                return Poll::Ready(None);
-            }
-        };
-        match &piece {
-            Ok(piece) => self.keep(piece),
-            Err(_) => {
+        let frame = ready!(Pin::new(body).poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => self.keep(frame),
+            Some(Err(_)) => {
                 // A body that has failed is not complete.
-                self.body = State::Ended;
                 self.kept = None;
+                self.body = State::Ended;
             }
+            None => self.body = State::Ended,
         }
-        Poll::Ready(Some(piece))
+        Poll::Ready(frame)
     }
 
-    fn keep(&mut self, piece: &Piece) {
-        if let Piece::Data(data) = piece {
-            self.size = self.size.saturating_add(data.len());
-        }
-        if self.size > self.limit {
-            self.kept = None;
-        }
-        if let Some(kept) = &mut self.kept {
-            kept.push(piece.clone());
-        }
-    }
-}
-
-impl Piece {
-    fn of(frame: Frame<Bytes>) -> Result<Self, BoxError> {
-        let frame = match frame.into_data() {
-            Ok(data) => return Ok(Self::Data(data)),
-            Err(frame) => frame,
+    fn keep(&mut self, frame: &Frame<Bytes>) {
+        let Some(kept) = &mut self.kept else {
+            return;
         };
-        let trailers = frame
-            .into_trailers()
-            .map_err(|_| "a frame of an unknown kind")?;
-        Ok(Self::Trailers(trailers))
+        match (frame.data_ref(), frame.trailers_ref()) {
+            (Some(data), _) if data.len() <= self.limit - kept.len() => {
+                kept.extend_from_slice(data)
+            }
+            (None, Some(trailers)) => self.trailers = Some(trailers.clone()),
+            // It does not fit, or is of another kind.
+            _ => self.kept = None,
+        }
     }
 }
 
@@ -265,18 +262,15 @@ impl Body for Reader {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let piece = lock(&self.source).poll_piece(self.number, self.at, cx);
-        let frame = ready!(piece).map(|piece| {
-            Ok(match piece? {
-                Piece::Data(data) => {
-                    self.size_hint = less(&self.size_hint, data.len() as u64);
-                    Frame::data(data)
-                }
-                Piece::Trailers(trailers) => Frame::trailers(trailers),
-            })
-        });
-        self.at += 1;
-        Poll::Ready(frame)
+        let frame = lock(&self.source).poll_frame_at(self.number, self.at, cx);
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
+            if let Some(data) = frame.data_ref() {
+                self.at.bytes += data.len();
+                self.size_hint = less(&self.size_hint, data.len() as u64);
+            }
+            self.at.has_trailers |= frame.is_trailers();
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -373,6 +367,19 @@ mod tests {
         assert_eq!(read_one(&mut second), Some(Ok("cde".into())));
         assert!(upload.read_again().is_none());
         assert_eq!(read_one(&mut second), None);
+    }
+
+    #[test]
+    fn an_earlier_reader_that_waits_is_woken() {
+        let (sender, body) = http_body_util::channel::Channel::<Bytes, BoxError>::new(1);
+        let upload = Upload::new(body, Some(4));
+        let mut first = upload.read();
+        let mut waits = task::spawn(first.frame());
+        assert!(waits.poll().is_pending());
+        let second = upload.read_again();
+        assert!(second.is_some() && waits.is_woken());
+        assert!(assert_ready!(waits.poll()).unwrap().is_err());
+        drop(sender);
     }
 
     #[test]
