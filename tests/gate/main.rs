@@ -23,5 +23,6 @@ mod readiness;
 mod redirect;
 mod reject_with;
 mod reveal;
+mod sent_again;
 mod stacks;
 mod wait_up_to;
