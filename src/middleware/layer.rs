@@ -142,7 +142,8 @@ impl<M> LeaderOnlyLayer<Reject, M> {
     /// type annotation even if it is not used. The response may have a body of any type.
     ///
     /// The request was not executed. Return a status that says so, such as 503, and name the leader's address only to
-    /// clients that may know it.
+    /// clients that may know it. If another node has forwarded the request, it may send it again after any status but a
+    /// 2xx, so the closure must have no other effect; otherwise use [`action`](Self::action).
     ///
     /// ```
     /// use axum::{Json, body::Body, response::IntoResponse};
@@ -223,7 +224,7 @@ impl<A, M> LeaderOnlyLayer<A, M> {
     /// requests is not limited. To limit it, wrap this layer in tower's `ConcurrencyLimit`.
     ///
     /// With [`forward`](Self::forward), a request that the leader did not execute is held again. The time counts from
-    /// the first time that it was held, and does not limit how long the leader takes to respond.
+    /// the arrival of the request, and includes failed attempts. It does not limit how long the leader takes to respond.
     ///
     /// # Cancel safety
     ///
@@ -320,7 +321,8 @@ impl<A, M> LeaderOnlyLayer<A, M> {
     /// | `noleader-leader` | the leader's id, percent-encoded except for spaces and visible ASCII other than `%` |
     /// | `noleader-leader-address` | the leader's address, if [`Redirect`] would send a client there |
     ///
-    /// This has no effect on [`reject_with`](Self::reject_with), whose closure receives the leader.
+    /// This has no effect on [`reject_with`](Self::reject_with), whose closure receives the leader, nor on an action of
+    /// your own, nor on [`fail`](Self::fail).
     ///
     /// ```
     /// use noleader::{LeaderHandle, LeaderOnlyLayer};
@@ -362,7 +364,7 @@ impl<M> LeaderOnlyLayer<Forward, M> {
     /// Sets how many bytes of a request body are kept, so that the request can be sent again. The default is 64 KiB.
     ///
     /// With [`wait_up_to`](Self::wait_up_to), a request that a leader did not execute is held and sent again, for as
-    /// long as what was read of its body fits into the limit. Each request in progress keeps up to this much memory.
+    /// long as what was read of its body fits into the limit. Each forwarded request keeps up to this much.
     ///
     /// ```
     /// # use axum::body::Body;

@@ -90,7 +90,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// - or no connection was established, as in the first row above.
 ///
 /// What was read of the body is kept for this, up to a [limit](crate::LeaderOnlyLayer::replay_limit). Once more was read
-/// than fits, the request is not sent again. Between two attempts at the same leader, the node pauses for 5 ms, then for
+/// than fits, the request is not sent again. Between two attempts, the node pauses for 5 ms, then for
 /// twice as long each time, up to 250 ms. A change of the election ends a pause.
 ///
 /// # HTTP/2

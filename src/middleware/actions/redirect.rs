@@ -31,7 +31,7 @@ use crate::{
 /// - the address has the same scheme, host and port as the address of this node
 /// - the request has no path, as with `CONNECT` and `OPTIONS *`
 /// - the request is gRPC, whose clients do not follow redirects
-/// - another node has [forwarded](super::Forward) the request
+/// - a gate of the same election on another node has [forwarded](super::Forward) the request
 ///
 /// The path is the one that the layer sees. A router that strips a prefix, such as axum's `nest`, does so before it
 /// calls a layer inside of it. Apply the layer to the outer router, or publish an address with the prefix as its base
