@@ -81,6 +81,10 @@ pub(crate) fn make(shared: &Shared, node: usize, call: Call) {
 
 async fn shutdown(host: Host, handle: LeaderHandle) {
     let _ = handle.shutdown().await;
+    // Many programs stop their server next. Requests that have arrived are still answered.
+    host.with(|world| {
+        world.nodes[host.node].process.serves_no_more = world.choices.bool();
+    });
     let published = handle.watch().borrow().clone();
     let leads = handle.is_leader();
     if leads || published != Status::Stopped || handle.status() != Status::Stopped {

@@ -63,6 +63,8 @@ pub(crate) struct Process {
     pub(crate) warm_ups: usize,
     /// The admitted requests and the work inside.
     pub(crate) inside: usize,
+    /// Its server accepts no further connections.
+    pub(crate) serves_no_more: bool,
 }
 
 /// How the world reaches the process.

@@ -67,9 +67,10 @@ impl World {
         }
     }
 
-    /// The request arrives, if a process is there.
+    /// The request arrives, if a server is there.
     pub(crate) fn serve_call(&mut self, call: Box<Call>) {
-        if self.nodes[call.node].process.handle().is_some() {
+        let process = &self.nodes[call.node].process;
+        if process.handle().is_some() && !process.serves_no_more {
             self.orders.push(Order::Serve(call));
         } else {
             // The client may have gone.
