@@ -1,4 +1,5 @@
-//! The service behind the gate. A request takes a while, writes to the storage, and may have a body that ends late.
+//! The service behind the gate. A request takes a while, reads its body, writes to the storage, and may have a response
+//! body that ends late.
 
 use std::{
     future::Future,
@@ -9,45 +10,17 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame};
-use http_body_util::combinators::UnsyncBoxBody;
-use noleader::{BoxError, NotLeader, Term, middleware::FromBody};
+use noleader::{BoxError, NotLeader, Term};
 use tower::Service;
 
 use crate::{
+    body::{Content, RequestBody},
     fact::Fact,
     host::Host,
     journal::nanos,
     storage::StoredBy,
     world::{Event, World},
 };
-
-/// The body of a request. It is read by nobody.
-#[derive(Default)]
-pub(crate) struct RequestBody(UnsyncBoxBody<Bytes, BoxError>);
-
-impl Body for RequestBody {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.0).poll_frame(cx)
-    }
-}
-
-impl FromBody for RequestBody {
-    fn from_body<B>(body: B) -> Self
-    where
-        B: Body<Data = Bytes, Error = BoxError> + Send + Sync + 'static,
-    {
-        Self(UnsyncBoxBody::new(body))
-    }
-}
-
-/// The header with the number of a request.
-pub(crate) const NUMBER: &str = "x-number";
 
 #[derive(Clone)]
 pub(crate) struct App {
@@ -85,17 +58,35 @@ impl From<NotLeader> for AppError {
     }
 }
 
+/// The body of the request breaks off.
+impl From<BoxError> for AppError {
+    fn from(_: BoxError) -> Self {
+        Self::Failed
+    }
+}
+
 /// How long a request takes, in nanoseconds.
 #[derive(Default)]
 struct Plan {
     stays: u64,
     body: u64,
     fails: bool,
+    /// It reads the body of the request only after its stay.
+    reads_late: bool,
 }
 
 impl World {
-    fn plan_request(&mut self, node: usize) -> Plan {
+    fn plan_request(&mut self, node: usize, request: Option<u64>) -> Plan {
+        let reads_late = self.choices.one_in(4);
+        if let Some(ask) = request.and_then(|request| self.asks.get(&request)) {
+            return Plan {
+                stays: ask.stays,
+                reads_late,
+                ..Plan::default()
+            };
+        }
         Plan {
+            reads_late,
             stays: self.stay(node),
             body: match self.choices.one_in(3) {
                 true => self.stay(node),
@@ -140,8 +131,8 @@ impl Service<Request<RequestBody>> for App {
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
         let host = self.host.clone();
-        let number = request.headers().get(NUMBER);
-        let number = number.and_then(|number| number.to_str().ok()?.parse().ok());
+        let content = Content::of(request.headers());
+        let number = content.map(|content| content.number);
         let term = request.extensions().get::<Term>().cloned();
         // A request that the layer lets pass without an admission has no term.
         let is_admitted = self.is_plain || term.is_some();
@@ -149,11 +140,24 @@ impl Service<Request<RequestBody>> for App {
         if let Some(number) = number.filter(|_| is_admitted) {
             host.fact(&Fact::Executed { request: number });
         }
-        let plan = host.with(|world| world.plan_request(host.node));
+        let plan = host.with(|world| world.plan_request(host.node, number));
         let plan = plan.unwrap_or_default();
         let is_plain = self.is_plain;
+        let host_of_body = host.clone();
+        let read = async move {
+            match content {
+                Some(content) => content.read(&host_of_body, request.into_body()).await,
+                None => Ok(()),
+            }
+        };
         Box::pin(async move {
-            host.sleep(plan.stays).await;
+            if plan.reads_late {
+                host.sleep(plan.stays).await;
+                read.await?;
+            } else {
+                read.await?;
+                host.sleep(plan.stays).await;
+            }
             if let Some(term) = term {
                 host.with(|world| world.send_to_storage(host.node, term.token().into()));
             }

@@ -83,6 +83,16 @@ pub(crate) enum Fact<'a> {
     Refused {
         request: u64,
     },
+    /// A client sends a request around a hand-over, which must be answered by the real time `due`.
+    Promised {
+        request: u64,
+        due: u64,
+    },
+    /// A request around a hand-over is answered, completely.
+    Replied {
+        request: u64,
+        failure: Option<&'a str>,
+    },
     WarmUpBegan,
     WarmUpEnded,
     /// The closure of a work loop is called.

@@ -12,6 +12,7 @@ use crate::{
     journal::nanos,
     network::LONGEST_WAY,
     node::Node,
+    seamless::HandOver,
     world::{Event, Order, World},
 };
 
@@ -35,6 +36,8 @@ pub(crate) enum Step {
     },
     /// The leader crashes, steps down or shuts down.
     Part,
+    /// The planned hand-over begins.
+    HandOver(HandOver),
     /// It has crashed, and no other candidate may campaign before `next`.
     Crashed {
         next: u64,
@@ -67,6 +70,10 @@ impl World {
             Step::Calm if self.settings.plan.is_inside() => self.calm(),
             Step::Calm => self.is_over = true,
             Step::Expect => self.expect_leader(),
+            Step::HandOver(hand_over) => self.hand_over(hand_over),
+            Step::End if !self.asks.is_empty() && self.now <= self.asks_until => {
+                self.after(self.settings.base() / 8, Event::Finale(Step::End));
+            }
             Step::End => self.close(),
             Step::Settle { until } => self.settle(until),
             Step::Part => self.part(),
@@ -311,10 +318,40 @@ impl World {
             1 => Call::StepDown,
             _ => Call::Shutdown,
         };
+        let drain = nanos(self.nodes[leader].settings.timing.drain_timeout);
+        let has_targets = self.has_targets();
+        let lead = match has_targets {
+            true => self.choices.u64(0..self.settings.base() / 8),
+            false => 0,
+        };
+        let at = self.now + lead;
+        let hand_over = HandOver {
+            leader,
+            call,
+            at,
+            over: self.handed_over_by(leader, call, at) + drain,
+        };
+        if has_targets {
+            self.ask_around_hand_over(hand_over);
+        }
+        self.queue
+            .push(at, Event::Finale(Step::HandOver(hand_over)));
+    }
+
+    /// When the gate of the next leader opens at the latest, if the drain takes no time.
+    fn handed_over_by(&self, leader: usize, call: Call, at: u64) -> u64 {
+        let next = self.first_campaign(Some(leader));
         // If the others are in their own cool-down, the former leader may be the next one.
-        let returns = matches!(call, Call::StepDown) && next >= self.now + self.lease(leader) / 2;
+        let returns = matches!(call, Call::StepDown) && next >= at + self.lease(leader) / 2;
         let former = if returns { usize::MAX } else { leader };
-        let by = (self.now + HAND_OVER).max(next) + self.campaign(former);
+        (at + HAND_OVER).max(next) + self.campaign(former)
+    }
+
+    fn hand_over(&mut self, hand_over: HandOver) {
+        let HandOver {
+            leader, call, at, ..
+        } = hand_over;
+        let by = self.handed_over_by(leader, call, at);
         let drain = self.nodes[leader].settings.timing.drain_timeout;
         self.expect(by, "a hand-over", Some(nanos(drain)));
         self.orders.push(Order::Call { node: leader, call });

@@ -8,9 +8,9 @@
 //! - `executor`, `queue`, `clock`, `choices`: tasks, pending events, time, and the choices of a run.
 //! - `plan`, `settings`: the kind of run and its settings.
 //! - `node`, `process`, `host`, `journal`: a process, and how the world and its code reach each other.
-//! - `calls`, `work`: calls of the public API; `request`, `app`, `peer`: requests through the layer.
+//! - `calls`, `work`: calls of the public API; `request`, `app`, `peer`, `body`: requests through the layer.
 //! - `store`, `server`, `network`, `trouble`, `hold_up`, `expiry`, `loss`: the store, the network and the faults.
-//! - `finale`: what must hold once the faults have stopped.
+//! - `finale`, `seamless`: what must hold once the faults have stopped.
 //! - `fact`: the events of a run; `invariants`: what must hold in it, one file each.
 //! - `storage`: the writes of admitted requests.
 //! - `runner`, `tally`, `trace`, `show`: many runs, and their output.
@@ -24,6 +24,7 @@
 )]
 
 mod app;
+mod body;
 mod calls;
 mod choices;
 mod clock;
@@ -45,6 +46,7 @@ mod queue;
 mod request;
 mod run;
 mod runner;
+mod seamless;
 mod server;
 mod settings;
 mod show;

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tower::Service;
 
 use crate::{
-    app::RequestBody,
+    body::RequestBody,
     host::Host,
     world::{Event, Order, World},
 };
@@ -56,6 +56,7 @@ impl World {
         let Some(node) = name.and_then(|name| name.parse().ok()) else {
             return;
         };
+        self.count_forwarded(request.headers());
         if node < self.nodes.len() && !self.is_lost(from) && !self.is_cut(node) {
             let delay = self.delay(from);
             let call = Call {
@@ -98,6 +99,7 @@ impl Service<Request<RequestBody>> for Peer {
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
         let (reply, response) = oneshot::channel();
         let node = self.0.node;
+        let request = request.map(|body| body.upload(&self.0));
         self.0.with(|world| world.send_call(node, request, reply));
         Box::pin(async move {
             match response.await {

@@ -14,12 +14,14 @@ use tokio::sync::mpsc;
 use tower::{Layer, Service, ServiceExt};
 
 use crate::{
-    app::{App, AppBody, AppError, Inside, NUMBER, RequestBody},
+    app::{App, AppBody, AppError, Inside},
+    body::{Content, NUMBER, PIECES, RequestBody},
     clock::MICROSECOND,
     fact::Fact,
     host::{Host, Shared},
     network::LONGEST_WAY,
     peer::{self, Call, Peer, PeerBody, Sent},
+    seamless::Ask,
     world::{Event, Order, World},
 };
 
@@ -37,6 +39,8 @@ enum Action {
     CancelOnLoss,
     MinRemaining,
     WritesOnly,
+    /// Holds and forwards a request around a hand-over.
+    HoldAndForward(Ask),
 }
 
 /// The outcome of a request, as its client knows it.
@@ -135,7 +139,7 @@ pub(crate) fn serve(shared: &Shared, call: Call) {
     };
     let own = host.clone();
     own.fragile("forwarded request", async move {
-        let action = choose(&host);
+        let action = choose_for(&host, call.request.headers());
         let (sender, body) = mpsc::unbounded_channel();
         let answered = answer(&host, handle, action, call.request);
         let Ok(response) = pin!(answered).await else {
@@ -174,6 +178,25 @@ fn choose(host: &Host) -> Action {
     action.unwrap_or(Action::Reject)
 }
 
+/// How a node handles a forwarded request. Around a hand-over, the gate is that of the other nodes, or one that rejects
+/// at once, as forwarded requests are not forwarded again.
+fn choose_for(host: &Host, headers: &HeaderMap) -> Action {
+    let ask = Content::of(headers).and_then(|content| {
+        let ask = host.with(|world| world.asks.get(&content.number).copied());
+        ask.flatten()
+    });
+    let Some(ask) = ask else {
+        return choose(host);
+    };
+    let action = host.with(|world| match world.choices.below(8) {
+        0 => Action::Reject,
+        1 => Action::Redirect,
+        2 => Action::Forward,
+        _ => Action::HoldAndForward(ask),
+    });
+    action.unwrap_or(Action::Reject)
+}
+
 /// Work that was admitted by the handle itself.
 async fn admitted(host: Host, handle: LeaderHandle) {
     let Ok(admission) = handle.admit() else {
@@ -194,22 +217,78 @@ async fn through_the_gate(host: Host, handle: LeaderHandle) {
     let Some(number) = host.with(World::number) else {
         return;
     };
+    let method = match host.with(|world| world.choices.one_in(8)) {
+        Some(true) => Method::GET,
+        _ => Method::POST,
+    };
+    let pieces = host.with(World::pieces).unwrap_or(0);
+    let Some(request) = make(&host, method, Content { number, pieces }) else {
+        return;
+    };
+    let action = choose(&host);
+    // Under faults it may fail.
+    let _ = send(&host, handle, action, number, request).await;
+}
+
+/// A client's request around a hand-over arrives at the node.
+pub(crate) fn ask(shared: &Shared, node: usize, number: u64) {
+    let session = shared.lock().nodes[node].process.session;
+    let host = Host::new(shared.clone(), node, session);
+    let found = host.with(|world| {
+        let handle = world.nodes[node].process.handle()?;
+        Some((handle, *world.asks.get(&number)?))
+    });
+    let Some(Some((handle, ask))) = found else {
+        // The node has left.
+        shared.lock().asks.remove(&number);
+        return;
+    };
+    let own = host.clone();
+    host.fragile("request around a hand-over", async move {
+        let content = Content {
+            number,
+            pieces: ask.pieces,
+        };
+        let Some(request) = make(&own, Method::POST, content) else {
+            return;
+        };
+        let action = Action::HoldAndForward(ask);
+        let failure = send(&own, handle, action, number, request).await.err();
+        let replied = Fact::Replied {
+            request: number,
+            failure: failure.as_deref(),
+        };
+        own.fact(&replied);
+        own.with(|world| world.asks.remove(&number));
+    });
+}
+
+fn make(host: &Host, method: Method, content: Content) -> Option<Request<RequestBody>> {
     let request = Request::builder()
-        .method(match host.with(|world| world.choices.one_in(8)) {
-            Some(true) => Method::GET,
-            _ => Method::POST,
-        })
+        .method(method)
         .uri("http://service/orders")
-        .header(NUMBER, number);
+        .header(NUMBER, content.number)
+        .header(PIECES, content.pieces);
     let request = match host.with(|world| world.choices.one_in(4)) {
         Some(true) => request.header(CONTENT_TYPE, "application/grpc"),
         _ => request,
     };
-    let Ok(request) = request.body(RequestBody::default()) else {
-        return;
-    };
-    let action = choose(&host);
-    let answered = answer(&host, handle, action, request).await;
+    request.body(RequestBody::send(host, content)).ok()
+}
+
+/// Sends a request through the gate of this node, and reads its response to the end.
+///
+/// # Errors
+///
+/// The response or its body is not a success.
+async fn send(
+    host: &Host,
+    handle: LeaderHandle,
+    action: Action,
+    number: u64,
+    request: Request<RequestBody>,
+) -> Result<(), String> {
+    let answered = answer(host, handle, action, request).await;
     let outcome = match &answered {
         Ok(response) => outcome_of(response.status(), response.headers()),
         Err(AppError::NotLeader) => Outcome::Refused,
@@ -226,10 +305,16 @@ async fn through_the_gate(host: Host, handle: LeaderHandle) {
     if outcome == Outcome::Refused {
         host.fact(&Fact::Refused { request: number });
     }
-    if let Ok(response) = answered {
-        // The body may break.
-        let _ = response.into_body().collect().await;
+    let response = answered.map_err(|error| format!("{error:?}"))?;
+    let (head, body) = response.into_parts();
+    let read = body.collect().await;
+    if outcome != Outcome::Executed {
+        let reason = head.headers.get("noleader-reason");
+        return Err(format!("{} and the reason {reason:?}", head.status));
     }
+    // The body may break.
+    read.map_err(|error| error.to_string())?;
+    Ok(())
 }
 
 fn outcome_of(status: StatusCode, headers: &HeaderMap) -> Outcome {
@@ -294,6 +379,14 @@ async fn answer(
             call(host, layer.layer(app), request).await
         }
         Action::WritesOnly => call(host, layer.writes_only().layer(app), request).await,
+        Action::HoldAndForward(ask) => {
+            let layer = layer.wait_up_to(ask.wait).forward(peer);
+            let layer = match ask.replay_limit {
+                Some(limit) => layer.replay_limit(limit),
+                None => layer,
+            };
+            call(host, layer.layer(app), request).await
+        }
     }
 }
 

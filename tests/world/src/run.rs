@@ -165,6 +165,7 @@ impl Run {
                         .drop_tasks(|task| task.node == node && task.is_fragile),
                     Order::Call { node, call } => calls::make(&self.world, node, call),
                     Order::Request { node } => request::arrive(&self.world, node),
+                    Order::Ask { node, number } => request::ask(&self.world, node, number),
                     Order::Serve(call) => request::serve(&self.world, *call),
                 }
             }

@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     /// The bound on the difference of two clocks' rates, in millionths, which the guard covers.
     drift_ppm: u64,
     trust_absent_key: bool,
+    /// Whether every candidate publishes its address, without which no request is forwarded to it.
+    has_addresses: bool,
     /// The real time at which the faults stop.
     pub(crate) trouble_until: u64,
 }
@@ -37,6 +39,7 @@ impl Settings {
             base_ms,
             drift_ppm: choices.pick([10_000, 50_000, 200_000]),
             trust_absent_key: plan == Plan::UnequalLeases && choices.one_in(8),
+            has_addresses: choices.one_in(3),
             trouble_until: base_ms * MILLISECOND * choices.u64(6..=18),
         }
     }
@@ -86,7 +89,7 @@ impl Settings {
         Candidate {
             id: NodeId::parse(format!("node-{name}")).expect("a name"),
             session: String::new(),
-            address: choices.bool().then(|| {
+            address: (self.has_addresses || choices.bool()).then(|| {
                 let address = format!("http://node-{name}");
                 Address::parse(address).expect("an address")
             }),

@@ -24,6 +24,11 @@ pub struct Tally {
     pub(crate) late_expiries: u64,
     /// Records that the server removed while their holder was valid.
     pub(crate) early_expiries: u64,
+    /// Requests to which G6 promises an answer.
+    pub(crate) promised: u64,
+    /// Requests around a hand-over that a gate forwarded more than once, and those of them with a body.
+    pub(crate) sent_again: u64,
+    pub(crate) bodies_sent_again: u64,
 }
 
 impl Tally {
@@ -41,6 +46,9 @@ impl Tally {
             late_expiries,
             lost_streams,
             early_expiries,
+            promised,
+            sent_again,
+            bodies_sent_again,
         } = other;
         self.terms += terms;
         self.late_extensions += late_extensions;
@@ -54,6 +62,9 @@ impl Tally {
         self.lost_streams += lost_streams;
         self.late_expiries += late_expiries;
         self.early_expiries += early_expiries;
+        self.promised += promised;
+        self.sent_again += sent_again;
+        self.bodies_sent_again += bodies_sent_again;
     }
 
     pub(crate) fn count(&mut self, was_executed: bool, was_refused: bool) {
@@ -80,6 +91,9 @@ impl Tally {
             (self.lost_streams, "lost streams"),
             (self.late_expiries, "late expiries"),
             (self.early_expiries, "early expiries"),
+            (self.promised, "requests with a promise"),
+            (self.sent_again, "requests sent again"),
+            (self.bodies_sent_again, "bodies sent again"),
         ] {
             assert!(count > 0, "no {what} in {runs} runs: {self:?}");
         }

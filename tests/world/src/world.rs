@@ -18,6 +18,7 @@ use crate::{
     peer::{Call, Response},
     plan::Plan,
     queue::Queue,
+    seamless::Ask,
     server::Server,
     settings::Settings,
     storage::StoredBy,
@@ -62,6 +63,9 @@ pub(crate) struct World {
     pub(crate) running: Option<usize>,
     /// Cancelled once the faults have stopped.
     pub(crate) calm_token: CancellationToken,
+    /// The requests around a hand-over that are not answered yet, and until when they must be.
+    pub(crate) asks: BTreeMap<u64, Ask>,
+    pub(crate) asks_until: u64,
     blocked: BTreeMap<usize, u64>,
 }
 
@@ -79,6 +83,8 @@ pub(crate) enum Order {
     Call { node: usize, call: calls::Call },
     /// A client's request arrives at the node.
     Request { node: usize },
+    /// A client's request around a hand-over arrives at the node.
+    Ask { node: usize, number: u64 },
     /// A forwarded request arrives.
     Serve(Box<Call>),
 }
@@ -123,6 +129,11 @@ pub(crate) enum Event {
     /// A client's request arrives at the node, or a reader checks whether it leads.
     Request {
         node: usize,
+    },
+    /// A client's request around a hand-over arrives at the node.
+    Ask {
+        node: usize,
+        number: u64,
     },
     /// A request that another node has forwarded arrives.
     Call(Box<Call>),
@@ -177,6 +188,8 @@ impl World {
             numbers: 0,
             running: None,
             calm_token: CancellationToken::new(),
+            asks: BTreeMap::new(),
+            asks_until: 0,
             blocked: BTreeMap::new(),
         }
     }
@@ -200,6 +213,7 @@ impl World {
             Event::Push { watch, seen, .. } => self.deliver_push(watch, seen),
             Event::Break { watch } => self.server.break_watch(watch),
             Event::Request { node } => self.request(node),
+            Event::Ask { node, number } => self.orders.push(Order::Ask { node, number }),
             Event::Call(call) => self.serve_call(call),
             Event::Respond(response) => response.arrive(),
             Event::Store(by) => self.store(by),

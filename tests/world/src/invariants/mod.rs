@@ -5,6 +5,7 @@ mod g2_fencing;
 mod g3_failover;
 mod g4_fail_closed;
 mod g5_drain;
+mod g6_seamless;
 mod grants;
 mod liveness;
 mod requests;
@@ -46,6 +47,7 @@ impl Invariants {
             all.push(Box::new(g3_failover::Failover::default()));
             all.push(Box::new(g4_fail_closed::FailClosed::new(nodes)));
             all.push(Box::new(g5_drain::Drain::new(nodes)));
+            all.push(Box::new(g6_seamless::Seamless::default()));
             all.push(Box::new(waiters::Waiters::new(nodes)));
             all.push(Box::new(liveness::Liveness::new(nodes)));
             all.push(Box::new(grants::Grants::new(nodes)));
