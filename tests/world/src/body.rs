@@ -2,12 +2,11 @@
 
 use std::{
     future::Future,
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use futures_util::future::{self, Either};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Collected, combinators::UnsyncBoxBody};
@@ -201,14 +200,14 @@ impl RequestBody {
     }
 }
 
-/// Ends early, without the end of the body, if the body breaks off, or if the peer closes the connection.
+/// Ends early, without the end of the body, if the body breaks off or if the peer drops the request. It does not watch
+/// the connection: the body of an attempt must end by itself once the request is sent again.
 async fn upload(mut body: RequestBody, sender: mpsc::Sender<Option<Frame<Bytes>>>) {
     loop {
-        let closed = pin!(sender.closed());
-        let frame = match future::select(body.frame(), closed).await {
-            Either::Left((Some(Ok(frame)), _)) => Some(frame),
-            Either::Left((None, _)) => None,
-            Either::Left((Some(Err(_)), _)) | Either::Right(_) => return,
+        let frame = match body.frame().await {
+            Some(Ok(frame)) => Some(frame),
+            Some(Err(_)) => return,
+            None => None,
         };
         let is_end = frame.is_none();
         if sender.send(frame).await.is_err() || is_end {
