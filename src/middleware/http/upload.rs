@@ -209,7 +209,7 @@ where
             State::Reading(body) => body.is_end_stream(),
             State::Ended => true,
         };
-        let kept = self.kept.as_ref().map_or(0, |kept| kept.len());
+        let kept = self.kept.as_ref().map_or(0, BytesMut::len);
         is_ended && at.bytes >= kept && (at.has_trailers || self.trailers.is_none())
     }
 }
