@@ -245,7 +245,7 @@ where
         };
         match (frame.data_ref(), frame.trailers_ref()) {
             (Some(data), _) if data.len() <= self.limit - kept.len() => {
-                kept.extend_from_slice(data)
+                kept.extend_from_slice(data);
             }
             (None, Some(trailers)) => self.trailers = Some(trailers.clone()),
             // It does not fit, or is of another kind.
