@@ -63,6 +63,7 @@ pub mod architecture {
 pub mod guarantees {
     #![doc = "[figures]: crate::guide::figures"]
     #![doc = "[history]: crate::guide::history"]
+    #![doc = "[put-back]: crate::guide::history#put-back-on-purpose"]
     #![doc = "[mutants]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/docs/mutants.md"]
     #![doc = "[durability]: crate::guide::nats#durability"]
     #![doc = "[permissions]: crate::guide::nats#permissions"]
@@ -84,6 +85,7 @@ pub mod figures {
 
 pub mod history {
     #![doc = "[guarantees]: crate::guide::guarantees"]
+    #![doc = "[invariants]: crate::guide::guarantees#invariants"]
     #![doc = ""]
     #![doc = include_str!("../docs/history.md")]
 }
