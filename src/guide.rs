@@ -77,6 +77,7 @@ pub mod guarantees {
 
 pub mod figures {
     #![doc = "[guarantees]: crate::guide::guarantees"]
+    #![doc = "[history]: crate::guide::history"]
     #![doc = "[mutants]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/docs/mutants.md"]
     #![doc = "[earlier]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/tests/earlier/README.md"]
     #![doc = ""]

@@ -114,7 +114,7 @@ impl Walk {
         for _ in 0..MOST_TICKS {
             self.d.feed(Input::Tick);
             match self.d.machine.poll_timeout() {
-                None => return assert!(stopped, "seed {seed}: sleeps for ever"),
+                None => return assert!(stopped, "seed {seed}: never wakes"),
                 Some(_) if stopped => panic!("seed {seed}: stopped, but wakes"),
                 Some(at) if at > self.d.now => return,
                 Some(_) => {}

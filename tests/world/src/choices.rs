@@ -5,8 +5,8 @@ use std::ops::{Bound, RangeBounds};
 /// The seed of the choices that follow the last byte.
 const TAIL: u64 = 0;
 
-/// A source of choices. With bytes, as from a fuzzer, each choice takes one byte, and a number of more than 256
-/// values its low part from a fixed seed. Once the bytes are used up, that seed decides all.
+/// A source of choices. With bytes, as from a fuzzer, each choice takes one byte. If it has more than 256 values, a fixed
+/// seed refines it. After the last byte, that seed makes all choices.
 pub(crate) struct Choices {
     bytes: Vec<u8>,
     /// The number of bytes that were used.
@@ -60,7 +60,7 @@ impl Choices {
         self.below(n) == 0
     }
 
-    /// The seed of another generator. It takes no bytes, of which a fuzzer could make little.
+    /// The seed of another generator. It takes no bytes, because a fuzzer learns nothing from the bits of a seed.
     pub(crate) fn seed(&mut self) -> u64 {
         self.rng.u64(..)
     }
@@ -88,7 +88,7 @@ impl Choices {
         if step == 0 {
             return byte % (last + 1);
         }
-        // The 256 steps end up to 255 short of the last number.
+        // The last step also covers what the division leaves over.
         step * byte + self.rng.u64(0..=step + last % 256)
     }
 }

@@ -287,7 +287,7 @@ impl World {
             );
         }
         if self.settings.plan.is_inside() && has_lost_handle {
-            let what = "an election goes on whose handles are all dropped".to_owned();
+            let what = "an election continues after its last handle was dropped".to_owned();
             self.violate("futures", what);
         }
         self.is_settled = true;

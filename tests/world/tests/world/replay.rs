@@ -41,3 +41,19 @@ fn a_run_follows_from_its_bytes() {
         assert_eq!(first, trace(), "byte {byte}");
     }
 }
+
+/// A fuzzer's input decides how long the faults last.
+#[test]
+fn faults_stop_after_the_last_byte() {
+    let bytes: Vec<_> = (0..4_000).map(|index: u32| (index % 251) as u8).collect();
+    let calm_at = |length: usize| {
+        let source = Source::Bytes(&bytes[..length]);
+        let trace = run(source, Plan::Removals, usize::MAX).trace;
+        let calm = trace
+            .lines()
+            .find(|line| line.ends_with("from now on nothing goes wrong"));
+        let at = calm.and_then(|line| line.split_whitespace().next());
+        at.and_then(|at| at.parse::<f64>().ok()).expect("a calm")
+    };
+    assert!(calm_at(200) < calm_at(4_000));
+}
