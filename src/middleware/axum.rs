@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::{
     http::answer::{Form, lost, not_leader},
-    loss::TermLost,
+    term_lost::TermLost,
 };
 use crate::task::{Admission, NotLeader, Term};
 

@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use bytes::Buf;
 use http::{Request, Response};
 use http_body::Body;
 use tower_layer::Layer;
@@ -10,7 +9,7 @@ use super::{
     actions::{Forward, IntoAnswer, Redirect, Reject, RejectWith},
     fail::FailLayer,
     gate::Gate,
-    http::{target::Target, upload::FromBody},
+    http::{from_body::FromBody, linger::Linger, target::Target},
     matcher::{EveryRequest, NotReady, When, WritesOnly},
     service::{LeaderOnly, Settings},
 };
@@ -55,6 +54,7 @@ impl LeaderOnlyLayer {
         Self {
             settings: Settings {
                 target: Target::new(&handle),
+                linger: Linger::new(&handle),
                 cancel_on_loss: false,
                 reveal_leader: false,
             },
@@ -130,7 +130,7 @@ impl<M> LeaderOnlyLayer<Reject, M> {
         C::Error: Into<BoxError>,
         C::Future: Send,
         B: FromBody,
-        R: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+        R: Body<Error: Into<BoxError>> + Send + 'static,
     {
         let forward = Forward::new(client, self.settings.target.clone(), self.gate.handle());
         self.action(forward)
@@ -310,6 +310,33 @@ impl<A, M> LeaderOnlyLayer<A, M> {
     /// ```
     pub fn min_remaining(mut self, min_remaining: Duration) -> Self {
         self.gate.set_min_remaining(min_remaining);
+        self
+    }
+
+    /// Sets how much of the body of a refused request is read and dropped after the response, and for how long. The
+    /// default is 64 MiB and 10 s.
+    ///
+    /// A server closes a connection whose request was not read. A client that is still sending a large body then sees a
+    /// broken connection instead of the response. nginx names the remedy a lingering close. A body that exceeds a limit
+    /// is dropped.
+    ///
+    /// - This applies to every response that this layer gives in place of the service. It also applies to forwarded
+    ///   requests, on both nodes: the service of the leader may respond before it has read the body.
+    /// - A client that sends `expect: 100-continue` waits for the response before it sends the body. Nothing is read of
+    ///   it then.
+    /// - A closure for [`reject_with`](Self::reject_with), or an action of your own, gets a body that is read when it is
+    ///   dropped, if it is a body of axum, tonic or http-body-util (boxed). It reads any other body itself.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use noleader::{LeaderHandle, LeaderOnlyLayer};
+    ///
+    /// # fn example(leader: LeaderHandle) {
+    /// let layer = LeaderOnlyLayer::new(leader).linger(1024 * 1024, Duration::from_secs(1));
+    /// # }
+    /// ```
+    pub fn linger(mut self, max_bytes: u64, at_most: Duration) -> Self {
+        self.settings.linger.set_limits(max_bytes, at_most);
         self
     }
 

@@ -6,18 +6,9 @@ use std::{
 };
 
 use http::HeaderMap;
-use thiserror::Error;
 
 use super::http::answer::Form;
 use crate::{sync::WaitForCancellationFutureOwned, task::Admission};
-
-/// The term of a request ended while the request was in progress.
-///
-/// The request may have been executed, in part or as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("leadership was lost while the request was in progress; it may have been executed")]
-#[non_exhaustive]
-pub struct TermLost;
 
 /// The admission of a request in progress, and whether the request ends with its term.
 pub(super) struct Admitted {
@@ -49,8 +40,8 @@ impl Admitted {
         }
     }
 
-    /// The form of the response if the request has to end. Compares the deadline with the clock on each call: in a process that was paused,
-    /// the background task may not have noticed the end yet.
+    /// The form of the response if the request has to end. Compares the deadline with the clock on each call: in a
+    /// process that was paused, the background task may not have noticed the end yet.
     #[inline]
     pub(super) fn is_lost(&self) -> Option<Form> {
         self.ends.filter(|_| !self.admission.term().is_current())

@@ -74,6 +74,7 @@ mod matcher;
 mod ready;
 mod response;
 mod service;
+mod term_lost;
 #[cfg(feature = "tonic")]
 mod tonic;
 
@@ -82,10 +83,10 @@ pub use self::axum::{AdmissionRejection, MissingTerm};
 pub use self::{
     actions::{FollowerAction, Forward, IntoAnswer, Redirect, Reject, RejectWith},
     fail::{Fail, FailFuture, FailLayer},
-    http::upload::FromBody,
+    http::from_body::FromBody,
     layer::LeaderOnlyLayer,
-    loss::TermLost,
     matcher::{EveryRequest, Matcher, NotReady, When, WritesOnly},
     response::{ResponseBody, ResponseFuture},
     service::LeaderOnly,
+    term_lost::TermLost,
 };

@@ -15,7 +15,8 @@ use super::{
         answer::{Form, lost, lost_trailers},
         body::{BoxBody, text},
     },
-    loss::{Admitted, TermLost},
+    loss::Admitted,
+    term_lost::TermLost,
 };
 use crate::{error::BoxError, task::Admission};
 

@@ -4,7 +4,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Buf;
 use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
@@ -16,9 +15,11 @@ use super::{
     http::{
         answer::{Form, Rejected},
         body::boxed,
+        linger::Linger,
         mark::{Forwarded, insert_refusal},
         reveal::insert_leader,
         target::Target,
+        upload::Upload,
     },
     matcher::{EveryRequest, Matcher},
     ready::Readiness,
@@ -44,6 +45,7 @@ pub struct LeaderOnly<S, A = Reject, M = EveryRequest> {
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) target: Target,
+    pub(super) linger: Linger,
     pub(super) cancel_on_loss: bool,
     pub(super) reveal_leader: bool,
 }
@@ -99,7 +101,7 @@ where
     S::Error: Send + 'static,
     A: FollowerAction<B>,
     M: Matcher<Request<B>> + Readiness,
-    B: Send + 'static,
+    B: Body<Error: Into<BoxError>> + Send + 'static,
     R: Body + Send + 'static,
 {
     type Response = Response<ResponseBody<R>>;
@@ -135,8 +137,12 @@ fn admitted<S, B, R>(
 ) -> ResponseFuture<S::Future, R, S::Error>
 where
     S: Service<Request<B>, Response = Response<R>>,
+    B: Body<Error: Into<BoxError>> + Send + 'static,
 {
-    settings.target.marking().remove_from(&mut request);
+    if settings.target.marking().remove_from(&mut request) {
+        // The other node does not read a response while it cannot send on.
+        request = Upload::of(request, &settings.linger).map(Upload::into_body);
+    }
     request.extensions_mut().insert(admission.term().clone());
     let ends = settings.cancel_on_loss.then_some(&request).map(Form::of);
     ResponseFuture::admitted(inner.call(request), admission, ends)
@@ -154,7 +160,7 @@ impl<S: Clone, A: Clone, M> LeaderOnly<S, A, M> {
         S::Future: Send + 'static,
         S::Error: Send + 'static,
         A: FollowerAction<B>,
-        B: Send + 'static,
+        B: Body<Error: Into<BoxError>> + Send + 'static,
         R: Body + Send + 'static,
     {
         let forwarded = self.settings.target.marking().find(request.headers());
@@ -194,7 +200,7 @@ impl<A> Refused<A> {
     where
         S: Service<Request<B>, Response = Response<R>> + Clone,
         A: FollowerAction<B>,
-        B: Send,
+        B: Body<Error: Into<BoxError>> + Send + 'static,
         R: Body,
     {
         let Some((mut hold, mut ready)) = held else {
@@ -211,7 +217,8 @@ impl<A> Refused<A> {
             // The clone holds no permit while the action works.
             let clone = ready.clone();
             drop(mem::replace(&mut ready, clone));
-            match self.action.handle(request, not_leader, &mut hold).await {
+            let upload = self.upload(request);
+            match self.action.handle(upload, not_leader, &mut hold).await {
                 Handled::Answered(response) => return Ok(self.annotated(response)),
                 Handled::Leads(back) => request = back,
             }
@@ -235,13 +242,22 @@ impl<A> Refused<A> {
     ) -> Response<ResponseBody<R>>
     where
         A: FollowerAction<B>,
+        B: Body<Error: Into<BoxError>> + Send + 'static,
     {
-        self.annotated(self.action.respond(request, not_leader).await)
+        let upload = self.upload(request);
+        self.annotated(self.action.answer(upload, not_leader).await)
+    }
+
+    fn upload<B>(&self, request: Request<B>) -> Request<Upload<B>>
+    where
+        B: Body<Error: Into<BoxError>> + Send + 'static,
+    {
+        Upload::of(request, &self.settings.linger)
     }
 
     fn annotated<T, R>(&self, mut response: Response<T>) -> Response<ResponseBody<R>>
     where
-        T: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+        T: Body<Error: Into<BoxError>> + Send + 'static,
     {
         self.settings
             .annotate(&mut response, self.forwarded.as_ref());

@@ -36,6 +36,13 @@ impl Spawner {
         }
     }
 
+    /// As [`spawn`](Self::spawn), but drops the task outside of a Tokio runtime.
+    pub(crate) fn try_spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if self.0.is_some() || tokio::runtime::Handle::try_current().is_ok() {
+            self.spawn(task);
+        }
+    }
+
     /// Resolves at once, except in a simulation.
     pub(crate) async fn step(&self) {
         if let Some(place) = &self.0 {

@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     lease::{LeaderInfo, Settled, Status},
     names::{Address, ElectionName},
-    runtime::Random,
+    runtime::{Random, Spawner},
     sync::watch,
 };
 
@@ -293,6 +293,10 @@ impl LeaderHandle {
 
     pub(crate) fn random(&self) -> &Random {
         &self.0.shared.runtime.random
+    }
+
+    pub(crate) fn spawner(&self) -> &Spawner {
+        &self.0.shared.runtime.spawner
     }
 
     pub(crate) fn clock(&self) -> &Clock {

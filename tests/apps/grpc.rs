@@ -17,7 +17,7 @@ use hyper_util::{
 };
 use noleader::{LeaderOnlyLayer, Term};
 use tonic::{
-    Request, Response, Status,
+    Request, Response, Status, Streaming,
     body::Body,
     client,
     server::{self, NamedService},
@@ -36,6 +36,8 @@ use crate::{
 
 pub(crate) const CREATE: &str = "/test.Orders/Create";
 pub(crate) const WATCH: &str = "/test.Orders/Watch";
+/// Takes a stream of orders, and fails before it reads one.
+pub(crate) const IMPORT: &str = "/test.Orders/Import";
 
 /// The service, in place of generated code.
 #[derive(Clone)]
@@ -63,6 +65,7 @@ impl Service<::http::Request<Body>> for OrdersService {
                     let create = service_fn(|request| create(&orders, request));
                     grpc.unary(create, request).await
                 }
+                IMPORT => grpc.client_streaming(service_fn(import), request).await,
                 _ => grpc.server_streaming(service_fn(watch), request).await,
             })
         })
@@ -72,6 +75,10 @@ impl Service<::http::Request<Body>> for OrdersService {
 async fn create(orders: &Orders, request: Request<String>) -> Result<Response<String>, Status> {
     orders.execute(request.metadata().as_ref()).await;
     Ok(Response::new(request.into_inner()))
+}
+
+async fn import(_: Request<Streaming<String>>) -> Result<Response<String>, Status> {
+    Err(Status::failed_precondition("closed"))
 }
 
 type Events = BoxStream<'static, Result<String, Status>>;

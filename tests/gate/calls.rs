@@ -22,8 +22,8 @@ use crate::node::{LEASE, Node, released, settle, soon};
 
 type Body = http_body_util::Full<bytes::Bytes>;
 
-fn post() -> Request<()> {
-    Request::post("/orders").body(()).unwrap()
+fn post() -> Request<Body> {
+    Request::post("/orders").body(Body::default()).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -183,15 +183,15 @@ async fn readiness_of_the_inner_service_is_not_cached() {
     let asked = inner.asked.clone();
     let mut service = mock::Spawn::new(layer.layer(inner));
     for times in 1..=3 {
-        assert_ready_ok!(service.poll_ready::<Request<()>>());
+        assert_ready_ok!(service.poll_ready::<Request<Body>>());
         assert_eq!(asked.load(Ordering::SeqCst), times);
     }
     released(node.step_down().await).await;
-    assert_pending!(service.poll_ready::<Request<()>>());
+    assert_pending!(service.poll_ready::<Request<Body>>());
     node.advance(LEASE).await;
     node.until(|status| matches!(status, Status::Leader { .. }))
         .await;
-    assert_ready_ok!(service.poll_ready::<Request<()>>());
+    assert_ready_ok!(service.poll_ready::<Request<Body>>());
     assert_eq!(asked.load(Ordering::SeqCst), 4);
 }
 
@@ -200,7 +200,7 @@ async fn a_clone_has_to_become_ready_itself() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone());
     let mut service = layer.layer(Strict::default());
-    let ready = ServiceExt::<Request<()>>::ready(&mut service)
+    let ready = ServiceExt::<Request<Body>>::ready(&mut service)
         .await
         .unwrap();
     let mut clone = ready.clone();
@@ -265,15 +265,17 @@ async fn a_refused_request_keeps_no_permit() {
             .map_err(BoxError::from)
             .service(limited()),
     );
-    ServiceExt::<Request<()>>::ready(&mut plain).await.unwrap();
-    ServiceExt::<Request<()>>::ready(&mut failing)
+    ServiceExt::<Request<Body>>::ready(&mut plain)
+        .await
+        .unwrap();
+    ServiceExt::<Request<Body>>::ready(&mut failing)
         .await
         .unwrap();
     released(node.step_down().await).await;
     assert_eq!(soon(plain.call(post())).await.unwrap().status(), 503);
-    is_ready::<_, Request<()>>(plain.clone());
+    is_ready::<_, Request<Body>>(plain.clone());
     soon(failing.call(post())).await.unwrap_err();
-    is_ready::<_, Request<()>>(failing.clone());
+    is_ready::<_, Request<Body>>(failing.clone());
 }
 
 #[tokio::test(start_paused = true)]

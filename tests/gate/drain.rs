@@ -52,7 +52,7 @@ async fn streaming() -> (Node, Response<ResponseBody<Written>>, Writer) {
     let node = Node::leader().await;
     let (writer, written) = mpsc::unbounded_channel();
     let body = Arc::new(Mutex::new(Some(Written(written))));
-    let service = service_fn(move |_: Request<()>| {
+    let service = service_fn(move |_: Request<AnyBody>| {
         let body = body.lock().unwrap().take().unwrap();
         ready(Ok::<_, BoxError>(Response::new(body)))
     });
@@ -217,7 +217,7 @@ where
 {
     let node = Node::leader().await;
     let body = Arc::new(Mutex::new(Some(body)));
-    let service = service_fn(move |_: Request<()>| {
+    let service = service_fn(move |_: Request<AnyBody>| {
         let body = body.lock().unwrap().take().unwrap();
         ready(Ok::<_, Infallible>(Response::new(body)))
     });
@@ -252,7 +252,7 @@ async fn the_body_keeps_its_size_hint() {
 async fn step_down_waits_for_the_response() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone());
-    let service = service_fn(|_: Request<()>| {
+    let service = service_fn(|_: Request<AnyBody>| {
         std::future::pending::<Result<Response<Empty<Bytes>>, Infallible>>()
     });
     let response = tokio::spawn(layer.layer(service).oneshot(Request::default()));
@@ -288,7 +288,7 @@ async fn fail_holds_the_lease_until_the_response() {
 async fn step_down_does_not_wait_for_ungated_requests() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone()).writes_only();
-    let service = service_fn(|_: Request<()>| {
+    let service = service_fn(|_: Request<AnyBody>| {
         let body = Full::new(Bytes::from_static(b"a list"));
         ready(Ok::<_, Infallible>(Response::new(body)))
     });

@@ -21,7 +21,7 @@ const NANO: Duration = Duration::from_nanos(1);
 async fn min_remaining_is_exact_to_the_nanosecond() {
     let node = Node::leader().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone()).min_remaining(MIN);
-    let (mut service, mut inner) = mock::spawn_layer::<Request<()>, Response<Body>, _>(layer);
+    let (mut service, mut inner) = mock::spawn_layer::<Request<Body>, Response<Body>, _>(layer);
     let left = node.handle.term().unwrap().remaining();
 
     node.clock.advance_silently(left - MIN);

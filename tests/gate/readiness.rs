@@ -239,14 +239,16 @@ async fn the_election_runs_while_the_service_lives() {
 async fn a_stopped_service_is_ready_and_rejects() {
     let node = Node::follower().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone()).not_ready();
-    let (mut service, mut inner) = mock::spawn_layer::<Request<()>, Response<String>, _>(layer);
+    let (mut service, mut inner) = mock::spawn_layer::<Request<String>, Response<String>, _>(layer);
     // Not ready, which must not matter after the stop.
     inner.allow(0);
     assert_pending!(service.poll_ready());
     soon(node.handle.shutdown()).await.unwrap();
     assert!(service.is_woken());
     assert_ready_ok!(service.poll_ready());
-    let response = soon(service.call(Request::new(()))).await.unwrap();
+    let response = soon(service.call(Request::new(String::new())))
+        .await
+        .unwrap();
     assert_eq!(response.status(), 503);
     assert_eq!(response.headers()["noleader-reason"], "stopped");
 }

@@ -12,18 +12,18 @@ use tower_test::mock;
 use crate::node::{Node, released, settle, soon};
 
 /// Returns the request's body, with the reason in a header.
-fn give_back(not_leader: NotLeader, request: Request<Bytes>) -> Response<Full<Bytes>> {
+fn give_back(not_leader: NotLeader, request: Request<Full<Bytes>>) -> Response<Full<Bytes>> {
     let leader = not_leader.leader().map_or("none", |leader| leader.id());
     Response::builder()
         .status(421)
         .header("x-path", request.uri().path())
         .header("x-leader", leader)
         .header("x-reason", not_leader.reason().as_str())
-        .body(Full::new(request.into_body()))
+        .body(request.into_body())
         .unwrap()
 }
 
-fn request() -> Request<Bytes> {
+fn request() -> Request<Full<Bytes>> {
     Request::post("/orders").body("an order".into()).unwrap()
 }
 

@@ -24,7 +24,7 @@ const ADDRESS: &str = "http://b.example";
 /// One request to a node, which is held and then redirected or rejected.
 struct Held<F> {
     response: task::Spawn<F>,
-    inner: Handle<Request<()>, Response<Body>>,
+    inner: Handle<Request<Body>, Response<Body>>,
 }
 
 fn hold(node: &Node) -> Held<impl Future<Output = Outcome> + use<>> {
@@ -183,7 +183,9 @@ async fn requests_are_held_only_during_an_election() {
     settle().await;
     for (node, status) in [(leader, 200), (follower, 503), (Node::stopped().await, 503)] {
         let layer = LeaderOnlyLayer::new(node.handle.clone()).wait_up_to(Duration::MAX);
-        let response = layer.layer(Strict::default()).oneshot(Request::new(()));
+        let response = layer
+            .layer(Strict::default())
+            .oneshot(Request::new(Body::default()));
         assert_eq!(soon(response).await.unwrap().status(), status);
     }
 }
@@ -193,11 +195,16 @@ async fn zero_and_maximum_durations_work() {
     let node = Node::follower().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone());
     let none = layer.clone().wait_up_to(Duration::ZERO);
-    let response = none.layer(Strict::default()).oneshot(Request::new(()));
+    let response = none
+        .layer(Strict::default())
+        .oneshot(Request::new(Body::default()));
     assert_eq!(response.await.unwrap().status(), 503);
 
     let ever = layer.wait_up_to(Duration::MAX);
-    let mut response = task::spawn(ever.layer(Strict::default()).oneshot(Request::new(())));
+    let mut response = task::spawn(
+        ever.layer(Strict::default())
+            .oneshot(Request::new(Body::default())),
+    );
     assert_pending!(response.poll());
     node.advance(LEASE).await;
     assert_eq!(assert_ready_ok!(response.poll()).status(), 200);
@@ -238,12 +245,13 @@ async fn the_ready_service_is_the_one_called() {
     let node = Node::follower().await;
     let layer = LeaderOnlyLayer::new(node.handle.clone()).wait_up_to(WAIT);
     let mut service = layer.layer(Strict::default());
-    let ready = ServiceExt::<Request<()>>::ready(&mut service)
+    let ready = ServiceExt::<Request<Body>>::ready(&mut service)
         .await
         .unwrap();
-    let held = ready.call(Request::new(()));
+    let held = ready.call(Request::new(Body::default()));
     // The held request owns the ready service; `service` now contains a clone.
-    let called = std::panic::AssertUnwindSafe(|| service.get_mut().call(Request::new(())));
+    let called =
+        std::panic::AssertUnwindSafe(|| service.get_mut().call(Request::new(Body::default())));
     assert!(std::panic::catch_unwind(called).is_err());
     node.advance(LEASE).await;
     assert_eq!(soon(held).await.unwrap().status(), 200);
@@ -276,7 +284,7 @@ async fn a_renewal_admits_requests_held_by_min_remaining() {
 async fn settings_can_be_given_in_any_order() {
     let node = Node::follower_of(Some(ADDRESS)).await;
     let layer = || LeaderOnlyLayer::new(node.handle.clone());
-    let request = || Request::new(());
+    let request = || Request::new(Body::default());
     let before = layer().wait_up_to(WAIT).redirect().layer(Strict::default());
     assert_eq!(before.oneshot(request()).await.unwrap().status(), 307);
     let after = layer().redirect().writes_only().wait_up_to(WAIT);
@@ -330,6 +338,6 @@ fn futures_are_send() {
                 ready: true,
                 ..Strict::default()
             })
-            .call(Request::new(())),
+            .call(Request::new(Body::default())),
     );
 }

@@ -1,6 +1,6 @@
 use std::{any::TypeId, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, Uri, Version};
 use http_body::Body;
 use tower_service::Service;
@@ -17,10 +17,11 @@ use crate::{
             body::{self, BoxBody, with_trailers},
             client::{Client, Erased},
             failure::Failure,
+            from_body::FromBody,
             hop::{is_transfer_encoded, prepare_request, prepare_response},
             mark::remove_refusals,
             target::{Target, join},
-            upload::{FromBody, Reader, Upload},
+            upload::{Reader, Upload},
         },
     },
     runtime::Random,
@@ -150,7 +151,7 @@ impl Forward {
         C::Error: Into<BoxError>,
         C::Future: Send,
         B: FromBody,
-        R: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+        R: Body<Error: Into<BoxError>> + Send + 'static,
     {
         Self {
             client: Arc::new(Erased::new(client)),
@@ -214,15 +215,15 @@ impl Forward {
     /// Sends a request again until it was executed, this node leads, or the hold is over.
     async fn persist<B>(
         &self,
-        request: Request<B>,
+        request: Request<Upload<B>>,
         mut not_leader: NotLeader,
         hold: &mut Hold,
     ) -> Handled<B, BoxBody>
     where
-        B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+        B: Body<Error: Into<BoxError>> + Send + 'static,
     {
-        let (parts, body) = request.into_parts();
-        let upload = Upload::new(body, Some(self.replay_limit));
+        let (parts, upload) = request.into_parts();
+        upload.keep(self.replay_limit);
         let mut body = upload.read();
         let mut base = self.target.of(&parts.headers, &not_leader).cloned();
         let mut pause = FIRST_PAUSE;
@@ -261,7 +262,7 @@ impl Forward {
     /// if the service takes it.
     fn own_body<B>(&self, upload: &Upload<B>, reader: Reader) -> Result<B, Reader>
     where
-        B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+        B: Body<Error: Into<BoxError>> + Send + 'static,
     {
         if let Some(body) = upload.take() {
             return Ok(body);
@@ -278,25 +279,31 @@ impl Forward {
 
 impl<B> FollowerAction<B> for Forward
 where
-    B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+    B: Body<Error: Into<BoxError>> + Send + 'static,
 {
     type Body = BoxBody;
 
     async fn respond(&self, request: Request<B>, not_leader: NotLeader) -> Response<BoxBody> {
-        let (parts, body) = request.into_parts();
-        let base = self.target.of(&parts.headers, &not_leader);
-        let request = Request::from_parts(parts, Upload::new(body, None).read());
-        match self
-            .attempt(base, request, &not_leader, Duration::MAX)
-            .await
-        {
+        let request = request.map(|body| Upload::new(body));
+        self.answer(request, not_leader).await
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Upload<B>>,
+        not_leader: NotLeader,
+    ) -> Response<BoxBody> {
+        let base = self.target.of(request.headers(), &not_leader);
+        let request = request.map(|upload| upload.read());
+        let attempt = self.attempt(base, request, &not_leader, Duration::MAX);
+        match attempt.await {
             Attempt::Answered(response) | Attempt::NotExecuted(response) => response,
         }
     }
 
     async fn handle(
         &self,
-        request: Request<B>,
+        request: Request<Upload<B>>,
         not_leader: NotLeader,
         hold: &mut Hold,
     ) -> Handled<B, BoxBody> {

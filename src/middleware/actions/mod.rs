@@ -7,7 +7,6 @@ mod reject_with;
 
 use std::future::Future;
 
-use bytes::Buf;
 use http::{Request, Response};
 use http_body::Body;
 
@@ -17,7 +16,7 @@ pub use self::{
     reject::Reject,
     reject_with::{IntoAnswer, RejectWith},
 };
-use super::hold::Hold;
+use super::{hold::Hold, http::upload::Upload};
 use crate::{error::BoxError, task::NotLeader};
 
 /// Answers gated HTTP requests, whose body is a `B`, while this node does not lead.
@@ -56,11 +55,14 @@ use crate::{error::BoxError, task::NotLeader};
 /// ```
 pub trait FollowerAction<B>: Clone + Send + Sync + 'static {
     /// The body of the responses.
-    type Body: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static;
+    type Body: Body<Error: Into<BoxError>> + Send + 'static;
 
     /// Responds to a request that was not admitted, and therefore not executed.
     ///
     /// The response is final: a node that has forwarded the request does not send it again.
+    ///
+    /// If the action drops a body of axum, tonic or http-body-util (boxed) before its end, the layer reads the rest; see
+    /// [`linger`](crate::LeaderOnlyLayer::linger). An action for other bodies reads them itself.
     ///
     /// The future is dropped if the client goes away.
     fn respond(
@@ -69,18 +71,31 @@ pub trait FollowerAction<B>: Clone + Send + Sync + 'static {
         not_leader: NotLeader,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 
-    /// As [`respond`](Self::respond), but may go on holding the request, and return it once this node leads.
+    /// As [`respond`](Self::respond). The rest of the body is read after the response.
+    #[doc(hidden)]
+    fn answer(
+        &self,
+        request: Request<Upload<B>>,
+        not_leader: NotLeader,
+    ) -> impl Future<Output = Response<Self::Body>> + Send
+    where
+        B: Body<Error: Into<BoxError>> + Send + 'static,
+    {
+        self.respond(request.map(Upload::into_body), not_leader)
+    }
+
+    /// As [`answer`](Self::answer), but may go on holding the request, and return it once this node leads.
     #[doc(hidden)]
     fn handle(
         &self,
-        request: Request<B>,
+        request: Request<Upload<B>>,
         not_leader: NotLeader,
         _: &mut Hold,
     ) -> impl Future<Output = Handled<B, Self::Body>> + Send
     where
-        B: Send,
+        B: Body<Error: Into<BoxError>> + Send + 'static,
     {
-        let response = self.respond(request, not_leader);
+        let response = self.answer(request, not_leader);
         async { Handled::Answered(response.await) }
     }
 }

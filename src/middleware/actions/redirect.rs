@@ -1,12 +1,15 @@
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
+use http_body::Body;
 use http_body_util::Full;
 
 use super::FollowerAction;
 use crate::{
+    error::BoxError,
     middleware::http::{
         answer::{self, Form},
         target::{Target, join},
+        upload::Upload,
     },
     task::NotLeader,
 };
@@ -64,5 +67,16 @@ impl<B: Send + 'static> FollowerAction<B> for Redirect {
             None => answer::rejection(Form::of(&request), not_leader),
         };
         response.map(Full::new)
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Upload<B>>,
+        not_leader: NotLeader,
+    ) -> Response<Full<Bytes>>
+    where
+        B: Body<Error: Into<BoxError>> + Send + 'static,
+    {
+        self.respond(request, not_leader).await
     }
 }

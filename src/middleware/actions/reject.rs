@@ -1,10 +1,15 @@
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Body;
 use http_body_util::Full;
 
 use super::FollowerAction;
 use crate::{
-    middleware::http::answer::{self, Form},
+    error::BoxError,
+    middleware::http::{
+        answer::{self, Form},
+        upload::Upload,
+    },
     task::NotLeader,
 };
 
@@ -29,5 +34,16 @@ impl<B: Send + 'static> FollowerAction<B> for Reject {
 
     async fn respond(&self, request: Request<B>, not_leader: NotLeader) -> Response<Full<Bytes>> {
         answer::rejection(Form::of(&request), not_leader).map(Full::new)
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Upload<B>>,
+        not_leader: NotLeader,
+    ) -> Response<Full<Bytes>>
+    where
+        B: Body<Error: Into<BoxError>> + Send + 'static,
+    {
+        self.respond(request, not_leader).await
     }
 }

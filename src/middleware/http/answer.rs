@@ -9,7 +9,7 @@ use http::{
 use super::failure::Failure;
 use crate::{
     lease::LeaderInfo,
-    middleware::loss::TermLost,
+    middleware::term_lost::TermLost,
     task::{NotLeader, Reason},
 };
 

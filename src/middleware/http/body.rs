@@ -16,7 +16,7 @@ pub(in crate::middleware) type BoxBody = UnsyncBoxBody<Bytes, BoxError>;
 
 pub(in crate::middleware) fn boxed<B>(body: B) -> BoxBody
 where
-    B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+    B: Body<Error: Into<BoxError>> + Send + 'static,
 {
     with_trailers(body, |_| {})
 }
@@ -24,7 +24,7 @@ where
 /// Boxes a body whose trailers are changed.
 pub(in crate::middleware) fn with_trailers<B>(body: B, change: fn(&mut HeaderMap)) -> BoxBody
 where
-    B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+    B: Body<Error: Into<BoxError>> + Send + 'static,
 {
     Converted { body, change }.boxed_unsync()
 }
@@ -46,7 +46,7 @@ pin_project! {
 
 impl<B> Body for Converted<B>
 where
-    B: Body<Data: Buf, Error: Into<BoxError>>,
+    B: Body<Error: Into<BoxError>>,
 {
     type Data = Bytes;
     type Error = BoxError;

@@ -6,7 +6,6 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use bytes::Buf;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use tower_service::Service;
@@ -14,7 +13,8 @@ use tower_service::Service;
 use super::{
     body::{BoxBody, boxed},
     failure::Failure,
-    upload::{FromBody, Reader},
+    from_body::FromBody,
+    upload::Reader,
 };
 use crate::error::BoxError;
 
@@ -56,7 +56,7 @@ where
     C::Error: Into<BoxError>,
     C::Future: Send,
     B: FromBody,
-    R: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+    R: Body<Error: Into<BoxError>> + Send + 'static,
 {
     fn send(&self, request: Request<Reader>, mut timeout: Timeout) -> Sent {
         let client = self.client.lock();

@@ -67,12 +67,14 @@ impl Marking {
         })
     }
 
-    /// Takes the marks of this election off, before a service sees the request.
+    /// Takes the marks of this election off, before a service sees the request. Returns whether there were marks.
     #[inline]
-    pub(in crate::middleware) fn remove_from<B>(&self, request: &mut Request<B>) {
-        if request.headers().contains_key(FORWARDED) {
+    pub(in crate::middleware) fn remove_from<B>(&self, request: &mut Request<B>) -> bool {
+        let is_marked = request.headers().contains_key(FORWARDED);
+        if is_marked {
             self.remove_some(request);
         }
+        is_marked
     }
 
     #[cold]

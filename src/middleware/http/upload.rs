@@ -5,70 +5,33 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use bytes::{Buf, Bytes, BytesMut};
-use http::HeaderMap;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Request, header::EXPECT};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::combinators;
 
-use super::body::{BoxBody, boxed};
+use super::{
+    body::{BoxBody, boxed},
+    from_body,
+    linger::Linger,
+};
 use crate::error::BoxError;
 
-/// A body that can be made from another one.
-///
-/// [`LeaderOnlyLayer::forward`](crate::LeaderOnlyLayer::forward) needs it of the client's request body. It is implemented
-/// for the boxed bodies of http-body-util, for `axum::body::Body` with feature `axum`, and for `tonic::body::Body` with
-/// feature `tonic`.
-pub trait FromBody: Body + Send + 'static {
-    /// Makes a body that yields the frames of `body`.
-    fn from_body<B>(body: B) -> Self
-    where
-        B: Body<Data = Bytes, Error = BoxError> + Send + Sync + 'static;
-}
+/// The body `B` of a request that was not admitted, or that another node has forwarded. It may be sent to another node,
+/// more than once.
+pub struct Upload<B>(Arc<Mutex<Source<B>>>)
+where
+    B: Body<Error: Into<BoxError>> + Send + 'static;
 
-impl FromBody for combinators::BoxBody<Bytes, BoxError> {
-    fn from_body<B>(body: B) -> Self
-    where
-        B: Body<Data = Bytes, Error = BoxError> + Send + Sync + 'static,
-    {
-        Self::new(body)
-    }
-}
-
-impl FromBody for combinators::UnsyncBoxBody<Bytes, BoxError> {
-    fn from_body<B>(body: B) -> Self
-    where
-        B: Body<Data = Bytes, Error = BoxError> + Send + Sync + 'static,
-    {
-        Self::new(body)
-    }
-}
-
-#[cfg(feature = "axum")]
-impl FromBody for axum_core::body::Body {
-    fn from_body<B>(body: B) -> Self
-    where
-        B: Body<Data = Bytes, Error = BoxError> + Send + Sync + 'static,
-    {
-        Self::new(body)
-    }
-}
-
-#[cfg(feature = "tonic")]
-impl FromBody for tonic::body::Body {
-    fn from_body<B>(body: B) -> Self
-    where
-        B: Body<Data = Bytes, Error = BoxError> + Send + Sync + 'static,
-    {
-        Self::new(body)
-    }
-}
-
-/// The body `B` of a request that is forwarded, perhaps more than once.
-pub(in crate::middleware) struct Upload<B>(Arc<Mutex<Source<B>>>);
-
-struct Source<B> {
+struct Source<B>
+where
+    B: Body<Error: Into<BoxError>> + Send + 'static,
+{
     body: State<B>,
-    /// The data that was read of the body, while it fits into the limit.
+    /// Reads the rest when nothing else does.
+    linger: Option<Linger>,
+    /// Whether the client waits before it sends the body, until that is read.
+    is_held_back: bool,
+    /// The data that was read of the body, if it is kept and fits into the limit.
     kept: Option<BytesMut>,
     limit: usize,
     trailers: Option<HeaderMap>,
@@ -88,19 +51,41 @@ enum State<B> {
 
 impl<B> Upload<B>
 where
-    B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+    B: Body<Error: Into<BoxError>> + Send + 'static,
 {
-    /// Keeps up to `limit` bytes, to send them again. With none, the body is read once.
-    pub(in crate::middleware) fn new(body: B, limit: Option<usize>) -> Self {
+    /// A body whose rest is dropped.
+    pub(in crate::middleware) fn new(body: B) -> Self {
         Self(Arc::new(Mutex::new(Source {
             size_hint: body.size_hint(),
             body: State::Unread(body),
-            kept: limit.map(|_| BytesMut::new()),
-            limit: limit.unwrap_or_default(),
+            linger: None,
+            is_held_back: false,
+            kept: None,
+            limit: 0,
             trailers: None,
             reader: 0,
             waiting: None,
         })))
+    }
+
+    /// The body of a request, whose rest is read.
+    pub(in crate::middleware) fn of(request: Request<B>, linger: &Linger) -> Request<Self> {
+        let is_held_back = request.headers().contains_key(EXPECT);
+        request.map(|body| {
+            let upload = Self::new(body);
+            let mut source = lock(&upload.0);
+            source.linger = Some(linger.clone());
+            source.is_held_back = is_held_back;
+            drop(source);
+            upload
+        })
+    }
+
+    /// Keeps up to `limit` bytes of what is read from now on, so that the body can be read again.
+    pub(in crate::middleware) fn keep(&self, limit: usize) {
+        let mut source = lock(&self.0);
+        source.kept = Some(BytesMut::new());
+        source.limit = limit;
     }
 
     /// The first reader.
@@ -141,6 +126,41 @@ where
             }
         }
     }
+
+    /// A body that yields the same frames. Its rest is read as well, if it is of a type that can be made here.
+    ///
+    /// # Panics
+    ///
+    /// Panics if something was read of it.
+    pub(in crate::middleware) fn into_body(self) -> B {
+        let lingers = {
+            let source = lock(&self.0);
+            source.linger.is_some() && !source.ends_at(Position::default())
+        };
+        let made = lingers.then(|| from_body::make(self.read()).ok()).flatten();
+        let Some(body) = made.or_else(|| self.take()) else {
+            unreachable!("nothing was read")
+        };
+        body
+    }
+}
+
+impl<B> Drop for Source<B>
+where
+    B: Body<Error: Into<BoxError>> + Send + 'static,
+{
+    fn drop(&mut self) {
+        let Some(linger) = &self.linger else {
+            return;
+        };
+        match mem::replace(&mut self.body, State::Ended) {
+            State::Unread(body) if !self.is_held_back && !body.is_end_stream() => {
+                linger.discard(body);
+            }
+            State::Reading(body) if !body.is_end_stream() => linger.discard(body),
+            _ => {}
+        }
+    }
 }
 
 fn lock<T: ?Sized>(source: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -179,7 +199,7 @@ trait Frames {
 
 impl<B> Frames for Source<B>
 where
-    B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+    B: Body<Error: Into<BoxError>> + Send + 'static,
 {
     fn poll_frame_at(
         &mut self,
@@ -216,7 +236,7 @@ where
 
 impl<B> Source<B>
 where
-    B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+    B: Body<Error: Into<BoxError>> + Send + 'static,
 {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         self.body = match mem::replace(&mut self.body, State::Ended) {
@@ -291,6 +311,15 @@ fn less(hint: &SizeHint, read: u64) -> SizeHint {
     left
 }
 
+impl<B> fmt::Debug for Upload<B>
+where
+    B: Body<Error: Into<BoxError>> + Send + 'static,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upload").finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reader").finish_non_exhaustive()
@@ -314,7 +343,18 @@ mod tests {
         StreamBody<futures_util::stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, BoxError>>>>;
 
     fn upload(frames: Frames, limit: Option<usize>) -> Upload<Given> {
-        Upload::new(StreamBody::new(futures_util::stream::iter(frames)), limit)
+        let body = StreamBody::new(futures_util::stream::iter(frames));
+        kept(Upload::new(body), limit)
+    }
+
+    fn kept<B>(upload: Upload<B>, limit: Option<usize>) -> Upload<B>
+    where
+        B: Body<Error: Into<BoxError>> + Send + 'static,
+    {
+        if let Some(limit) = limit {
+            upload.keep(limit);
+        }
+        upload
     }
 
     fn read_one(reader: &mut Reader) -> Option<Result<Bytes, String>> {
@@ -372,7 +412,7 @@ mod tests {
     #[test]
     fn an_earlier_reader_that_waits_is_woken() {
         let (sender, body) = http_body_util::channel::Channel::<Bytes, BoxError>::new(1);
-        let upload = Upload::new(body, Some(4));
+        let upload = kept(Upload::new(body), Some(4));
         let mut first = upload.read();
         let mut waits = task::spawn(first.frame());
         assert!(waits.poll().is_pending());
@@ -395,7 +435,7 @@ mod tests {
     fn a_body_is_given_back_until_it_is_read() {
         let upload = upload(vec![data("ab")], Some(4));
         let mut reader = upload.read();
-        let again = upload.take().map(|body| Upload::new(body, None).read());
+        let again = upload.take().map(|body| Upload::new(body).read());
         assert_eq!(read_all(again.unwrap()).0, "ab");
         assert_eq!(read_one(&mut reader), None);
 
@@ -413,7 +453,7 @@ mod tests {
 
     #[test]
     fn the_length_is_that_of_what_is_left() {
-        let upload = Upload::new(Full::<Bytes>::from("abcd"), Some(4));
+        let upload = kept(Upload::new(Full::<Bytes>::from("abcd")), Some(4));
         let mut first = upload.read();
         assert_eq!(first.size_hint().exact(), Some(4));
         assert!(!first.is_end_stream());
