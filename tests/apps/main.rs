@@ -3,7 +3,12 @@
 //! The elections run on a store in memory and on the real clock. No test sleeps: each waits for an event, within a
 //! generous bound.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "tests"
+)]
 
 mod bodies;
 mod cluster;
