@@ -16,7 +16,7 @@ use super::{
         answer::{Form, Rejected},
         body::boxed,
         linger::Linger,
-        mark::{Forwarded, insert_refusal},
+        mark::{Forwarded, insert_refusal, is_forwarded},
         reveal::insert_leader,
         target::Target,
         upload::Upload,
@@ -51,6 +51,17 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// Turns a request that another node has forwarded into the one that its client has sent.
+    #[cold]
+    fn arrived<B>(&self, mut request: Request<B>) -> Request<B>
+    where
+        B: Body<Error: Into<BoxError>> + Send + 'static,
+    {
+        self.target.marking().remove_from(&mut request);
+        // The other node does not read the response while it cannot send on.
+        Upload::of(request, &self.linger).map(Upload::into_body)
+    }
+
     /// Adds to a rejection who leads, and which attempt to forward the request was refused.
     fn annotate<B>(&self, response: &mut Response<B>, forwarded: Option<&Forwarded>) {
         let Some(rejected) = response.extensions_mut().remove::<Rejected>() else {
@@ -128,7 +139,8 @@ where
     }
 }
 
-#[inline]
+// Not inlined, so that the request is changed in place. A copy takes longer than a call.
+#[inline(never)]
 fn admitted<S, B, R>(
     inner: &mut S,
     mut request: Request<B>,
@@ -139,9 +151,8 @@ where
     S: Service<Request<B>, Response = Response<R>>,
     B: Body<Error: Into<BoxError>> + Send + 'static,
 {
-    if settings.target.marking().remove_from(&mut request) {
-        // The other node does not read a response while it cannot send on.
-        request = Upload::of(request, &settings.linger).map(Upload::into_body);
+    if is_forwarded(request.headers()) {
+        request = settings.arrived(request);
     }
     request.extensions_mut().insert(admission.term().clone());
     let ends = settings.cancel_on_loss.then_some(&request).map(Form::of);

@@ -67,18 +67,8 @@ impl Marking {
         })
     }
 
-    /// Takes the marks of this election off, before a service sees the request. Returns whether there were marks.
-    #[inline]
-    pub(in crate::middleware) fn remove_from<B>(&self, request: &mut Request<B>) -> bool {
-        let is_marked = request.headers().contains_key(FORWARDED);
-        if is_marked {
-            self.remove_some(request);
-        }
-        is_marked
-    }
-
-    #[cold]
-    fn remove_some<B>(&self, request: &mut Request<B>) {
+    /// Takes the marks of this election off, before a service sees the request.
+    pub(in crate::middleware) fn remove_from<B>(&self, request: &mut Request<B>) {
         let hops = hops(request);
         request.extensions_mut().insert(Hops(hops));
         let headers = request.headers_mut();
@@ -109,6 +99,12 @@ impl Marking {
         request.headers_mut().append(FORWARDED, value);
         Some(AttemptId(HeaderValue::try_from(id).ok()?))
     }
+}
+
+/// Whether a gate of some election has forwarded the request.
+#[inline]
+pub(in crate::middleware) fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers.contains_key(FORWARDED)
 }
 
 /// The hops of a request so far.
