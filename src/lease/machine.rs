@@ -150,13 +150,30 @@ impl Machine {
     }
 
     /// The other candidate that holds an unexpired lease at `now`, as far as this candidate knows.
-    fn leader(&self, now: Moment) -> Option<LeaderInfo> {
+    #[must_use]
+    pub fn leader(&self, now: Moment) -> Option<LeaderInfo> {
         let (record, until) = self.foreign_record()?;
         (now < until).then(|| {
             let id = record.holder.clone().unwrap_or_default();
             let token = record.token_at(self.view.revision());
             LeaderInfo::new(id, record.address.clone(), token.into())
         })
+    }
+
+    /// Goes on as an observer after a shutdown: it follows the leader, and does not campaign. [`stop`](Self::stop) ends
+    /// this.
+    pub fn observe(&mut self, now: Moment) {
+        if self.is_stopped() {
+            self.me.observer = true;
+            self.state = State::Following { from: now };
+        }
+    }
+
+    /// Stops an observer, which has nothing to release.
+    pub fn stop(&mut self) {
+        if self.me.observer {
+            self.state = State::Stopped;
+        }
     }
 
     /// Returns the next action to perform.

@@ -85,6 +85,7 @@ impl Hold {
 
     /// Waits until the request is admitted, or until waiting any longer does not help. Cancel safe.
     pub(super) async fn decided(&mut self) -> Result<Admission, NotLeader> {
+        let _held = self.handle.hold();
         loop {
             // Before the check of the gate, so that no later change is missed.
             self.status.mark_unchanged();

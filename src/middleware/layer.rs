@@ -215,7 +215,8 @@ impl<A, M> LeaderOnlyLayer<A, M> {
     ///
     /// - A held request is admitted when this node leads.
     /// - The follower action, such as [`redirect`](Self::redirect), handles it when another node leads, when this node
-    ///   has left the election, or when `at_most` has passed.
+    ///   has left the election, or when `at_most` has passed. A [`shutdown`](crate::LeaderHandle::shutdown) waits for the
+    ///   next leader while requests are held, so that the action can send them there.
     ///
     /// A follower that knows a leader therefore holds no requests. A crashed leader counts as the leader until its
     /// lease expires.

@@ -49,6 +49,8 @@ pub(super) struct Driver<S> {
     pub(super) waiting: Vec<oneshot::Sender<Settled>>,
     /// Answers to send once the status is published.
     pub(super) settled: Vec<(oneshot::Sender<Settled>, Settled)>,
+    /// Until when the task goes on following after it has left the election, on behalf of requests that are held.
+    pub(super) follow_until: Option<Moment>,
     /// The last handle was dropped.
     pub(super) abandoned: bool,
     /// A shutdown was requested.
@@ -91,7 +93,8 @@ impl<S: LeaseStore> Driver<S> {
                 Input::Drained { token }
             }
             () = clock.sleep_until(wake) => Input::Tick,
-            command = self.commands.recv(), if !self.abandoned => match command {
+            // A task that is about to end leaves its commands in the queue. Their senders learn of the end.
+            command = self.commands.recv(), if !self.abandoned && self.follow_until.is_none() => match command {
                 Some(Command::StepDown(answer)) => {
                     self.waiting.push(answer);
                     Input::StepDown
@@ -106,6 +109,7 @@ impl<S: LeaseStore> Driver<S> {
                     Input::Shutdown
                 }
             },
+            () = self.shared.holding.emptied(), if self.follow_until.is_some() => Input::Tick,
             seen = self.watcher.next() => Input::Pushed(seen),
         }
     }
@@ -116,7 +120,10 @@ impl<S: LeaseStore> Driver<S> {
     fn wake(&self) -> Moment {
         let latest = self.now() + self.shared.lease();
         let due = self.machine.poll_timeout();
-        due.map_or(latest, |due| due.min(latest))
+        [due, self.follow_until]
+            .into_iter()
+            .flatten()
+            .fold(latest, Moment::min)
     }
 
     fn now(&self) -> Moment {
@@ -159,13 +166,35 @@ impl<S: LeaseStore> Driver<S> {
         }
         let now = self.now();
         self.shared.pulse.beat(now);
+        if self.machine.is_stopped() || self.follow_until.is_some() {
+            self.leave(now);
+        }
         self.publish(now);
-        for (waiting, settled) in mem::take(&mut self.settled) {
-            // The receiver may have been dropped.
-            let _ = waiting.send(settled);
+        if self.follow_until.is_none() {
+            for (waiting, settled) in mem::take(&mut self.settled) {
+                // The receiver may have been dropped.
+                let _ = waiting.send(settled);
+            }
         }
         self.journal.turned(now, &self.machine);
         false
+    }
+
+    /// Leaves the election. While this node holds requests, it goes on following until it knows the next leader, for one
+    /// lease at most: the requests are for that leader, of which they cannot learn once the task has ended.
+    fn leave(&mut self, now: Moment) {
+        let leader = self.machine.leader(now);
+        let is_early = self.follow_until.is_none_or(|until| now < until);
+        if leader.is_none() && is_early && !self.shared.holding.is_empty() {
+            self.follow_until.get_or_insert(now + self.shared.lease());
+            self.machine.observe(now);
+        } else {
+            self.machine.stop();
+            self.follow_until = None;
+            if let Some(leader) = leader {
+                let _ = self.shared.successor.set(leader);
+            }
+        }
     }
 
     /// Performs an action, and returns the input that follows from it.

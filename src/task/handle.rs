@@ -6,6 +6,7 @@ use super::{
     admission::Admission,
     driver::Command,
     error::{ReleaseError, Stopped},
+    holding::Held,
     not_leader::NotLeader,
     shared::Shared,
     term::Term,
@@ -235,10 +236,13 @@ impl LeaderHandle {
     /// 1. Closes the gate.
     /// 2. Waits up to the drain timeout for admitted requests, including those of earlier terms.
     /// 3. Releases the lease.
-    /// 4. Ends the background task.
+    /// 4. If requests are held for the next leader, waits for it, up to one lease. A
+    ///    [`LeaderOnlyLayer`](crate::LeaderOnlyLayer) with `wait_up_to` holds them.
+    /// 5. Ends the background task.
     ///
-    /// Returns once that is done, at the latest after the drain timeout and a third of a lease. Further calls have no
-    /// effect and return the same result. If the future is dropped, the shutdown continues in the background.
+    /// Returns once that is done, at the latest after the drain timeout and a third of a lease, or four thirds if
+    /// requests are held. Further calls have no effect and return the same result. If the future is dropped, the
+    /// shutdown continues in the background.
     ///
     /// # Errors
     ///
@@ -311,6 +315,11 @@ impl LeaderHandle {
     /// Resolves at the next renewal after this call.
     pub(crate) fn renewed(&self) -> impl Future<Output = ()> {
         self.0.shared.gate.renewed()
+    }
+
+    /// Counts a request that waits for the outcome of an election.
+    pub(crate) fn hold(&self) -> Held {
+        self.0.shared.holding.hold()
     }
 
     /// The reason to reject a request at this instant.

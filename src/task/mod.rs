@@ -16,6 +16,7 @@ mod driver;
 mod error;
 mod gate;
 mod handle;
+mod holding;
 #[cfg(test)]
 #[cfg(noleader_loom)]
 mod interleavings;

@@ -31,7 +31,7 @@ impl NotLeader {
         self.reason
     }
 
-    /// The leader, if it is known and is another node.
+    /// The leader, if it is known and is another node. After this node has left the election, the node that led then.
     #[must_use]
     pub fn leader(&self) -> Option<&LeaderInfo> {
         self.leader.as_ref()

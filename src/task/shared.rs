@@ -5,6 +5,7 @@ use std::{
 
 use super::{
     gate::{Gate, Held},
+    holding::Holding,
     not_leader::{NotLeader, Reason},
     pulse::Pulse,
 };
@@ -31,6 +32,9 @@ pub(crate) struct Shared {
     pub(super) runtime: Runtime,
     pub(super) timing: Timing,
     pub(super) pulse: Pulse,
+    pub(super) holding: Holding,
+    /// The node that led when this one left the election.
+    pub(super) successor: OnceLock<LeaderInfo>,
     /// Set once the election has ended: the outcome of its release, or none if its task ended early.
     pub(super) ended: OnceLock<Option<Settled>>,
 }
@@ -91,6 +95,8 @@ impl Shared {
             pulse: Pulse::new(runtime.clock.now()),
             runtime,
             timing,
+            holding: Holding::new(),
+            successor: OnceLock::new(),
             ended: OnceLock::new(),
         });
         let publisher = Publisher {
@@ -152,7 +158,11 @@ impl Shared {
         let view = self.view();
         // The gate may have opened since the request was rejected.
         let reason = Reason::of(&view.status).unwrap_or(Reason::NoLeader);
-        let leader = view.leader.filter(|_| reason == Reason::NotLeader);
+        let leader = match reason {
+            Reason::NotLeader => view.leader,
+            Reason::Stopped => self.successor.get().cloned(),
+            _ => None,
+        };
         let retry_after = match reason {
             Reason::NotLeader => self.timing.renew_every,
             _ => Duration::from_secs(1),

@@ -85,6 +85,7 @@ impl<S: LeaseStore> Start<S> {
             leaving: None,
             waiting: Vec::new(),
             settled: Vec::new(),
+            follow_until: None,
             abandoned: false,
             stopping: false,
         };

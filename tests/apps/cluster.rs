@@ -111,6 +111,12 @@ impl Node {
         tokio::spawn(async move { handle.step_down().await })
     }
 
+    /// Starts a shutdown in the background.
+    pub(crate) fn shut_down(&self) -> JoinHandle<Result<(), ReleaseError>> {
+        let handle = self.handle.clone();
+        tokio::spawn(async move { handle.shutdown().await })
+    }
+
     /// Waits until the status matches.
     pub(crate) async fn until(&self, wanted: impl FnMut(&Status) -> bool) {
         soon(self.handle.watch().wait_for(wanted)).await.unwrap();

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use noleader::{Builder, store::Memory};
+use noleader::{Builder, Status, store::Memory};
 
 use crate::{
-    cluster::{Cluster, Site, soon},
+    cluster::{Cluster, Node, Site, soon},
     crowd::{Crowd, Front},
     drain::Drain,
     grpc::{self, Tonic},
@@ -33,6 +33,21 @@ async fn drain_under_load(front: &impl Front, orders: &Orders, serve: impl Fn(Si
     let early = Crowd::arrive("early", front, &cluster.nodes).await;
     drain.end().await;
     let late = Crowd::arrive("late", front, &cluster.nodes).await;
+    early.succeeds_once(&orders.executed).await;
+    late.succeeds_once(&orders.executed).await;
+}
+
+/// The node goes on serving after it has left the election.
+#[tokio::test]
+async fn requests_during_a_shutdown_succeed_once() {
+    let (orders, front) = (Orders::default(), Http::default());
+    let cluster = Cluster::start(|site| site.serve(orders.app())).await;
+    let leader = &cluster.nodes[0];
+    let drain = Drain::begin_with(&front, leader, &orders, Node::shut_down).await;
+    let early = Crowd::arrive("early", &front, &cluster.nodes).await;
+    drain.end().await;
+    assert_eq!(leader.handle.status(), Status::Stopped);
+    let late = Crowd::arrive("late", &front, &cluster.nodes).await;
     early.succeeds_once(&orders.executed).await;
     late.succeeds_once(&orders.executed).await;
 }

@@ -147,7 +147,14 @@ async fn a_failed_warm_up_does_not_end_holding() {
 async fn a_stop_rejects_held_requests() {
     let node = Node::follower().await;
     let mut held = hold(&node);
-    soon(node.handle.shutdown()).await.unwrap();
+    let mut stopping = task::spawn(node.handle.shutdown());
+    assert_pending!(stopping.poll());
+    settle().await;
+    // Another node may still be elected.
+    held.goes_on_waiting();
+    assert_pending!(stopping.poll());
+    node.advance(LEASE).await;
+    soon(stopping).await.unwrap();
     assert_eq!(held.is_refused("stopped"), None);
 
     let node = Node::follower().await;

@@ -59,6 +59,12 @@ impl Node {
     pub(super) fn stop(mut self) {
         self.driver.handle(Input::Shutdown);
         while !self.driver.machine.is_stopped() {
+            if let Some(until) = self.driver.follow_until {
+                let now = self.clock.now();
+                self.clock.advance_silently(until.saturating_since(now));
+                self.driver.handle(Input::Tick);
+                continue;
+            }
             match self.driver.leaving.take() {
                 Some(mut leaving) => {
                     let token = block_on(leaving.finished());

@@ -9,7 +9,7 @@ use http::{
 };
 use http_body::Body;
 use http_body_util::BodyExt;
-use noleader::{BoxError, LeaderHandle, LeaderOnlyLayer};
+use noleader::{BoxError, LeaderHandle, LeaderOnlyLayer, Status};
 use tokio::sync::mpsc;
 use tower::{Layer, Service, ServiceExt};
 
@@ -253,6 +253,10 @@ pub(crate) fn ask(shared: &Shared, node: usize, number: u64) {
             return;
         };
         let action = Action::HoldAndForward(ask);
+        // A node that has left rejects requests, unless it knows the next leader.
+        if let Some(due) = ask.due.filter(|_| handle.status() != Status::Stopped) {
+            own.with(|world| world.promise(node, number, due));
+        }
         let failure = send(&own, handle, action, number, request).await.err();
         let replied = Fact::Replied {
             request: number,

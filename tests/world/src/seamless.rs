@@ -41,6 +41,8 @@ pub(crate) struct Ask {
     pub(crate) wait: Duration,
     /// How many bytes of its body a gate keeps, to send them again. None stands for the default.
     pub(crate) replay_limit: Option<usize>,
+    /// The real time by which it must be answered, if its body is kept to be sent again.
+    pub(crate) due: Option<u64>,
     /// How often a gate has forwarded it.
     forwarded: u64,
 }
@@ -63,10 +65,7 @@ impl World {
 
     fn plan_ask(&mut self, node: usize, hand_over: HandOver) {
         let HandOver {
-            leader,
-            call,
-            at,
-            over,
+            leader, at, over, ..
         } = hand_over;
         let sent = match self.choices.below(3) {
             0 => self.choices.u64(self.now..=at),
@@ -76,7 +75,7 @@ impl World {
         let gaps = 4 * self.longest_gap(node);
         let held = over.max(sent) - sent + LONGEST_PAUSE + WAYS + gaps;
         let drain = self.nodes[leader].settings.timing.drain_timeout;
-        let ask = Ask {
+        let mut ask = Ask {
             pieces: self.choices.u64(0..=4),
             stays: match self.choices.below(4) {
                 0 => self.choices.u64(0..=drain.as_nanos() as u64),
@@ -88,21 +87,23 @@ impl World {
                 true => Some(self.choices.usize(0..30)),
                 false => None,
             },
+            due: None,
             forwarded: 0,
         };
-        let number = self.number();
-        self.asks.insert(number, ask);
-        // A node that has left the election rejects the requests that it holds.
-        let leaves = node == leader && matches!(call, Call::Shutdown);
         let is_replayed = ask.pieces == 0 || ask.replay_limit.is_none();
         let due = sent + held + ask.stays;
-        if !leaves && is_replayed {
-            self.tally.promised += 1;
-            let request = number;
-            self.fact(node, &Fact::Promised { request, due });
-        }
+        ask.due = is_replayed.then_some(due);
+        let number = self.number();
+        self.asks.insert(number, ask);
         self.asks_until = self.asks_until.max(due);
         self.queue.push(sent, Event::Ask { node, number });
+    }
+
+    /// A request arrives at a node that takes part in the election.
+    pub(crate) fn promise(&mut self, node: usize, request: u64, due: u64) {
+        self.tally.promised += 1;
+        self.say(node, || format!("request {request} arrives"));
+        self.fact(node, &Fact::Promised { request, due });
     }
 
     /// A gate forwards a request.
