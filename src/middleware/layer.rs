@@ -340,8 +340,8 @@ impl<A, M> LeaderOnlyLayer<A, M> {
 impl<M> LeaderOnlyLayer<Forward, M> {
     /// Sets how long the leader may take until its response starts, counted from the start of the forwarding.
     ///
-    /// The default is 30 s for HTTP and no limit for gRPC, whose clients send their own deadlines. The limit includes
-    /// sending the request body, so long uploads need more. It does not include the response body. The
+    /// The default is 30 s for HTTP and no limit for gRPC and gRPC-Web, whose clients send their own deadlines. The
+    /// limit includes sending the request body, so long uploads need more. It does not include the response body. The
     /// response to a request that exceeds the limit is a 504, and the request may have been executed.
     ///
     /// ```

@@ -5,10 +5,12 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Buf;
 use http::HeaderMap;
+use http_body::Frame;
 use thiserror::Error;
 
-use super::http::answer::Form;
+use super::http::{answer::Form, grpc_web::After};
 use crate::{sync::WaitForCancellationFutureOwned, task::Admission};
 
 /// The term of a request ended while the request was in progress.
@@ -42,10 +44,7 @@ impl Admitted {
     #[inline]
     pub(super) fn responds(&mut self, headers: &HeaderMap) {
         if let Some(form) = &mut self.ends {
-            *form = match Form::is_grpc(headers) {
-                true => Form::Grpc,
-                false => Form::Text,
-            };
+            *form = Form::of_rest(headers);
         }
     }
 
@@ -67,9 +66,19 @@ impl Admitted {
         ended.as_mut().poll(cx).map(|()| form)
     }
 
-    /// The request can no longer be cut off.
-    pub(super) fn complete(&mut self) {
-        self.ends = None;
+    /// The service sends a part of its response.
+    #[inline]
+    pub(super) fn sends<D: Buf>(&mut self, frame: &Frame<D>) {
+        if frame.is_trailers() {
+            self.ends = None;
+        } else if let (Some(Form::GrpcWeb(web)), Some(data)) = (self.ends, frame.data_ref()) {
+            self.ends = match web.after(data) {
+                After::Message => self.ends,
+                // Trailers would be read as the rest of the message.
+                After::Part => Some(Form::Text),
+                After::Nothing => None,
+            };
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
@@ -15,7 +15,7 @@ use super::{
     hold::Hold,
     http::{
         answer::{Form, Rejected},
-        body::boxed,
+        body::{boxed, text},
         mark::{Forwarded, insert_refusal},
         reveal::insert_leader,
         target::Target,
@@ -49,18 +49,24 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Adds to a rejection who leads, and which attempt to forward the request was refused.
-    fn annotate<B>(&self, response: &mut Response<B>, forwarded: Option<&Forwarded>) {
-        let Some(rejected) = response.extensions_mut().remove::<Rejected>() else {
-            return;
-        };
+    /// Adds to a rejection who leads, and which attempt to forward the request was refused. Returns the body if it
+    /// depends on that.
+    fn annotate<B>(
+        &self,
+        response: &mut Response<B>,
+        forwarded: Option<&Forwarded>,
+    ) -> Option<Bytes> {
+        let rejected = response.extensions_mut().remove::<Rejected>()?;
         let headers = response.headers_mut();
         if let Some(leader) = rejected.leader.filter(|_| self.reveal_leader) {
             insert_leader(headers, &leader, &self.target);
         }
+        let body = rejected.form.finish(headers);
+        // A header in any form, because the node that has forwarded the request reads it.
         if let Some(forwarded) = forwarded.filter(|_| !rejected.may_be_executed) {
             insert_refusal(headers, forwarded.id.clone());
         }
+        body
     }
 }
 
@@ -243,8 +249,9 @@ impl<A> Refused<A> {
     where
         T: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
     {
-        self.settings
+        let finished = self
+            .settings
             .annotate(&mut response, self.forwarded.as_ref());
-        response.map(|body| ResponseBody::boxed(boxed(body)))
+        response.map(|body| ResponseBody::boxed(finished.map_or_else(|| boxed(body), text)))
     }
 }

@@ -8,10 +8,12 @@
 mod bodies;
 mod cluster;
 mod composition;
+mod connect_web;
 mod crowd;
 mod drain;
 mod gone_host;
 mod grpc;
+mod grpc_web;
 mod hand_over;
 mod http;
 mod ledger;

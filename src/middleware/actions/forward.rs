@@ -66,7 +66,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// # Requests that are not forwarded
 ///
 /// A request is rejected as by [`Reject`](super::Reject) in the cases that [`Redirect`](super::Redirect) lists, except
-/// that gRPC requests are forwarded if the client speaks HTTP/2. It is also rejected if its method is `CONNECT`, or if
+/// that gRPC requests are forwarded if the client speaks HTTP/2, and gRPC-Web requests with any client. It is also rejected if its method is `CONNECT`, or if
 /// its body has a transfer coding other than `chunked`.
 ///
 /// If the leader does not respond:
@@ -126,8 +126,8 @@ impl TimeLimit {
         match (self, form) {
             (Self::Set(limit), _) => Some(limit),
             // gRPC clients set deadlines, and may stream for hours before the response starts.
-            (Self::Default, Form::Grpc) => None,
-            (Self::Default, Form::Text | Form::Head) => Some(TIME_LIMIT),
+            (Self::Default, form) if form.is_grpc() => None,
+            (Self::Default, _) => Some(TIME_LIMIT),
         }
     }
 }
