@@ -12,7 +12,7 @@ use std::{
 };
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout},
@@ -94,22 +94,38 @@ impl ConnectWeb {
 
     /// Starts a unary call, whose response repeats the text.
     pub(crate) async fn create(&mut self, url: &str, id: &str) {
-        self.call("create", url, json!({ ID: id })).await;
+        self.call(json!({ "method": "create", "url": url, "headers": { ID: id } }))
+            .await;
+    }
+
+    /// As [`create`](Self::create), with the response that a browser shows to a page of another origin.
+    pub(crate) async fn create_from_page(&mut self, url: &str, id: &str) {
+        let headers = json!({ ID: id });
+        self.call(json!({ "method": "create", "url": url, "headers": headers, "fromPage": true }))
+            .await;
     }
 
     /// Starts a call whose response is a stream.
     pub(crate) async fn watch(&mut self, url: &str, id: &str) {
-        self.call("watch", url, json!({ ID: id })).await;
+        self.call(json!({ "method": "watch", "url": url, "headers": { ID: id } }))
+            .await;
     }
 
     /// Starts a call that does not finish before the test lets it.
     pub(crate) async fn slow(&mut self, method: &str, url: &str, id: &str) {
         let headers = json!({ ID: id, SLOW: "yes" });
-        self.call(method, url, headers).await;
+        self.call(json!({ "method": method, "url": url, "headers": headers }))
+            .await;
     }
 
-    async fn call(&mut self, method: &str, url: &str, headers: serde_json::Value) {
-        let call = json!({ "method": method, "url": url, "text": "order", "headers": headers });
+    /// Starts a `POST` with these headers. The body of the response is one message.
+    pub(crate) async fn fetch(&mut self, url: &str, headers: Value) {
+        self.call(json!({ "method": "fetch", "url": url, "headers": headers }))
+            .await;
+    }
+
+    async fn call(&mut self, mut call: Value) {
+        call["text"] = "order".into();
         let line = format!("{call}\n");
         self.calls.write_all(line.as_bytes()).await.unwrap();
     }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use ::http::Request;
 use noleader::{Builder, LeaderOnlyLayer, store::Memory};
-use tokio::net::TcpListener;
 use tonic::{
     Code,
     body::Body,
@@ -23,15 +22,19 @@ use crate::{
 };
 
 /// Serves until the test ends, and returns the URL.
-macro_rules! serve {
+macro_rules! served {
     ($server:expr, $service:expr) => {{
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = $server.accept_http1(true).add_service($service);
-        tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+        tokio::spawn(
+            server.serve_with_incoming(tonic::transport::server::TcpIncoming::from(listener)),
+        );
         url
     }};
 }
+
+pub(crate) use served;
 
 /// Serves with the gate outside and inside of tonic-web, around the server and around a service. Returns a name and the
 /// URL of each.
@@ -42,26 +45,26 @@ macro_rules! stacks {
         [
             (
                 "outside, server",
-                serve!(plain().layer($gate).layer(web()), service()),
+                served!(plain().layer($gate).layer(web()), service()),
             ),
             (
                 "inside, server",
-                serve!(plain().layer(web()).layer($gate), service()),
+                served!(plain().layer(web()).layer($gate), service()),
             ),
             (
                 "outside, service",
-                serve!(plain(), $gate.layer(web().layer(service()))),
+                served!(plain(), $gate.layer(web().layer(service()))),
             ),
             (
                 "inside, service",
-                serve!(plain(), web().layer($gate.layer(service()))),
+                served!(plain(), web().layer($gate.layer(service()))),
             ),
         ]
     }};
 }
 
 /// Serves gRPC-Web and gRPC behind a gate that holds and forwards requests.
-fn serve(site: Site, orders: &Orders) -> Server {
+pub(crate) fn serve(site: Site, orders: &Orders) -> Server {
     let gate = LeaderOnlyLayer::new(site.handle)
         .wait_up_to(WAIT)
         .forward(grpc::forwarding_client());

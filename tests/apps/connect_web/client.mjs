@@ -37,9 +37,37 @@ function print(event) {
   process.stdout.write(JSON.stringify(event) + "\n");
 }
 
-async function call({ method, url, text, headers, timeoutMs }) {
-  const client = createClient(Orders, createGrpcWebTransport({ baseUrl: url }));
-  const options = { headers, timeoutMs };
+// The headers of a response from another origin that a browser shows to any page (CORS-safelisted response-header names
+// of the Fetch standard).
+const safelisted = [
+  "cache-control",
+  "content-language",
+  "content-length",
+  "content-type",
+  "expires",
+  "last-modified",
+  "pragma",
+];
+
+// As a browser does it for a page of another origin (CORS filtered response of the Fetch standard).
+async function fetchFromPage(url, init) {
+  const response = await fetch(url, init);
+  const exposed = response.headers.get("access-control-expose-headers") ?? "";
+  const shown = safelisted.concat(exposed.toLowerCase().split(","));
+  const headers = [...response.headers].filter(([name]) => shown.includes(name));
+  return new Response(response.body, { status: response.status, headers });
+}
+
+async function call({ method, url, text, headers, fromPage }) {
+  if (method === "fetch") {
+    const response = await fetch(url, { method: "POST", body: text, headers });
+    print({ message: await response.text() });
+    print("end");
+    return;
+  }
+  const transport = { baseUrl: url, fetch: fromPage ? fetchFromPage : fetch };
+  const client = createClient(Orders, createGrpcWebTransport(transport));
+  const options = { headers };
   if (method === "create") {
     print({ message: (await client.create({ value: text }, options)).value });
   } else {
