@@ -217,6 +217,9 @@ impl<A, M> LeaderOnlyLayer<A, M> {
     /// - The follower action, such as [`redirect`](Self::redirect), handles it when another node leads, when this node
     ///   has left the election, or when `at_most` has passed.
     ///
+    /// - A gRPC client that sends a deadline (`grpc-timeout`) receives `DEADLINE_EXCEEDED` if the request is still held
+    ///   then. It was not executed. A held request that is executed or forwarded carries the rest of its timeout.
+    ///
     /// A follower that knows a leader therefore holds no requests. A crashed leader counts as the leader until its
     /// lease expires.
     ///

@@ -7,6 +7,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use http::{Request, Response};
 use http_body::Body;
+use http_body_util::Full;
 use tower_service::Service;
 
 use super::{
@@ -14,8 +15,9 @@ use super::{
     gate::{Gate, Ready},
     hold::Hold,
     http::{
-        answer::{Form, Rejected},
+        answer::{self, Form, Rejected},
         body::{boxed, text},
+        grpc_timeout::Deadline,
         mark::{Forwarded, insert_refusal},
         reveal::insert_leader,
         target::Target,
@@ -168,6 +170,10 @@ impl<S: Clone, A: Clone, M> LeaderOnly<S, A, M> {
             Some(forwarded) => self.gate.hold_forwarded(forwarded.holds_for),
             None => self.gate.hold(),
         };
+        let hold = hold.map(|hold| {
+            let now = self.gate.handle().clock().now();
+            hold.with_deadline(Deadline::of(&request, now))
+        });
         // The service that is ready is held with the request, or dropped with the permit that it may hold. The clone in
         // its place is not ready.
         let clone = self.inner.clone();
@@ -209,10 +215,14 @@ impl<A> Refused<A> {
         loop {
             match hold.decided().await {
                 Ok(admission) => {
+                    hold.shorten_timeout(request.headers_mut());
                     drop(hold);
                     return admitted(&mut ready, request, admission, &self.settings).await;
                 }
                 Err(decided) => not_leader = decided,
+            }
+            if hold.is_late() {
+                return Ok(self.too_late(&request, not_leader));
             }
             // The clone holds no permit while the action works.
             let clone = ready.clone();
@@ -228,8 +238,11 @@ impl<A> Refused<A> {
                 () = hold.over() => false,
             };
             not_leader = hold.not_leader();
-            if !is_ready {
+            if !is_ready && !hold.is_late() {
                 return Ok(self.respond(request, not_leader).await);
+            }
+            if !is_ready {
+                return Ok(self.too_late(&request, not_leader));
             }
         }
     }
@@ -243,6 +256,15 @@ impl<A> Refused<A> {
         A: FollowerAction<B>,
     {
         self.annotated(self.action.respond(request, not_leader).await)
+    }
+
+    fn too_late<B, R>(
+        &self,
+        request: &Request<B>,
+        not_leader: NotLeader,
+    ) -> Response<ResponseBody<R>> {
+        let response = answer::too_late(Form::of(request), not_leader);
+        self.annotated(response.map(Full::new))
     }
 
     fn annotated<T, R>(&self, mut response: Response<T>) -> Response<ResponseBody<R>>

@@ -11,6 +11,7 @@ mod cluster;
 mod composition;
 mod connect_web;
 mod crowd;
+mod deadlines;
 mod drain;
 mod gone_host;
 mod grpc;

@@ -52,6 +52,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 ///   `proxy-authenticate`. They are removed from the response and its trailers as well. Without `upgrade`, a request
 ///   for another protocol, such as WebSocket, becomes an ordinary request.
 /// - `content-length` is removed if it does not match the body. Several `cookie` headers are joined into one.
+/// - `grpc-timeout` is shortened by the time that the request was held here. A value that is not valid is kept.
 /// - `noleader-forwarded` is added, with the election, the number of hops, and a random id of the attempt. A node that
 ///   does not lead this election rejects such a request, and neither forwards nor redirects it. Through the gates of
 ///   several elections, a request takes at most four hops. The leader removes the header before the service sees the
@@ -221,13 +222,15 @@ impl Forward {
     where
         B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
     {
+        let form = Form::of(&request);
         let (parts, body) = request.into_parts();
         let upload = Upload::new(body, Some(self.replay_limit));
         let mut body = upload.read();
         let mut base = self.target.of(&parts.headers, &not_leader).cloned();
         let mut pause = FIRST_PAUSE;
         loop {
-            let request = Request::from_parts(parts.clone(), body);
+            let mut request = Request::from_parts(parts.clone(), body);
+            hold.shorten_timeout(request.headers_mut());
             let holds_for = hold.left();
             let attempt = self.attempt(base.as_ref(), request, &not_leader, holds_for);
             let response = match attempt.await {
@@ -235,12 +238,20 @@ impl Forward {
                 Attempt::NotExecuted(response) => response,
             };
             body = match upload.read_again() {
-                Some(body) if hold.pause(pause).await => body,
-                _ => return Handled::Answered(response),
+                Some(body) => body,
+                None => return Handled::Answered(response),
             };
+            let decided = match hold.pause(pause).await {
+                true => Some(hold.decided().await),
+                false => None,
+            };
+            if hold.is_late() {
+                return Handled::Answered(boxed(answer::too_late(form, not_leader)));
+            }
             pause = (pause * 2).min(LONGEST_PAUSE);
-            base = match hold.decided().await {
-                Ok(_) => match self.own_body(&upload, body) {
+            base = match decided {
+                None => return Handled::Answered(response),
+                Some(Ok(_)) => match self.own_body(&upload, body) {
                     Ok(body) => return Handled::Leads(Request::from_parts(parts, body)),
                     // The gated service takes no body that could be made here. The server of this node does.
                     Err(reader) => {
@@ -249,7 +260,7 @@ impl Forward {
                         self.target.own().cloned()
                     }
                 },
-                Err(decided) => {
+                Some(Err(decided)) => {
                     not_leader = decided;
                     self.target.of(&parts.headers, &not_leader).cloned()
                 }

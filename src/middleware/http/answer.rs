@@ -139,6 +139,20 @@ pub(in crate::middleware) fn rejection(form: Form, not_leader: NotLeader) -> Res
     response
 }
 
+/// The response to a request that was still held when its client's deadline passed. It does not invite the client to
+/// repeat the request.
+pub(in crate::middleware) fn too_late(form: Form, not_leader: NotLeader) -> Response<Bytes> {
+    let message =
+        format!("{not_leader}; the client's deadline has passed; the request was not executed");
+    let mut response = answer(form, &message, Code::TOO_SLOW, reason(&not_leader));
+    response.extensions_mut().insert(Rejected {
+        leader: not_leader.into_leader(),
+        may_be_executed: false,
+        form,
+    });
+    response
+}
+
 /// The response of a handler that asked whether its node leads. It may have done something before.
 #[cfg(any(feature = "axum", feature = "tonic"))]
 pub(in crate::middleware) fn not_leader(form: Form, not_leader: &NotLeader) -> Response<Bytes> {

@@ -4,6 +4,7 @@ pub(super) mod answer;
 pub(super) mod body;
 pub(super) mod client;
 pub(super) mod failure;
+pub(super) mod grpc_timeout;
 pub(super) mod grpc_web;
 pub(super) mod hop;
 pub(super) mod mark;
