@@ -261,7 +261,9 @@ impl<A, M> LeaderOnlyLayer<A, M> {
     /// | request | before the response starts | afterwards |
     /// |---|---|---|
     /// | HTTP | 503 with `noleader-reason: lost` | the body fails with [`TermLost`](crate::TermLost) |
-    /// | gRPC | 10 `ABORTED` with `noleader-reason: lost` | the same, as trailers |
+    /// | gRPC, gRPC-Web | 10 `ABORTED` with `noleader-reason: lost` | the same, as trailers |
+    ///
+    /// A gRPC-Web response that was cut off within a message has no trailers; its body fails.
     ///
     /// No response carries `retry-after` or `grpc-retry-pushback-ms`. The term is checked each time the future or the
     /// body is polled, so a process that was paused does not continue a request on waking.

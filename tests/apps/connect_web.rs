@@ -65,7 +65,8 @@ impl ConnectWeb {
             Err(missing) => {
                 assert!(env::var_os(REQUIRED).is_none(), "{missing}");
                 // `eprintln` is captured, and shown for failed tests only.
-                writeln!(io::stderr(), "skipped: {missing}").unwrap();
+                let mut stderr = io::stderr();
+                writeln!(stderr, "skipped: {missing}").unwrap();
                 return None;
             }
         };

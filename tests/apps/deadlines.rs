@@ -1,5 +1,10 @@
 //! The deadline of a gRPC client, as the handlers see it.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "measures how long a request was held"
+)]
+
 use std::{
     convert::Infallible,
     task::{Context, Poll},
