@@ -158,6 +158,7 @@ fn install() -> Result<PathBuf, String> {
     fs::create_dir_all(&dir).unwrap();
     let lock = File::create(dir.join("lock")).unwrap();
     lock.lock().unwrap();
+    run(Command::new("node").arg("--version"))?;
     let stamp = dir.join("installed");
     let wanted = FILES.map(|(_, text)| text).concat();
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
@@ -167,18 +168,19 @@ fn install() -> Result<PathBuf, String> {
         fs::write(dir.join(name), text).unwrap();
     }
     let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
-    let npm = Command::new("npm")
-        .args(arguments)
-        .current_dir(&dir)
-        .output();
-    let npm = npm.map_err(|error| {
-        format!("npm is required ({error}); on Debian: apt-get install nodejs npm")
-    })?;
-    if !npm.status.success() {
-        let output = String::from_utf8_lossy(&npm.stderr);
-        return Err(format!("npm could not download connect-web:\n{output}"));
-    }
+    run(Command::new("npm").args(arguments).current_dir(&dir))?;
     // Last, so that the packages are complete.
     fs::write(&stamp, wanted).unwrap();
     Ok(dir)
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|error| {
+        format!("{command:?}: {error}; install Node.js, on Debian with apt-get install nodejs npm")
+    })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{command:?} failed:\n{errors}"))
 }

@@ -67,8 +67,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// # Requests that are not forwarded
 ///
 /// A request is rejected as by [`Reject`](super::Reject) in the cases that [`Redirect`](super::Redirect) lists, except
-/// that gRPC requests are forwarded if the client speaks HTTP/2, and gRPC-Web requests with any client. It is also rejected if its method is `CONNECT`, or if
-/// its body has a transfer coding other than `chunked`.
+/// that gRPC requests are forwarded if the client speaks HTTP/2, and gRPC-Web requests with any client. It is also
+/// rejected if its method is `CONNECT`, or if its body has a transfer coding other than `chunked`.
 ///
 /// If the leader does not respond:
 ///

@@ -73,11 +73,14 @@ impl Form {
 
     /// The form of the rest of a response that begins with these headers.
     pub(in crate::middleware) fn of_rest(headers: &HeaderMap) -> Self {
-        let is_plain =
-            !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(CONTENT_ENCODING);
+        let is_fixed = || {
+            [CONTENT_LENGTH, CONTENT_ENCODING]
+                .iter()
+                .any(|name| headers.contains_key(name))
+        };
         match Self::of_grpc(headers) {
             // Nothing can be added to such a body.
-            Some(Self::GrpcWeb(_)) if !is_plain => Self::Text,
+            Some(Self::GrpcWeb(_)) if is_fixed() => Self::Text,
             form => form.unwrap_or(Self::Text),
         }
     }

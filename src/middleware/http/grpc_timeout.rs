@@ -49,12 +49,8 @@ fn parse(value: &HeaderValue) -> Option<Duration> {
     let (_, nanos) = UNITS.iter().find(|(name, _)| name == unit)?;
     // `parse` would accept a sign.
     let is_plain = digits.len() <= MAX_DIGITS && digits.iter().all(u8::is_ascii_digit);
-    let count: u64 = str::from_utf8(digits)
-        .ok()
-        .filter(|_| is_plain)?
-        .parse()
-        .ok()?;
-    Some(Duration::from_nanos(*nanos).saturating_mul(u32::try_from(count).ok()?))
+    let digits = str::from_utf8(digits).ok().filter(|_| is_plain)?;
+    Some(Duration::from_nanos(*nanos) * digits.parse::<u32>().ok()?)
 }
 
 /// Rounded down in the finest unit whose digits suffice, and at least 1: the specification has no zero.
