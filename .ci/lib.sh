@@ -6,8 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # step COMMAND...: prints a command, and runs it.
 step() { printf '\n== %s\n' "$*"; "$@"; }
 
-# need NAME...: installs the programs among c++, curl, haproxy and pip that are missing, with apt-get. On a terminal
-# it asks first.
+# need NAME...: installs the programs among c++, curl, haproxy, node and pip that are missing, with apt-get. On a
+# terminal it asks first.
 need() {
   local name missing="" sudo="" answer
   for name in "$@"; do
@@ -16,6 +16,7 @@ need() {
       curl) command -v curl >/dev/null || missing+=" curl" ;;
       # Debian installs it outside of the PATH of ordinary users.
       haproxy) PATH=$PATH:/usr/sbin command -v haproxy >/dev/null || missing+=" haproxy" ;;
+      node) { command -v node && command -v npm; } >/dev/null || missing+=" nodejs npm" ;;
       pip) python3 -m pip --version >/dev/null 2>&1 || missing+=" python3 python3-pip" ;;
       *) printf 'need: unknown program: %s\n' "$name" >&2; exit 2 ;;
     esac

@@ -6,8 +6,11 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderMap;
+
+use super::http::grpc_timeout::Deadline;
 use crate::{
-    clock::Moment,
+    clock::{Clock, Moment},
     lease::Status,
     sync::watch,
     task::{Admission, LeaderHandle, NotLeader, Reason},
@@ -19,6 +22,8 @@ pub struct Hold {
     min_remaining: Duration,
     status: watch::Receiver<Status>,
     timeout: Timeout,
+    /// When the client stops waiting, if it says so.
+    deadline: Option<Deadline>,
     /// Whether another node holds the request as well, which it has forwarded.
     is_forwarded: bool,
 }
@@ -37,18 +42,37 @@ impl Hold {
         at_most: Duration,
         is_forwarded: bool,
     ) -> Self {
-        let until = handle.clock().now() + at_most;
-        let sleep = Box::pin(handle.clock().sleep(at_most));
         Self {
+            timeout: Timeout::new(handle.clock(), at_most),
             status: handle.watch(),
             handle,
             min_remaining,
-            timeout: Timeout {
-                until,
-                sleep,
-                is_over: false,
-            },
+            deadline: None,
             is_forwarded,
+        }
+    }
+
+    /// Ends the hold at the client's deadline at the latest.
+    pub(super) fn with_deadline(mut self, deadline: Option<Deadline>) -> Self {
+        self.deadline = deadline;
+        if let Some(deadline) = deadline.filter(|deadline| deadline.at() < self.timeout.until) {
+            let clock = self.handle.clock();
+            let left = deadline.at().saturating_since(clock.now());
+            self.timeout = Timeout::new(clock, left);
+        }
+        self
+    }
+
+    /// Whether the client's deadline has passed.
+    pub(super) fn is_late(&self) -> bool {
+        let now = self.handle.clock().now();
+        self.deadline.is_some_and(|deadline| deadline.at() <= now)
+    }
+
+    /// Takes the time that the request was held off the timeout in its headers.
+    pub(super) fn shorten_timeout(&self, headers: &mut HeaderMap) {
+        if let Some(deadline) = self.deadline {
+            deadline.shorten(headers, self.handle.clock().now());
         }
     }
 
@@ -115,6 +139,16 @@ impl Hold {
             // The node that has forwarded the request may know more of the election.
             Reason::NoLeader | Reason::Draining => !self.is_forwarded,
             Reason::NotLeader | Reason::Stopped => false,
+        }
+    }
+}
+
+impl Timeout {
+    fn new(clock: &Clock, at_most: Duration) -> Self {
+        Self {
+            until: clock.now() + at_most,
+            sleep: Box::pin(clock.sleep(at_most)),
+            is_over: false,
         }
     }
 }

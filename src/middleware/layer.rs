@@ -218,6 +218,9 @@ impl<A, M> LeaderOnlyLayer<A, M> {
     ///   has left the election, or when `at_most` has passed. A [`shutdown`](crate::LeaderHandle::shutdown) waits for the
     ///   next leader while requests are held, so that the action can send them there.
     ///
+    /// - A gRPC client that sends a deadline (`grpc-timeout`) receives `DEADLINE_EXCEEDED` if the request is still held
+    ///   then. It was not executed. A held request that is executed or forwarded carries the rest of its timeout.
+    ///
     /// A follower that knows a leader therefore holds no requests. A crashed leader counts as the leader until its
     /// lease expires.
     ///
@@ -259,7 +262,9 @@ impl<A, M> LeaderOnlyLayer<A, M> {
     /// | request | before the response starts | afterwards |
     /// |---|---|---|
     /// | HTTP | 503 with `noleader-reason: lost` | the body fails with [`TermLost`](crate::TermLost) |
-    /// | gRPC | 10 `ABORTED` with `noleader-reason: lost` | the same, as trailers |
+    /// | gRPC, gRPC-Web | 10 `ABORTED` with `noleader-reason: lost` | the same, as trailers |
+    ///
+    /// A gRPC-Web response that was cut off within a message has no trailers; its body fails.
     ///
     /// No response carries `retry-after` or `grpc-retry-pushback-ms`. The term is checked each time the future or the
     /// body is polled, so a process that was paused does not continue a request on waking.
@@ -368,8 +373,8 @@ impl<A, M> LeaderOnlyLayer<A, M> {
 impl<M> LeaderOnlyLayer<Forward, M> {
     /// Sets how long the leader may take until its response starts, counted from the start of the forwarding.
     ///
-    /// The default is 30 s for HTTP and no limit for gRPC, whose clients send their own deadlines. The limit includes
-    /// sending the request body, so long uploads need more. It does not include the response body. The
+    /// The default is 30 s for HTTP and no limit for gRPC and gRPC-Web, whose clients send their own deadlines. The
+    /// limit includes sending the request body, so long uploads need more. It does not include the response body. The
     /// response to a request that exceeds the limit is a 504, and the request may have been executed.
     ///
     /// ```

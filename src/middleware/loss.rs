@@ -5,9 +5,11 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Buf;
 use http::HeaderMap;
+use http_body::Frame;
 
-use super::http::answer::Form;
+use super::http::{answer::Form, grpc_web::After};
 use crate::{sync::WaitForCancellationFutureOwned, task::Admission};
 
 /// The admission of a request in progress, and whether the request ends with its term.
@@ -33,10 +35,7 @@ impl Admitted {
     #[inline]
     pub(super) fn responds(&mut self, headers: &HeaderMap) {
         if let Some(form) = &mut self.ends {
-            *form = match Form::is_grpc(headers) {
-                true => Form::Grpc,
-                false => Form::Text,
-            };
+            *form = Form::of_rest(headers);
         }
     }
 
@@ -58,9 +57,19 @@ impl Admitted {
         ended.as_mut().poll(cx).map(|()| form)
     }
 
-    /// The request can no longer be cut off.
-    pub(super) fn complete(&mut self) {
-        self.ends = None;
+    /// The service sends a part of its response.
+    #[inline]
+    pub(super) fn sends<D: Buf>(&mut self, frame: &Frame<D>) {
+        if frame.is_trailers() {
+            self.ends = None;
+        } else if let (Some(Form::GrpcWeb(web)), Some(data)) = (self.ends, frame.data_ref()) {
+            self.ends = match web.after(data) {
+                After::Message => self.ends,
+                // Trailers would be read as the rest of the message.
+                After::Part => Some(Form::Text),
+                After::Nothing => None,
+            };
+        }
     }
 }
 

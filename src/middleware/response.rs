@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -216,6 +216,7 @@ where
         });
         Poll::Ready(Some(match form {
             Form::Grpc => Ok(Frame::trailers(lost_trailers())),
+            Form::GrpcWeb(web) => Ok(Frame::data(web.trailers(&lost_trailers()).into())),
             Form::Text | Form::Head => Err(TermLost.into()),
         }))
     }
@@ -252,19 +253,18 @@ fn poll_lost(admitted: &mut Option<Admitted>, cx: &mut Context<'_>) -> Poll<Form
 
 /// Gives the admission up once the body has ended or failed.
 #[inline]
-fn release<D, E>(
+fn release<D: Buf, E>(
     admitted: &mut Option<Admitted>,
     frame: &Option<Result<Frame<D>, E>>,
     is_end_stream: bool,
 ) {
     match frame {
         Some(Ok(_)) if is_end_stream => *admitted = None,
-        Some(Ok(frame)) if frame.is_trailers() => {
+        Some(Ok(frame)) => {
             if let Some(admitted) = admitted {
-                admitted.complete();
+                admitted.sends(frame);
             }
         }
-        Some(Ok(_)) => {}
         None | Some(Err(_)) => *admitted = None,
     }
 }

@@ -4,8 +4,10 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
+use http_body_util::Full;
 use tower_service::Service;
 
 use super::{
@@ -13,8 +15,9 @@ use super::{
     gate::{Gate, Ready},
     hold::Hold,
     http::{
-        answer::{Form, Rejected},
-        body::boxed,
+        answer::{self, Form, Rejected},
+        body::{boxed, text},
+        grpc_timeout::Deadline,
         linger::Linger,
         mark::{Forwarded, insert_refusal, is_forwarded},
         reveal::insert_leader,
@@ -62,18 +65,24 @@ impl Settings {
         Upload::of(request, &self.linger).map(Upload::into_body)
     }
 
-    /// Adds to a rejection who leads, and which attempt to forward the request was refused.
-    fn annotate<B>(&self, response: &mut Response<B>, forwarded: Option<&Forwarded>) {
-        let Some(rejected) = response.extensions_mut().remove::<Rejected>() else {
-            return;
-        };
+    /// Adds to a rejection who leads, and which attempt to forward the request was refused. Returns the body if it
+    /// depends on that.
+    fn annotate<B>(
+        &self,
+        response: &mut Response<B>,
+        forwarded: Option<&Forwarded>,
+    ) -> Option<Bytes> {
+        let rejected = response.extensions_mut().remove::<Rejected>()?;
         let headers = response.headers_mut();
         if let Some(leader) = rejected.leader.filter(|_| self.reveal_leader) {
             insert_leader(headers, &leader, &self.target);
         }
+        let body = rejected.form.finish(headers);
+        // A header in any form, because the node that has forwarded the request reads it.
         if let Some(forwarded) = forwarded.filter(|_| !rejected.may_be_executed) {
             insert_refusal(headers, forwarded.id.clone());
         }
+        body
     }
 }
 
@@ -179,6 +188,10 @@ impl<S: Clone, A: Clone, M> LeaderOnly<S, A, M> {
             Some(forwarded) => self.gate.hold_forwarded(forwarded.holds_for),
             None => self.gate.hold(),
         };
+        let hold = hold.map(|hold| {
+            let now = self.gate.handle().clock().now();
+            hold.with_deadline(Deadline::of(&request, now))
+        });
         // The service that is ready is held with the request, or dropped with the permit that it may hold. The clone in
         // its place is not ready.
         let clone = self.inner.clone();
@@ -220,10 +233,14 @@ impl<A> Refused<A> {
         loop {
             match hold.decided().await {
                 Ok(admission) => {
+                    hold.shorten_timeout(request.headers_mut());
                     drop(hold);
                     return admitted(&mut ready, request, admission, &self.settings).await;
                 }
                 Err(decided) => not_leader = decided,
+            }
+            if hold.is_late() {
+                return Ok(self.too_late(&request, not_leader));
             }
             // The clone holds no permit while the action works.
             let clone = ready.clone();
@@ -240,8 +257,11 @@ impl<A> Refused<A> {
                 () = hold.over() => false,
             };
             not_leader = hold.not_leader();
-            if !is_ready {
+            if !is_ready && !hold.is_late() {
                 return Ok(self.respond(request, not_leader).await);
+            }
+            if !is_ready {
+                return Ok(self.too_late(&request, not_leader));
             }
         }
     }
@@ -266,12 +286,22 @@ impl<A> Refused<A> {
         Upload::of(request, &self.settings.linger)
     }
 
+    fn too_late<B, R>(
+        &self,
+        request: &Request<B>,
+        not_leader: NotLeader,
+    ) -> Response<ResponseBody<R>> {
+        let response = answer::too_late(Form::of(request), not_leader);
+        self.annotated(response.map(Full::new))
+    }
+
     fn annotated<T, R>(&self, mut response: Response<T>) -> Response<ResponseBody<R>>
     where
         T: Body<Error: Into<BoxError>> + Send + 'static,
     {
-        self.settings
+        let finished = self
+            .settings
             .annotate(&mut response, self.forwarded.as_ref());
-        response.map(|body| ResponseBody::boxed(boxed(body)))
+        response.map(|body| ResponseBody::boxed(finished.map_or_else(|| boxed(body), text)))
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use ::http::uri::PathAndQuery;
 use futures_util::{
     StreamExt,
-    future::{BoxFuture, ready},
+    future::{BoxFuture, pending, ready},
     stream::{self, BoxStream},
 };
 use hyper_util::{
@@ -83,12 +83,16 @@ async fn import(_: Request<Streaming<String>>) -> Result<Response<String>, Statu
 
 type Events = BoxStream<'static, Result<String, Status>>;
 
-/// Sends `open`, and `bye` once the gate has closed.
+/// Sends `open`, and `bye` once the gate has closed, unless the request is slow.
 async fn watch(request: Request<String>) -> Result<Response<Events>, Status> {
     let term: &Term = request.extensions().get().unwrap();
     let closing = term.closing();
+    let is_slow = request.metadata().contains_key(SLOW);
     let bye = stream::once(async move {
         closing.cancelled().await;
+        if is_slow {
+            pending::<()>().await;
+        }
         "bye"
     });
     let events = stream::once(ready("open")).chain(bye);

@@ -11,13 +11,17 @@
 )]
 
 mod bodies;
+mod browsers;
 mod cluster;
 mod composition;
+mod connect_web;
 mod crowd;
+mod deadlines;
 mod drain;
 mod gone_host;
 mod grpc;
 mod grpc_uploads;
+mod grpc_web;
 mod hand_over;
 mod http;
 mod ledger;

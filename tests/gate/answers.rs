@@ -145,7 +145,7 @@ async fn grpc_is_recognized_by_its_content_type() {
     }
     for content_type in [
         "application/json",
-        "application/grpc-web+proto",
+        "application/grpc-website",
         "application/grpcx",
         "",
     ] {

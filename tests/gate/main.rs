@@ -12,6 +12,8 @@ mod extractor;
 mod forged_token;
 mod forward;
 mod grpc;
+mod grpc_timeout;
+mod grpc_web;
 #[path = "../support/lines.rs"]
 mod lines;
 mod matching;

@@ -53,6 +53,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 ///   `proxy-authenticate`. They are removed from the response and its trailers as well. Without `upgrade`, a request
 ///   for another protocol, such as WebSocket, becomes an ordinary request.
 /// - `content-length` is removed if it does not match the body. Several `cookie` headers are joined into one.
+/// - `grpc-timeout` is shortened by the time that the request was held here. A value that is not valid is kept.
 /// - `noleader-forwarded` is added, with the election, the number of hops, and a random id of the attempt. A node that
 ///   does not lead this election rejects such a request, and neither forwards nor redirects it. Through the gates of
 ///   several elections, a request takes at most four hops. The leader removes the header before the service sees the
@@ -67,8 +68,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// # Requests that are not forwarded
 ///
 /// A request is rejected as by [`Reject`](super::Reject) in the cases that [`Redirect`](super::Redirect) lists, except
-/// that gRPC requests are forwarded if the client speaks HTTP/2. It is also rejected if its method is `CONNECT`, or if
-/// its body has a transfer coding other than `chunked`.
+/// that gRPC requests are forwarded if the client speaks HTTP/2, and gRPC-Web requests with any client. It is also
+/// rejected if its method is `CONNECT`, or if its body has a transfer coding other than `chunked`.
 ///
 /// If the leader does not respond:
 ///
@@ -127,8 +128,8 @@ impl TimeLimit {
         match (self, form) {
             (Self::Set(limit), _) => Some(limit),
             // gRPC clients set deadlines, and may stream for hours before the response starts.
-            (Self::Default, Form::Grpc) => None,
-            (Self::Default, Form::Text | Form::Head) => Some(TIME_LIMIT),
+            (Self::Default, form) if form.is_grpc() => None,
+            (Self::Default, _) => Some(TIME_LIMIT),
         }
     }
 }
@@ -222,13 +223,15 @@ impl Forward {
     where
         B: Body<Error: Into<BoxError>> + Send + 'static,
     {
+        let form = Form::of(&request);
         let (parts, upload) = request.into_parts();
         upload.keep(self.replay_limit);
         let mut body = upload.read();
         let mut base = self.target.of(&parts.headers, &not_leader).cloned();
         let mut pause = FIRST_PAUSE;
         loop {
-            let request = Request::from_parts(parts.clone(), body);
+            let mut request = Request::from_parts(parts.clone(), body);
+            hold.shorten_timeout(request.headers_mut());
             let holds_for = hold.left();
             let attempt = self.attempt(base.as_ref(), request, &not_leader, holds_for);
             let response = match attempt.await {
@@ -236,12 +239,20 @@ impl Forward {
                 Attempt::NotExecuted(response) => response,
             };
             body = match upload.read_again() {
-                Some(body) if hold.pause(pause).await => body,
-                _ => return Handled::Answered(response),
+                Some(body) => body,
+                None => return Handled::Answered(response),
             };
+            let decided = match hold.pause(pause).await {
+                true => Some(hold.decided().await),
+                false => None,
+            };
+            if hold.is_late() {
+                return Handled::Answered(boxed(answer::too_late(form, not_leader)));
+            }
             pause = (pause * 2).min(LONGEST_PAUSE);
-            base = match hold.decided().await {
-                Ok(_) => match self.own_body(&upload, body) {
+            base = match decided {
+                None => return Handled::Answered(response),
+                Some(Ok(_)) => match self.own_body(&upload, body) {
                     Ok(body) => return Handled::Leads(Request::from_parts(parts, body)),
                     // The gated service takes no body that could be made here. The server of this node does.
                     Err(reader) => {
@@ -250,7 +261,7 @@ impl Forward {
                         self.target.own().cloned()
                     }
                 },
-                Err(decided) => {
+                Some(Err(decided)) => {
                     not_leader = decided;
                     self.target.of(&parts.headers, &not_leader).cloned()
                 }

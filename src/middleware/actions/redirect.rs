@@ -33,7 +33,7 @@ use crate::{
 /// - the address is not an absolute `http` or `https` URI, or contains a user or a password
 /// - the address has the same scheme, host and port as the address of this node
 /// - the request has no path, as with `CONNECT` and `OPTIONS *`
-/// - the request is gRPC, whose clients do not follow redirects
+/// - the request is gRPC or gRPC-Web, whose clients do not follow redirects
 /// - a gate of the same election on another node has [forwarded](super::Forward) the request
 ///
 /// The path is the one that the layer sees. A router that strips a prefix, such as axum's `nest`, does so before it
@@ -50,7 +50,7 @@ impl Redirect {
     }
 
     fn location<B>(&self, request: &Request<B>, not_leader: &NotLeader) -> Option<HeaderValue> {
-        if Form::is_grpc(request.headers()) {
+        if Form::of(request).is_grpc() {
             return None;
         }
         let base = self.target.of(request.headers(), not_leader)?;

@@ -19,13 +19,16 @@ use crate::{
 /// |---|---|---|---|
 /// | HTTP | 503 | `noleader-reason`, `retry-after` in whole seconds, `cache-control: no-store` | one line of text |
 /// | gRPC | 14 `UNAVAILABLE` | `noleader-reason`, `grpc-retry-pushback-ms`, `grpc-message` | none |
+/// | gRPC-Web | 14 `UNAVAILABLE` | none | the same as trailers |
 ///
 /// - `noleader-reason` is `not_leader`, `no_leader`, `warming`, `draining` or `stopped`.
-/// - A request is gRPC if its content type is `application/grpc`, with or without a suffix such as `+proto`. A gRPC-Web
-///   request (`application/grpc-web`) gets the HTTP response; gRPC-Web clients treat a 503 as `UNAVAILABLE`.
-/// - The response to a gRPC request is trailers-only, with the HTTP status 200.
+/// - A request is gRPC if its content type is `application/grpc`, and gRPC-Web if it is `application/grpc-web` or
+///   `application/grpc-web-text`, with or without a suffix such as `+proto`.
+/// - The response to a gRPC request is trailers-only, with the HTTP status 200. To a gRPC-Web request, the trailers are
+///   the body, in the encoding of the request.
 /// - The response names the leader only if [`reveal_leader`](crate::LeaderOnlyLayer::reveal_leader) is set.
-/// - If another node has forwarded the request, `noleader-refused` tells that node which attempt was not executed.
+/// - If another node has forwarded the request, the header `noleader-refused` tells that node which attempt was not
+///   executed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reject;
 

@@ -7,7 +7,7 @@ use super::FollowerAction;
 use crate::{
     error::BoxError,
     middleware::http::{
-        answer::Rejected,
+        answer::{Form, Rejected},
         body::{BoxBody, boxed},
     },
     task::NotLeader,
@@ -46,6 +46,7 @@ impl<B: Send + 'static> FollowerAction<B> for RejectWith<B> {
             // The closure names the leader itself.
             leader: None,
             may_be_executed,
+            form: Form::Text,
         });
         response
     }

@@ -1,12 +1,14 @@
-use std::{fmt::Write, time::Duration};
+use std::{fmt::Write, mem, time::Duration};
 
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER},
+    header::{
+        CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER,
+    },
 };
 
-use super::failure::Failure;
+use super::{failure::Failure, grpc_web::GrpcWeb};
 use crate::{
     lease::LeaderInfo,
     middleware::term_lost::TermLost,
@@ -56,31 +58,64 @@ pub(in crate::middleware) enum Form {
     Head,
     /// A "trailers-only" response: headers and no body.
     Grpc,
+    /// As `Grpc`, until [`Form::finish`] moves the trailers to where the client reads them.
+    GrpcWeb(GrpcWeb),
 }
 
 impl Form {
     pub(in crate::middleware) fn of<B>(request: &Request<B>) -> Self {
-        if Self::is_grpc(request.headers()) {
-            Self::Grpc
-        } else if request.method() == Method::HEAD {
-            Self::Head
-        } else {
-            Self::Text
+        match Self::of_grpc(request.headers()) {
+            Some(form) => form,
+            None if request.method() == Method::HEAD => Self::Head,
+            None => Self::Text,
         }
     }
 
-    /// True for `application/grpc`, with or without a suffix (`+proto`) or parameters. False for
-    /// `application/grpc-web`, which frames its responses differently.
-    pub(in crate::middleware) fn is_grpc(headers: &HeaderMap) -> bool {
-        let Some(value) = headers.get(CONTENT_TYPE) else {
-            return false;
+    /// The form of the rest of a response that begins with these headers.
+    pub(in crate::middleware) fn of_rest(headers: &HeaderMap) -> Self {
+        let is_fixed = || {
+            [CONTENT_LENGTH, CONTENT_ENCODING]
+                .iter()
+                .any(|name| headers.contains_key(name))
         };
-        let (prefix, rest) = match value.as_bytes().split_at_checked("application/grpc".len()) {
-            Some(split) => split,
-            None => return false,
+        match Self::of_grpc(headers) {
+            // Nothing can be added to such a body.
+            Some(Self::GrpcWeb(_)) if is_fixed() => Self::Text,
+            form => form.unwrap_or(Self::Text),
+        }
+    }
+
+    /// `application/grpc` and `application/grpc-web`, with or without a suffix (`+proto`) or parameters.
+    fn of_grpc(headers: &HeaderMap) -> Option<Self> {
+        let content_type = headers.get(CONTENT_TYPE)?.as_bytes();
+        let (prefix, suffix) = content_type.split_at_checked("application/grpc".len())?;
+        if !prefix.eq_ignore_ascii_case(b"application/grpc") {
+            return None;
+        }
+        match suffix.trim_ascii_start().first() {
+            None | Some(b'+' | b';') => Some(Self::Grpc),
+            Some(_) => GrpcWeb::parse(suffix).map(Self::GrpcWeb),
+        }
+    }
+
+    /// Whether the client speaks gRPC, over HTTP/2 or as gRPC-Web.
+    pub(in crate::middleware) fn is_grpc(self) -> bool {
+        match self {
+            Self::Grpc | Self::GrpcWeb(_) => true,
+            Self::Text | Self::Head => false,
+        }
+    }
+
+    /// Returns the body of a gRPC-Web response. Until then its trailers are among the headers, as in a trailers-only
+    /// response of gRPC. A page of another origin reads the body, and only those headers that the server exposes to it.
+    pub(in crate::middleware) fn finish(self, headers: &mut HeaderMap) -> Option<Bytes> {
+        let Self::GrpcWeb(web) = self else {
+            return None;
         };
-        prefix.eq_ignore_ascii_case(b"application/grpc")
-            && matches!(rest.trim_ascii_start().first(), None | Some(b'+' | b';'))
+        let content_type = headers.remove(CONTENT_TYPE);
+        let trailers = mem::take(headers);
+        headers.extend(content_type.map(|value| (CONTENT_TYPE, value)));
+        Some(web.trailers(&trailers))
     }
 }
 
@@ -91,6 +126,8 @@ pub(in crate::middleware) struct Rejected {
     pub(in crate::middleware) leader: Option<LeaderInfo>,
     /// Whether the request may have been executed nevertheless.
     pub(in crate::middleware) may_be_executed: bool,
+    /// The form in which the response is finished, once it names the leader.
+    pub(in crate::middleware) form: Form,
 }
 
 /// The response to a request that was not admitted, as [`Reject`](crate::middleware::Reject) describes it.
@@ -100,6 +137,21 @@ pub(in crate::middleware) fn rejection(form: Form, not_leader: NotLeader) -> Res
     response.extensions_mut().insert(Rejected {
         leader: not_leader.into_leader(),
         may_be_executed: false,
+        form,
+    });
+    response
+}
+
+/// The response to a request that was still held when its client's deadline passed. It does not invite the client to
+/// repeat the request.
+pub(in crate::middleware) fn too_late(form: Form, not_leader: NotLeader) -> Response<Bytes> {
+    let message =
+        format!("{not_leader}; the client's deadline has passed; the request was not executed");
+    let mut response = answer(form, &message, Code::TOO_SLOW, reason(&not_leader));
+    response.extensions_mut().insert(Rejected {
+        leader: not_leader.into_leader(),
+        may_be_executed: false,
+        form,
     });
     response
 }
@@ -113,7 +165,7 @@ pub(in crate::middleware) fn not_leader(form: Form, not_leader: &NotLeader) -> R
 fn unavailable(form: Form, message: &str, not_leader: &NotLeader) -> Response<Bytes> {
     let mut response = answer(form, message, Code::UNAVAILABLE, reason(not_leader));
     let wait = match (form, not_leader.reason()) {
-        (Form::Grpc, Reason::NotLeader) => ELSEWHERE,
+        (form, Reason::NotLeader) if form.is_grpc() => ELSEWHERE,
         _ => not_leader.retry_after(),
     };
     insert_wait(response.headers_mut(), form, wait);
@@ -139,6 +191,7 @@ pub(in crate::middleware) fn failed(
     response.extensions_mut().insert(Rejected {
         leader: not_leader.leader().cloned(),
         may_be_executed: !matches!(failure, Failure::Unreachable(_)),
+        form,
     });
     response
 }
@@ -160,9 +213,9 @@ pub(in crate::middleware) fn elsewhere(
 
 /// Only for requests that were not executed: the header invites the client to repeat the request.
 fn insert_wait(headers: &mut HeaderMap, form: Form, wait: Duration) {
-    match form {
-        Form::Text | Form::Head => headers.insert(RETRY_AFTER, seconds(wait).into()),
-        Form::Grpc => headers.insert(GRPC_RETRY_PUSHBACK_MS, millis(wait).into()),
+    match form.is_grpc() {
+        true => headers.insert(GRPC_RETRY_PUSHBACK_MS, millis(wait).into()),
+        false => headers.insert(RETRY_AFTER, seconds(wait).into()),
     };
 }
 
@@ -172,10 +225,14 @@ fn reason(not_leader: &NotLeader) -> HeaderValue {
 
 /// The response if the term ends before the response starts.
 pub(in crate::middleware) fn lost(form: Form) -> Response<Bytes> {
-    answer(form, &TermLost.to_string(), Code::LOST, LOST)
+    let mut response = answer(form, &TermLost.to_string(), Code::LOST, LOST);
+    if let Some(body) = form.finish(response.headers_mut()) {
+        *response.body_mut() = body;
+    }
+    response
 }
 
-/// The trailers if the term ends after a gRPC response has started.
+/// The trailers if the term ends after a response of gRPC or gRPC-Web has started.
 pub(in crate::middleware) fn lost_trailers() -> HeaderMap {
     let mut trailers = HeaderMap::new();
     insert_status(&mut trailers, ABORTED, &TermLost.to_string());
@@ -186,9 +243,13 @@ pub(in crate::middleware) fn lost_trailers() -> HeaderMap {
 fn answer(form: Form, message: &str, code: Code, reason: HeaderValue) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     response.headers_mut().insert(REASON, reason);
-    if matches!(form, Form::Grpc) {
+    if form.is_grpc() {
+        let content_type = match form {
+            Form::GrpcWeb(web) => web.content_type(),
+            _ => HeaderValue::from_static("application/grpc"),
+        };
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert(CONTENT_TYPE, content_type);
         insert_status(headers, code.grpc, message);
         return response;
     }
@@ -265,10 +326,8 @@ mod tests {
     fn a_non_ascii_content_type_is_not_grpc() {
         for value in [&b"application/grp"[..], b"application/gr\xff\xffc", b"\xff"] {
             let value = HeaderValue::from_bytes(value).unwrap();
-            assert!(!Form::is_grpc(&HeaderMap::from_iter([(
-                CONTENT_TYPE,
-                value
-            )])));
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, value)]);
+            assert!(Form::of_grpc(&headers).is_none());
         }
     }
 

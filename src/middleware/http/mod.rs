@@ -5,6 +5,8 @@ pub(super) mod body;
 pub(super) mod client;
 pub(super) mod failure;
 pub(super) mod from_body;
+pub(super) mod grpc_timeout;
+pub(super) mod grpc_web;
 pub(super) mod hop;
 pub(super) mod linger;
 pub(super) mod mark;
