@@ -386,7 +386,11 @@ impl<M> LeaderOnlyLayer<Forward, M> {
 impl<A> LeaderOnlyLayer<A> {
     /// Gates all requests except `GET`, `HEAD`, `OPTIONS` and `TRACE`, which reach the service on every node.
     ///
-    /// Every gRPC request is a `POST` and therefore gated, even if its method only reads.
+    /// - Every gRPC request is a `POST` and therefore gated, even if its method only reads.
+    /// - A request that asks for another protocol is gated, because a client can write through a WebSocket: over HTTP/1.1
+    ///   a request with `upgrade`, and over HTTP/2 an extended `CONNECT`. See
+    ///   [`upgrades_pass`](LeaderOnlyLayer::upgrades_pass). A request with `upgrade: h2c` is none of them, because what
+    ///   follows are HTTP requests.
     pub fn writes_only(self) -> LeaderOnlyLayer<A, WritesOnly> {
         self.with_gate(Gate::writes_only)
     }
@@ -452,8 +456,38 @@ impl<A> LeaderOnlyLayer<A> {
     }
 }
 
+impl<A> LeaderOnlyLayer<A, WritesOnly> {
+    /// Lets upgrades pass: they reach the service on every node, as reads do. Use it if clients only read from their
+    /// WebSockets.
+    ///
+    /// Over HTTP/1.1 these are requests with a method that reads and with `upgrade`, and over HTTP/2 extended `CONNECT`s.
+    /// All writes and all other `CONNECT`s are gated.
+    ///
+    /// ```
+    /// use noleader::{LeaderHandle, LeaderOnlyLayer};
+    ///
+    /// # fn example(leader: LeaderHandle) {
+    /// let layer = LeaderOnlyLayer::new(leader).writes_only().upgrades_pass();
+    /// # }
+    /// ```
+    pub fn upgrades_pass(mut self) -> Self {
+        self.gate.set_upgrades_pass();
+        self
+    }
+}
+
 /// Settings that contradict each other do not compile.
 ///
+/// ```compile_fail,E0599
+/// # fn example(layer: noleader::LeaderOnlyLayer) {
+/// layer.upgrades_pass();
+/// # }
+/// ```
+/// ```compile_fail,E0599
+/// # fn example(layer: noleader::LeaderOnlyLayer) {
+/// layer.fail().upgrades_pass();
+/// # }
+/// ```
 /// ```compile_fail,E0599
 /// # fn example(layer: noleader::LeaderOnlyLayer) {
 /// layer.redirect().forward_timeout(std::time::Duration::MAX);

@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     lease::{LeaderInfo, Settled, Status},
     names::{Address, ElectionName},
-    runtime::Random,
+    runtime::Runtime,
     sync::watch,
 };
 
@@ -291,8 +291,8 @@ impl LeaderHandle {
         &self.0.shared.election
     }
 
-    pub(crate) fn random(&self) -> &Random {
-        &self.0.shared.runtime.random
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.0.shared.runtime
     }
 
     pub(crate) fn clock(&self) -> &Clock {

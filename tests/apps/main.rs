@@ -21,5 +21,7 @@ mod orders;
 mod server;
 mod sockets;
 mod streams;
+mod tunnels;
 mod two_gates;
 mod warm_up;
+mod websockets;

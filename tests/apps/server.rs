@@ -35,7 +35,8 @@ impl Server {
                 stream.set_nodelay(true).unwrap();
                 let service = service.clone();
                 connections.spawn(async move {
-                    let server = auto::Builder::new(TokioExecutor::new());
+                    let mut server = auto::Builder::new(TokioExecutor::new());
+                    server.http2().enable_connect_protocol();
                     let stream = TokioIo::new(stream);
                     // The client detects errors.
                     let _ = server.serve_connection_with_upgrades(stream, service).await;

@@ -33,6 +33,9 @@ use crate::{
 /// - the request is gRPC, whose clients do not follow redirects
 /// - a gate of the same election on another node has [forwarded](super::Forward) the request
 ///
+/// Upgrades are redirected as any other request. Browsers and most WebSocket libraries do not follow: they report that
+/// the connection failed.
+///
 /// The path is the one that the layer sees. A router that strips a prefix, such as axum's `nest`, does so before it
 /// calls a layer inside of it. Apply the layer to the outer router, or publish an address with the prefix as its base
 /// path.

@@ -23,6 +23,8 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const UNAVAILABLE: HeaderValue = HeaderValue::from_static("14");
 /// gRPC's `ABORTED`: the request may have been executed, and the application decides whether to repeat it.
 const ABORTED: HeaderValue = HeaderValue::from_static("10");
+/// gRPC's `UNIMPLEMENTED`: the request was not executed, and repeating it on this node does not help.
+const UNIMPLEMENTED: HeaderValue = HeaderValue::from_static("12");
 /// gRPC's `DEADLINE_EXCEEDED`: the request may have been executed.
 const DEADLINE_EXCEEDED: HeaderValue = HeaderValue::from_static("4");
 
@@ -39,6 +41,7 @@ struct Code {
 impl Code {
     const UNAVAILABLE: Self = Self::new(StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE);
     const LOST: Self = Self::new(StatusCode::SERVICE_UNAVAILABLE, ABORTED);
+    const NOT_FORWARDED: Self = Self::new(StatusCode::NOT_IMPLEMENTED, UNIMPLEMENTED);
     const UNREACHABLE: Self = Self::new(StatusCode::BAD_GATEWAY, UNAVAILABLE);
     const BROKEN: Self = Self::new(StatusCode::BAD_GATEWAY, ABORTED);
     const TOO_SLOW: Self = Self::new(StatusCode::GATEWAY_TIMEOUT, DEADLINE_EXCEEDED);
@@ -120,6 +123,21 @@ fn unavailable(form: Form, message: &str, not_leader: &NotLeader) -> Response<By
     response
 }
 
+/// The response to a request of a kind that is not forwarded.
+pub(in crate::middleware) fn not_forwarded(
+    form: Form,
+    what: &str,
+    not_leader: NotLeader,
+) -> Response<Bytes> {
+    let message = format!("{not_leader}; {what} is not forwarded, and was not executed");
+    let mut response = answer(form, &message, Code::NOT_FORWARDED, reason(&not_leader));
+    response.extensions_mut().insert(Rejected {
+        leader: not_leader.into_leader(),
+        may_be_executed: false,
+    });
+    response
+}
+
 /// The response to a forwarded request to which the leader did not respond.
 pub(in crate::middleware) fn failed(
     form: Form,
@@ -128,7 +146,7 @@ pub(in crate::middleware) fn failed(
 ) -> Response<Bytes> {
     let (code, reason) = match failure {
         Failure::Unreachable(_) => (Code::UNREACHABLE, "unreachable"),
-        Failure::Broken(_) => (Code::BROKEN, "lost"),
+        Failure::Broken(_) | Failure::Upgrade(_) => (Code::BROKEN, "lost"),
         Failure::TooSlow => (Code::TOO_SLOW, "timeout"),
     };
     let reason = HeaderValue::from_static(reason);

@@ -9,4 +9,6 @@ pub(super) mod mark;
 pub(super) mod origin;
 pub(super) mod reveal;
 pub(super) mod target;
+pub(super) mod tunnel;
+pub(super) mod upgrade;
 pub(super) mod upload;
