@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bytes::Buf;
-use http::{Request, Response};
+use http::{Request, Response, request::Parts};
 use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -10,7 +10,11 @@ use super::{
     actions::{Forward, IntoAnswer, Redirect, Reject, RejectWith},
     fail::FailLayer,
     gate::Gate,
-    http::{target::Target, upload::FromBody},
+    http::{
+        client_info::{ClientInfo, Describing},
+        target::Target,
+        upload::FromBody,
+    },
     matcher::{EveryRequest, NotReady, When, WritesOnly},
     service::{LeaderOnly, Settings},
 };
@@ -379,6 +383,63 @@ impl<M> LeaderOnlyLayer<Forward, M> {
     /// ```
     pub fn replay_limit(mut self, bytes: usize) -> Self {
         self.action.set_replay_limit(bytes);
+        self
+    }
+
+    /// Names the client of each forwarded request to the leader, as a closure describes it.
+    ///
+    /// The closure receives the head of the request as it came in, and runs for each attempt. The leader receives:
+    ///
+    /// | header | value |
+    /// |---|---|
+    /// | `forwarded` | address, host and protocol, as `for=192.0.2.1;host=shop.example;proto=https` (RFC 7239) |
+    /// | `x-forwarded-for` | the address |
+    /// | `x-forwarded-host` | the host that the client asked for, from `host` or `:authority` |
+    /// | `x-forwarded-proto` | the protocol |
+    ///
+    /// `forwarded` and all `x-forwarded-*` headers of the client itself are removed. With
+    /// [`trusted_proxy`](ClientInfo::trusted_proxy) they are kept: the address is appended to `forwarded` and
+    /// `x-forwarded-for`, and the last two are added only if they are missing.
+    ///
+    /// This concerns forwarded requests only. The leader also serves its own clients, with the headers that they send. Its
+    /// handlers should believe these headers only if the request comes from another node or from a proxy.
+    ///
+    /// An axum server with connect info knows the address of the client. With tonic, it is in the extension
+    /// `tonic::transport::server::TcpConnectInfo`.
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    /// # use axum::body::Body;
+    /// use axum::{Router, extract::ConnectInfo};
+    /// use http::request::Parts;
+    /// # use hyper_util::client::legacy::{Client, connect::HttpConnector};
+    /// use noleader::{LeaderHandle, LeaderOnlyLayer, middleware::ClientInfo};
+    ///
+    /// fn client_of(request: &Parts) -> ClientInfo {
+    ///     match request.extensions.get::<ConnectInfo<SocketAddr>>() {
+    ///         Some(ConnectInfo(peer)) => ClientInfo::new(peer.ip()),
+    ///         None => ClientInfo::unknown(),
+    ///     }
+    /// }
+    ///
+    /// # async fn example(
+    /// #     leader: LeaderHandle,
+    /// #     client: Client<HttpConnector, Body>,
+    /// #     orders: Router,
+    /// #     listener: tokio::net::TcpListener,
+    /// # ) -> std::io::Result<()> {
+    /// let gate = LeaderOnlyLayer::new(leader)
+    ///     .forward(client)
+    ///     .client_info(client_of);
+    /// let app = orders.layer(gate);
+    /// axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await
+    /// # }
+    /// ```
+    pub fn client_info<F>(mut self, describe: F) -> Self
+    where
+        F: Fn(&Parts) -> ClientInfo + Send + Sync + 'static,
+    {
+        self.action.describe_clients(Describing::by(describe));
         self
     }
 }

@@ -82,7 +82,7 @@ pub use self::axum::{AdmissionRejection, MissingTerm};
 pub use self::{
     actions::{FollowerAction, Forward, IntoAnswer, Redirect, Reject, RejectWith},
     fail::{Fail, FailFuture, FailLayer},
-    http::upload::FromBody,
+    http::{client_info::ClientInfo, upload::FromBody},
     layer::LeaderOnlyLayer,
     loss::TermLost,
     matcher::{EveryRequest, Matcher, NotReady, When, WritesOnly},

@@ -10,6 +10,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    io::BufStream,
     net::TcpListener,
     task::{JoinHandle, JoinSet},
 };
@@ -37,7 +38,8 @@ impl Server {
                 connections.spawn(async move {
                     let mut server = auto::Builder::new(TokioExecutor::new());
                     server.http2().enable_connect_protocol();
-                    let stream = TokioIo::new(stream);
+                    // As with TLS, what is written is sent once it is flushed.
+                    let stream = TokioIo::new(BufStream::new(stream));
                     // The client detects errors.
                     let _ = server.serve_connection_with_upgrades(stream, service).await;
                 });

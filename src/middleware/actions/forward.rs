@@ -15,6 +15,7 @@ use crate::{
             answer::{self, Form},
             body::{self, BoxBody, with_trailers},
             client::{Client, Erased},
+            client_info::Describing,
             failure::Failure,
             hop::{is_transfer_encoded, prepare_request, prepare_response},
             mark::remove_refusals,
@@ -59,8 +60,9 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 ///
 /// The path is the one that the layer sees, as with [`Redirect`](super::Redirect).
 ///
-/// - No header names the client or the host that it asked for. A layer around this one may add `x-forwarded-for` and
-///   similar headers.
+/// - No header names the client or the host that it asked for, unless
+///   [`client_info`](crate::LeaderOnlyLayer::client_info) is set. Without it, `forwarded` and `x-forwarded-*` pass
+///   unchanged, whether the client or a proxy has added them.
 /// - Over HTTP/1.1, hyper sends only the trailers that a `trailer` header lists.
 ///
 /// # Requests that are not forwarded
@@ -130,6 +132,7 @@ pub struct Forward {
     runtime: Runtime,
     time_limit: TimeLimit,
     replay_limit: usize,
+    describing: Describing,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -175,6 +178,7 @@ impl Forward {
             runtime: handle.runtime().clone(),
             time_limit: TimeLimit::Default,
             replay_limit: REPLAY_LIMIT,
+            describing: Describing::default(),
         }
     }
 
@@ -186,15 +190,22 @@ impl Forward {
         self.replay_limit = bytes;
     }
 
+    pub(in crate::middleware) fn describe_clients(&mut self, describing: Describing) {
+        self.describing = describing;
+    }
+
     async fn attempt(
         &self,
         base: Option<&Uri>,
-        mut request: Request<Reader>,
+        request: Request<Reader>,
         not_leader: &NotLeader,
         holds_for: Duration,
     ) -> Attempt {
         // First, because `connection` may list the content type, which is then removed.
         let form = Form::of(&request);
+        let (parts, body) = request.into_parts();
+        let client = self.describing.describe(&parts);
+        let mut request = Request::from_parts(parts, body);
         let upgrade = Upgrade::take_from(&mut request);
         if base.is_some() && is_extended_connect(&request) {
             let not_leader = not_leader.clone();
@@ -211,6 +222,9 @@ impl Forward {
         };
         if let Some(upgrade) = &upgrade {
             upgrade.insert_into(request.headers_mut());
+        }
+        if let Some(client) = client {
+            client.insert_into(request.headers_mut());
         }
         let sent = self.client.send(request, self.timeout(form)).await;
         let is_refused = |response: &Response<_>| mark.is_refused_by(response.headers());
@@ -390,6 +404,7 @@ impl fmt::Debug for Forward {
         f.debug_struct("Forward")
             .field("time_limit", &self.time_limit)
             .field("replay_limit", &self.replay_limit)
+            .field("describing", &self.describing)
             .finish_non_exhaustive()
     }
 }

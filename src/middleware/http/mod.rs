@@ -3,6 +3,7 @@
 pub(super) mod answer;
 pub(super) mod body;
 pub(super) mod client;
+pub(super) mod client_info;
 pub(super) mod failure;
 pub(super) mod hop;
 pub(super) mod mark;
