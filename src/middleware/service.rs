@@ -23,6 +23,7 @@ use super::{
     matcher::{EveryRequest, Matcher},
     ready::Readiness,
     response::{ResponseBody, ResponseFuture},
+    terms::insert_term,
 };
 use crate::{
     error::BoxError,
@@ -137,7 +138,7 @@ where
     S: Service<Request<B>, Response = Response<R>>,
 {
     settings.target.marking().remove_from(&mut request);
-    request.extensions_mut().insert(admission.term().clone());
+    insert_term(request.extensions_mut(), admission.term().clone());
     let ends = settings.cancel_on_loss.then_some(&request).map(Form::of);
     ResponseFuture::admitted(inner.call(request), admission, ends)
 }

@@ -291,6 +291,11 @@ impl LeaderHandle {
         &self.0.shared.election
     }
 
+    /// Whether this is a term of this node in this election, past or present.
+    pub(crate) fn owns(&self, term: &Term) -> bool {
+        self.0.shared.gate.owns(term)
+    }
+
     pub(crate) fn runtime(&self) -> &Runtime {
         &self.0.shared.runtime
     }

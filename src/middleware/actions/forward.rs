@@ -19,7 +19,7 @@ use crate::{
             failure::Failure,
             hop::{is_transfer_encoded, prepare_request, prepare_response},
             mark::remove_refusals,
-            target::{Target, join},
+            target::{Target, join, requested},
             upgrade::{Upgrade, is_extended_connect, switched},
             upload::{FromBody, Reader, Upload},
         },
@@ -58,7 +58,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 ///   several elections, a request takes at most four hops. The leader removes the header before the service sees the
 ///   request. Clients gain nothing by sending it.
 ///
-/// The path is the one that the layer sees, as with [`Redirect`](super::Redirect).
+/// The path is the one that the client asked for, also inside of a nested axum router: see [`Redirect`](super::Redirect).
 ///
 /// - No header names the client or the host that it asked for, unless
 ///   [`client_info`](crate::LeaderOnlyLayer::client_info) is set. Without it, `forwarded` and `x-forwarded-*` pass
@@ -367,7 +367,7 @@ fn send_to<B: Body>(base: &Uri, request: &mut Request<B>) -> Option<()> {
     if request.method() == Method::CONNECT || is_transfer_encoded(request.headers()) {
         return None;
     }
-    let uri = Uri::try_from(join(base, request.uri())?).ok()?;
+    let uri = Uri::try_from(join(base, requested(request))?).ok()?;
     let authority = HeaderValue::from_str(uri.authority()?.as_str()).ok()?;
     let size = request.body().size_hint();
     prepare_request(request.headers_mut(), &authority, &size);

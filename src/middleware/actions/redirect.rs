@@ -6,7 +6,7 @@ use super::FollowerAction;
 use crate::{
     middleware::http::{
         answer::{self, Form},
-        target::{Target, join},
+        target::{Target, join, requested},
     },
     task::NotLeader,
 };
@@ -36,9 +36,9 @@ use crate::{
 /// Upgrades are redirected as any other request. Browsers and most WebSocket libraries do not follow: they report that
 /// the connection failed.
 ///
-/// The path is the one that the layer sees. A router that strips a prefix, such as axum's `nest`, does so before it
-/// calls a layer inside of it. Apply the layer to the outer router, or publish an address with the prefix as its base
-/// path.
+/// The path is the one that the client asked for. With feature `axum`, this also holds inside of a nested axum router,
+/// which strips a prefix: the layer reads axum's `OriginalUri`. Without it, and with any other router that strips a
+/// prefix, apply the layer outside of the router.
 #[derive(Clone, Debug)]
 pub struct Redirect {
     target: Target,
@@ -54,7 +54,7 @@ impl Redirect {
             return None;
         }
         let base = self.target.of(request.headers(), not_leader)?;
-        HeaderValue::try_from(join(base, request.uri())?).ok()
+        HeaderValue::try_from(join(base, requested(request))?).ok()
     }
 }
 

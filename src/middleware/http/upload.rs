@@ -44,7 +44,7 @@ impl FromBody for combinators::UnsyncBoxBody<Bytes, BoxError> {
 }
 
 #[cfg(feature = "axum")]
-impl FromBody for axum_core::body::Body {
+impl FromBody for axum::body::Body {
     fn from_body<B>(body: B) -> Self
     where
         B: Body<Data = Bytes, Error = BoxError> + Send + Sync + 'static,
