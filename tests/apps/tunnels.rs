@@ -1,7 +1,7 @@
 //! Upgraded connections through a follower, which tunnels them to the leader.
 
 use ::http::{
-    Response, StatusCode,
+    HeaderMap, Response, StatusCode,
     header::{CONNECTION, UPGRADE},
 };
 use axum::{
@@ -50,6 +50,7 @@ impl Sockets {
             .route("/open", get(open))
             .route("/refuse", get(|| async { (StatusCode::FORBIDDEN, "no") }))
             .route("/other", get(|| async { switched("other") }))
+            .route("/ordinary", get(ordinary))
             .with_state(self.clone())
     }
 }
@@ -65,6 +66,14 @@ async fn open(
         sockets.0.send(socket).unwrap();
     });
     switched("echo")
+}
+
+/// Responds whether the request asks for an upgrade.
+async fn ordinary(headers: HeaderMap) -> &'static str {
+    match headers.contains_key(UPGRADE) || headers.contains_key(CONNECTION) {
+        true => "no",
+        false => "ordinary",
+    }
 }
 
 fn switched(protocol: &'static str) -> impl IntoResponse {
@@ -162,7 +171,7 @@ async fn answered(socket: &mut Socket, path: &str, length: usize) -> (Vec<String
 }
 
 #[tokio::test]
-async fn an_upgrade_that_the_leader_refuses_is_an_ordinary_response() {
+async fn a_refused_upgrade_is_an_ordinary_response() {
     let (sockets, _opened) = Sockets::new();
     let cluster = Cluster::start(|site| site.serve(sockets.app())).await;
     let mut socket = Socket::connect(&cluster.nodes[1]).await;
@@ -191,6 +200,22 @@ async fn the_protocol_is_one_that_the_client_asked_for() {
     upgrade_fails(&cluster.nodes[1], "/other").await;
 }
 
+/// HTTP/2 has no such upgrades.
+#[tokio::test]
+async fn an_http2_client_sends_an_ordinary_request() {
+    let (sockets, _opened) = Sockets::new();
+    let serve = |site: Site| {
+        let mut client = Client::builder(TokioExecutor::new());
+        let client: Client<_, Body> = client.http2_only(true).build_http();
+        let gate = LeaderOnlyLayer::new(site.handle).forward(client);
+        Server::axum(site.listener, sockets.app().layer(gate))
+    };
+    let cluster = Cluster::start(serve).await;
+    let mut socket = Socket::connect(&cluster.nodes[1]).await;
+    let (head, body) = answered(&mut socket, "/ordinary", "ordinary".len()).await;
+    assert_eq!((&*head[0], &*body), ("HTTP/1.1 200 OK", "ordinary"));
+}
+
 #[tokio::test]
 async fn a_client_without_upgrades_is_reported() {
     let (sockets, _opened) = Sockets::new();
@@ -208,7 +233,7 @@ async fn a_client_without_upgrades_is_reported() {
 }
 
 #[tokio::test]
-async fn upgrades_during_a_hand_over_open_one_socket_each() {
+async fn an_upgrade_during_a_hand_over_opens_one_socket() {
     let (sockets, mut opened) = Sockets::new();
     let cluster = Cluster::start(|site| site.serve(sockets.app())).await;
     let [old, followers @ ..] = &cluster.nodes[..] else {

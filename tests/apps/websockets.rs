@@ -209,7 +209,7 @@ async fn upgrades_pass_over_both_versions() {
 }
 
 #[tokio::test]
-async fn writes_only_forwards_a_socket_and_executes_reads_here() {
+async fn writes_only_forwards_a_socket() {
     let failures = tokio::sync::watch::Sender::new(0);
     let cluster = gated(|site| {
         let gate = LeaderOnlyLayer::new(site.handle.clone());

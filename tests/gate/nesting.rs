@@ -107,7 +107,7 @@ async fn a_nested_gate_forwards_the_whole_path() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_held_request_is_executed_with_the_path_that_the_router_left() {
+async fn a_held_request_keeps_its_stripped_path() {
     let node = Node::follower().await;
     let gate = LeaderOnlyLayer::new(node.handle.clone()).wait_up_to(2 * LEASE);
     let mut response = task::spawn(send(nested(orders().layer(gate.redirect()))));
@@ -121,7 +121,7 @@ async fn a_held_request_is_executed_with_the_path_that_the_router_left() {
 
 /// After an attempt that the leader refused.
 #[tokio::test(start_paused = true)]
-async fn a_refused_request_is_executed_with_the_path_that_the_router_left() {
+async fn a_refused_request_keeps_its_stripped_path() {
     const LONG: Duration = Duration::from_secs(600);
     let node = Node::follower_of(Some(LEADER)).await;
     let sent = Sent::default();

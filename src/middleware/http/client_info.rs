@@ -76,9 +76,9 @@ impl Describing {
     }
 
     /// Describes the client of a request that came in with this head.
-    pub(in crate::middleware) fn describe(&self, parts: &Parts) -> Option<Client> {
+    pub(in crate::middleware) fn describe(&self, parts: &Parts) -> Option<Described> {
         let describe = self.0.as_ref()?;
-        Some(Client {
+        Some(Described {
             info: describe(parts),
             host: host(parts),
         })
@@ -92,14 +92,13 @@ impl fmt::Debug for Describing {
     }
 }
 
-/// The client of one request.
-pub(in crate::middleware) struct Client {
+/// The client of one request, and the host that it asked for.
+pub(in crate::middleware) struct Described {
     info: ClientInfo,
-    /// The host that it asked for.
     host: Option<HeaderValue>,
 }
 
-impl Client {
+impl Described {
     /// Adds the client to the headers of a request to the leader. Only after the hop-by-hop headers were removed, among
     /// which a client may list these.
     pub(in crate::middleware) fn insert_into(self, headers: &mut HeaderMap) {
