@@ -15,11 +15,16 @@ use super::{
 /// Whether a request over HTTP/1.1 asks to turn its connection into one of another protocol, such as WebSocket.
 ///
 /// `h2c` is HTTP on another wire: the request itself is answered as any other, and so is each one after it.
+#[inline]
 pub(in crate::middleware) fn asks_for_upgrade<B>(request: &Request<B>) -> bool {
-    let headers = request.headers();
-    headers.contains_key(UPGRADE)
-        // A server ignores the header in HTTP/1.0 (RFC 9110, section 7.8).
-        && request.version() == Version::HTTP_11
+    // Most requests have no such header.
+    request.headers().contains_key(UPGRADE) && is_upgrade(request.version(), request.headers())
+}
+
+#[cold]
+fn is_upgrade(version: Version, headers: &HeaderMap) -> bool {
+    // A server ignores the header in HTTP/1.0 (RFC 9110, section 7.8).
+    version == Version::HTTP_11
         && list_of(headers, &CONNECTION).any(|name| name.eq_ignore_ascii_case(b"upgrade"))
         && protocols(headers).next().is_some()
 }
