@@ -1,6 +1,6 @@
 use std::convert::Infallible;
 
-use axum_core::{
+use axum::{
     body::Body,
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},

@@ -73,6 +73,14 @@ impl FailLayer {
     }
 }
 
+impl FailLayer<WritesOnly> {
+    /// As [`LeaderOnlyLayer::upgrades_pass`](super::LeaderOnlyLayer::upgrades_pass).
+    pub fn upgrades_pass(mut self) -> Self {
+        self.gate.set_upgrades_pass();
+        self
+    }
+}
+
 impl<S, M: Clone> Layer<S> for FailLayer<M> {
     type Service = Fail<S, M>;
 

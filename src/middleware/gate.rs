@@ -31,7 +31,7 @@ impl Gate<EveryRequest> {
     }
 
     pub(super) fn writes_only(self) -> Gate<WritesOnly> {
-        self.matching(WritesOnly)
+        self.matching(WritesOnly::default())
     }
 
     pub(super) fn when<F>(self, gated: F) -> Gate<When<F>> {
@@ -49,6 +49,12 @@ impl Gate<EveryRequest> {
             min_remaining: self.min_remaining,
             wait_up_to: self.wait_up_to,
         }
+    }
+}
+
+impl Gate<WritesOnly> {
+    pub(super) fn set_upgrades_pass(&mut self) {
+        self.matcher.upgrades_pass = true;
     }
 }
 

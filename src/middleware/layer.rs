@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, request::Parts};
 use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -9,7 +9,12 @@ use super::{
     actions::{Forward, IntoAnswer, Redirect, Reject, RejectWith},
     fail::FailLayer,
     gate::Gate,
-    http::{from_body::FromBody, linger::Linger, target::Target},
+    http::{
+        client_info::{ClientInfo, Describing},
+        from_body::FromBody,
+        linger::Linger,
+        target::Target,
+    },
     matcher::{EveryRequest, NotReady, When, WritesOnly},
     service::{LeaderOnly, Settings},
 };
@@ -414,12 +419,73 @@ impl<M> LeaderOnlyLayer<Forward, M> {
         self.action.set_replay_limit(bytes);
         self
     }
+
+    /// Names the client of each forwarded request to the leader, as a closure describes it.
+    ///
+    /// The closure receives the head of the request as it came in, and runs for each attempt. The leader receives:
+    ///
+    /// | header | value |
+    /// |---|---|
+    /// | `forwarded` | address, host and protocol, as `for=192.0.2.1;host=shop.example;proto=https` (RFC 7239) |
+    /// | `x-forwarded-for` | the address |
+    /// | `x-forwarded-host` | the host that the client asked for, from `host` or `:authority` |
+    /// | `x-forwarded-proto` | the protocol |
+    ///
+    /// `forwarded` and all `x-forwarded-*` headers of the client itself are removed. With
+    /// [`trusted_proxy`](ClientInfo::trusted_proxy) they are kept: the address is appended to `forwarded` and
+    /// `x-forwarded-for`, and the last two are added only if they are missing.
+    ///
+    /// This concerns forwarded requests only. The leader also serves its own clients, with the headers that they send. Its
+    /// handlers should believe these headers only if the request comes from another node or from a proxy.
+    ///
+    /// An axum server with connect info knows the address of the client. With tonic, it is in the extension
+    /// `tonic::transport::server::TcpConnectInfo`.
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    /// # use axum::body::Body;
+    /// use axum::{Router, extract::ConnectInfo};
+    /// use http::request::Parts;
+    /// # use hyper_util::client::legacy::{Client, connect::HttpConnector};
+    /// use noleader::{LeaderHandle, LeaderOnlyLayer, middleware::ClientInfo};
+    ///
+    /// fn client_of(request: &Parts) -> ClientInfo {
+    ///     match request.extensions.get::<ConnectInfo<SocketAddr>>() {
+    ///         Some(ConnectInfo(peer)) => ClientInfo::new(peer.ip()),
+    ///         None => ClientInfo::unknown(),
+    ///     }
+    /// }
+    ///
+    /// # async fn example(
+    /// #     leader: LeaderHandle,
+    /// #     client: Client<HttpConnector, Body>,
+    /// #     orders: Router,
+    /// #     listener: tokio::net::TcpListener,
+    /// # ) -> std::io::Result<()> {
+    /// let gate = LeaderOnlyLayer::new(leader)
+    ///     .forward(client)
+    ///     .client_info(client_of);
+    /// let app = orders.layer(gate);
+    /// axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await
+    /// # }
+    /// ```
+    pub fn client_info<F>(mut self, describe: F) -> Self
+    where
+        F: Fn(&Parts) -> ClientInfo + Send + Sync + 'static,
+    {
+        self.action.describe_clients(Describing::by(describe));
+        self
+    }
 }
 
 impl<A> LeaderOnlyLayer<A> {
     /// Gates all requests except `GET`, `HEAD`, `OPTIONS` and `TRACE`, which reach the service on every node.
     ///
-    /// Every gRPC request is a `POST` and therefore gated, even if its method only reads.
+    /// - Every gRPC request is a `POST` and therefore gated, even if its method only reads.
+    /// - A request that asks for another protocol is gated, because a client can write through a WebSocket: over HTTP/1.1
+    ///   a request with `upgrade`, and over HTTP/2 an extended `CONNECT`. See
+    ///   [`upgrades_pass`](LeaderOnlyLayer::upgrades_pass). A request with `upgrade: h2c` is none of them, because what
+    ///   follows are HTTP requests.
     pub fn writes_only(self) -> LeaderOnlyLayer<A, WritesOnly> {
         self.with_gate(Gate::writes_only)
     }
@@ -485,8 +551,38 @@ impl<A> LeaderOnlyLayer<A> {
     }
 }
 
+impl<A> LeaderOnlyLayer<A, WritesOnly> {
+    /// Lets upgrades pass: they reach the service on every node, as reads do. Use it if clients only read from their
+    /// WebSockets.
+    ///
+    /// Over HTTP/1.1 these are requests with a method that reads and with `upgrade`, and over HTTP/2 extended `CONNECT`s.
+    /// All writes and all other `CONNECT`s are gated.
+    ///
+    /// ```
+    /// use noleader::{LeaderHandle, LeaderOnlyLayer};
+    ///
+    /// # fn example(leader: LeaderHandle) {
+    /// let layer = LeaderOnlyLayer::new(leader).writes_only().upgrades_pass();
+    /// # }
+    /// ```
+    pub fn upgrades_pass(mut self) -> Self {
+        self.gate.set_upgrades_pass();
+        self
+    }
+}
+
 /// Settings that contradict each other do not compile.
 ///
+/// ```compile_fail,E0599
+/// # fn example(layer: noleader::LeaderOnlyLayer) {
+/// layer.upgrades_pass();
+/// # }
+/// ```
+/// ```compile_fail,E0599
+/// # fn example(layer: noleader::LeaderOnlyLayer) {
+/// layer.fail().upgrades_pass();
+/// # }
+/// ```
 /// ```compile_fail,E0599
 /// # fn example(layer: noleader::LeaderOnlyLayer) {
 /// layer.redirect().forward_timeout(std::time::Duration::MAX);

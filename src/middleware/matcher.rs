@@ -6,7 +6,10 @@ use std::{
 
 use http::{Method, Request};
 
-use super::ready::{Readiness, Wait};
+use super::{
+    http::upgrade::{asks_for_upgrade, is_extended_connect},
+    ready::{Readiness, Wait},
+};
 use crate::task::LeaderHandle;
 
 /// Decides which requests are gated.
@@ -30,21 +33,26 @@ impl<Req> Matcher<Req> for EveryRequest {
     }
 }
 
-/// Gates all methods except `GET`, `HEAD`, `OPTIONS` and `TRACE`.
+/// Gates all methods except `GET`, `HEAD`, `OPTIONS` and `TRACE`, and all upgrades.
 ///
 /// Created by [`LeaderOnlyLayer::writes_only`](super::LeaderOnlyLayer::writes_only).
 #[derive(Clone, Copy, Debug, Default)]
-pub struct WritesOnly;
+pub struct WritesOnly {
+    pub(super) upgrades_pass: bool,
+}
 
 impl Readiness for WritesOnly {}
 
 impl<B> Matcher<Request<B>> for WritesOnly {
     #[inline]
     fn gates(&self, request: &Request<B>) -> bool {
-        !matches!(
-            *request.method(),
-            Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
-        )
+        match *request.method() {
+            Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE => {
+                !self.upgrades_pass && asks_for_upgrade(request)
+            }
+            Method::CONNECT => !self.upgrades_pass || !is_extended_connect(request),
+            _ => true,
+        }
     }
 }
 
@@ -107,7 +115,7 @@ mod tests {
     fn unknown_methods_count_as_writes() {
         let gated = |method: &str| {
             let request = Request::builder().method(method).body(()).unwrap();
-            WritesOnly.gates(&request)
+            WritesOnly::default().gates(&request)
         };
         for safe in ["GET", "HEAD", "OPTIONS", "TRACE"] {
             assert!(!gated(safe), "{safe}");

@@ -44,7 +44,7 @@
 //!   is set. Handlers fence their writes with [`Term::fence`](crate::Term::fence) or
 //!   [`Term::token`](crate::Term::token).
 //! - An admitted HTTP request carries its [`Term`](crate::Term) in its extensions. A request that is not gated carries
-//!   none.
+//!   none. Behind the gates of several elections, [`term_in`](crate::LeaderHandle::term_in) returns the term of each.
 //! - [`FailLayer`] works for any request and response type. With it, an admitted request carries no `Term`, and is in
 //!   progress only until its response future resolves.
 //! - The layer holds a [`LeaderHandle`](crate::LeaderHandle), which keeps the election running for as long as the
@@ -57,6 +57,7 @@
 //   waits for the gate; `hold`: a request that waits for it.
 // - `response`: the future and the body, which hold the admission until the response ends; `loss`: ends them with the
 //   term.
+// - `terms`: the terms in the extensions of a request that several gates have admitted.
 // - `actions`: the trait of a follower action, and one file for each.
 // - `http`: what the actions need of HTTP and gRPC.
 // - `axum`, `tonic`: integration with these two.
@@ -75,6 +76,7 @@ mod ready;
 mod response;
 mod service;
 mod term_lost;
+mod terms;
 #[cfg(feature = "tonic")]
 mod tonic;
 
@@ -83,7 +85,7 @@ pub use self::axum::{AdmissionRejection, MissingTerm};
 pub use self::{
     actions::{FollowerAction, Forward, IntoAnswer, Redirect, Reject, RejectWith},
     fail::{Fail, FailFuture, FailLayer},
-    http::from_body::FromBody,
+    http::{client_info::ClientInfo, from_body::FromBody},
     layer::LeaderOnlyLayer,
     matcher::{EveryRequest, Matcher, NotReady, When, WritesOnly},
     response::{ResponseBody, ResponseFuture},

@@ -27,6 +27,7 @@ use super::{
     matcher::{EveryRequest, Matcher},
     ready::Readiness,
     response::{ResponseBody, ResponseFuture},
+    terms::insert_term,
 };
 use crate::{
     error::BoxError,
@@ -163,7 +164,7 @@ where
     if is_forwarded(request.headers()) {
         request = settings.arrived(request);
     }
-    request.extensions_mut().insert(admission.term().clone());
+    insert_term(request.extensions_mut(), admission.term().clone());
     let ends = settings.cancel_on_loss.then_some(&request).map(Form::of);
     ResponseFuture::admitted(inner.call(request), admission, ends)
 }
@@ -291,7 +292,7 @@ impl<A> Refused<A> {
         request: &Request<B>,
         not_leader: NotLeader,
     ) -> Response<ResponseBody<R>> {
-        let response = answer::too_late(Form::of(request), not_leader);
+        let response = answer::too_late(Form::of(request), &not_leader);
         self.annotated(response.map(Full::new))
     }
 

@@ -5,7 +5,7 @@ use std::{
 
 use super::{
     admission::{Admission, Opening},
-    term::Term,
+    term::{GateId, Term},
 };
 use crate::{
     clock::Moment,
@@ -19,6 +19,7 @@ use crate::{
 /// admission keeps its opening alive, and the drop of the last admission wakes the background task.
 #[derive(Debug)]
 pub(crate) struct Gate {
+    id: GateId,
     held: ArcSwapOption<Opening>,
     /// The closed openings that may still have requests in progress.
     closing: Mutex<Vec<Weak<Opening>>>,
@@ -38,6 +39,7 @@ pub(crate) struct Held {
 impl Gate {
     pub(super) fn new() -> Self {
         Self {
+            id: GateId::default(),
             held: ArcSwapOption::empty(),
             closing: Mutex::default(),
             renewed: Notify::new(),
@@ -83,6 +85,11 @@ impl Gate {
         held.is_open.then_some(held.term)
     }
 
+    /// Whether this is a term of this gate, past or present.
+    pub(super) fn owns(&self, term: &Term) -> bool {
+        term.is_of(&self.id)
+    }
+
     /// The term that has begun and was not ended. Its deadline may have passed.
     pub(super) fn begun(&self) -> Option<Term> {
         let opening = self.held.load();
@@ -100,6 +107,7 @@ impl Gate {
 
     /// Begins a term. The gate stays closed.
     pub(super) fn begin(&self, term: Term) {
+        term.begun(self.id.clone());
         self.held.store(Some(Opening::shut(term)));
     }
 

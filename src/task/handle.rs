@@ -15,7 +15,7 @@ use crate::{
     clock::Clock,
     lease::{LeaderInfo, Settled, Status},
     names::{Address, ElectionName},
-    runtime::{Random, Spawner},
+    runtime::Runtime,
     sync::watch,
 };
 
@@ -295,12 +295,13 @@ impl LeaderHandle {
         &self.0.shared.election
     }
 
-    pub(crate) fn random(&self) -> &Random {
-        &self.0.shared.runtime.random
+    /// Whether this is a term of this node in this election, past or present.
+    pub(crate) fn owns(&self, term: &Term) -> bool {
+        self.0.shared.gate.owns(term)
     }
 
-    pub(crate) fn spawner(&self) -> &Spawner {
-        &self.0.shared.runtime.spawner
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.0.shared.runtime
     }
 
     pub(crate) fn clock(&self) -> &Clock {

@@ -37,10 +37,6 @@ impl NotLeader {
         self.leader.as_ref()
     }
 
-    pub(crate) fn into_leader(self) -> Option<LeaderInfo> {
-        self.leader
-    }
-
     /// An estimate of the time until a retry may succeed.
     #[must_use]
     pub fn retry_after(&self) -> Duration {

@@ -28,6 +28,18 @@ struct State {
     ended: CancellationToken,
     /// The gate's count of admissions under this term. Its type is erased, because the gate depends on the term.
     opening: OnceLock<Weak<dyn Any + Send + Sync>>,
+    /// The gate of this node's election. None before the term begins.
+    gate: OnceLock<GateId>,
+}
+
+/// Tells the gates of a process apart.
+#[derive(Clone, Debug, Default)]
+pub(super) struct GateId(Arc<()>);
+
+impl PartialEq for GateId {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 impl Term {
@@ -39,6 +51,7 @@ impl Term {
             closing: CancellationToken::new(),
             ended: CancellationToken::new(),
             opening: OnceLock::new(),
+            gate: OnceLock::new(),
         }))
     }
 
@@ -123,6 +136,16 @@ impl Term {
     /// Extends the deadline. Returns false if a reader has observed the end of the term.
     pub(super) fn extend(&self, deadline: Moment) -> bool {
         self.0.deadline.extend(deadline)
+    }
+
+    /// Called once, when the term begins.
+    pub(super) fn begun(&self, gate: GateId) {
+        let _ = self.0.gate.set(gate);
+    }
+
+    /// Whether the term has begun at this gate.
+    pub(super) fn is_of(&self, gate: &GateId) -> bool {
+        self.0.gate.get() == Some(gate)
     }
 
     /// Called once, when the gate opens under this term.

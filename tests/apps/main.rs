@@ -12,6 +12,7 @@
 
 mod bodies;
 mod browsers;
+mod clients;
 mod cluster;
 mod composition;
 mod connect_web;
@@ -31,7 +32,9 @@ mod orders;
 mod server;
 mod sockets;
 mod streams;
+mod tunnels;
 mod two_gates;
 mod uploaders;
 mod uploads;
 mod warm_up;
+mod websockets;

@@ -10,6 +10,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    io::BufStream,
     net::TcpListener,
     task::{JoinHandle, JoinSet},
 };
@@ -35,8 +36,10 @@ impl Server {
                 stream.set_nodelay(true).unwrap();
                 let service = service.clone();
                 connections.spawn(async move {
-                    let server = auto::Builder::new(TokioExecutor::new());
-                    let stream = TokioIo::new(stream);
+                    let mut server = auto::Builder::new(TokioExecutor::new());
+                    server.http2().enable_connect_protocol();
+                    // As with TLS, what is written is sent once it is flushed.
+                    let stream = TokioIo::new(BufStream::new(stream));
                     // The client detects errors.
                     let _ = server.serve_connection_with_upgrades(stream, service).await;
                 });

@@ -1,4 +1,4 @@
-//! Upgraded connections, as of a WebSocket, that keep their admission.
+//! Upgraded connections, as of a WebSocket, that keep their admission. Followers tunnel them to the leader.
 
 use std::sync::Arc;
 
@@ -75,36 +75,54 @@ async fn echo(upgraded: OnUpgrade, admission: Admission, ends: Ends) {
 }
 
 /// The client's end of a socket.
-struct Socket(BufStream<TcpStream>);
+pub(crate) struct Socket(pub(crate) BufStream<TcpStream>);
 
 impl Socket {
-    async fn open(node: &Node) -> Self {
-        let address = node.url.strip_prefix("http://").unwrap();
-        let mut socket = Self(BufStream::new(TcpStream::connect(address).await.unwrap()));
-        socket
-            .send("GET /talk HTTP/1.1\r\nhost: h\r\nx-id: talk\r\n")
-            .await;
-        socket
-            .send("connection: upgrade\r\nupgrade: echo\r\n\r\n")
-            .await;
-        assert_eq!(socket.line().await, "HTTP/1.1 101 Switching Protocols\r\n");
-        while socket.line().await != "\r\n" {}
+    pub(crate) async fn open(node: &Node, path: &str) -> Self {
+        let mut socket = Self::connect(node).await;
+        let head = socket.ask(path).await;
+        assert_eq!(head[0], "HTTP/1.1 101 Switching Protocols");
+        assert!(head.contains(&"connection: upgrade".into()), "{head:?}");
+        assert!(head.contains(&"upgrade: echo".into()), "{head:?}");
         socket
     }
 
-    async fn send(&mut self, text: &str) {
+    pub(crate) async fn connect(node: &Node) -> Self {
+        let address = node.url.strip_prefix("http://").unwrap();
+        Self(BufStream::new(TcpStream::connect(address).await.unwrap()))
+    }
+
+    /// Asks for an upgrade, and returns the lines of the response's head.
+    pub(crate) async fn ask(&mut self, path: &str) -> Vec<String> {
+        let head = format!("GET {path} HTTP/1.1\r\nhost: h\r\nx-id: {path}\r\n");
+        self.send(&format!(
+            "{head}connection: upgrade\r\nupgrade: echo\r\n\r\n"
+        ))
+        .await;
+        let mut head = Vec::new();
+        loop {
+            let line = self.line().await;
+            match line.strip_suffix("\r\n") {
+                Some("") => return head,
+                Some(line) => head.push(line.to_owned()),
+                None => panic!("ends with {line:?} after {head:?}"),
+            }
+        }
+    }
+
+    pub(crate) async fn send(&mut self, text: &str) {
         self.0.write_all(text.as_bytes()).await.unwrap();
         self.0.flush().await.unwrap();
     }
 
     /// The next line, or an empty one at the end.
-    async fn line(&mut self) -> String {
+    pub(crate) async fn line(&mut self) -> String {
         let mut line = String::new();
         soon(self.0.read_line(&mut line)).await.unwrap();
         line
     }
 
-    async fn echoes(&mut self, line: &str) {
+    pub(crate) async fn echoes(&mut self, line: &str) {
         self.send(line).await;
         assert_eq!(self.line().await, line);
     }
@@ -117,14 +135,16 @@ impl Socket {
 
 #[tokio::test]
 async fn sockets_end_with_the_gate() {
-    const SOCKETS: usize = 3;
-    let ends = Ends::new(SOCKETS);
+    const PER_NODE: usize = 3;
+    let ends = Ends::new(3 * PER_NODE);
     let cluster = Cluster::with_settings(long_drain, |site| ends.serve(site)).await;
     let mut sockets = Vec::new();
-    for _ in 0..SOCKETS {
-        let mut socket = Socket::open(&cluster.nodes[0]).await;
-        socket.echoes("hello\n").await;
-        sockets.push(socket);
+    for node in &cluster.nodes {
+        for _ in 0..PER_NODE {
+            let mut socket = Socket::open(node, "/talk").await;
+            socket.echoes("hello\n").await;
+            sockets.push(socket);
+        }
     }
     hand_over_at_once(&cluster).await;
     for mut socket in sockets {
@@ -137,7 +157,7 @@ async fn a_step_down_waits_for_an_admitted_socket() {
     let ends = Ends::new(0);
     let cluster = Cluster::with_settings(long_drain, |site| ends.serve(site)).await;
     let leader = &cluster.nodes[0];
-    let mut socket = Socket::open(leader).await;
+    let mut socket = Socket::open(leader, "/talk").await;
     socket.echoes("hello\n").await;
     let term = leader.handle.term().unwrap();
 

@@ -18,6 +18,7 @@ mod grpc_web;
 mod lines;
 mod matching;
 mod min_remaining;
+mod nesting;
 #[path = "../support/node.rs"]
 mod node;
 mod not_cut_off;
@@ -27,4 +28,5 @@ mod reject_with;
 mod reveal;
 mod sent_again;
 mod stacks;
+mod two_elections;
 mod wait_up_to;

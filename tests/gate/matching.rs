@@ -3,7 +3,7 @@
 use std::{convert::Infallible, future::ready};
 
 use axum::body::Body;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Version};
 use noleader::{LeaderOnlyLayer, NotLeader, Term};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 
@@ -58,6 +58,71 @@ async fn writes_only_lets_reads_pass_without_a_term() {
             .unwrap();
         assert_eq!(response.status(), 503, "{method}");
     }
+}
+
+/// A request that asks for another protocol, or looks like one.
+fn upgrade(method: Method, version: Version, uri: &str, headers: &[(&str, &str)]) -> Request<()> {
+    let builder = Request::builder().method(method).version(version).uri(uri);
+    let builder = headers
+        .iter()
+        .fold(builder, |b, line| b.header(line.0, line.1));
+    builder.body(()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn writes_only_gates_upgrades_unless_they_may_pass() {
+    const SOCKET: [(&str, &str); 2] = [("connection", "upgrade"), ("upgrade", "websocket")];
+    const H2C: [(&str, &str); 2] = [("connection", "upgrade"), ("upgrade", "h2c")];
+    let (http1, http2) = (Version::HTTP_11, Version::HTTP_2);
+    let (get, post, connect) = (Method::GET, Method::POST, Method::CONNECT);
+    #[rustfmt::skip]
+    let cases = [
+        // Gated by default, and with `upgrades_pass`.
+        (true, false, upgrade(get.clone(), http1, "/talk", &SOCKET)),
+        (true, false, upgrade(connect.clone(), http2, "http://h/talk", &[])),
+        (true, true, upgrade(post.clone(), http1, "/talk", &SOCKET)),
+        (true, true, upgrade(post, http1, "/talk", &H2C)),
+        (true, true, upgrade(connect.clone(), http1, "h:443", &[])),
+        (true, true, upgrade(connect.clone(), http2, "h:443", &[])),
+        (true, true, upgrade(connect, http1, "/talk", &SOCKET)),
+        (false, false, upgrade(get.clone(), http1, "/talk", &H2C)),
+        (false, false, upgrade(get.clone(), http1, "/talk", &SOCKET[..1])),
+        (false, false, upgrade(get.clone(), http1, "/talk", &SOCKET[1..])),
+        (false, false, upgrade(get, Version::HTTP_10, "/talk", &SOCKET)),
+    ];
+    let follower = Node::follower().await;
+    let layer = LeaderOnlyLayer::new(follower.handle.clone()).writes_only();
+    let passing = layer.clone().upgrades_pass();
+    for (by_default, with_setting, request) in cases {
+        for (layer, is_gated) in [(&layer, by_default), (&passing, with_setting)] {
+            let request = request.clone().map(|()| Body::empty());
+            let shown = format!("{request:?}");
+            let service = layer.layer(service_fn(tell));
+            let response = service.oneshot(request).await.unwrap();
+            assert_eq!(response.status() == 503, is_gated, "{shown}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn upgrades_pass_a_gate_that_fails() {
+    let follower = Node::follower().await;
+    let layer = LeaderOnlyLayer::new(follower.handle.clone());
+    let service = service_fn(|_: Request<()>| ready(Ok::<_, BoxError>(())));
+    let request = || {
+        let headers = [("connection", "upgrade"), ("upgrade", "websocket")];
+        upgrade(Method::GET, Version::HTTP_11, "/talk", &headers)
+    };
+    let gated = layer.clone().fail().writes_only().layer(service);
+    assert!(
+        gated
+            .oneshot(request())
+            .await
+            .unwrap_err()
+            .is::<NotLeader>()
+    );
+    let passing = layer.fail().writes_only().upgrades_pass().layer(service);
+    passing.oneshot(request()).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -126,12 +126,14 @@ impl Nodes {
         self.b.insert(b)
     }
 
-    /// Lets node `a` leave the election.
+    /// Lets node `a` leave the election. While it holds a request, it waits for the next leader, for one lease.
     pub(crate) async fn stop(&mut self) {
         let handle = self.a.handle.clone();
         let stopped = tokio::spawn(async move { handle.shutdown().await });
         settle().await;
         self.keeps = Keeps::Nothing;
+        settle().await;
+        self.a.advance(LEASE).await;
         released(stopped).await;
         self.a.until(|status| *status == Status::Stopped).await;
     }

@@ -87,7 +87,7 @@ async fn hop_by_hop_headers_are_not_forwarded() {
         (with!("host: evil\r\n"), &[200, 200], PLAIN),
         (with!("te: gzip\r\n"), &[200, 200], PLAIN),
         (with!("te: gzip, trailers\r\nconnection: te\r\n"), &[200, 200], Some("GET /base/a HTTP/1.1 [te: trailers]")),
-        (with!("connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"), &[200, 200],
+        (with!("upgrade: websocket\r\nsec-websocket-version: 13\r\n"), &[200, 200],
          Some("GET /base/a HTTP/1.1 [sec-websocket-version: 13]")),
         (with!("connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n"), &[200, 200], PLAIN),
         (with!("keep-alive: 5\r\nproxy-connection: close\r\nproxy-authorization: Basic eDp5\r\n"), &[200, 200], PLAIN),
@@ -99,6 +99,45 @@ async fn hop_by_hop_headers_are_not_forwarded() {
                   content-length: 5\r\n\r\nhello";
     let seen = "POST /base/a HTTP/1.1 [content-length: 5] hello";
     Exchange::all(&[(listed, &[200, 200], Some(seen))]).await;
+}
+
+#[tokio::test]
+async fn an_upgrade_is_forwarded_with_its_own_headers_only() {
+    macro_rules! with {
+        ($headers:literal) => {
+            concat!("GET /a HTTP/1.1\r\nhost: h\r\n", $headers, "\r\n")
+        };
+    }
+    const UPGRADE: Option<&str> =
+        Some("GET /base/a HTTP/1.1 [connection: upgrade] [upgrade: websocket]");
+    #[rustfmt::skip]
+    let cases: [Case<'_>; 6] = [
+        (with!("connection: upgrade\r\nupgrade: websocket\r\n"), &[200, 200], UPGRADE),
+        (with!("connection: X-Secret, Upgrade, host\r\nupgrade: websocket\r\nx-secret: 1\r\nkeep-alive: 5\r\n"),
+         &[200, 200], UPGRADE),
+        (with!("connection: upgrade, http2-settings\r\nupgrade: h2c, websocket\r\nhttp2-settings: AAMAAABk\r\n"),
+         &[200, 200], UPGRADE),
+        (with!("connection: upgrade\r\nupgrade: a/1,,\r\nupgrade: b\r\n"), &[200, 200],
+         Some("GET /base/a HTTP/1.1 [connection: upgrade] [upgrade: a/1, b]")),
+        (with!("connection: upgrade\r\nupgrade: websocket\r\ncontent-length: 0\r\n"), &[200, 200],
+         Some("GET /base/a HTTP/1.1 [content-length: 0] [connection: upgrade] [upgrade: websocket]")),
+        ("GET /a HTTP/1.0\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n", &[200], Some("GET /base/a HTTP/1.1")),
+    ];
+    Exchange::all(&cases).await;
+
+    let hidden = "GET /hidden HTTP/1.1\r\nhost: h\r\n\r\n";
+    let head = "POST /a HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: websocket\r\n";
+    let length = hidden.len();
+    let sized = format!("{head}content-length: {length}\r\n\r\n{hidden}");
+    let chunked =
+        format!("{head}transfer-encoding: chunked\r\n\r\n{length:x}\r\n{hidden}\r\n0\r\n\r\n");
+    let seen = format!("POST /base/a HTTP/1.1 [content-length: {length}] {hidden}");
+    let seen_chunked = format!("POST /base/a HTTP/1.1 [transfer-encoding: chunked] {hidden}");
+    let with_bodies: [Case<'_>; 2] = [
+        (&sized, &[200, 200], Some(&seen)),
+        (&chunked, &[200, 200], Some(&seen_chunked)),
+    ];
+    Exchange::all(&with_bodies).await;
 }
 
 /// Trailers do not become headers, and trailers with names of framing headers are removed.

@@ -1,13 +1,12 @@
 use std::{any::TypeId, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, Uri, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body;
 use tower_service::Service;
 
 use super::{FollowerAction, Handled};
 use crate::{
-    clock::Clock,
     error::{self, BoxError},
     lease::LeaderInfo,
     middleware::{
@@ -16,15 +15,17 @@ use crate::{
             answer::{self, Form},
             body::{self, BoxBody, with_trailers},
             client::{Client, Erased},
+            client_info::Describing,
             failure::Failure,
             from_body::FromBody,
             hop::{is_transfer_encoded, prepare_request, prepare_response},
             mark::remove_refusals,
-            target::{Target, join},
+            target::{Target, join, requested},
+            upgrade::{Upgrade, is_extended_connect, switched},
             upload::{Reader, Upload},
         },
     },
-    runtime::Random,
+    runtime::Runtime,
     task::{LeaderHandle, NotLeader},
 };
 
@@ -50,8 +51,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 ///   of the address, if any, precedes the path. Dot segments are kept, so a base path does not confine clients.
 /// - Hop-by-hop headers are removed: `connection` and the headers that it lists, `keep-alive`, `te` (except for
 ///   `trailers`), `transfer-encoding`, `upgrade`, `http2-settings`, `proxy-connection`, `proxy-authorization` and
-///   `proxy-authenticate`. They are removed from the response and its trailers as well. Without `upgrade`, a request
-///   for another protocol, such as WebSocket, becomes an ordinary request.
+///   `proxy-authenticate`. They are removed from the response and its trailers as well. [Upgrades](#upgrades)
+///   keep their own.
 /// - `content-length` is removed if it does not match the body. Several `cookie` headers are joined into one.
 /// - `grpc-timeout` is shortened by the time that the request was held here. A value that is not valid is kept.
 /// - `noleader-forwarded` is added, with the election, the number of hops, and a random id of the attempt. A node that
@@ -59,10 +60,11 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 ///   several elections, a request takes at most four hops. The leader removes the header before the service sees the
 ///   request. Clients gain nothing by sending it.
 ///
-/// The path is the one that the layer sees, as with [`Redirect`](super::Redirect).
+/// The path is the one that the client asked for, also inside of a nested axum router: see [`Redirect`](super::Redirect).
 ///
-/// - No header names the client or the host that it asked for. A layer around this one may add `x-forwarded-for` and
-///   similar headers.
+/// - No header names the client or the host that it asked for, unless
+///   [`client_info`](crate::LeaderOnlyLayer::client_info) is set. Without it, `forwarded` and `x-forwarded-*` pass
+///   unchanged, whether the client or a proxy has added them.
 /// - Over HTTP/1.1, hyper sends only the trailers that a `trailer` header lists.
 ///
 /// # Requests that are not forwarded
@@ -70,6 +72,9 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// A request is rejected as by [`Reject`](super::Reject) in the cases that [`Redirect`](super::Redirect) lists, except
 /// that gRPC requests are forwarded if the client speaks HTTP/2, and gRPC-Web requests with any client. It is also
 /// rejected if its method is `CONNECT`, or if its body has a transfer coding other than `chunked`.
+///
+/// An extended `CONNECT`, as of a WebSocket over HTTP/2, is answered with 501 while another node leads. It was not
+/// executed.
 ///
 /// If the leader does not respond:
 ///
@@ -95,6 +100,21 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// than fits, the request is not sent again. Between two attempts, the node pauses for 5 ms, then for
 /// twice as long each time, up to 250 ms. A change of the election ends a pause.
 ///
+/// # Upgrades
+///
+/// An upgrade over HTTP/1.1, as of a WebSocket, is forwarded with `connection: upgrade` and `upgrade`. If the leader
+/// responds with 101, the two connections are joined into a tunnel. Any other response is passed on.
+///
+/// - Both the client and the server of this node have to support upgrades over HTTP/1.1. axum's server and hyper-util's
+///   client do. If the client does not, the response is a 502 with the reason `lost`.
+/// - A request with a body or without `connection: upgrade` is forwarded as an ordinary request. So is an upgrade to
+///   `h2c`, through which clients would reach the leader without this gate.
+/// - A 101 is passed on only if the request asked for its protocol.
+/// - The tunnel passes on when either side stops sending, and ends when both have, or when a connection breaks.
+/// - The tunnel is no admission of this node, and no hand-over or shutdown of this node waits for it. It ends when the
+///   leader's handler ends the connection, which it should do when [`Term::closing`](crate::Term::closing) is
+///   cancelled.
+///
 /// # HTTP/2
 ///
 /// An HTTP/1.1 client uses one connection to the leader per request in progress. An HTTP/2 client, which gRPC needs,
@@ -111,10 +131,10 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 pub struct Forward {
     client: Arc<dyn Client>,
     target: Target,
-    clock: Clock,
-    random: Random,
+    runtime: Runtime,
     time_limit: TimeLimit,
     replay_limit: usize,
+    describing: Describing,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -157,10 +177,10 @@ impl Forward {
         Self {
             client: Arc::new(Erased::new(client)),
             target,
-            clock: handle.clock().clone(),
-            random: handle.random().clone(),
+            runtime: handle.runtime().clone(),
             time_limit: TimeLimit::Default,
             replay_limit: REPLAY_LIMIT,
+            describing: Describing::default(),
         }
     }
 
@@ -172,43 +192,80 @@ impl Forward {
         self.replay_limit = bytes;
     }
 
+    pub(in crate::middleware) fn describe_clients(&mut self, describing: Describing) {
+        self.describing = describing;
+    }
+
     async fn attempt(
         &self,
         base: Option<&Uri>,
-        mut request: Request<Reader>,
+        request: Request<Reader>,
         not_leader: &NotLeader,
         holds_for: Duration,
     ) -> Attempt {
         // First, because `connection` may list the content type, which is then removed.
         let form = Form::of(&request);
-        let id = self.random.seed();
+        let (parts, body) = request.into_parts();
+        let client = self.describing.describe(&parts);
+        let mut request = Request::from_parts(parts, body);
+        let upgrade = Upgrade::take_from(&mut request);
+        if base.is_some() && is_extended_connect(&request) {
+            let response = answer::not_forwarded(form, "an extended CONNECT", not_leader);
+            return Attempt::Answered(boxed(response));
+        }
+        let id = self.runtime.random.seed();
         let mark = base.and_then(|base| {
             send_to(base, &mut request)?;
             self.target.marking().mark(&mut request, id, holds_for)
         });
         let Some(mark) = mark else {
-            return Attempt::Answered(boxed(answer::rejection(form, not_leader.clone())));
+            return Attempt::Answered(boxed(answer::rejection(form, not_leader)));
         };
-        match self.client.send(request, self.timeout(form)).await {
-            Ok(mut response) if mark.is_refused_by(response.headers()) => {
+        if let Some(upgrade) = &upgrade {
+            upgrade.insert_into(request.headers_mut());
+        }
+        if let Some(client) = client {
+            client.insert_into(request.headers_mut());
+        }
+        let sent = self.client.send(request, self.timeout(form)).await;
+        let is_refused = |response: &Response<_>| mark.is_refused_by(response.headers());
+        let is_refused = sent.as_ref().is_ok_and(is_refused);
+        match sent.and_then(|response| self.passed_on(response, upgrade)) {
+            Ok(mut response) if is_refused => {
                 remove_refusals(response.headers_mut());
-                Attempt::NotExecuted(passed_on(response))
+                Attempt::NotExecuted(response)
             }
-            Ok(response) => Attempt::Answered(passed_on(response)),
+            Ok(response) => Attempt::Answered(response),
             Err(failure) => {
                 warn(&failure, not_leader);
                 let response = boxed(answer::failed(form, &failure, not_leader));
                 match failure {
                     Failure::Unreachable(_) => Attempt::NotExecuted(response),
-                    Failure::Broken(_) | Failure::TooSlow => Attempt::Answered(response),
+                    Failure::Broken(_) | Failure::Upgrade(_) | Failure::TooSlow => {
+                        Attempt::Answered(response)
+                    }
                 }
             }
         }
     }
 
+    /// Makes the leader's response one to the client, and joins their connections if it is a 101.
+    fn passed_on(
+        &self,
+        response: Response<BoxBody>,
+        upgrade: Option<Upgrade>,
+    ) -> Result<Response<BoxBody>, Failure> {
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(passed_on(response));
+        }
+        let (response, tunnel) = switched(response, upgrade)?;
+        self.runtime.spawner.spawn(tunnel.run());
+        Ok(response)
+    }
+
     fn timeout(&self, form: Form) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         match self.time_limit.of(form) {
-            Some(limit) => Box::pin(self.clock.sleep(limit)),
+            Some(limit) => Box::pin(self.runtime.clock.sleep(limit)),
             None => Box::pin(std::future::pending()),
         }
     }
@@ -247,7 +304,7 @@ impl Forward {
                 false => None,
             };
             if hold.is_late() {
-                return Handled::Answered(boxed(answer::too_late(form, not_leader)));
+                return Handled::Answered(boxed(answer::too_late(form, &not_leader)));
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
             base = match decided {
@@ -327,7 +384,7 @@ fn send_to<B: Body>(base: &Uri, request: &mut Request<B>) -> Option<()> {
     if request.method() == Method::CONNECT || is_transfer_encoded(request.headers()) {
         return None;
     }
-    let uri = Uri::try_from(join(base, request.uri())?).ok()?;
+    let uri = Uri::try_from(join(base, requested(request))?).ok()?;
     let authority = HeaderValue::from_str(uri.authority()?.as_str()).ok()?;
     let size = request.body().size_hint();
     prepare_request(request.headers_mut(), &authority, &size);
@@ -364,6 +421,7 @@ impl fmt::Debug for Forward {
         f.debug_struct("Forward")
             .field("time_limit", &self.time_limit)
             .field("replay_limit", &self.replay_limit)
+            .field("describing", &self.describing)
             .finish_non_exhaustive()
     }
 }

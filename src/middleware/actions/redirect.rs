@@ -8,7 +8,7 @@ use crate::{
     error::BoxError,
     middleware::http::{
         answer::{self, Form},
-        target::{Target, join},
+        target::{Target, join, requested},
         upload::Upload,
     },
     task::NotLeader,
@@ -36,9 +36,12 @@ use crate::{
 /// - the request is gRPC or gRPC-Web, whose clients do not follow redirects
 /// - a gate of the same election on another node has [forwarded](super::Forward) the request
 ///
-/// The path is the one that the layer sees. A router that strips a prefix, such as axum's `nest`, does so before it
-/// calls a layer inside of it. Apply the layer to the outer router, or publish an address with the prefix as its base
-/// path.
+/// Upgrades are redirected as any other request. Browsers and most WebSocket libraries do not follow: they report that
+/// the connection failed.
+///
+/// The path is the one that the client asked for. With feature `axum`, this also holds inside of a nested axum router,
+/// which strips a prefix: the layer reads axum's `OriginalUri`. Without it, and with any other router that strips a
+/// prefix, apply the layer outside of the router.
 #[derive(Clone, Debug)]
 pub struct Redirect {
     target: Target,
@@ -54,7 +57,7 @@ impl Redirect {
             return None;
         }
         let base = self.target.of(request.headers(), not_leader)?;
-        HeaderValue::try_from(join(base, request.uri())?).ok()
+        HeaderValue::try_from(join(base, requested(request))?).ok()
     }
 }
 
@@ -64,7 +67,7 @@ impl<B: Send + 'static> FollowerAction<B> for Redirect {
     async fn respond(&self, request: Request<B>, not_leader: NotLeader) -> Response<Full<Bytes>> {
         let response = match self.location(&request, &not_leader) {
             Some(location) => answer::elsewhere(location, &not_leader),
-            None => answer::rejection(Form::of(&request), not_leader),
+            None => answer::rejection(Form::of(&request), &not_leader),
         };
         response.map(Full::new)
     }

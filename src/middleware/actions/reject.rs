@@ -36,7 +36,7 @@ impl<B: Send + 'static> FollowerAction<B> for Reject {
     type Body = Full<Bytes>;
 
     async fn respond(&self, request: Request<B>, not_leader: NotLeader) -> Response<Full<Bytes>> {
-        answer::rejection(Form::of(&request), not_leader).map(Full::new)
+        answer::rejection(Form::of(&request), &not_leader).map(Full::new)
     }
 
     async fn answer(

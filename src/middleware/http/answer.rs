@@ -25,6 +25,8 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const UNAVAILABLE: HeaderValue = HeaderValue::from_static("14");
 /// gRPC's `ABORTED`: the request may have been executed, and the application decides whether to repeat it.
 const ABORTED: HeaderValue = HeaderValue::from_static("10");
+/// gRPC's `UNIMPLEMENTED`: the request was not executed, and repeating it on this node does not help.
+const UNIMPLEMENTED: HeaderValue = HeaderValue::from_static("12");
 /// gRPC's `DEADLINE_EXCEEDED`: the request may have been executed.
 const DEADLINE_EXCEEDED: HeaderValue = HeaderValue::from_static("4");
 
@@ -41,6 +43,7 @@ struct Code {
 impl Code {
     const UNAVAILABLE: Self = Self::new(StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE);
     const LOST: Self = Self::new(StatusCode::SERVICE_UNAVAILABLE, ABORTED);
+    const NOT_FORWARDED: Self = Self::new(StatusCode::NOT_IMPLEMENTED, UNIMPLEMENTED);
     const UNREACHABLE: Self = Self::new(StatusCode::BAD_GATEWAY, UNAVAILABLE);
     const BROKEN: Self = Self::new(StatusCode::BAD_GATEWAY, ABORTED);
     const TOO_SLOW: Self = Self::new(StatusCode::GATEWAY_TIMEOUT, DEADLINE_EXCEEDED);
@@ -130,29 +133,38 @@ pub(in crate::middleware) struct Rejected {
     pub(in crate::middleware) form: Form,
 }
 
+impl Rejected {
+    fn mark<B>(
+        response: &mut Response<B>,
+        form: Form,
+        not_leader: &NotLeader,
+        may_be_executed: bool,
+    ) {
+        // A node that has left the election does not know who leads now.
+        let is_current = not_leader.reason() != Reason::Stopped;
+        response.extensions_mut().insert(Self {
+            leader: not_leader.leader().filter(|_| is_current).cloned(),
+            may_be_executed,
+            form,
+        });
+    }
+}
+
 /// The response to a request that was not admitted, as [`Reject`](crate::middleware::Reject) describes it.
-pub(in crate::middleware) fn rejection(form: Form, not_leader: NotLeader) -> Response<Bytes> {
+pub(in crate::middleware) fn rejection(form: Form, not_leader: &NotLeader) -> Response<Bytes> {
     let message = format!("{not_leader}; the request was not executed");
-    let mut response = unavailable(form, &message, &not_leader);
-    response.extensions_mut().insert(Rejected {
-        leader: not_leader.into_leader(),
-        may_be_executed: false,
-        form,
-    });
+    let mut response = unavailable(form, &message, not_leader);
+    Rejected::mark(&mut response, form, not_leader, false);
     response
 }
 
 /// The response to a request that was still held when its client's deadline passed. It does not invite the client to
 /// repeat the request.
-pub(in crate::middleware) fn too_late(form: Form, not_leader: NotLeader) -> Response<Bytes> {
+pub(in crate::middleware) fn too_late(form: Form, not_leader: &NotLeader) -> Response<Bytes> {
     let message =
         format!("{not_leader}; the client's deadline has passed; the request was not executed");
-    let mut response = answer(form, &message, Code::TOO_SLOW, reason(&not_leader));
-    response.extensions_mut().insert(Rejected {
-        leader: not_leader.into_leader(),
-        may_be_executed: false,
-        form,
-    });
+    let mut response = answer(form, &message, Code::TOO_SLOW, reason(not_leader));
+    Rejected::mark(&mut response, form, not_leader, false);
     response
 }
 
@@ -172,6 +184,18 @@ fn unavailable(form: Form, message: &str, not_leader: &NotLeader) -> Response<By
     response
 }
 
+/// The response to a request of a kind that is not forwarded.
+pub(in crate::middleware) fn not_forwarded(
+    form: Form,
+    what: &str,
+    not_leader: &NotLeader,
+) -> Response<Bytes> {
+    let message = format!("{not_leader}; {what} is not forwarded, and was not executed");
+    let mut response = answer(form, &message, Code::NOT_FORWARDED, reason(not_leader));
+    Rejected::mark(&mut response, form, not_leader, false);
+    response
+}
+
 /// The response to a forwarded request to which the leader did not respond.
 pub(in crate::middleware) fn failed(
     form: Form,
@@ -180,7 +204,7 @@ pub(in crate::middleware) fn failed(
 ) -> Response<Bytes> {
     let (code, reason) = match failure {
         Failure::Unreachable(_) => (Code::UNREACHABLE, "unreachable"),
-        Failure::Broken(_) => (Code::BROKEN, "lost"),
+        Failure::Broken(_) | Failure::Upgrade(_) => (Code::BROKEN, "lost"),
         Failure::TooSlow => (Code::TOO_SLOW, "timeout"),
     };
     let reason = HeaderValue::from_static(reason);
@@ -188,11 +212,8 @@ pub(in crate::middleware) fn failed(
     if let Failure::Unreachable(_) = failure {
         insert_wait(response.headers_mut(), form, not_leader.retry_after());
     }
-    response.extensions_mut().insert(Rejected {
-        leader: not_leader.leader().cloned(),
-        may_be_executed: !matches!(failure, Failure::Unreachable(_)),
-        form,
-    });
+    let may_be_executed = !matches!(failure, Failure::Unreachable(_));
+    Rejected::mark(&mut response, form, not_leader, may_be_executed);
     response
 }
 
@@ -334,7 +355,7 @@ mod tests {
     #[test]
     fn a_rejection_carries_the_retry_delay() {
         let not_leader = NotLeader::new(Reason::NoLeader, None, Duration::from_millis(1500));
-        let headers = |form| rejection(form, not_leader.clone()).into_parts().0.headers;
+        let headers = |form| rejection(form, &not_leader).into_parts().0.headers;
         assert_eq!(headers(Form::Text)[RETRY_AFTER], "2");
         assert_eq!(headers(Form::Grpc)[GRPC_RETRY_PUSHBACK_MS], "1500");
     }

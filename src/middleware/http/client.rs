@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
@@ -75,10 +75,9 @@ where
             let request = request.map(B::from_body);
             tokio::select! {
                 biased;
-                response = client.call(request) => match response {
-                    Ok(response) => expected(response.map(boxed)),
-                    Err(error) => Err(Failure::of_call(error.into())),
-                },
+                response = client.call(request) => response
+                    .map(|response| response.map(boxed))
+                    .map_err(|error| Failure::of_call(error.into())),
                 () = &mut timeout => Err(Failure::TooSlow),
             }
         })
@@ -91,13 +90,4 @@ where
     fn body(&self, reader: Reader) -> Box<dyn Any> {
         Box::new(B::from_body(reader))
     }
-}
-
-/// No forwarded request asks for another protocol: `upgrade` is removed as a hop-by-hop header.
-fn expected<R>(response: Response<R>) -> Result<Response<R>, Failure> {
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        let error = "the leader switched protocols without a request to do so";
-        return Err(Failure::Broken(error.into()));
-    }
-    Ok(response)
 }

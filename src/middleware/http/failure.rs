@@ -13,6 +13,8 @@ pub(in crate::middleware) enum Failure {
     Unreachable(BoxError),
     /// The request may have reached the leader.
     Broken(BoxError),
+    /// The leader switched protocols, and its connection could not be joined with the client's.
+    Upgrade(BoxError),
     /// The time limit has passed.
     TooSlow,
 }
@@ -29,7 +31,7 @@ impl Failure {
 
     pub(in crate::middleware) fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         match self {
-            Self::Unreachable(error) | Self::Broken(error) => Some(&**error),
+            Self::Unreachable(error) | Self::Broken(error) | Self::Upgrade(error) => Some(&**error),
             Self::TooSlow => None,
         }
     }
@@ -41,6 +43,9 @@ impl fmt::Display for Failure {
             Self::Unreachable(_) => "could not reach the leader; the request was not executed",
             Self::Broken(_) => {
                 "the connection to the leader broke; the request may have been executed"
+            }
+            Self::Upgrade(_) => {
+                "could not upgrade the connection to the leader; the request may have been executed"
             }
             Self::TooSlow => {
                 "the leader did not respond in time; the request may have been executed"

@@ -37,7 +37,7 @@ impl FromBody for combinators::UnsyncBoxBody<Bytes, BoxError> {
 }
 
 #[cfg(feature = "axum")]
-impl FromBody for axum_core::body::Body {
+impl FromBody for axum::body::Body {
     fn from_body<B>(body: B) -> Self
     where
         B: Body<Data = Bytes, Error = BoxError> + Send + Sync + 'static,
@@ -65,7 +65,7 @@ where
     let made = make_as::<combinators::UnsyncBoxBody<Bytes, BoxError>, T, B>(body);
     let made = made.or_else(make_as::<combinators::BoxBody<Bytes, BoxError>, T, B>);
     #[cfg(feature = "axum")]
-    let made = made.or_else(make_as::<axum_core::body::Body, T, B>);
+    let made = made.or_else(make_as::<axum::body::Body, T, B>);
     #[cfg(feature = "tonic")]
     let made = made.or_else(make_as::<tonic::body::Body, T, B>);
     made

@@ -24,9 +24,7 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 /// Whether the body has a transfer coding other than `chunked`, which servers decode. Without the header, which is not
 /// forwarded, the leader could not decode the body.
 pub(in crate::middleware) fn is_transfer_encoded(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(TRANSFER_ENCODING).into_iter();
-    values
-        .flat_map(list)
+    list_of(headers, &TRANSFER_ENCODING)
         .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"chunked"))
 }
 
@@ -52,17 +50,11 @@ pub(in crate::middleware) fn prepare_response(headers: &mut HeaderMap) {
 }
 
 fn wants_trailers(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(TE).into_iter();
-    values
-        .flat_map(list)
-        .any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
+    list_of(headers, &TE).any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
 }
 
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    let listed: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .into_iter()
-        .flat_map(list)
+    let listed: Vec<HeaderName> = list_of(headers, &CONNECTION)
         // An invalid name cannot match a header of the request.
         .filter_map(|name| HeaderName::from_bytes(name).ok())
         .collect();
@@ -111,7 +103,15 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-fn list(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+/// The elements of all values of a header that is a list.
+pub(super) fn list_of<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = &'a [u8]> {
+    headers.get_all(name).into_iter().flat_map(list)
+}
+
+pub(super) fn list(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     value
         .as_bytes()
         .split(|byte| *byte == b',')

@@ -27,7 +27,7 @@ impl Linger {
             max_bytes: MAX_BYTES,
             at_most: AT_MOST,
             clock: handle.clock().clone(),
-            spawner: handle.spawner().clone(),
+            spawner: handle.runtime().spawner.clone(),
         }
     }
 

@@ -1,6 +1,6 @@
 use std::{fmt::Write, iter, sync::Arc};
 
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, Request, Uri};
 
 use super::{mark::Marking, origin::Origin};
 use crate::{
@@ -65,6 +65,15 @@ impl Target {
         let own = self.own.as_deref().map(|own| &own.origin);
         (own != Some(&origin)).then_some(base)
     }
+}
+
+/// The URI that the client has asked for. A router may have stripped a prefix from that of the request.
+pub(in crate::middleware) fn requested<B>(request: &Request<B>) -> &Uri {
+    #[cfg(feature = "axum")]
+    if let Some(axum::extract::OriginalUri(uri)) = request.extensions().get() {
+        return uri;
+    }
+    request.uri()
 }
 
 /// Appends the path and query of `uri` to the path of `base`.

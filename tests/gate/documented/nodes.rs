@@ -8,6 +8,10 @@ use std::{
 use axum::{
     Router,
     body::{Body, Bytes},
+    http::{
+        StatusCode,
+        header::{CONNECTION, UPGRADE},
+    },
     response::{IntoResponse, Response},
     routing::{any, post},
 };
@@ -95,6 +99,15 @@ impl Asked {
                 node.into()
             }
             "follower" => Node::follower_of(Some("http://10.0.0.7:8080")).await.into(),
+            "switched" => {
+                let listener = any_port().await.unwrap();
+                let node = follower_of(listener.local_addr().unwrap()).await;
+                let other = [(CONNECTION, "upgrade"), (UPGRADE, "other")];
+                let switched = any(async move || (StatusCode::SWITCHING_PROTOCOLS, other));
+                let app = Router::new().fallback(switched);
+                tokio::spawn(async move { axum::serve(listener, app).await });
+                node.into()
+            }
             "unreachable" => {
                 // Bound, so that no other process uses the port. It does not listen, so it refuses connections.
                 let socket = TcpSocket::new_v4().unwrap();
