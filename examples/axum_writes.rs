@@ -6,23 +6,31 @@
 //!
 //! curl -i localhost:8081/orders             # 200 on both
 //! curl -i -X POST localhost:8080/orders     # 201 on one of them, 503 on the other
+//! curl -N localhost:8080/orders/new         # new orders as they come in, on the leader
 //! ```
 //!
 //! It needs a NATS server with JetStream at `NATS_URL`, by default `localhost:4222`. On Ctrl-C or SIGTERM the node
 //! first leaves the election: it rejects new writes, finishes those that it has admitted, and releases the lease.
 //! Then its server stops.
 
-use std::{env, sync::Arc};
+use std::{convert::Infallible, env, sync::Arc};
 
-use axum::{Router, extract::State, http::StatusCode, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    http::StatusCode,
+    response::sse::{Event, Sse},
+    routing::get,
+};
+use futures_util::{Stream, StreamExt, stream};
 use noleader::{LeaderHandle, LeaderOnlyLayer, Term};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
-    sync::RwLock,
+    sync::watch,
 };
 
-type Orders = Arc<RwLock<Vec<String>>>;
+type Orders = Arc<watch::Sender<Vec<String>>>;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -37,9 +45,14 @@ async fn main() -> anyhow::Result<()> {
         .start(client)
         .await?;
 
+    let gate = LeaderOnlyLayer::new(leader.clone());
+    let new = Router::new()
+        .route("/orders/new", get(follow))
+        .layer(gate.clone());
     let app = Router::new()
         .route("/orders", get(list).post(create))
-        .layer(LeaderOnlyLayer::new(leader.clone()).writes_only())
+        .layer(gate.writes_only())
+        .merge(new)
         .with_state(Orders::default());
 
     let listener = TcpListener::bind(format!("localhost:{port}")).await?;
@@ -52,20 +65,37 @@ async fn main() -> anyhow::Result<()> {
 
 /// Runs on every node. A node keeps its orders in memory, so it lists only those that it accepted itself.
 async fn list(State(orders): State<Orders>) -> String {
-    orders.read().await.concat()
+    orders.borrow().concat()
 }
 
 /// Runs on the leader only. A real app sends the token to its database, which rejects a token smaller than the
 /// largest that it has seen.
 async fn create(term: Term, State(orders): State<Orders>) -> (StatusCode, String) {
-    let mut orders = orders.write().await;
-    let order = format!(
-        "order {}, fencing token {}\n",
-        orders.len() + 1,
-        term.token()
-    );
-    orders.push(order.clone());
+    let mut order = String::new();
+    orders.send_modify(|orders| {
+        order = format!(
+            "order {}, fencing token {}\n",
+            orders.len() + 1,
+            term.token()
+        );
+        orders.push(order.clone());
+    });
     (StatusCode::CREATED, order)
+}
+
+/// Sends new orders as server-sent events. The stream ends when the gate closes: the lease is held while a response is
+/// in progress, so a stream without an end would hold up the hand-over.
+async fn follow(
+    term: Term,
+    State(orders): State<Orders>,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let events = stream::unfold(orders.subscribe(), async |mut orders| {
+        orders.changed().await.ok()?;
+        let last = orders.borrow_and_update().last().cloned();
+        let event = Event::default().data(last.unwrap_or_default().trim_end());
+        Some((Ok(event), orders))
+    });
+    Sse::new(events.take_until(term.closing().cancelled_owned()))
 }
 
 /// Leaves the election on a signal. The server stops when this returns.
