@@ -5,7 +5,7 @@ use std::{future::ready, time::Duration};
 use noleader::{LeaderHandle, LeaderOnlyLayer, NotLeader, Status};
 use tower::{
     BoxError, Layer, Service, ServiceBuilder, ServiceExt, balance::p2c::Balance,
-    discover::ServiceList, load::Constant, load_shed::error::Overloaded, service_fn,
+    discover::ServiceList, load::Constant, load_shed::error::Overloaded, service_fn, steer::Steer,
 };
 
 use crate::node::{LEASE, Node, released, settle, soon};
@@ -97,6 +97,35 @@ async fn balance_follows_the_leader() {
         );
     }
     assert_eq!(service.len(), 1);
+}
+
+/// Two services, of which only the first is gated. A request is the index of one.
+type Pair<S> = Steer<S, fn(&usize, &[S]) -> usize, usize>;
+
+fn pair<S: Service<usize>>(services: [S; 2]) -> Pair<S> {
+    Steer::new(services, |index, _| *index)
+}
+
+/// `Steer` is ready once all of its services are.
+#[tokio::test(start_paused = true)]
+async fn steer_stops_with_a_gate_that_is_not_ready() {
+    let node = Node::follower().await;
+    let inner = || service_fn(|index: usize| ready(Ok::<_, BoxError>(index)));
+    let layer = LeaderOnlyLayer::new(node.handle.clone());
+
+    let waits = layer.clone().not_ready().fail().layer(inner()).boxed();
+    let mut service = pair([waits, inner().boxed()]);
+    let waited = tokio::time::timeout(Duration::from_secs(1), service.ready()).await;
+    assert!(waited.is_err(), "the other service is not gated");
+
+    let fails = layer.fail().layer(inner()).boxed();
+    let mut service = pair([fails, inner().boxed()]);
+    assert_eq!(
+        soon(service.ready()).await.unwrap().call(1).await.unwrap(),
+        1
+    );
+    let error = soon(service.ready()).await.unwrap().call(0).await;
+    assert!(error.unwrap_err().is::<NotLeader>());
 }
 
 #[tokio::test(start_paused = true)]
