@@ -56,13 +56,16 @@ pub(crate) async fn elect() -> Result<Election> {
 }
 
 pub(crate) fn leader(leader: LeaderHandle) -> Router {
+    open().layer(LeaderOnlyLayer::new(leader))
+}
+
+/// The leader's app without the layer.
+pub(crate) fn open() -> Router {
     let create = async |order: Bytes| {
         drop(order);
         (StatusCode::CREATED, ANSWER)
     };
-    Router::new()
-        .route("/orders", post(create))
-        .layer(LeaderOnlyLayer::new(leader))
+    Router::new().route("/orders", post(create))
 }
 
 pub(crate) fn follower(follower: LeaderHandle) -> Router {

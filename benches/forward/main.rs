@@ -1,7 +1,7 @@
 //! The cost of forwarding a request to the leader: noleader's `forward`, nginx as a reverse proxy, a handler that
-//! calls the same client by hand, and no proxy.
+//! calls the same client by hand, and no proxy. And the cost of the layer in the leader's app.
 //!
-//! `cargo bench --bench forward` prints the tables in docs/figures.md, in about a minute and a half. It measures nginx
+//! `cargo bench --bench forward` prints the tables in docs/figures.md, in about two minutes. It measures nginx
 //! if it is installed. All connections use HTTP/1.1 with keep-alive on loopback, and each proxy has one thread or one
 //! worker. The subjects take turns in many rounds, so that other load on the machine affects all of them equally.
 //! Each ratio is one within a round.
@@ -39,12 +39,14 @@ const ROUNDS: usize = 48;
 async fn main() -> Result<()> {
     let election = apps::elect().await?;
     let leader = Server::start(election.leader_listener, apps::leader(election.leader))?;
+    let open = Server::on_any_port(apps::open())?;
     let follower = Server::on_any_port(apps::follower(election.follower))?;
     let by_hand = Server::on_any_port(apps::by_hand(leader.addr()))?;
     let nginx = Nginx::start(leader.addr()).await?;
 
     let mut subjects = vec![
         Subject::new("directly to the leader", leader.addr(), leader.cpu()),
+        Subject::new("the same without the layer", open.addr(), open.cpu()),
         Subject::new("`forward` on a follower", follower.addr(), follower.cpu()),
     ];
     if let Some(nginx) = &nginx {

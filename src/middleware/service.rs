@@ -1,6 +1,7 @@
 use std::{
     future::poll_fn,
     mem,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -43,7 +44,8 @@ pub struct LeaderOnly<S, A = Reject, M = EveryRequest> {
     inner: S,
     gate: Gate<M>,
     action: A,
-    settings: Settings,
+    // Shared, because routers clone a service for each request.
+    settings: Arc<Settings>,
 }
 
 #[derive(Clone, Debug)]
@@ -93,7 +95,7 @@ impl<S, A, M> LeaderOnly<S, A, M> {
             inner,
             gate,
             action,
-            settings,
+            settings: Arc::new(settings),
         }
     }
 
@@ -210,7 +212,7 @@ impl<S: Clone, A: Clone, M> LeaderOnly<S, A, M> {
 /// What answers a request that was not admitted.
 struct Refused<A> {
     action: A,
-    settings: Settings,
+    settings: Arc<Settings>,
     /// Set if another node has forwarded the request.
     forwarded: Option<Forwarded>,
 }
