@@ -102,7 +102,8 @@ impl Hold {
         tokio::select! {
             biased;
             () = &mut self.timeout => false,
-            _ = self.status.changed() => true,
+            // After the end of the election, there are no more changes.
+            Ok(()) = self.status.changed() => true,
             () = pause => true,
         }
     }

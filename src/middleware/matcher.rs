@@ -7,7 +7,7 @@ use std::{
 use http::{Method, Request};
 
 use super::{
-    http::upgrade::{asks_for_upgrade, is_extended_connect},
+    http::upgrade::{is_extended_connect, may_upgrade},
     ready::{Readiness, Wait},
 };
 use crate::task::LeaderHandle;
@@ -48,7 +48,7 @@ impl<B> Matcher<Request<B>> for WritesOnly {
     fn gates(&self, request: &Request<B>) -> bool {
         match *request.method() {
             Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE => {
-                !self.upgrades_pass && asks_for_upgrade(request)
+                !self.upgrades_pass && may_upgrade(request)
             }
             Method::CONNECT => !self.upgrades_pass || !is_extended_connect(request),
             _ => true,

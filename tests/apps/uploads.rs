@@ -123,6 +123,29 @@ async fn an_early_response_of_the_leader_is_read() {
     each_client_reads(&cluster.nodes[1], 413, |text| text == "too large").await;
 }
 
+/// curl waits for the follower to say `continue`, as it does by itself before a large body.
+#[tokio::test]
+async fn an_early_response_is_read_by_a_client_that_waits() {
+    let failures = tokio::sync::watch::Sender::new(0);
+    let cluster = cluster(|app, handle| {
+        let gate = LeaderOnlyLayer::new(handle);
+        app.layer(gate.forward(forwarding_client(failures.clone())))
+    })
+    .await;
+    let options = ["--http1.1", "-H", "expect: 100-continue"];
+    let url = format!("{}/orders", cluster.nodes[1].url);
+    for length in [64 * 1024, 1024 * 1024, LENGTH] {
+        for _ in 0..TRIES {
+            let body = vec![b'x'; length].into();
+            let Some((read, _)) = curl_sent(&options, &url, &body).await else {
+                println!("skipped: curl is not installed");
+                return;
+            };
+            assert_eq!((read.status, read.text.as_str()), (413, "too large"));
+        }
+    }
+}
+
 /// Serves a gate without axum, so that the request bodies are hyper's.
 fn serve_plainly(listener: TcpListener, handle: LeaderHandle) -> Server {
     let inner = service_fn(async |_: Request<Incoming>| {

@@ -72,6 +72,7 @@ fn upgrade(method: Method, version: Version, uri: &str, headers: &[(&str, &str)]
 #[tokio::test(start_paused = true)]
 async fn writes_only_gates_upgrades_unless_they_may_pass() {
     const SOCKET: [(&str, &str); 2] = [("connection", "upgrade"), ("upgrade", "websocket")];
+    const SLOPPY: [(&str, &str); 2] = [("connection", "upgrades"), ("upgrade", "websocket")];
     const H2C: [(&str, &str); 2] = [("connection", "upgrade"), ("upgrade", "h2c")];
     let (http1, http2) = (Version::HTTP_11, Version::HTTP_2);
     let (get, post, connect) = (Method::GET, Method::POST, Method::CONNECT);
@@ -87,7 +88,9 @@ async fn writes_only_gates_upgrades_unless_they_may_pass() {
         (true, true, upgrade(connect, http1, "/talk", &SOCKET)),
         (false, false, upgrade(get.clone(), http1, "/talk", &H2C)),
         (false, false, upgrade(get.clone(), http1, "/talk", &SOCKET[..1])),
-        (false, false, upgrade(get.clone(), http1, "/talk", &SOCKET[1..])),
+        // hyper and axum upgrade these as well.
+        (true, false, upgrade(get.clone(), http1, "/talk", &SOCKET[1..])),
+        (true, false, upgrade(get.clone(), http1, "/talk", &SLOPPY)),
         (false, false, upgrade(get, Version::HTTP_10, "/talk", &SOCKET)),
     ];
     let follower = Node::follower().await;

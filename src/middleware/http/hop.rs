@@ -1,8 +1,8 @@
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{
-        CONNECTION, CONTENT_LENGTH, COOKIE, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-        TRANSFER_ENCODING, UPGRADE,
+        CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
+        TE, TRANSFER_ENCODING, UPGRADE,
     },
 };
 use http_body::SizeHint;
@@ -40,6 +40,8 @@ pub(in crate::middleware) fn prepare_request(
         // gRPC requires it, and trailers are forwarded.
         headers.insert(TE, TRAILERS);
     }
+    // The server of this node has answered it, and the client here sends the body at once.
+    headers.remove(EXPECT);
     check_length(headers, size);
     join_cookies(headers);
     headers.insert(HOST, authority.clone());
@@ -179,13 +181,18 @@ mod tests {
             ("accept", "a"),
             ("accept", "b"),
             ("authorization", "Bearer x"),
-            ("expect", "100-continue"),
             ("trailer", "x-checksum"),
             ("x-forwarded-for", "192.0.2.1"),
         ];
         let mut expected: Vec<_> = given.iter().chain(&ADDED).copied().collect();
         expected.sort_unstable();
         assert_eq!(lines(&prepared(&given, None)), expected);
+    }
+
+    #[test]
+    fn expect_is_removed() {
+        let given = [("expect", "100-continue")];
+        assert_eq!(lines(&prepared(&given, None)), ADDED);
     }
 
     #[test]

@@ -12,21 +12,28 @@ use super::{
     tunnel::Tunnel,
 };
 
-/// Whether a request over HTTP/1.1 asks to turn its connection into one of another protocol, such as WebSocket.
+/// Whether a handler might turn the connection of a request over HTTP/1.1 into one of another protocol, such as
+/// WebSocket.
 ///
-/// `h2c` is HTTP on another wire: the request itself is answered as any other, and so is each one after it.
+/// `connection` has to list `upgrade`, but servers and handlers do not insist on that: hyper offers the upgrade without
+/// it, and axum looks for the word anywhere in the header. `h2c` is HTTP on another wire: the request itself is answered
+/// as any other, and so is each one after it.
 #[inline]
-pub(in crate::middleware) fn asks_for_upgrade<B>(request: &Request<B>) -> bool {
+pub(in crate::middleware) fn may_upgrade<B>(request: &Request<B>) -> bool {
     // Most requests have no such header.
-    request.headers().contains_key(UPGRADE) && is_upgrade(request.version(), request.headers())
+    request.headers().contains_key(UPGRADE) && offers_any(request.version(), request.headers())
 }
 
 #[cold]
-fn is_upgrade(version: Version, headers: &HeaderMap) -> bool {
+fn offers_any(version: Version, headers: &HeaderMap) -> bool {
     // A server ignores the header in HTTP/1.0 (RFC 9110, section 7.8).
-    version == Version::HTTP_11
-        && list_of(headers, &CONNECTION).any(|name| name.eq_ignore_ascii_case(b"upgrade"))
-        && protocols(headers).next().is_some()
+    version == Version::HTTP_11 && protocols(headers).next().is_some()
+}
+
+/// Whether a request asks for an upgrade as RFC 9110 wants it.
+fn asks_for_upgrade<B>(request: &Request<B>) -> bool {
+    let mut listed = list_of(request.headers(), &CONNECTION);
+    listed.any(|name| name.eq_ignore_ascii_case(b"upgrade")) && may_upgrade(request)
 }
 
 /// Whether a request over HTTP/2 or HTTP/3 asks to turn its stream into one of another protocol (RFC 8441). Unlike in
