@@ -54,6 +54,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 ///   `proxy-authenticate`. They are removed from the response and its trailers as well. [Upgrades](#upgrades)
 ///   keep their own.
 /// - `content-length` is removed if it does not match the body. Several `cookie` headers are joined into one.
+/// - `expect` is removed, because the server of this node answers it.
 /// - `grpc-timeout` is shortened by the time that the request was held here. A value that is not valid is kept.
 /// - `noleader-forwarded` is added, with the election, the number of hops, and a random id of the attempt. A node that
 ///   does not lead this election rejects such a request, and neither forwards nor redirects it. Through the gates of
