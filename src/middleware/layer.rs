@@ -222,12 +222,11 @@ impl<A, M> LeaderOnlyLayer<A, M> {
     /// - The follower action, such as [`redirect`](Self::redirect), handles it when another node leads, when this node
     ///   has left the election, or when `at_most` has passed. A [`shutdown`](crate::LeaderHandle::shutdown) waits for the
     ///   next leader while requests are held, so that the action can send them there.
-    ///
     /// - A gRPC client that sends a deadline (`grpc-timeout`) receives `DEADLINE_EXCEEDED` if the request is still held
     ///   then. It was not executed. A held request that is executed or forwarded carries the rest of its timeout.
     ///
-    /// A follower that knows a leader therefore holds no requests. A crashed leader counts as the leader until its
-    /// lease expires.
+    /// A follower that knows a leader holds no requests, except those that [`forward`](Self::forward) sends again. A
+    /// crashed leader counts as the leader until its lease expires.
     ///
     /// Each held request keeps its unread body and the ready service, which is replaced by a clone. The number of held
     /// requests is not limited. To limit it, wrap this layer in tower's `ConcurrencyLimit`.
