@@ -17,7 +17,7 @@ use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
 use tower::{BoxError, Service, service_fn};
 use tower_test::mock::{self, Handle};
 
-use crate::node::{LEASE, Node, settle};
+use crate::node::{LEASE, Node, settle, soon};
 
 const LEADER: &str = "http://leader.example";
 const LONG: Duration = Duration::from_secs(600);
@@ -153,4 +153,18 @@ async fn the_time_includes_a_service_that_is_not_ready() {
         Poll::Pending => panic!("held for too long"),
     };
     assert_eq!(response.status(), 503);
+}
+
+/// Nothing changes any more, and each attempt still waits for its turn.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_has_left_pauses_between_attempts() {
+    let node = Node::follower_of(Some(LEADER)).await;
+    soon(node.handle.shutdown()).await.unwrap();
+    let mut sent = send(&node, LONG);
+    for attempts in 1..=3 {
+        assert_pending!(sent.response.poll());
+        assert_pending!(sent.response.poll());
+        assert_eq!(sent.calls(), attempts);
+        node.clock.advance(PAUSE);
+    }
 }
