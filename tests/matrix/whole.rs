@@ -1,29 +1,50 @@
-//! No cell is missing.
+//! Every table, and a check that no cell is missing.
 
 use crate::{
-    cell::{Action, Protocol, State},
+    action::Action,
+    cell::{Protocol, State},
     fail::FAIL,
     forward::FORWARD,
     not_ready::NOT_READY,
     redirect::REDIRECT,
     reject::REJECT,
     reject_with::REJECT_WITH,
-    wait_then_forward::WAIT_THEN_FORWARD,
-    wait_then_redirect::WAIT_THEN_REDIRECT,
-    wait_then_reject::WAIT_THEN_REJECT,
 };
 
-const ACTIONS: [&Action; 9] = [
-    &REJECT,
-    &REJECT_WITH,
-    &REDIRECT,
-    &FORWARD,
-    &WAIT_THEN_REJECT,
-    &WAIT_THEN_REDIRECT,
-    &WAIT_THEN_FORWARD,
-    &NOT_READY,
-    &FAIL,
-];
+/// Each action with the name of its tests: with the gate alone, and with the layers of tower-http around it and inside.
+macro_rules! every_action {
+    ($($name:ident: $action:expr,)*) => {
+        const ACTIONS: &[Action] = &[$($action),*];
+
+        $(mod $name {
+            use super::*;
+
+            #[tokio::test]
+            async fn every_cell() {
+                $action.check().await;
+            }
+
+            #[tokio::test]
+            async fn every_cell_among_layers() {
+                $action.layered().check().await;
+            }
+        })*
+    };
+}
+
+every_action! {
+    reject: REJECT,
+    reject_with: REJECT_WITH,
+    redirect: REDIRECT,
+    forward: FORWARD,
+    fail: FAIL,
+    not_ready: NOT_READY,
+    wait_then_reject: REJECT.waiting(),
+    wait_then_reject_with: REJECT_WITH.waiting(),
+    wait_then_redirect: REDIRECT.waiting(),
+    wait_then_forward: FORWARD.waiting(),
+    wait_then_fail: FAIL.waiting(),
+}
 
 #[test]
 fn every_action_meets_every_protocol_in_every_state() {
