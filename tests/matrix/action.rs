@@ -42,37 +42,40 @@ impl Action {
     }
 
     pub(crate) fn cells(&self) -> Vec<Cell<'_>> {
-        let plain: (Setting, &[Row]) = (Setting::Plain, &[]);
-        let settings = std::iter::once(&plain).chain(self.settings);
-        let rows = settings.flat_map(|&(setting, rows)| {
-            let rows = self.rows(rows).into_iter();
-            rows.map(move |row| (setting, row))
-        });
-        let cells = rows.flat_map(|(setting, (state, then, expect))| {
-            let protocols = Protocol::ALL.into_iter();
-            let protocols = protocols.filter(move |protocol| state.is_seen_by(*protocol));
-            protocols.map(move |protocol| Cell {
-                action: self,
-                setting,
-                state,
-                then,
-                protocol,
-                expect,
-            })
-        });
+        let plain = self.rows(&[]);
+        let mut rows: Vec<_> = plain.iter().map(|row| (Setting::Plain, *row)).collect();
+        for &(setting, changes) in self.settings {
+            // To save time, some rows are not repeated with a setting that does not change them.
+            let is_once = |row: &Row| self.is_layered || row.0.is_behind_follower();
+            let with_setting = self.rows(changes).into_iter();
+            let with_setting = with_setting.filter(|row| !(is_once(row) && plain.contains(row)));
+            rows.extend(with_setting.map(|row| (setting, row)));
+        }
+        let cells = rows
+            .into_iter()
+            .flat_map(|(setting, (state, then, expect))| {
+                let protocols = Protocol::ALL.into_iter();
+                let protocols = protocols.filter(move |protocol| state.is_seen_by(*protocol));
+                protocols.map(move |protocol| Cell {
+                    action: self,
+                    setting,
+                    state,
+                    then,
+                    protocol,
+                    expect,
+                })
+            });
         cells.collect()
     }
 
     /// The rows with a setting that changes these.
     fn rows(&self, changes: &[Row]) -> Vec<Row> {
         let rows = changed(self.plain, changes);
-        let through = through_a_follower(&rows);
-        let mut rows = if self.waits {
-            after_a_hold(&rows)
-        } else {
-            rows
+        let with_hold = match self.waits {
+            true => after_a_hold(&rows),
+            false => rows.clone(),
         };
-        rows.extend(through);
-        rows
+        let through = through_a_follower(&rows, &with_hold);
+        [with_hold, through].concat()
     }
 }

@@ -39,24 +39,26 @@ pub(crate) fn after_a_hold(rows: &[Row]) -> Vec<Row> {
     held.collect()
 }
 
-/// The rows of a leader that drains, for requests that a follower forwards. The follower passes on each answer, and sends
-/// a request that was not executed again if it holds requests. The leader does not hold them itself.
-pub(crate) fn through_a_follower(rows: &[Row]) -> Vec<Row> {
-    let served = answer(rows, State::Leads);
-    let drains = rows.iter().filter(|row| row.0 == State::Drains);
+/// The rows of a leader that drains, for requests that a follower forwards. The follower passes on each answer. If it holds
+/// requests, it sends those that were not executed again. The leader leaves the hold of a forwarded request to the follower.
+pub(crate) fn through_a_follower(rows: &[Row], with_hold: &[Row]) -> Vec<Row> {
+    // `fail` knows nothing of HTTP: not that a request was forwarded, and not how to say that it was not executed.
+    let is_fail = matches!(answer(rows, State::Drains), Expect::Failed(_));
+    let of_leader = if is_fail { with_hold } else { rows };
+    let drains = of_leader.iter().filter(|row| row.0 == State::Drains);
     let through = drains.flat_map(|&(_, then, expect)| {
-        let held: Vec<_> = match (then, expect) {
+        let held = match (then, expect) {
+            (_, Expect::Served | Expect::Failed(_)) => vec![(then, expect)],
             (Then::AtOnce, _) => vec![
-                (Then::Opens, served),
+                (Then::Opens, answer(rows, State::Leads)),
                 (Then::OtherLeads, Expect::Forwarded(&Expect::Served)),
                 (Then::EntryLeads, Expect::ServedByEntry),
                 (Then::TimeIsOver, expect),
             ],
-            // The leader holds the request until it has left the election.
+            // `not_ready` says that the request was not executed once its node has left the election.
             (_, Expect::Parked(_)) => {
                 vec![(then, Expect::Parked(&Expect::Forwarded(&Expect::Served)))]
             }
-            (Then::Opens, _) => vec![(then, expect)],
             _ => Vec::new(),
         };
         let held = held.into_iter();

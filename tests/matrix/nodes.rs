@@ -79,7 +79,6 @@ impl Nodes {
             }
         };
         if b.is_some() {
-            settle().await;
             assert_eq!(a.handle.leader().unwrap().id(), "b");
         }
         let b_address = b_address.to_owned();
@@ -188,7 +187,6 @@ async fn follower_of(a: &Node, address: &str, leads: bool) -> Node {
         if leads { builder } else { builder.observe() }
     })
     .await;
-    settle().await;
     assert_eq!(node.handle.leader().unwrap().id(), "a");
     node
 }

@@ -119,8 +119,10 @@ impl<'a> Scene<'a> {
             Then::TimeIsOver => self.nodes.a.advance(SHORT).await,
             Then::Opens => self.nodes.open().await,
             Then::OtherLeads => {
+                // Before `b` leads, so that forwarded requests find a listener.
+                let listener = self.b_port.take().unwrap().listen();
                 self.nodes.follow().await;
-                self.serve_b();
+                self.serve(Site::B, listener);
             }
             Then::EntryLeads => self.nodes.enter().await,
             Then::Stops => self.nodes.stop().await,

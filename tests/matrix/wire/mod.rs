@@ -133,11 +133,13 @@ impl Answer {
         self
     }
 
-    /// With what the layers of tower-http around a gate add.
+    /// With the headers that the layers of tower-http around a gate add, and no others.
     pub(crate) fn layered(mut self, protocol: Protocol) -> Self {
-        // CORS varies with the first three. gRPC has compression of its own.
+        // CORS varies with these. Compression varies with `accept-encoding`, but leaves gRPC and short bodies alone.
         let cors = "access-control-request-headers, access-control-request-method, origin";
-        let vary = match protocol.is_grpc() {
+        let length = self.headers.get("content-length");
+        let is_short = length.is_some_and(|length| length.parse::<u32>().unwrap() < 32);
+        let vary = match protocol.is_grpc() || is_short {
             true => cors.to_owned(),
             false => format!("accept-encoding, {cors}"),
         };
