@@ -102,7 +102,8 @@ impl Hold {
         tokio::select! {
             biased;
             () = &mut self.timeout => false,
-            _ = self.status.changed() => true,
+            // An error means that the election has stopped: no other change will follow.
+            Ok(()) = self.status.changed() => true,
             () = pause => true,
         }
     }

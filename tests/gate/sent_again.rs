@@ -17,7 +17,7 @@ use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
 use tower::{BoxError, Service, service_fn};
 use tower_test::mock::{self, Handle};
 
-use crate::node::{LEASE, Node, settle};
+use crate::node::{LEASE, Node, released, settle};
 
 const LEADER: &str = "http://leader.example";
 const LONG: Duration = Duration::from_secs(600);
@@ -153,4 +153,24 @@ async fn the_time_includes_a_service_that_is_not_ready() {
         Poll::Pending => panic!("held for too long"),
     };
     assert_eq!(response.status(), 503);
+}
+
+/// The status of a node that has left the election changes no more, which ends no pause.
+#[tokio::test(start_paused = true)]
+async fn a_stopped_node_pauses_between_attempts() {
+    let node = Node::follower_of(Some(LEADER)).await;
+    let mut sent = send(&node, LONG);
+    assert_pending!(sent.response.poll());
+    let handle = node.handle.clone();
+    let stopped = tokio::spawn(async move { handle.shutdown().await });
+    settle().await;
+    node.advance(LEASE).await;
+    released(stopped).await;
+    assert_pending!(sent.response.poll());
+    let calls = sent.calls();
+    assert_pending!(sent.response.poll());
+    assert_eq!(sent.calls(), calls, "sent again without a pause");
+    node.advance(PAUSE).await;
+    assert_pending!(sent.response.poll());
+    assert_eq!(sent.calls(), calls + 1);
 }
