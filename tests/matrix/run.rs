@@ -107,23 +107,20 @@ async fn check(cell: &Cell<'_>) {
     }
 }
 
-async fn answered(cell: &Cell<'_>, scene: &Scene<'_>, mut answer: JoinHandle<Answer>) -> Answer {
+/// The answer. A follower that sends the request again pauses before.
+async fn answered(cell: &Cell<'_>, scene: &Scene<'_>, answer: JoinHandle<Answer>) -> Answer {
     if cell.state == State::DrainsBehindHold {
         while !answer.is_finished() {
             scene.pass_pause().await;
         }
     }
-    (&mut answer).await.unwrap()
+    answer.await.unwrap()
 }
 
 /// Checks that the layer holds the request while the server responds to another one.
 async fn is_held(cell: &Cell<'_>, scene: &Scene<'_>, course: &Course, answer: &JoinHandle<Answer>) {
-    let layers = if cell.state.is_behind_follower() {
-        2
-    } else {
-        1
-    };
-    soon(course.until_arrived(layers)).await;
+    let gates = 1 + usize::from(cell.state.is_behind_follower());
+    soon(course.until_arrived(gates)).await;
     soon(async {
         if cell.protocol.is_grpc() {
             grpc_client::ask_ungated(&scene.origin).await;
