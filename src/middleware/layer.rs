@@ -148,7 +148,7 @@ impl<M> LeaderOnlyLayer<Reject, M> {
     ///
     /// The request was not executed. Return a status that says so, such as 503, and name the leader's address only to
     /// clients that may know it. If another node has forwarded the request, it may send it again after any status but a
-    /// 2xx, so the closure must have no other effect; otherwise use [`action`](Self::action).
+    /// 2xx, or over gRPC any but `OK`, so the closure must have no other effect; otherwise use [`action`](Self::action).
     ///
     /// ```
     /// use axum::{Json, body::Body, response::IntoResponse};

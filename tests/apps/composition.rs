@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ::http::{HeaderValue, Request, Response, StatusCode, header::SERVER};
+use ::http::{Request, Response, StatusCode};
 use axum::{Router, body::Body, routing::post};
 use noleader::{LeaderOnlyLayer, NotLeader};
 use tokio::net::TcpListener;
@@ -11,17 +11,13 @@ use tonic::{
     transport::{self, server::TcpIncoming},
 };
 use tower::{ServiceBuilder, ServiceExt};
-use tower_http::{
-    catch_panic::CatchPanicLayer, compression::CompressionLayer, cors::CorsLayer,
-    limit::RequestBodyLimitLayer, set_header::SetResponseHeaderLayer, timeout::TimeoutLayer,
-    trace::TraceLayer, validate_request::ValidateRequestHeaderLayer,
-};
 
 use crate::{
     cluster::{Cluster, WAIT},
     crowd::{Front, Order},
     grpc::{self, OrdersService, Tonic},
     http::forwarding_client,
+    layers::tower_http_layers,
     ledger::ID,
     orders::Orders,
 };
@@ -29,17 +25,7 @@ use crate::{
 /// Passes `$stack` one stack of layers after the other: each layer of tower-http outside of the gate, and then inside.
 macro_rules! each_stack {
     ($gate:expr, $stack:ident) => {
-        each_stack!(@ $gate, $stack,
-            RequestBodyLimitLayer::new(1024),
-            CatchPanicLayer::new(),
-            CompressionLayer::new(),
-            TraceLayer::new_for_http(),
-            SetResponseHeaderLayer::if_not_present(SERVER, HeaderValue::from_static("orders")),
-            // These three need a body below them that implements `Default`, which some layers above do not have.
-            ValidateRequestHeaderLayer::accept("*/*"),
-            TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, Duration::from_secs(60)),
-            CorsLayer::permissive()
-        )
+        tower_http_layers!(each_stack!(@ $gate, $stack,))
     };
     (@ $gate:expr, $stack:ident, $($layer:expr),*) => {
         $(

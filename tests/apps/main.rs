@@ -25,6 +25,8 @@ mod grpc_uploads;
 mod grpc_web;
 mod hand_over;
 mod http;
+#[path = "../support/layers.rs"]
+mod layers;
 mod ledger;
 mod load;
 mod not_leader;

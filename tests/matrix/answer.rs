@@ -1,8 +1,8 @@
 //! The exact response that a client receives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ::http::{HeaderMap, Version};
+use ::http::{HeaderMap, Version, header::VARY};
 
 /// Header fields, or trailers.
 pub(crate) type Fields = BTreeMap<String, String>;
@@ -41,7 +41,15 @@ pub(crate) fn fields(map: &HeaderMap) -> Fields {
     for (name, value) in map {
         let value = value.to_str().unwrap().to_owned();
         let before = fields.insert(name.to_string(), value);
-        assert_eq!(before, None, "{name} occurs twice");
+        assert!(before.is_none() || name == VARY, "{name} occurs twice");
+    }
+    // Each layer adds its own. A response passes the layers of several nodes, in any order.
+    let vary = map.get_all(VARY).iter();
+    let vary = vary.flat_map(|value| value.to_str().unwrap().split(','));
+    let vary: BTreeSet<_> = vary.map(str::trim).collect();
+    if !vary.is_empty() {
+        let vary: Vec<_> = vary.into_iter().collect();
+        fields.insert(VARY.to_string(), vary.join(", "));
     }
     fields.remove("date");
     fields

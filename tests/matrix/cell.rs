@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use crate::{
-    expect::Expect,
-    front::{Front, Spot},
-};
+use crate::{action::Action, expect::Expect};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
@@ -48,6 +45,10 @@ pub(crate) enum State {
     NoLeader,
     Warms,
     Drains,
+    /// It drains, and the request comes in at a follower that forwards it to this node.
+    DrainsBehindForward,
+    /// The same, and the follower holds requests that were not executed.
+    DrainsBehindHold,
     /// It leads, and the term ends after the request is admitted.
     LostBeforeHead,
     /// The same, after the client has received the head and a part of the body.
@@ -69,13 +70,15 @@ pub(crate) enum State {
 
 impl State {
     /// The states that every action has to handle.
-    pub(crate) const COMMON: [Self; 9] = [
+    pub(crate) const COMMON: [Self; 11] = [
         Self::Leads,
         Self::Expires,
         Self::Follows,
         Self::NoLeader,
         Self::Warms,
         Self::Drains,
+        Self::DrainsBehindForward,
+        Self::DrainsBehindHold,
         Self::LostBeforeHead,
         Self::LostAfterHead,
         Self::Stopped,
@@ -84,6 +87,24 @@ impl State {
     pub(crate) fn is_seen_by(self, protocol: Protocol) -> bool {
         let is_after_head = matches!(self, Self::LostAfterHead | Self::LeaderLosesAfterHead);
         !is_after_head || protocol.streams_answers()
+    }
+
+    /// Whether the request comes in at a follower of the node.
+    pub(crate) fn is_behind_follower(self) -> bool {
+        matches!(self, Self::DrainsBehindForward | Self::DrainsBehindHold)
+    }
+
+    /// The events that end the hold of a request that arrives in this state.
+    pub(crate) fn ends_of_hold(self) -> &'static [Then] {
+        use Then::{Opens, OtherLeads, Stops, TimeIsOver};
+        match self {
+            Self::NoLeader | Self::Warms | Self::Drains => &[Opens, OtherLeads, Stops, TimeIsOver],
+            // A renewal may still arrive.
+            Self::Expires => &[Opens, TimeIsOver],
+            // The request was not executed. A node that leaves the election goes on asking that leader.
+            Self::LeaderRefuses => &[Opens, TimeIsOver],
+            _ => &[],
+        }
     }
 }
 
@@ -96,6 +117,8 @@ pub(crate) enum Then {
     Opens,
     /// Another node leads.
     OtherLeads,
+    /// The follower leads at which the request came in.
+    EntryLeads,
     /// The node leaves the election.
     Stops,
     /// The time limit, for being held or for the leader's response.
@@ -108,56 +131,6 @@ pub(crate) enum Setting {
     CancelOnLoss,
     RevealLeader,
     MinRemaining,
-}
-
-/// A row of a table, with the expectations over HTTP and over gRPC.
-pub(crate) type Row = (State, Then, Expect, Expect);
-
-/// A follower action, and its tables.
-pub(crate) struct Action {
-    pub(crate) name: &'static str,
-    /// Builds the gated server as an application would.
-    pub(crate) front: fn(&Spot) -> Front,
-    /// The rows without any other setting.
-    pub(crate) plain: &'static [Row],
-    /// For each other setting, the rows that it changes.
-    pub(crate) settings: &'static [(Setting, &'static [Row])],
-}
-
-impl Action {
-    pub(crate) fn cells(&self) -> Vec<Cell<'_>> {
-        let plain: (Setting, &[Row]) = (Setting::Plain, &[]);
-        let settings = std::iter::once(&plain).chain(self.settings);
-        let rows = settings.flat_map(|&(setting, other)| {
-            let same = self.plain.iter().filter(|row| !is_replaced(row, other));
-            same.chain(other).map(move |row| (setting, row))
-        });
-        let mut cells = Vec::new();
-        for (setting, &(state, then, http, grpc)) in rows {
-            for protocol in Protocol::ALL {
-                if state.is_seen_by(protocol) {
-                    let expect = if protocol.is_grpc() { grpc } else { http };
-                    cells.push(Cell {
-                        action: self,
-                        setting,
-                        state,
-                        then,
-                        protocol,
-                        expect,
-                    });
-                }
-            }
-        }
-        cells
-    }
-}
-
-/// Whether the setting has its own row for this request. A request may be held only with the setting.
-fn is_replaced(row: &Row, others: &[Row]) -> bool {
-    let is_same_moment = |then: Then| then == row.1 || row.1 == Then::AtOnce;
-    others
-        .iter()
-        .any(|other| other.0 == row.0 && is_same_moment(other.1))
 }
 
 #[derive(Clone, Copy)]
@@ -180,10 +153,12 @@ impl fmt::Display for Cell<'_> {
             protocol,
             expect,
         } = self;
+        let wait = if action.waits { "wait_up_to, " } else { "" };
+        let layers = if action.is_layered { ", layers" } else { "" };
         let name = action.name;
         write!(
             f,
-            "{name}, {setting:?}: {state:?}, {then:?}: {protocol:?} -> {expect:?}"
+            "{wait}{name}{layers}, {setting:?}: {state:?}, {then:?}: {protocol:?} -> {expect:?}"
         )
     }
 }

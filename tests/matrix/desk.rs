@@ -8,6 +8,20 @@ use std::sync::{
 use noleader::Term;
 use tokio::sync::watch;
 
+/// A node, as its handlers know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Site {
+    A,
+    B,
+    /// A follower of `a` at which the request comes in.
+    Entry,
+}
+
+impl Site {
+    pub(crate) const COUNT: usize = 3;
+    pub(crate) const ALL: [Self; Self::COUNT] = [Self::A, Self::B, Self::Entry];
+}
+
 /// A step in the progress of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -34,6 +48,16 @@ impl Course {
         let mut steps = self.0.subscribe();
         steps.wait_for(|made| made.contains(&step)).await.unwrap();
     }
+
+    /// Waits until requests have reached this number of layers.
+    pub(crate) async fn until_arrived(&self, layers: usize) {
+        let arrived = |made: &Vec<Step>| made.iter().filter(|s| **s == Step::Arrived).count();
+        let mut steps = self.0.subscribe();
+        steps
+            .wait_for(|made| arrived(made) >= layers)
+            .await
+            .unwrap();
+    }
 }
 
 /// Where a handler waits for [`Step::GoesOn`].
@@ -46,7 +70,7 @@ pub(crate) enum Pause {
 /// The handlers of one node.
 #[derive(Clone)]
 pub(crate) struct Desk {
-    node: &'static str,
+    site: Site,
     pause: Pause,
     pub(crate) course: Course,
     books: Arc<Books>,
@@ -59,9 +83,9 @@ struct Books {
 }
 
 impl Desk {
-    pub(crate) fn new(node: &'static str, pause: Pause, course: &Course) -> Self {
+    pub(crate) fn new(site: Site, pause: Pause, course: &Course) -> Self {
         Self {
-            node,
+            site,
             pause,
             course: course.clone(),
             books: Arc::default(),
@@ -81,7 +105,7 @@ impl Desk {
         self.books.runs.fetch_add(1, Ordering::SeqCst);
         self.course.made(Step::Begun);
         Work {
-            by: by(self.node, term.map(|term| term.token().into())),
+            by: by(self.site, term.map(|term| term.token().into())),
             desk: self.clone(),
             is_done: false,
         }
@@ -117,9 +141,9 @@ impl Drop for Work {
 }
 
 /// The node and the term, as a handler includes them in its response.
-pub(crate) fn by(node: &str, token: Option<u64>) -> String {
+pub(crate) fn by(site: Site, token: Option<u64>) -> String {
     match token {
-        Some(token) => format!("{node} under {token}"),
-        None => format!("{node} under no term"),
+        Some(token) => format!("{site:?} under {token}"),
+        None => format!("{site:?} under no term"),
     }
 }

@@ -1,6 +1,11 @@
 //! The vocabulary of the tables, and the responses that it stands for.
 
-use crate::{answer::Answer, cell::Protocol, desk::by, wire};
+use crate::{
+    answer::Answer,
+    cell::Protocol,
+    desk::{Site, by},
+    wire,
+};
 
 /// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,107 +14,95 @@ pub(crate) enum Expect {
     Served,
     /// The handler's response; the request carried no term.
     ServedTermless,
-    /// The leader's response; no handler of this node runs.
+    /// The response of the leader's handler; no handler of this node runs.
     Forwarded(&'static Expect),
-    /// Held until the node leaves the election, and then rejected.
-    Parked,
-    /// This response, with the leader's id and address.
+    /// The handler's response on the node at which the request came in.
+    ServedByEntry,
+    /// Held until the node leaves the election, and then this.
+    Parked(&'static Expect),
+    /// This response, with the leader's id and address. A redirect always has the address.
     Naming(&'static Expect),
-    /// HTTP: rejected for this reason.
-    Http503(&'static str),
-    /// HTTP: the leader is unreachable, or the connection to it broke.
-    Http502(&'static str),
-    /// HTTP: the leader exceeded the time limit.
-    Http504,
-    /// HTTP: redirected to the leader.
-    Http307,
-    /// HTTP: the closure's response.
-    Http421(&'static str),
-    /// HTTP: the error of the service, as the application reports it.
-    Http500(&'static str),
-    /// HTTP: admitted, and ended before the response started.
-    Http503Lost,
-    /// HTTP: ended within the response body.
-    Torn,
-    /// gRPC: rejected for this reason.
-    Unavailable(&'static str),
-    /// gRPC: the leader is unreachable.
+    /// Rejected for this reason: 503, `UNAVAILABLE`.
+    Rejected(&'static str),
+    /// HTTP: redirected to the leader with a 307. gRPC clients do not follow redirects, so these are rejected.
+    Redirected,
+    /// The leader is unreachable: 502, `UNAVAILABLE`.
     Unreachable,
-    /// gRPC: the connection to the leader broke.
+    /// The connection to the leader broke: 502, `ABORTED`.
     Broken,
-    /// gRPC: the leader exceeded the time limit.
-    DeadlineExceeded,
-    /// gRPC: the closure's response.
-    FailedPrecondition(&'static str),
-    /// gRPC: the error of the service, as the application reports it.
-    Internal(&'static str),
-    /// gRPC: admitted, and ended before the response started.
-    Aborted,
-    /// gRPC: ended within the response stream.
-    AbortedMidway,
+    /// The leader exceeded the time limit: 504, `DEADLINE_EXCEEDED`.
+    TooSlow,
+    /// The closure's response: 421, `FAILED_PRECONDITION`.
+    ByClosure(&'static str),
+    /// The error of the service, as the application reports it: 500, `INTERNAL`.
+    Failed(&'static str),
+    /// Admitted, and ended before the response started: 503, `ABORTED`.
+    Lost,
+    /// Ended within the response: its body is truncated, or `ABORTED`.
+    LostMidway,
 }
 
 /// The values that a table does not contain.
+#[derive(Default)]
 pub(crate) struct Facts {
-    /// The token of the last term of node `a`.
-    pub(crate) token: Option<u64>,
-    /// The token of the leader, if another node leads.
-    pub(crate) leader_token: Option<u64>,
-    /// The origin of that leader.
+    /// The tokens of the last terms of the nodes.
+    pub(crate) tokens: [Option<u64>; Site::COUNT],
+    /// The origin of node `b`.
     pub(crate) leader: String,
 }
 
+/// How often the handler of each node has run, and how many of the handlers were dropped before they finished.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Runs {
+    pub(crate) of: [usize; Site::COUNT],
+    pub(crate) cut_off: usize,
+}
+
 impl Expect {
-    /// Runs of the handler on `a`, on `b`, and how many of them are dropped before they finish.
-    pub(crate) fn runs(self) -> (usize, usize, usize) {
+    pub(crate) fn runs(self) -> Runs {
+        let mut runs = Runs::default();
+        self.count(Site::A, &mut runs);
+        runs
+    }
+
+    fn count(self, at: Site, runs: &mut Runs) {
         match self {
-            Self::Served | Self::ServedTermless => (1, 0, 0),
-            Self::Http503Lost | Self::Torn | Self::Aborted | Self::AbortedMidway => (1, 0, 1),
-            Self::Forwarded(expect) => {
-                let (of_leader, none, cut_off) = expect.runs();
-                (none, of_leader, cut_off)
+            Self::Served | Self::ServedTermless => runs.of[at as usize] += 1,
+            Self::Lost | Self::LostMidway => {
+                runs.of[at as usize] += 1;
+                runs.cut_off += 1;
             }
-            _ => (0, 0, 0),
+            Self::Forwarded(expect) => expect.count(Site::B, runs),
+            Self::ServedByEntry => Self::Served.count(Site::Entry, runs),
+            Self::Parked(expect) | Self::Naming(expect) => expect.count(at, runs),
+            _ => {}
         }
     }
 
     pub(crate) fn answer(self, protocol: Protocol, facts: &Facts) -> Answer {
-        self.answer_of(protocol, "a", facts.token, facts)
+        self.answer_at(Site::A, protocol, facts)
     }
 
-    fn answer_of(
-        self,
-        protocol: Protocol,
-        node: &str,
-        token: Option<u64>,
-        facts: &Facts,
-    ) -> Answer {
-        let by_node = by(node, token);
+    fn answer_at(self, at: Site, protocol: Protocol, facts: &Facts) -> Answer {
+        let by_node = by(at, facts.tokens[at as usize]);
         match self {
             Self::Served => wire::served(protocol, &by_node),
-            Self::ServedTermless => wire::served(protocol, &by(node, None)),
-            Self::Forwarded(expect) => expect.answer_of(protocol, "b", facts.leader_token, facts),
-            Self::Parked if protocol.is_grpc() => wire::unavailable("stopped"),
-            Self::Parked => wire::http_503(protocol, "stopped"),
+            Self::ServedTermless => wire::served(protocol, &by(at, None)),
+            Self::Forwarded(expect) => expect.answer_at(Site::B, protocol, facts),
+            Self::ServedByEntry => Self::Served.answer_at(Site::Entry, protocol, facts),
+            Self::Parked(expect) => expect.answer_at(at, protocol, facts),
             Self::Naming(expect) => expect
-                .answer_of(protocol, node, token, facts)
+                .answer_at(at, protocol, facts)
                 .naming("b", &facts.leader),
-            Self::Http503(reason) => wire::http_503(protocol, reason),
-            Self::Http503Lost => wire::http_503_lost(protocol),
-            Self::Http502(reason) => wire::http_failed(protocol, 502, reason),
-            Self::Http504 => wire::http_failed(protocol, 504, "timeout"),
-            Self::Http307 => wire::http_307(protocol, &facts.leader),
-            Self::Http421(reason) => wire::http_421(protocol, reason),
-            Self::Http500(reason) => wire::http_500(protocol, reason),
-            Self::Torn => wire::torn(protocol, &by_node),
-            Self::Unavailable(reason) => wire::unavailable(reason),
-            Self::Unreachable => wire::grpc_failed(14, "unreachable"),
-            Self::Broken => wire::grpc_failed(10, "lost"),
-            Self::DeadlineExceeded => wire::grpc_failed(4, "timeout"),
-            Self::FailedPrecondition(reason) => wire::failed_precondition(reason),
-            Self::Internal(reason) => wire::internal(reason),
-            Self::Aborted => wire::aborted(),
-            Self::AbortedMidway => wire::aborted_midway(protocol, &by_node),
+            Self::Rejected(reason) => wire::rejected(protocol, reason),
+            Self::Redirected => wire::redirected(protocol, &facts.leader),
+            Self::Unreachable => wire::not_forwarded(protocol, (502, 14), "unreachable"),
+            Self::Broken => wire::not_forwarded(protocol, (502, 10), "lost"),
+            Self::TooSlow => wire::not_forwarded(protocol, (504, 4), "timeout"),
+            Self::ByClosure(reason) => wire::by_closure(protocol, reason),
+            Self::Failed(reason) => wire::failed(protocol, reason),
+            Self::Lost => wire::lost(protocol),
+            Self::LostMidway => wire::lost_midway(protocol, &by_node),
         }
     }
 }

@@ -2,29 +2,57 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use ::http::{Request, Response};
+use ::http::Request;
 use axum::{
     Router,
     response::IntoResponse,
     routing::{Route, get},
     serve::ListenerExt,
 };
-use noleader::LeaderHandle;
+use noleader::{LeaderHandle, LeaderOnlyLayer};
 use tokio::{net::TcpListener, task::AbortHandle};
 use tonic::{
     body::Body,
-    server::NamedService,
-    service::Routes,
+    service::LayerExt,
     transport::{Server, server::TcpIncoming},
 };
-use tower::{BoxError, Layer, Service, util::MapRequestLayer};
+use tower::{Layer, Service, util::MapRequestLayer};
 
 use crate::{
     cell::{Cell, Setting},
     desk::{Desk, Step},
     grpc::Orders,
     http,
+    scene::MIN,
 };
+
+/// Builds a server for any protocol, or for the one given, with the gate alone or also with the layers of tower-http around
+/// it and inside of it.
+macro_rules! front {
+    ($spot:ident, $gate:expr) => {
+        if $spot.cell.protocol.is_grpc() {
+            front!($spot, grpc, $gate)
+        } else {
+            front!($spot, http, $gate)
+        }
+    };
+    ($spot:ident, $protocol:ident, $gate:expr) => {
+        if $spot.cell.action.is_layered {
+            $spot.$protocol($crate::layers::tower_http_layers!(
+                front!(@layered $gate,)
+            ))
+        } else {
+            $spot.$protocol($gate)
+        }
+    };
+    (@layered $gate:expr, $($layer:expr),*) => {
+        tower::ServiceBuilder::new()
+            $(.layer($layer))*
+            .layer($gate)
+            $(.layer($layer))*
+    };
+}
+pub(crate) use front;
 
 /// Starts a server on a listener.
 pub(crate) type Front = Box<dyn FnOnce(TcpListener) -> AbortHandle>;
@@ -34,45 +62,25 @@ pub(crate) struct Spot<'a> {
     pub(crate) cell: &'a Cell<'a>,
     pub(crate) handle: LeaderHandle,
     pub(crate) desk: Desk,
-    /// The limit for holding a request.
-    pub(crate) wait: Duration,
+    /// The limit for holding a request, if requests are held.
+    pub(crate) wait: Option<Duration>,
     /// The limit for the leader's response.
     pub(crate) time_limit: Duration,
 }
 
 impl Spot<'_> {
-    pub(crate) fn setting(&self) -> Setting {
-        self.cell.setting
-    }
-
-    /// One layer for every protocol.
-    pub(crate) fn front<L>(&self, gate: L) -> Front
-    where
-        L: Layer<Route> + Layer<Orders> + Clone + Send + Sync + 'static,
-        <L as Layer<Route>>::Service: Service<
-                Request<axum::body::Body>,
-                Response: IntoResponse + 'static,
-                Error: Into<Infallible> + 'static,
-                Future: Send + 'static,
-            > + Clone
-            + Send
-            + Sync
-            + 'static,
-        <L as Layer<Orders>>::Service: Service<
-                Request<Body>,
-                Response: IntoResponse,
-                Error = Infallible,
-                Future: Send + 'static,
-            > + NamedService
-            + Clone
-            + Send
-            + Sync
-            + 'static,
-    {
-        if self.cell.protocol.is_grpc() {
-            self.grpc(gate)
-        } else {
-            self.http(gate)
+    /// The gate with the setting of the cell.
+    pub(crate) fn gate(&self) -> LeaderOnlyLayer {
+        let gate = LeaderOnlyLayer::new(self.handle.clone());
+        let gate = match self.wait {
+            Some(wait) => gate.wait_up_to(wait),
+            None => gate,
+        };
+        match self.cell.setting {
+            Setting::Plain => gate,
+            Setting::CancelOnLoss => gate.cancel_on_loss(),
+            Setting::RevealLeader => gate.reveal_leader(true),
+            Setting::MinRemaining => gate.min_remaining(MIN),
         }
     }
 
@@ -110,38 +118,14 @@ impl Spot<'_> {
                 Response: IntoResponse,
                 Error = Infallible,
                 Future: Send + 'static,
-            > + NamedService
-            + Clone
+            > + Clone
             + Send
             + Sync
             + 'static,
     {
         let server = Server::builder()
             .layer(MapRequestLayer::new(self.door()))
-            .add_service(gate.layer(Orders(self.desk.clone())));
-        Box::new(|listener| {
-            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-            tokio::spawn(server.serve_with_incoming(incoming)).abort_handle()
-        })
-    }
-
-    /// A tonic server, with the layer around the whole server.
-    pub(crate) fn grpc_server<L>(&self, gate: L) -> Front
-    where
-        L: Layer<Routes> + Clone + Send + 'static,
-        L::Service: Service<
-                Request<Body>,
-                Response = Response<Body>,
-                Error: Into<BoxError> + Send,
-                Future: Send,
-            > + Clone
-            + Send
-            + 'static,
-    {
-        let server = Server::builder()
-            .layer(MapRequestLayer::new(self.door()))
-            .layer(gate)
-            .add_service(Orders(self.desk.clone()));
+            .add_service(gate.named_layer(Orders(self.desk.clone())));
         Box::new(|listener| {
             let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
             tokio::spawn(server.serve_with_incoming(incoming)).abort_handle()

@@ -6,6 +6,7 @@ use std::{
 };
 
 use ::http::{Request, Response};
+use bytes::Bytes;
 use futures_util::{
     StreamExt, TryStreamExt,
     future::{BoxFuture, ready},
@@ -18,7 +19,7 @@ use tonic::{
     server::{Grpc, NamedService},
 };
 use tonic_prost::ProstCodec;
-use tower::{Service, service_fn};
+use tower::{BoxError, Service, service_fn};
 
 use crate::desk::{Desk, Pause, Work};
 
@@ -29,7 +30,10 @@ impl NamedService for Orders {
     const NAME: &'static str = "test.Orders";
 }
 
-impl Service<Request<Body>> for Orders {
+impl<B> Service<Request<B>> for Orders
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
@@ -38,7 +42,8 @@ impl Service<Request<Body>> for Orders {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let request = request.map(Body::new);
         let desk = self.0.clone();
         Box::pin(async move {
             let mut grpc = Grpc::new(ProstCodec::<String, String>::default());

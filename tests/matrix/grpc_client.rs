@@ -60,7 +60,7 @@ pub(crate) async fn send(order: &Order) -> Answer {
     let outcome = call(order, &mut client, &mut pieces).await;
 
     let (head, trailers) = std::mem::take(&mut *tap.0.lock().unwrap());
-    let head = head.expect("tonic returned an error without a response");
+    let head = head.unwrap_or_else(|| panic!("an error without a response: {outcome:?}"));
     Answer {
         version: head.version,
         status: head.status.as_u16(),

@@ -1,12 +1,15 @@
 //! Every protocol in every state of the node with every follower action: over sockets, with real servers and clients,
 //! and a fake clock.
 //!
-//! Each action has a file with its table of expectations. `cell` turns the tables into cells, and `run` checks them.
+//! Each action has a file with its table of expectations. `derive` adds the rows that follow from others, `action` turns the
+//! rows into cells, and `run` checks them. `whole` lists the actions.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod action;
 mod answer;
 mod cell;
+mod derive;
 mod desk;
 mod expect;
 mod fail;
@@ -15,6 +18,8 @@ mod front;
 mod grpc;
 mod grpc_client;
 mod http;
+#[path = "../support/layers.rs"]
+mod layers;
 mod leader;
 #[path = "../support/node.rs"]
 #[allow(dead_code, reason = "shared with the tests of the gate")]
@@ -27,8 +32,5 @@ mod reject;
 mod reject_with;
 mod run;
 mod scene;
-mod wait_then_forward;
-mod wait_then_redirect;
-mod wait_then_reject;
 mod whole;
 mod wire;

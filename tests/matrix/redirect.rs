@@ -1,69 +1,54 @@
 //! `redirect`: HTTP requests are redirected to a known leader. gRPC clients do not follow redirects.
 
-use noleader::LeaderOnlyLayer;
-
 use crate::{
-    cell::{Action, Row, Setting, State::*, Then::*},
+    action::{Action, Row},
+    cell::{Setting, State::*, Then::*},
     expect::Expect::*,
-    front::{Front, Spot},
-    scene::MIN,
+    front::front,
 };
 
 pub(crate) const REDIRECT: Action = Action {
     name: "redirect",
-    front,
+    front: |spot| front!(spot, spot.gate().redirect()),
     plain: PLAIN,
     settings: &[
         (Setting::CancelOnLoss, CANCEL_ON_LOSS),
         (Setting::RevealLeader, REVEAL_LEADER),
         (Setting::MinRemaining, MIN_REMAINING),
     ],
+    waits: false,
+    is_layered: false,
 };
 
 #[rustfmt::skip]
 const PLAIN: &[Row] = &[
-    // The node      and then    HTTP                               gRPC
-    (Leads,          AtOnce,     Served,                            Served),
-    (Expires,        AtOnce,     Served,                            Served),
-    (Follows,        AtOnce,     Http307,                           Unavailable("not_leader")),
-    (Marked,         AtOnce,     Http503("not_leader"),             Unavailable("not_leader")),
-    (NoLeader,       AtOnce,     Http503("no_leader"),              Unavailable("no_leader")),
-    (Warms,          AtOnce,     Http503("warming"),                Unavailable("warming")),
-    (Drains,         AtOnce,     Http503("draining"),               Unavailable("draining")),
-    (LostBeforeHead, AtOnce,     Served,                            Served),
-    (LostAfterHead,  AtOnce,     Served,                            Served),
-    (Stopped,        AtOnce,     Http503("stopped"),                Unavailable("stopped")),
+    // The node      and then    the client receives
+    (Leads,          AtOnce,     Served),
+    (Expires,        AtOnce,     Served),
+    (Follows,        AtOnce,     Redirected),
+    (Marked,         AtOnce,     Rejected("not_leader")),
+    (NoLeader,       AtOnce,     Rejected("no_leader")),
+    (Warms,          AtOnce,     Rejected("warming")),
+    (Drains,         AtOnce,     Rejected("draining")),
+    (LostBeforeHead, AtOnce,     Served),
+    (LostAfterHead,  AtOnce,     Served),
+    (Stopped,        AtOnce,     Rejected("stopped")),
 ];
 
 #[rustfmt::skip]
 const CANCEL_ON_LOSS: &[Row] = &[
-    (LostBeforeHead, AtOnce,     Http503Lost,                       Aborted),
-    (LostAfterHead,  AtOnce,     Torn,                              AbortedMidway),
+    (LostBeforeHead, AtOnce,     Lost),
+    (LostAfterHead,  AtOnce,     LostMidway),
 ];
 
 /// A redirect names the leader without this setting.
 #[rustfmt::skip]
 const REVEAL_LEADER: &[Row] = &[
-    (Follows,        AtOnce,     Http307,                           Naming(&Unavailable("not_leader"))),
-    (Marked,         AtOnce,     Naming(&Http503("not_leader")),    Naming(&Unavailable("not_leader"))),
+    (Follows,        AtOnce,     Naming(&Redirected)),
+    (Marked,         AtOnce,     Naming(&Rejected("not_leader"))),
 ];
 
 #[rustfmt::skip]
 const MIN_REMAINING: &[Row] = &[
-    (Expires,        AtOnce,     Http503("no_leader"),              Unavailable("no_leader")),
+    (Expires,        AtOnce,     Rejected("no_leader")),
 ];
-
-fn front(spot: &Spot<'_>) -> Front {
-    let layer = LeaderOnlyLayer::new(spot.handle.clone()).redirect();
-    match spot.setting() {
-        Setting::Plain => spot.front(layer),
-        Setting::CancelOnLoss => spot.front(layer.cancel_on_loss()),
-        Setting::RevealLeader => spot.front(layer.reveal_leader(true)),
-        Setting::MinRemaining => spot.front(layer.min_remaining(MIN)),
-    }
-}
-
-#[tokio::test]
-async fn every_cell() {
-    REDIRECT.check(232).await;
-}

@@ -7,8 +7,9 @@ use tokio::{net::TcpListener, task::AbortHandle};
 
 use crate::{
     cell::{Cell, State, Then},
-    desk::{Course, Desk, Pause},
-    expect::Facts,
+    desk::{Course, Desk, Pause, Site},
+    expect::{Facts, Runs},
+    forward::FORWARD,
     front::Spot,
     leader::Port,
     nodes::Nodes,
@@ -20,15 +21,16 @@ pub(crate) const MIN: Duration = Duration::from_secs(5);
 const LONG: Duration = Duration::from_secs(3600);
 /// A limit that elapses in the cells that test it.
 const SHORT: Duration = Duration::from_millis(5);
+/// The longest pause before a request is sent again.
+const PAUSE: Duration = Duration::from_millis(250);
 
 pub(crate) struct Scene<'a> {
     cell: &'a Cell<'a>,
     nodes: Nodes,
-    a_desk: Desk,
-    b_desk: Desk,
+    desks: [Desk; Site::COUNT],
     b_port: Option<Port>,
     servers: Vec<AbortHandle>,
-    /// The origin of `a`.
+    /// The origin of the node at which the request comes in.
     pub(crate) origin: String,
     pub(crate) facts: Facts,
 }
@@ -39,55 +41,67 @@ impl<'a> Scene<'a> {
             State::LostAfterHead | State::LeaderLosesAfterHead => Pause::AfterHead,
             _ => Pause::BeforeHead,
         };
-        let (a_port, b_port) = (Port::bind(), Port::bind());
+        let ports = Site::ALL.map(|_| Port::bind());
+        let nodes = Nodes::new(cell, ports.each_ref().map(|port| &*port.origin)).await;
+        let [a_port, b_port, entry_port] = ports;
         let mut scene = Self {
             cell,
-            nodes: Nodes::new(cell.state, &a_port.origin, &b_port.origin).await,
-            a_desk: Desk::new("a", pause, course),
-            b_desk: Desk::new("b", pause, course),
+            nodes,
+            desks: Site::ALL.map(|site| Desk::new(site, pause, course)),
             origin: a_port.origin.clone(),
             facts: Facts {
-                token: None,
-                leader_token: None,
                 leader: b_port.origin.clone(),
+                ..Facts::default()
             },
             b_port: Some(b_port),
             servers: Vec::new(),
         };
-        scene.serve(
-            scene.nodes.a.handle.clone(),
-            scene.a_desk.clone(),
-            a_port.listen(),
-        );
+        scene.serve(Site::A, a_port.listen());
+        if cell.state.is_behind_follower() {
+            scene.origin = entry_port.origin.clone();
+            scene.serve(Site::Entry, entry_port.listen());
+        }
+        scene.serve_b();
         scene.note();
         scene
     }
 
-    fn serve(&mut self, handle: LeaderHandle, desk: Desk, listener: TcpListener) {
+    fn serve(&mut self, site: Site, listener: TcpListener) {
         let limit = |is_short| if is_short { SHORT } else { LONG };
+        let action = self.cell.action;
+        let (front, waits) = match site {
+            Site::Entry => (FORWARD.front, self.cell.state == State::DrainsBehindHold),
+            Site::A | Site::B => (action.front, action.waits),
+        };
+        let wait = limit(self.cell.then == Then::TimeIsOver);
         let spot = Spot {
             cell: self.cell,
-            handle,
-            desk,
-            wait: limit(self.cell.then == Then::TimeIsOver),
+            handle: self.nodes.handle(site).unwrap().clone(),
+            desk: self.desks[site as usize].clone(),
+            wait: waits.then_some(wait),
             time_limit: limit(self.cell.state == State::LeaderSilent),
         };
-        let server = (self.cell.action.front)(&spot)(listener);
-        self.servers.push(server);
+        self.servers.push(front(&spot)(listener));
     }
 
-    /// Records the tokens, and starts the server of `b` once it exists.
-    fn note(&mut self) {
-        let token = |handle: &LeaderHandle| handle.term().map(|term| term.token().into());
-        self.facts.token = token(&self.nodes.a.handle).or(self.facts.token);
-        let Some(b) = &self.nodes.b else { return };
-        self.facts.leader_token = token(&b.handle).or(self.facts.leader_token);
-        let Some(port) = self.b_port.take() else {
+    /// Starts the server of `b` once the node exists.
+    fn serve_b(&mut self) {
+        let Some(port) = self.b_port.take_if(|_| self.nodes.b.is_some()) else {
             return;
         };
         match port.fail(self.cell.state) {
             Ok(task) => self.servers.push(task),
-            Err(port) => self.serve(b.handle.clone(), self.b_desk.clone(), port.listen()),
+            Err(port) => self.serve(Site::B, port.listen()),
+        }
+    }
+
+    /// Records the tokens.
+    fn note(&mut self) {
+        for site in Site::ALL {
+            let term = self.nodes.handle(site).and_then(LeaderHandle::term);
+            if let Some(term) = term {
+                self.facts.tokens[site as usize] = Some(term.token().into());
+            }
         }
     }
 
@@ -104,27 +118,32 @@ impl<'a> Scene<'a> {
             Then::AtOnce => {}
             Then::TimeIsOver => self.nodes.a.advance(SHORT).await,
             Then::Opens => self.nodes.open().await,
-            Then::OtherLeads => self.follow().await,
+            Then::OtherLeads => {
+                // Before `b` leads, so that forwarded requests find a listener.
+                let listener = self.b_port.take().unwrap().listen();
+                self.nodes.follow().await;
+                self.serve(Site::B, listener);
+            }
+            Then::EntryLeads => self.nodes.enter().await,
             Then::Stops => self.nodes.stop().await,
         }
         self.note();
-    }
-
-    async fn follow(&mut self) {
-        // Before `b` leads, so that forwarded requests find a listener.
-        let listener = self.b_port.take().unwrap().listen();
-        let b = self.nodes.follow().await.handle.clone();
-        self.serve(b, self.b_desk.clone(), listener);
     }
 
     pub(crate) async fn stop(&mut self) {
         self.nodes.stop().await;
     }
 
-    /// Runs of the handlers on `a`, on `b`, and how many of them were dropped.
-    pub(crate) fn runs(&self) -> (usize, usize, usize) {
-        let (a, b) = (&self.a_desk, &self.b_desk);
-        (a.runs(), b.runs(), a.cut_off() + b.cut_off())
+    /// Lets the time pass in which a node pauses before it sends a request again.
+    pub(crate) async fn pass_pause(&self) {
+        self.nodes.a.advance(PAUSE).await;
+    }
+
+    pub(crate) fn runs(&self) -> Runs {
+        Runs {
+            of: self.desks.each_ref().map(Desk::runs),
+            cut_off: self.desks.iter().map(Desk::cut_off).sum(),
+        }
     }
 }
 

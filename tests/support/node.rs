@@ -201,7 +201,7 @@ pub(crate) async fn released(stopping: JoinHandle<Result<(), ReleaseError>>) {
 
 /// Lets the other tasks of a single-threaded runtime run until all of them wait.
 pub(crate) async fn settle() {
-    for _ in 0..200 {
+    for _ in 0..100 {
         yield_now().await;
     }
 }

@@ -3,6 +3,7 @@ use std::{any::TypeId, fmt, future::Future, pin::Pin, sync::Arc, time::Duration}
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body;
+use http_body_util::{BodyExt, Limited};
 use tower_service::Service;
 
 use super::{FollowerAction, Handled};
@@ -33,6 +34,8 @@ use crate::{
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// The default number of bytes of a request that are kept, to send them again.
 const REPLAY_LIMIT: usize = 64 * 1024;
+/// The most bytes of a refusal that are passed on.
+const REFUSAL_LIMIT: usize = 64 * 1024;
 /// The pauses between two attempts at one leader.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
@@ -294,7 +297,7 @@ impl Forward {
             let attempt = self.attempt(base.as_ref(), request, &not_leader, holds_for);
             let response = match attempt.await {
                 Attempt::Answered(response) => return Handled::Answered(response),
-                Attempt::NotExecuted(response) => response,
+                Attempt::NotExecuted(response) => received(response, form, &not_leader).await,
             };
             body = match upload.read_again() {
                 Some(body) => body,
@@ -401,6 +404,22 @@ fn passed_on(mut response: Response<BoxBody>) -> Response<BoxBody> {
     *response.version_mut() = Version::default();
     // Trailers are headers too: a server may abort a response whose trailers contain hop-by-hop headers.
     response.map(|body| with_trailers(body, prepare_response))
+}
+
+/// The whole of a refusal. The rest of it is lost once the body of the request is read again, which ends the attempt.
+async fn received(
+    response: Response<BoxBody>,
+    form: Form,
+    not_leader: &NotLeader,
+) -> Response<BoxBody> {
+    let (parts, body) = response.into_parts();
+    // Boxed, because rustc does not see that `Limited` is `Send` within the future of a trait's method.
+    let whole: Pin<Box<dyn Future<Output = _> + Send>> =
+        Box::pin(Limited::new(body, REFUSAL_LIMIT).collect());
+    match whole.await {
+        Ok(whole) => Response::from_parts(parts, body::boxed(whole)),
+        Err(_) => boxed(answer::rejection(form, not_leader)),
+    }
 }
 
 fn boxed(response: Response<Bytes>) -> Response<BoxBody> {

@@ -41,7 +41,7 @@ impl<B: Send + 'static> FollowerAction<B> for RejectWith<B> {
 
     async fn respond(&self, request: Request<B>, not_leader: NotLeader) -> Response<BoxBody> {
         let mut response = (self.answer)(not_leader, request).await;
-        let may_be_executed = response.status().is_success();
+        let may_be_executed = is_success(&response);
         response.extensions_mut().insert(Rejected {
             // The closure names the leader itself.
             leader: None,
@@ -50,6 +50,13 @@ impl<B: Send + 'static> FollowerAction<B> for RejectWith<B> {
         });
         response
     }
+}
+
+/// Whether the response tells the client that the request was executed. A gRPC response without a body is a 200 with any
+/// status.
+fn is_success<B>(response: &Response<B>) -> bool {
+    let grpc_status = response.headers().get("grpc-status");
+    response.status().is_success() && grpc_status.is_none_or(|status| status == "0")
 }
 
 impl<B> Clone for RejectWith<B> {

@@ -21,7 +21,7 @@ pub(super) fn served(protocol: Protocol, by: &str) -> Answer {
     }
 }
 
-pub(crate) fn unavailable(reason: &str) -> Answer {
+pub(super) fn unavailable(reason: &str) -> Answer {
     // If another node leads, the next attempt may reach it at once.
     let wait = if reason == "not_leader" {
         "100"
@@ -39,8 +39,7 @@ pub(crate) fn unavailable(reason: &str) -> Answer {
     head(14, &message, &headers)
 }
 
-/// The response if the leader did not respond.
-pub(crate) fn grpc_failed(code: i32, reason: &str) -> Answer {
+pub(super) fn failed(code: i32, reason: &str) -> Answer {
     let (message, status) = (failure(reason), code.to_string());
     let headers = [
         GRPC,
@@ -53,8 +52,7 @@ pub(crate) fn grpc_failed(code: i32, reason: &str) -> Answer {
     head(code, message, &headers[..count])
 }
 
-/// As in `reject_with.rs`.
-pub(crate) fn failed_precondition(reason: &str) -> Answer {
+pub(super) fn failed_precondition(reason: &str) -> Answer {
     let message = format!("not executed: {reason}");
     head(
         9,
@@ -67,8 +65,7 @@ pub(crate) fn failed_precondition(reason: &str) -> Answer {
     )
 }
 
-/// As in `fail.rs`.
-pub(crate) fn internal(reason: &str) -> Answer {
+pub(super) fn internal(reason: &str) -> Answer {
     let message = format!("failed: {}", sentence(reason));
     head(
         13,
@@ -86,7 +83,7 @@ fn by_tonic(message: &str) -> String {
     message.replace(' ', "%20")
 }
 
-pub(crate) fn aborted() -> Answer {
+pub(super) fn aborted() -> Answer {
     let headers = [
         GRPC,
         ("grpc-status", "10"),
@@ -96,7 +93,7 @@ pub(crate) fn aborted() -> Answer {
     head(10, LOST, &headers)
 }
 
-pub(crate) fn aborted_midway(protocol: Protocol, by: &str) -> Answer {
+pub(super) fn aborted_midway(protocol: Protocol, by: &str) -> Answer {
     let mut pieces = served(protocol, by).pieces;
     pieces.truncate(1);
     let mut trailers = aborted().headers;

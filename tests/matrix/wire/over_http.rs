@@ -22,7 +22,7 @@ pub(super) fn served(protocol: Protocol, by: &str) -> Answer {
     }
 }
 
-pub(crate) fn http_503(protocol: Protocol, reason: &str) -> Answer {
+pub(super) fn http_503(protocol: Protocol, reason: &str) -> Answer {
     let wait = wait_s(reason).to_string();
     let headers = [
         NO_STORE,
@@ -33,8 +33,7 @@ pub(crate) fn http_503(protocol: Protocol, reason: &str) -> Answer {
     http(protocol, 503, &headers, &format!("{}\n", rejection(reason)))
 }
 
-/// The response if the leader did not respond.
-pub(crate) fn http_failed(protocol: Protocol, status: u16, reason: &str) -> Answer {
+pub(super) fn failed(protocol: Protocol, status: u16, reason: &str) -> Answer {
     let headers = [
         NO_STORE,
         TEXT,
@@ -51,7 +50,7 @@ pub(crate) fn http_failed(protocol: Protocol, status: u16, reason: &str) -> Answ
     )
 }
 
-pub(crate) fn http_307(protocol: Protocol, leader: &str) -> Answer {
+pub(super) fn http_307(protocol: Protocol, leader: &str) -> Answer {
     let location = format!("{leader}/orders?n=1");
     let headers = [
         NO_STORE,
@@ -61,8 +60,7 @@ pub(crate) fn http_307(protocol: Protocol, leader: &str) -> Answer {
     http(protocol, 307, &headers, "")
 }
 
-/// As in `reject_with.rs`.
-pub(crate) fn http_421(protocol: Protocol, reason: &str) -> Answer {
+pub(super) fn http_421(protocol: Protocol, reason: &str) -> Answer {
     http(
         protocol,
         421,
@@ -71,18 +69,17 @@ pub(crate) fn http_421(protocol: Protocol, reason: &str) -> Answer {
     )
 }
 
-/// As in `fail.rs`.
-pub(crate) fn http_500(protocol: Protocol, reason: &str) -> Answer {
+pub(super) fn http_500(protocol: Protocol, reason: &str) -> Answer {
     let text = format!("failed: {}", sentence(reason));
     http(protocol, 500, &[TEXT], &text)
 }
 
-pub(crate) fn http_503_lost(protocol: Protocol) -> Answer {
+pub(super) fn http_503_lost(protocol: Protocol) -> Answer {
     let headers = [NO_STORE, TEXT, ("noleader-reason", "lost")];
     http(protocol, 503, &headers, &format!("{LOST}\n"))
 }
 
-pub(crate) fn torn(protocol: Protocol, by: &str) -> Answer {
+pub(super) fn torn(protocol: Protocol, by: &str) -> Answer {
     Answer {
         pieces: vec![format!("{by} took ")],
         end: End::Torn,
