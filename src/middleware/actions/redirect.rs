@@ -57,7 +57,8 @@ impl Redirect {
             return None;
         }
         let base = self.target.of(request.headers(), not_leader)?;
-        HeaderValue::try_from(join(base, requested(request))?).ok()
+        let location = join(base, requested(request))?;
+        HeaderValue::try_from(location.to_string()).ok()
     }
 }
 
