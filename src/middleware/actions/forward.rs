@@ -155,11 +155,14 @@ impl TimeLimit {
 }
 
 /// An attempt in progress. It holds no part of the request, so that the futures that await it are small.
-struct Begun {
-    sent: Sent,
-    id: AttemptId,
-    form: Form,
-    upgrade: Option<Upgrade>,
+enum Begun {
+    Sent {
+        sent: Sent,
+        id: AttemptId,
+        form: Form,
+        upgrade: Option<Upgrade>,
+    },
+    NotSent(Response<BoxBody>),
 }
 
 /// The outcome of one attempt.
@@ -204,14 +207,14 @@ impl Forward {
         self.describing = describing;
     }
 
-    /// Begins to send a request. An error is the response to one that is not sent.
+    /// Begins to send a request, if it can be sent.
     fn begin(
         &self,
         base: Option<&Uri>,
         request: Request<Reader>,
         not_leader: &NotLeader,
         holds_for: Duration,
-    ) -> Result<Begun, Response<BoxBody>> {
+    ) -> Begun {
         // First, because `connection` may list the content type, which is then removed.
         let form = Form::of(&request);
         let (parts, body) = request.into_parts();
@@ -220,7 +223,7 @@ impl Forward {
         let upgrade = Upgrade::take_from(&mut request);
         if base.is_some() && is_extended_connect(&request) {
             let response = answer::not_forwarded(form, "an extended CONNECT", not_leader);
-            return Err(boxed(response));
+            return Begun::NotSent(boxed(response));
         }
         let id = self.runtime.random.seed();
         let id = base.and_then(|base| {
@@ -228,7 +231,7 @@ impl Forward {
             self.target.marking().mark(&mut request, id, holds_for)
         });
         let Some(id) = id else {
-            return Err(boxed(answer::rejection(form, not_leader)));
+            return Begun::NotSent(boxed(answer::rejection(form, not_leader)));
         };
         if let Some(upgrade) = &upgrade {
             upgrade.insert_into(request.headers_mut());
@@ -236,27 +239,23 @@ impl Forward {
         if let Some(client) = client {
             client.insert_into(request.headers_mut());
         }
-        Ok(Begun {
+        Begun::Sent {
             sent: self.client.send(request, self.timeout(form)),
             id,
             form,
             upgrade,
-        })
+        }
     }
 
-    async fn finish(
-        &self,
-        begun: Result<Begun, Response<BoxBody>>,
-        not_leader: &NotLeader,
-    ) -> Attempt {
-        let Begun {
-            sent,
-            id,
-            form,
-            upgrade,
-        } = match begun {
-            Ok(begun) => begun,
-            Err(response) => return Attempt::Answered(response),
+    async fn finish(&self, begun: Begun, not_leader: &NotLeader) -> Attempt {
+        let (sent, id, form, upgrade) = match begun {
+            Begun::Sent {
+                sent,
+                id,
+                form,
+                upgrade,
+            } => (sent, id, form, upgrade),
+            Begun::NotSent(response) => return Attempt::Answered(response),
         };
         let sent = sent.await;
         let is_refused = |response: &Response<_>| id.is_refused_by(response.headers());
@@ -420,7 +419,7 @@ fn send_to<B: Body>(base: &Uri, request: &mut Request<B>) -> Option<()> {
     let uri = join(base, requested(request))?;
     let authority = HeaderValue::from_str(uri.authority()?.as_str()).ok()?;
     let size = request.body().size_hint();
-    prepare_request(request.headers_mut(), &authority, &size);
+    prepare_request(request.headers_mut(), authority, &size);
     *request.uri_mut() = uri;
     // The client chooses the version of its own connection.
     *request.version_mut() = Version::default();

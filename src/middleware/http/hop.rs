@@ -31,7 +31,7 @@ pub(in crate::middleware) fn is_transfer_encoded(headers: &HeaderMap) -> bool {
 /// Turns the headers of a request to this node into those of a request to `authority`.
 pub(in crate::middleware) fn prepare_request(
     headers: &mut HeaderMap,
-    authority: &HeaderValue,
+    authority: HeaderValue,
     size: &SizeHint,
 ) {
     let wants_trailers = wants_trailers(headers);
@@ -42,7 +42,7 @@ pub(in crate::middleware) fn prepare_request(
     }
     check_length(headers, size);
     join_cookies(headers);
-    headers.insert(HOST, authority.clone());
+    headers.insert(HOST, authority);
 }
 
 fn wants_trailers(headers: &HeaderMap) -> bool {
@@ -142,7 +142,7 @@ mod tests {
     fn prepared(given: &[(&str, &str)], size: Option<u64>) -> HeaderMap {
         let mut headers = headers(given);
         let size = size.map_or_else(SizeHint::default, SizeHint::with_exact);
-        prepare_request(&mut headers, &HeaderValue::from_static("leader:1"), &size);
+        prepare_request(&mut headers, HeaderValue::from_static("leader:1"), &size);
         headers
     }
 

@@ -1,4 +1,7 @@
-use std::{fmt, time::Duration};
+use std::{
+    fmt::{self, Write},
+    time::Duration,
+};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
@@ -10,6 +13,9 @@ use crate::names::ElectionName;
 const FORWARDED: HeaderName = HeaderName::from_static("noleader-forwarded");
 /// The id of an attempt that was not executed.
 const REFUSED: HeaderName = HeaderName::from_static("noleader-refused");
+
+/// The longest value without its election: two numbers, an id, and the spaces between them.
+const REST_LEN: usize = 3 + 3 + 16 + 20;
 
 /// The most hops of a request between nodes, through the gates of all elections.
 const MAX_HOPS: u8 = 4;
@@ -94,7 +100,9 @@ impl Marking {
         }
         let id = AttemptId(id);
         let holds_for = u64::try_from(holds_for.as_millis()).unwrap_or(u64::MAX);
-        let value = format!("{} {hops} {id} {holds_for}", self.0);
+        let mut value = String::with_capacity(self.0.len() + REST_LEN);
+        // Writing to a string cannot fail.
+        let _ = write!(value, "{} {hops} {id} {holds_for}", self.0);
         let value = HeaderValue::try_from(value).ok()?;
         request.headers_mut().append(FORWARDED, value);
         Some(id)
