@@ -144,6 +144,9 @@ mod tests {
         let uri = Uri::try_from("/stra\u{df}e".as_bytes()).unwrap();
         let joined = join(&Uri::from_static("http://h"), &uri).unwrap();
         assert_eq!(joined.to_string(), "http://h/stra%C3%9Fe");
+        let base = Uri::try_from("http://h/stra\u{df}e/".as_bytes()).unwrap();
+        let joined = join(&base, &Uri::from_static("/a?b")).unwrap();
+        assert_eq!(joined.to_string(), "http://h/stra%C3%9Fe/a?b");
     }
 
     #[test]
