@@ -1,5 +1,5 @@
 use std::{
-    future::poll_fn,
+    future::{Future, poll_fn},
     mem,
     sync::Arc,
     task::{Context, Poll},
@@ -199,13 +199,17 @@ impl<S: Clone, A: Clone, M> LeaderOnly<S, A, M> {
         // its place is not ready.
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
-        let held = hold.map(|hold| (hold, ready));
         let refused = Refused {
             action: self.action.clone(),
             settings: self.settings.clone(),
             forwarded,
         };
-        ResponseFuture::boxed(refused.answer(request, held, not_leader))
+        match hold {
+            Some(hold) => ResponseFuture::boxed(refused.hold(request, hold, ready)),
+            None => {
+                ResponseFuture::boxed(async move { Ok(refused.respond(request, not_leader).await) })
+            }
+        }
     }
 }
 
@@ -218,11 +222,11 @@ struct Refused<A> {
 }
 
 impl<A> Refused<A> {
-    async fn answer<S, B, R>(
+    async fn hold<S, B, R>(
         self,
         mut request: Request<B>,
-        held: Option<(Hold, S)>,
-        mut not_leader: NotLeader,
+        mut hold: Hold,
+        mut ready: S,
     ) -> Result<Response<ResponseBody<R>>, S::Error>
     where
         S: Service<Request<B>, Response = Response<R>> + Clone,
@@ -230,18 +234,15 @@ impl<A> Refused<A> {
         B: Body<Error: Into<BoxError>> + Send + 'static,
         R: Body,
     {
-        let Some((mut hold, mut ready)) = held else {
-            return Ok(self.respond(request, not_leader).await);
-        };
         loop {
-            match hold.decided().await {
+            let not_leader = match hold.decided().await {
                 Ok(admission) => {
                     hold.shorten_timeout(request.headers_mut());
                     drop(hold);
                     return admitted(&mut ready, request, admission, &self.settings).await;
                 }
-                Err(decided) => not_leader = decided,
-            }
+                Err(not_leader) => not_leader,
+            };
             if hold.is_late() {
                 return Ok(self.too_late(&request, not_leader));
             }
@@ -259,27 +260,26 @@ impl<A> Refused<A> {
                 is_ready = poll_fn(|cx| ready.poll_ready(cx)) => is_ready.map(|()| true)?,
                 () = hold.over() => false,
             };
-            not_leader = hold.not_leader();
-            if !is_ready && !hold.is_late() {
-                return Ok(self.respond(request, not_leader).await);
+            if !is_ready && hold.is_late() {
+                return Ok(self.too_late(&request, hold.not_leader()));
             }
             if !is_ready {
-                return Ok(self.too_late(&request, not_leader));
+                return Ok(self.respond(request, hold.not_leader()).await);
             }
         }
     }
 
-    async fn respond<B, R>(
+    fn respond<B, R>(
         &self,
         request: Request<B>,
         not_leader: NotLeader,
-    ) -> Response<ResponseBody<R>>
+    ) -> impl Future<Output = Response<ResponseBody<R>>> + Send
     where
         A: FollowerAction<B>,
         B: Body<Error: Into<BoxError>> + Send + 'static,
     {
-        let upload = self.upload(request);
-        self.annotated(self.action.answer(upload, not_leader).await)
+        let answer = self.action.answer(self.upload(request), not_leader);
+        async { self.annotated(answer.await) }
     }
 
     fn upload<B>(&self, request: Request<B>) -> Request<Upload<B>>

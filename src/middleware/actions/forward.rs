@@ -1,4 +1,4 @@
-use std::{any::TypeId, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{any::TypeId, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
@@ -14,13 +14,13 @@ use crate::{
         hold::Hold,
         http::{
             answer::{self, Form},
-            body::{self, BoxBody, with_trailers},
-            client::{Client, Erased},
+            body::{self, BoxBody},
+            client::{Client, Erased, Sent, Timeout},
             client_info::Describing,
             failure::Failure,
             from_body::FromBody,
-            hop::{is_transfer_encoded, prepare_request, prepare_response},
-            mark::remove_refusals,
+            hop::{is_transfer_encoded, prepare_request, remove_hop_by_hop},
+            mark::{AttemptId, remove_refusals},
             target::{Target, join, requested},
             upgrade::{Upgrade, is_extended_connect, switched},
             upload::{Reader, Upload},
@@ -158,6 +158,17 @@ impl TimeLimit {
     }
 }
 
+/// An attempt in progress. It holds no part of the request, so that the futures that await it are small.
+enum Begun {
+    Sent {
+        sent: Sent,
+        id: AttemptId,
+        form: Form,
+        upgrade: Option<Upgrade>,
+    },
+    NotSent(Response<BoxBody>),
+}
+
 /// The outcome of one attempt.
 enum Attempt {
     Answered(Response<BoxBody>),
@@ -200,13 +211,14 @@ impl Forward {
         self.describing = describing;
     }
 
-    async fn attempt(
+    /// Begins to send a request, if it can be sent.
+    fn begin(
         &self,
         base: Option<&Uri>,
         request: Request<Reader>,
         not_leader: &NotLeader,
         holds_for: Duration,
-    ) -> Attempt {
+    ) -> Begun {
         // First, because `connection` may list the content type, which is then removed.
         let form = Form::of(&request);
         let (parts, body) = request.into_parts();
@@ -215,15 +227,15 @@ impl Forward {
         let upgrade = Upgrade::take_from(&mut request);
         if base.is_some() && is_extended_connect(&request) {
             let response = answer::not_forwarded(form, "an extended CONNECT", not_leader);
-            return Attempt::Answered(boxed(response));
+            return Begun::NotSent(boxed(response));
         }
         let id = self.runtime.random.seed();
-        let mark = base.and_then(|base| {
+        let id = base.and_then(|base| {
             send_to(base, &mut request)?;
             self.target.marking().mark(&mut request, id, holds_for)
         });
-        let Some(mark) = mark else {
-            return Attempt::Answered(boxed(answer::rejection(form, not_leader)));
+        let Some(id) = id else {
+            return Begun::NotSent(boxed(answer::rejection(form, not_leader)));
         };
         if let Some(upgrade) = &upgrade {
             upgrade.insert_into(request.headers_mut());
@@ -231,8 +243,26 @@ impl Forward {
         if let Some(client) = client {
             client.insert_into(request.headers_mut());
         }
-        let sent = self.client.send(request, self.timeout(form)).await;
-        let is_refused = |response: &Response<_>| mark.is_refused_by(response.headers());
+        Begun::Sent {
+            sent: self.client.send(request, self.timeout(form)),
+            id,
+            form,
+            upgrade,
+        }
+    }
+
+    async fn finish(&self, begun: Begun, not_leader: &NotLeader) -> Attempt {
+        let (sent, id, form, upgrade) = match begun {
+            Begun::Sent {
+                sent,
+                id,
+                form,
+                upgrade,
+            } => (sent, id, form, upgrade),
+            Begun::NotSent(response) => return Attempt::Answered(response),
+        };
+        let sent = sent.await;
+        let is_refused = |response: &Response<_>| id.is_refused_by(response.headers());
         let is_refused = sent.as_ref().is_ok_and(is_refused);
         match sent.and_then(|response| self.passed_on(response, upgrade)) {
             Ok(mut response) if is_refused => {
@@ -267,10 +297,10 @@ impl Forward {
         Ok(response)
     }
 
-    fn timeout(&self, form: Form) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        match self.time_limit.of(form) {
-            Some(limit) => Box::pin(self.runtime.clock.sleep(limit)),
-            None => Box::pin(std::future::pending()),
+    fn timeout(&self, form: Form) -> Timeout {
+        Timeout {
+            clock: self.runtime.clock.clone(),
+            limit: self.time_limit.of(form),
         }
     }
 
@@ -294,8 +324,8 @@ impl Forward {
             let mut request = Request::from_parts(parts.clone(), body);
             hold.shorten_timeout(request.headers_mut());
             let holds_for = hold.left();
-            let attempt = self.attempt(base.as_ref(), request, &not_leader, holds_for);
-            let response = match attempt.await {
+            let begun = self.begin(base.as_ref(), request, &not_leader, holds_for);
+            let response = match self.finish(begun, &not_leader).await {
                 Attempt::Answered(response) => return Handled::Answered(response),
                 Attempt::NotExecuted(response) => received(response, form, &not_leader).await,
             };
@@ -360,16 +390,18 @@ where
         self.answer(request, not_leader).await
     }
 
-    async fn answer(
+    fn answer(
         &self,
         request: Request<Upload<B>>,
         not_leader: NotLeader,
-    ) -> Response<BoxBody> {
+    ) -> impl Future<Output = Response<BoxBody>> + Send {
         let base = self.target.of(request.headers(), &not_leader);
         let request = request.map(|upload| upload.read());
-        let attempt = self.attempt(base, request, &not_leader, Duration::MAX);
-        match attempt.await {
-            Attempt::Answered(response) | Attempt::NotExecuted(response) => response,
+        let begun = self.begin(base, request, &not_leader, Duration::MAX);
+        async move {
+            match self.finish(begun, &not_leader).await {
+                Attempt::Answered(response) | Attempt::NotExecuted(response) => response,
+            }
         }
     }
 
@@ -388,10 +420,10 @@ fn send_to<B: Body>(base: &Uri, request: &mut Request<B>) -> Option<()> {
     if request.method() == Method::CONNECT || is_transfer_encoded(request.headers()) {
         return None;
     }
-    let uri = Uri::try_from(join(base, requested(request))?).ok()?;
+    let uri = join(base, requested(request))?;
     let authority = HeaderValue::from_str(uri.authority()?.as_str()).ok()?;
     let size = request.body().size_hint();
-    prepare_request(request.headers_mut(), &authority, &size);
+    prepare_request(request.headers_mut(), authority, &size);
     *request.uri_mut() = uri;
     // The client chooses the version of its own connection.
     *request.version_mut() = Version::default();
@@ -399,11 +431,10 @@ fn send_to<B: Body>(base: &Uri, request: &mut Request<B>) -> Option<()> {
 }
 
 fn passed_on(mut response: Response<BoxBody>) -> Response<BoxBody> {
-    prepare_response(response.headers_mut());
+    remove_hop_by_hop(response.headers_mut());
     // This node's server chooses the version of its own connection.
     *response.version_mut() = Version::default();
-    // Trailers are headers too: a server may abort a response whose trailers contain hop-by-hop headers.
-    response.map(|body| with_trailers(body, prepare_response))
+    response
 }
 
 /// The whole of a refusal. The rest of it is lost once the body of the request is read again, which ends the attempt.

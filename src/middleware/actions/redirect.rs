@@ -1,3 +1,5 @@
+use std::future::{Future, ready};
+
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use http_body::Body;
@@ -57,29 +59,34 @@ impl Redirect {
             return None;
         }
         let base = self.target.of(request.headers(), not_leader)?;
-        HeaderValue::try_from(join(base, requested(request))?).ok()
+        let location = join(base, requested(request))?;
+        HeaderValue::try_from(location.to_string()).ok()
     }
 }
 
 impl<B: Send + 'static> FollowerAction<B> for Redirect {
     type Body = Full<Bytes>;
 
-    async fn respond(&self, request: Request<B>, not_leader: NotLeader) -> Response<Full<Bytes>> {
+    fn respond(
+        &self,
+        request: Request<B>,
+        not_leader: NotLeader,
+    ) -> impl Future<Output = Response<Full<Bytes>>> {
         let response = match self.location(&request, &not_leader) {
             Some(location) => answer::elsewhere(location, &not_leader),
             None => answer::rejection(Form::of(&request), &not_leader),
         };
-        response.map(Full::new)
+        ready(response.map(Full::new))
     }
 
-    async fn answer(
+    fn answer(
         &self,
         request: Request<Upload<B>>,
         not_leader: NotLeader,
-    ) -> Response<Full<Bytes>>
+    ) -> impl Future<Output = Response<Full<Bytes>>>
     where
         B: Body<Error: Into<BoxError>> + Send + 'static,
     {
-        self.respond(request, not_leader).await
+        self.respond(request, not_leader)
     }
 }

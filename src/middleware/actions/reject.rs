@@ -1,3 +1,5 @@
+use std::future::{Future, ready};
+
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -35,18 +37,22 @@ pub struct Reject;
 impl<B: Send + 'static> FollowerAction<B> for Reject {
     type Body = Full<Bytes>;
 
-    async fn respond(&self, request: Request<B>, not_leader: NotLeader) -> Response<Full<Bytes>> {
-        answer::rejection(Form::of(&request), &not_leader).map(Full::new)
+    fn respond(
+        &self,
+        request: Request<B>,
+        not_leader: NotLeader,
+    ) -> impl Future<Output = Response<Full<Bytes>>> {
+        ready(answer::rejection(Form::of(&request), &not_leader).map(Full::new))
     }
 
-    async fn answer(
+    fn answer(
         &self,
         request: Request<Upload<B>>,
         not_leader: NotLeader,
-    ) -> Response<Full<Bytes>>
+    ) -> impl Future<Output = Response<Full<Bytes>>>
     where
         B: Body<Error: Into<BoxError>> + Send + 'static,
     {
-        self.respond(request, not_leader).await
+        self.respond(request, not_leader)
     }
 }

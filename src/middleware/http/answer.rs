@@ -153,7 +153,7 @@ impl Rejected {
 /// The response to a request that was not admitted, as [`Reject`](crate::middleware::Reject) describes it.
 pub(in crate::middleware) fn rejection(form: Form, not_leader: &NotLeader) -> Response<Bytes> {
     let message = format!("{not_leader}; the request was not executed");
-    let mut response = unavailable(form, &message, not_leader);
+    let mut response = unavailable(form, message, not_leader);
     Rejected::mark(&mut response, form, not_leader, false);
     response
 }
@@ -163,7 +163,7 @@ pub(in crate::middleware) fn rejection(form: Form, not_leader: &NotLeader) -> Re
 pub(in crate::middleware) fn too_late(form: Form, not_leader: &NotLeader) -> Response<Bytes> {
     let message =
         format!("{not_leader}; the client's deadline has passed; the request was not executed");
-    let mut response = answer(form, &message, Code::TOO_SLOW, reason(not_leader));
+    let mut response = answer(form, message, Code::TOO_SLOW, reason(not_leader));
     Rejected::mark(&mut response, form, not_leader, false);
     response
 }
@@ -171,10 +171,10 @@ pub(in crate::middleware) fn too_late(form: Form, not_leader: &NotLeader) -> Res
 /// The response of a handler that asked whether its node leads. It may have done something before.
 #[cfg(any(feature = "axum", feature = "tonic"))]
 pub(in crate::middleware) fn not_leader(form: Form, not_leader: &NotLeader) -> Response<Bytes> {
-    unavailable(form, &not_leader.to_string(), not_leader)
+    unavailable(form, not_leader.to_string(), not_leader)
 }
 
-fn unavailable(form: Form, message: &str, not_leader: &NotLeader) -> Response<Bytes> {
+fn unavailable(form: Form, message: String, not_leader: &NotLeader) -> Response<Bytes> {
     let mut response = answer(form, message, Code::UNAVAILABLE, reason(not_leader));
     let wait = match (form, not_leader.reason()) {
         (form, Reason::NotLeader) if form.is_grpc() => ELSEWHERE,
@@ -191,7 +191,7 @@ pub(in crate::middleware) fn not_forwarded(
     not_leader: &NotLeader,
 ) -> Response<Bytes> {
     let message = format!("{not_leader}; {what} is not forwarded, and was not executed");
-    let mut response = answer(form, &message, Code::NOT_FORWARDED, reason(not_leader));
+    let mut response = answer(form, message, Code::NOT_FORWARDED, reason(not_leader));
     Rejected::mark(&mut response, form, not_leader, false);
     response
 }
@@ -208,7 +208,7 @@ pub(in crate::middleware) fn failed(
         Failure::TooSlow => (Code::TOO_SLOW, "timeout"),
     };
     let reason = HeaderValue::from_static(reason);
-    let mut response = answer(form, &failure.to_string(), code, reason);
+    let mut response = answer(form, failure.to_string(), code, reason);
     if let Failure::Unreachable(_) = failure {
         insert_wait(response.headers_mut(), form, not_leader.retry_after());
     }
@@ -246,7 +246,7 @@ fn reason(not_leader: &NotLeader) -> HeaderValue {
 
 /// The response if the term ends before the response starts.
 pub(in crate::middleware) fn lost(form: Form) -> Response<Bytes> {
-    let mut response = answer(form, &TermLost.to_string(), Code::LOST, LOST);
+    let mut response = answer(form, TermLost.to_string(), Code::LOST, LOST);
     if let Some(body) = form.finish(response.headers_mut()) {
         *response.body_mut() = body;
     }
@@ -261,7 +261,7 @@ pub(in crate::middleware) fn lost_trailers() -> HeaderMap {
     trailers
 }
 
-fn answer(form: Form, message: &str, code: Code, reason: HeaderValue) -> Response<Bytes> {
+fn answer(form: Form, message: String, code: Code, reason: HeaderValue) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     response.headers_mut().insert(REASON, reason);
     if form.is_grpc() {
@@ -271,11 +271,11 @@ fn answer(form: Form, message: &str, code: Code, reason: HeaderValue) -> Respons
         };
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, content_type);
-        insert_status(headers, code.grpc, message);
+        insert_status(headers, code.grpc, &message);
         return response;
     }
     *response.status_mut() = code.http;
-    let text = format!("{message}\n");
+    let text = message + "\n";
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, NO_STORE);
     headers.insert(

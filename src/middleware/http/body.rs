@@ -1,4 +1,5 @@
 use std::{
+    any::Any,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -14,11 +15,20 @@ use crate::error::BoxError;
 /// A body of any kind.
 pub(in crate::middleware) type BoxBody = UnsyncBoxBody<Bytes, BoxError>;
 
+/// Boxes a body, unless it is boxed already.
 pub(in crate::middleware) fn boxed<B>(body: B) -> BoxBody
 where
     B: Body<Error: Into<BoxError>> + Send + 'static,
 {
-    with_trailers(body, |_| {})
+    let mut body = Some(body);
+    let boxed = (&mut body as &mut dyn Any).downcast_mut::<Option<BoxBody>>();
+    match (boxed.and_then(Option::take), body) {
+        (Some(boxed), _) => boxed,
+        (None, body) => with_trailers(
+            body.unwrap_or_else(|| unreachable!("it was not taken")),
+            |_| {},
+        ),
+    }
 }
 
 /// Boxes a body whose trailers are changed.

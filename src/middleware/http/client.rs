@@ -1,9 +1,10 @@
 use std::{
     any::{Any, TypeId},
-    future::{Future, poll_fn},
+    future::{Future, pending, poll_fn},
     marker::PhantomData,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use http::{Request, Response};
@@ -11,20 +12,37 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{
-    body::{BoxBody, boxed},
+    body::{BoxBody, with_trailers},
     failure::Failure,
     from_body::FromBody,
+    hop::remove_hop_by_hop,
     upload::Reader,
 };
-use crate::error::BoxError;
+use crate::{clock::Clock, error::BoxError};
 
-type Sent = Pin<Box<dyn Future<Output = Result<Response<BoxBody>, Failure>> + Send>>;
-type Timeout = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// A call in progress.
+pub(in crate::middleware) type Sent =
+    Pin<Box<dyn Future<Output = Result<Response<BoxBody>, Failure>> + Send>>;
+
+/// The time limit of a call.
+pub(in crate::middleware) struct Timeout {
+    pub(in crate::middleware) clock: Clock,
+    pub(in crate::middleware) limit: Option<Duration>,
+}
+
+impl Timeout {
+    async fn over(self) {
+        match self.limit {
+            Some(limit) => self.clock.sleep(limit).await,
+            None => pending().await,
+        }
+    }
+}
 
 /// An HTTP client of any kind.
 pub(in crate::middleware) trait Client: Send + Sync {
-    /// Sends a request, and waits for the head of the response until `timeout` resolves. Dropping the future cancels
-    /// the call.
+    /// Sends a request, and waits for the head of the response until `timeout`. The hop-by-hop headers are removed from
+    /// its trailers. Dropping the future cancels the call.
     fn send(&self, request: Request<Reader>, timeout: Timeout) -> Sent;
 
     /// The type of the request bodies.
@@ -58,16 +76,17 @@ where
     B: FromBody,
     R: Body<Error: Into<BoxError>> + Send + 'static,
 {
-    fn send(&self, request: Request<Reader>, mut timeout: Timeout) -> Sent {
+    fn send(&self, request: Request<Reader>, timeout: Timeout) -> Sent {
         let client = self.client.lock();
         let mut client = client.unwrap_or_else(PoisonError::into_inner).clone();
         Box::pin(async move {
+            let mut over = pin!(timeout.over());
             tokio::select! {
                 biased;
                 ready = poll_fn(|cx| client.poll_ready(cx)) => {
                     ready.map_err(|error| Failure::Unreachable(error.into()))?;
                 }
-                () = &mut timeout => {
+                () = &mut over => {
                     let error = "the client was not ready in time";
                     return Err(Failure::Unreachable(error.into()));
                 }
@@ -76,9 +95,9 @@ where
             tokio::select! {
                 biased;
                 response = client.call(request) => response
-                    .map(|response| response.map(boxed))
+                    .map(|response| response.map(|body| with_trailers(body, remove_hop_by_hop)))
                     .map_err(|error| Failure::of_call(error.into())),
-                () = &mut timeout => Err(Failure::TooSlow),
+                () = &mut over => Err(Failure::TooSlow),
             }
         })
     }

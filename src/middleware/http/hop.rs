@@ -9,7 +9,7 @@ use http_body::SizeHint;
 
 const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
 /// Hop-by-hop headers (RFC 9110, section 7.6.1), in addition to those that `connection` lists.
-const HOP_BY_HOP: [HeaderName; 9] = [
+static HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
     HeaderName::from_static("http2-settings"),
     HeaderName::from_static("keep-alive"),
@@ -31,7 +31,7 @@ pub(in crate::middleware) fn is_transfer_encoded(headers: &HeaderMap) -> bool {
 /// Turns the headers of a request to this node into those of a request to `authority`.
 pub(in crate::middleware) fn prepare_request(
     headers: &mut HeaderMap,
-    authority: &HeaderValue,
+    authority: HeaderValue,
     size: &SizeHint,
 ) {
     let wants_trailers = wants_trailers(headers);
@@ -44,38 +44,37 @@ pub(in crate::middleware) fn prepare_request(
     headers.remove(EXPECT);
     check_length(headers, size);
     join_cookies(headers);
-    headers.insert(HOST, authority.clone());
-}
-
-pub(in crate::middleware) fn prepare_response(headers: &mut HeaderMap) {
-    remove_hop_by_hop(headers);
+    headers.insert(HOST, authority);
 }
 
 fn wants_trailers(headers: &HeaderMap) -> bool {
     list_of(headers, &TE).any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
 }
 
-fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    let listed: Vec<HeaderName> = list_of(headers, &CONNECTION)
+pub(in crate::middleware) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let listed = list_of(headers, &CONNECTION)
         // An invalid name cannot match a header of the request.
-        .filter_map(|name| HeaderName::from_bytes(name).ok())
-        .collect();
+        .filter_map(|name| HeaderName::from_bytes(name).ok());
+    // Most messages have none. Reading the names of all headers takes less than searching for each of these.
+    let others = headers.keys().filter(|name| HOP_BY_HOP.contains(name));
+    let all: Vec<_> = listed.chain(others.cloned()).collect();
     if headers.contains_key(TRANSFER_ENCODING) {
         // The transfer encoding overrides the length (RFC 9112, section 6.3). A message with both may be an attempt at
         // request smuggling.
         headers.remove(CONTENT_LENGTH);
     }
-    for name in listed.iter().chain(&HOP_BY_HOP) {
+    for name in &all {
         headers.remove(name);
     }
 }
 
 /// Removes a length that does not match the body. The client then sets the right one.
 fn check_length(headers: &mut HeaderMap, size: &SizeHint) {
-    let Some(length) = headers.get(CONTENT_LENGTH) else {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).into_iter();
+    let Some(length) = lengths.next() else {
         return;
     };
-    let is_single = headers.get_all(CONTENT_LENGTH).iter().count() == 1;
+    let is_single = lengths.next().is_none();
     let fits = parse_length(length).is_some_and(|length| {
         length >= size.lower() && size.upper().is_none_or(|upper| length <= upper)
     });
@@ -145,7 +144,7 @@ mod tests {
     fn prepared(given: &[(&str, &str)], size: Option<u64>) -> HeaderMap {
         let mut headers = headers(given);
         let size = size.map_or_else(SizeHint::default, SizeHint::with_exact);
-        prepare_request(&mut headers, &HeaderValue::from_static("leader:1"), &size);
+        prepare_request(&mut headers, HeaderValue::from_static("leader:1"), &size);
         headers
     }
 
@@ -171,7 +170,7 @@ mod tests {
         assert_eq!(lines(&prepared(&given, None)), ADDED);
 
         let mut response = headers(&given);
-        prepare_response(&mut response);
+        remove_hop_by_hop(&mut response);
         assert_eq!(lines(&response), []);
     }
 

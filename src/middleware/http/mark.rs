@@ -1,4 +1,7 @@
-use std::time::Duration;
+use std::{
+    fmt::{self, Write},
+    time::Duration,
+};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
@@ -10,6 +13,9 @@ use crate::names::ElectionName;
 const FORWARDED: HeaderName = HeaderName::from_static("noleader-forwarded");
 /// The id of an attempt that was not executed.
 const REFUSED: HeaderName = HeaderName::from_static("noleader-refused");
+
+/// The longest value without its election: two numbers, an id, and the spaces between them.
+const REST_LEN: usize = 3 + 3 + 16 + 20;
 
 /// The most hops of a request between nodes, through the gates of all elections.
 const MAX_HOPS: u8 = 4;
@@ -45,7 +51,7 @@ struct Hops(u8);
 
 /// One attempt to have a request executed by the leader.
 #[derive(Debug)]
-pub(in crate::middleware) struct AttemptId(HeaderValue);
+pub(in crate::middleware) struct AttemptId(u64);
 
 impl Marking {
     pub(in crate::middleware) fn of(election: &ElectionName) -> Self {
@@ -92,12 +98,14 @@ impl Marking {
         if hops > MAX_HOPS {
             return None;
         }
-        let id = format!("{id:016x}");
+        let id = AttemptId(id);
         let holds_for = u64::try_from(holds_for.as_millis()).unwrap_or(u64::MAX);
-        let value = format!("{} {hops} {id} {holds_for}", self.0);
+        let mut value = String::with_capacity(self.0.len() + REST_LEN);
+        // Writing to a string cannot fail.
+        let _ = write!(value, "{} {hops} {id} {holds_for}", self.0);
         let value = HeaderValue::try_from(value).ok()?;
         request.headers_mut().append(FORWARDED, value);
-        Some(AttemptId(HeaderValue::try_from(id).ok()?))
+        Some(id)
     }
 }
 
@@ -137,7 +145,14 @@ impl<'a> Mark<'a> {
 impl AttemptId {
     /// Whether a gate says that it has refused this attempt.
     pub(in crate::middleware) fn is_refused_by(&self, headers: &HeaderMap) -> bool {
-        headers.get_all(REFUSED).into_iter().any(|id| *id == self.0)
+        let mut refused = headers.get_all(REFUSED).into_iter();
+        refused.any(|id| *id == self.to_string())
+    }
+}
+
+impl fmt::Display for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
     }
 }
 

@@ -1,6 +1,9 @@
 use std::{fmt::Write, iter, sync::Arc};
 
-use http::{HeaderMap, Request, Uri};
+use http::{
+    HeaderMap, Request, Uri,
+    uri::{self, PathAndQuery},
+};
 
 use super::{mark::Marking, origin::Origin};
 use crate::{
@@ -77,17 +80,27 @@ pub(in crate::middleware) fn requested<B>(request: &Request<B>) -> &Uri {
 }
 
 /// Appends the path and query of `uri` to the path of `base`.
-pub(in crate::middleware) fn join(base: &Uri, uri: &Uri) -> Option<String> {
+pub(in crate::middleware) fn join(base: &Uri, uri: &Uri) -> Option<Uri> {
     let below = uri.path_and_query()?;
     if !below.path().starts_with('/') {
         return None;
     }
-    let (scheme, authority) = (base.scheme_str()?, base.authority()?);
-    let path = base.path().trim_end_matches('/').bytes();
-    let path = path.chain(below.path().bytes());
+    let mut parts = uri::Parts::default();
+    parts.scheme = base.scheme().cloned();
+    parts.authority = base.authority().cloned();
+    parts.path_and_query = Some(join_path(base.path().trim_end_matches('/'), below)?);
+    Uri::from_parts(parts).ok()
+}
+
+fn join_path(base: &str, below: &PathAndQuery) -> Option<PathAndQuery> {
+    if base.is_empty() && below.as_str().bytes().all(|byte| byte.is_ascii_graphic()) {
+        // Shared, not copied.
+        return Some(below.clone());
+    }
     let query = below.query().into_iter();
     let query = query.flat_map(|query| iter::once(b'?').chain(query.bytes()));
-    let mut joined = format!("{scheme}://{authority}");
+    let path = base.bytes().chain(below.path().bytes());
+    let mut joined = String::new();
     for byte in path.chain(query) {
         if byte.is_ascii_graphic() {
             joined.push(char::from(byte));
@@ -96,7 +109,7 @@ pub(in crate::middleware) fn join(base: &Uri, uri: &Uri) -> Option<String> {
             let _ = write!(joined, "%{byte:02X}");
         }
     }
-    Some(joined)
+    PathAndQuery::try_from(joined).ok()
 }
 
 #[cfg(test)]
@@ -104,7 +117,8 @@ mod tests {
     use super::*;
 
     fn joined(base: &str, uri: &str) -> Option<String> {
-        join(&base.parse().unwrap(), &uri.parse().unwrap())
+        let joined = join(&base.parse().unwrap(), &uri.parse().unwrap());
+        joined.map(|uri| uri.to_string())
     }
 
     #[test]
@@ -129,7 +143,10 @@ mod tests {
     fn non_ascii_bytes_are_percent_encoded() {
         let uri = Uri::try_from("/stra\u{df}e".as_bytes()).unwrap();
         let joined = join(&Uri::from_static("http://h"), &uri).unwrap();
-        assert_eq!(joined, "http://h/stra%C3%9Fe");
+        assert_eq!(joined.to_string(), "http://h/stra%C3%9Fe");
+        let base = Uri::try_from("http://h/stra\u{df}e/".as_bytes()).unwrap();
+        let joined = join(&base, &Uri::from_static("/a?b")).unwrap();
+        assert_eq!(joined.to_string(), "http://h/stra%C3%9Fe/a?b");
     }
 
     #[test]

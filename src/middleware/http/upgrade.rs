@@ -8,7 +8,7 @@ use hyper::upgrade::OnUpgrade;
 use super::{
     body::BoxBody,
     failure::Failure,
-    hop::{list, list_of, prepare_response},
+    hop::{list, list_of, remove_hop_by_hop},
     tunnel::Tunnel,
 };
 
@@ -97,7 +97,7 @@ pub(in crate::middleware) fn switched(
         let error = "the leader switched to a protocol that the request did not ask for";
         return Err(Failure::Upgrade(error.into()));
     };
-    prepare_response(headers);
+    remove_hop_by_hop(headers);
     headers.remove(CONTENT_LENGTH);
     insert(headers, chosen);
     let Some(leader) = response.extensions_mut().remove::<OnUpgrade>() else {
