@@ -26,6 +26,8 @@ pub struct Hold {
     deadline: Option<Deadline>,
     /// Whether another node holds the request as well, which it has forwarded.
     is_forwarded: bool,
+    /// Whether the request is sent to the next leader.
+    needs_leader: bool,
 }
 
 /// Resolves once the time is over, and stays so.
@@ -49,7 +51,14 @@ impl Hold {
             min_remaining,
             deadline: None,
             is_forwarded,
+            needs_leader: false,
         }
+    }
+
+    /// Has a shutdown wait for the next leader, to whom the request is sent.
+    pub(super) fn for_the_leader(mut self) -> Self {
+        self.needs_leader = true;
+        self
     }
 
     /// Ends the hold at the client's deadline at the latest.
@@ -110,7 +119,7 @@ impl Hold {
 
     /// Waits until the request is admitted, or until waiting any longer does not help. Cancel safe.
     pub(super) async fn decided(&mut self) -> Result<Admission, NotLeader> {
-        let _held = self.handle.hold();
+        let _held = self.needs_leader.then(|| self.handle.hold());
         loop {
             // Before the check of the gate, so that no later change is missed.
             self.status.mark_unchanged();

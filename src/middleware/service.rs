@@ -193,7 +193,11 @@ impl<S: Clone, A: Clone, M> LeaderOnly<S, A, M> {
         };
         let hold = hold.map(|hold| {
             let now = self.gate.handle().clock().now();
-            hold.with_deadline(Deadline::of(&request, now))
+            let hold = hold.with_deadline(Deadline::of(&request, now));
+            match A::NEEDS_LEADER {
+                true => hold.for_the_leader(),
+                false => hold,
+            }
         });
         // The service that is ready is held with the request, or dropped with the permit that it may hold. The clone in
         // its place is not ready.
@@ -244,7 +248,7 @@ impl<A> Refused<A> {
                 Err(not_leader) => not_leader,
             };
             if hold.is_late() {
-                return Ok(self.too_late(&request, not_leader));
+                return Ok(self.too_late(request, not_leader));
             }
             // The clone holds no permit while the action works.
             let clone = ready.clone();
@@ -261,7 +265,7 @@ impl<A> Refused<A> {
                 () = hold.over() => false,
             };
             if !is_ready && hold.is_late() {
-                return Ok(self.too_late(&request, hold.not_leader()));
+                return Ok(self.too_late(request, hold.not_leader()));
             }
             if !is_ready {
                 return Ok(self.respond(request, hold.not_leader()).await);
@@ -291,10 +295,14 @@ impl<A> Refused<A> {
 
     fn too_late<B, R>(
         &self,
-        request: &Request<B>,
+        request: Request<B>,
         not_leader: NotLeader,
-    ) -> Response<ResponseBody<R>> {
-        let response = answer::too_late(Form::of(request), &not_leader);
+    ) -> Response<ResponseBody<R>>
+    where
+        B: Body<Error: Into<BoxError>> + Send + 'static,
+    {
+        let request = self.upload(request);
+        let response = answer::too_late(Form::of(&request), &not_leader);
         self.annotated(response.map(Full::new))
     }
 

@@ -36,7 +36,9 @@ pub enum Request {
             `LeaderHandle::with_store(JetStream::new(client, bucket, key))`"
 )]
 pub trait LeaseStore: Send + Sync + 'static {
-    /// The name of the election in log events and metrics.
+    /// The name of the election, in log events, in metrics, and in the header `noleader-forwarded` between the nodes.
+    ///
+    /// Two elections whose gates a request may pass one after the other need different names.
     fn name(&self) -> ElectionName;
 
     /// Checks that the store can keep a lease of this length, and creates what is missing.

@@ -7,7 +7,7 @@ use http::{Request, Response};
 use noleader::{Builder, LeaderOnlyLayer, NotLeader, Reason, Status, Term};
 use tokio::time::timeout;
 use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
-use tower::{BoxError, Layer, Service, ServiceExt};
+use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_test::mock::{self, Handle, Spawn};
 
 use crate::{
@@ -161,6 +161,22 @@ async fn a_stop_rejects_held_requests() {
     let mut held = hold(&node);
     node.panic().await;
     assert_eq!(held.is_refused("stopped"), None);
+}
+
+/// No next leader could serve them.
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_requests_that_stay_here() {
+    let node = Node::follower().await;
+    let layer = LeaderOnlyLayer::new(node.handle.clone()).wait_up_to(WAIT);
+    let rejecting = layer.clone().layer(Strict::default());
+    let mut rejected = task::spawn(rejecting.oneshot(Request::new(Body::default())));
+    let inner = service_fn(async |(): ()| Ok::<_, BoxError>(()));
+    let mut failed = task::spawn(layer.fail().layer(inner).oneshot(()));
+    assert_pending!(rejected.poll());
+    assert_pending!(failed.poll());
+    soon(node.handle.shutdown()).await.unwrap();
+    assert_eq!(assert_ready_ok!(rejected.poll()).status(), 503);
+    assert!(assert_ready!(failed.poll()).is_err());
 }
 
 #[tokio::test(start_paused = true)]

@@ -55,12 +55,14 @@ async fn uris_that_are_too_long_are_rejected() {
 #[tokio::test]
 async fn methods_are_kept() {
     #[rustfmt::skip]
-    let cases: [Case<'_>; 7] = [
+    let cases: [Case<'_>; 8] = [
         ("POST /a HTTP/1.1\r\nhost: h\r\n\r\n", &[200, 200], Some("POST /base/a HTTP/1.1")),
         ("POST /a HTTP/1.1\r\nhost: h\r\ncontent-length: 0\r\n\r\n", &[200, 200],
          Some("POST /base/a HTTP/1.1 [content-length: 0]")),
         ("GET /a HTTP/1.1\r\nhost: h\r\ncontent-length: 1\r\n\r\nb", &[200, 200],
          Some("GET /base/a HTTP/1.1 [content-length: 1] b")),
+        ("GET /a HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n1\r\nb\r\n0\r\n\r\n", &[200, 200],
+         Some("GET /base/a HTTP/1.1 [transfer-encoding: chunked] b")),
         ("ODD /a HTTP/1.1\r\nhost: h\r\n\r\n", &[200, 200], Some("ODD /base/a HTTP/1.1")),
         ("OPTIONS * HTTP/1.1\r\nhost: h\r\n\r\n", &[503, 200], None),
         ("CONNECT evil:80 HTTP/1.1\r\nhost: h\r\n\r\n", &[503, 200], None),
@@ -153,14 +155,19 @@ async fn framing_headers_are_removed_from_trailers() {
     Exchange::all(&[(request, &[200, 200], Some(seen))]).await;
 }
 
+/// A leader that returns the body of each request.
+async fn echoing(back: Proto) -> Pair {
+    let app = tower::service_fn(|request: http::Request<axum::body::Body>| {
+        let body = request.into_body();
+        std::future::ready(Ok::<_, std::convert::Infallible>(http::Response::new(body)))
+    });
+    Pair::start(back, app).await
+}
+
 #[tokio::test]
 async fn expect_continue_is_answered() {
     for back in [Proto::H1, Proto::H2] {
-        let app = tower::service_fn(|request: http::Request<axum::body::Body>| {
-            let body = request.into_body();
-            std::future::ready(Ok::<_, std::convert::Infallible>(http::Response::new(body)))
-        });
-        let pair = Pair::start(back, app).await;
+        let pair = echoing(back).await;
         let mut wire = Wire::connect(&pair.at_follower.url).await;
         wire.send("POST /a HTTP/1.1\r\nhost: h\r\ncontent-length: 5\r\n")
             .await;
@@ -174,4 +181,18 @@ async fn expect_continue_is_answered() {
         "POST /a HTTP/1.1\r\nhost: h\r\ncontent-length: 5\r\nexpect: 100-continue\r\n\r\nhello";
     let seen = "POST /base/a HTTP/1.1 [content-length: 5] hello";
     Exchange::all(&[(request, &[100, 200, 200], Some(seen))]).await;
+}
+
+/// hyper's client leaves the body of a `GET` out if its length is not known and not announced.
+#[tokio::test]
+async fn a_get_keeps_a_body_of_unknown_length() {
+    for back in [Proto::H1, Proto::H2] {
+        let pair = echoing(back).await;
+        let mut wire = Wire::connect(&pair.at_follower.url).await;
+        wire.send("GET /a HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n")
+            .await;
+        wire.send("5\r\nhello\r\n0\r\n\r\n").await;
+        let answer = soon(wire.response()).await.unwrap();
+        assert_eq!((answer.status(), &*answer.body), (200, "hello"), "{back:?}");
+    }
 }

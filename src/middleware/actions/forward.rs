@@ -1,7 +1,10 @@
-use std::{any::TypeId, fmt, sync::Arc, time::Duration};
+use std::{any::TypeId, fmt, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+};
 use http_body::Body;
 use http_body_util::{BodyExt, Limited};
 use tower_service::Service;
@@ -64,12 +67,11 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 ///   several elections, a request takes at most four hops. The leader removes the header before the service sees the
 ///   request. Clients gain nothing by sending it.
 ///
-/// The path is the one that the client asked for, also inside of a nested axum router: see [`Redirect`](super::Redirect).
+/// - `forwarded` and `x-forwarded-*` pass unchanged, whether the client or a proxy has added them. With
+///   [`client_info`](crate::LeaderOnlyLayer::client_info), they are replaced.
 ///
-/// - No header names the client or the host that it asked for, unless
-///   [`client_info`](crate::LeaderOnlyLayer::client_info) is set. Without it, `forwarded` and `x-forwarded-*` pass
-///   unchanged, whether the client or a proxy has added them.
-/// - Over HTTP/1.1, hyper sends only the trailers that a `trailer` header lists.
+/// The path is the one that the client asked for, also inside of a nested axum router: see [`Redirect`](super::Redirect).
+/// Over HTTP/1.1, hyper sends only the trailers that a `trailer` header lists.
 ///
 /// # Requests that are not forwarded
 ///
@@ -327,7 +329,7 @@ impl Forward {
             let begun = self.begin(base.as_ref(), request, &not_leader, holds_for);
             let response = match self.finish(begun, &not_leader).await {
                 Attempt::Answered(response) => return Handled::Answered(response),
-                Attempt::NotExecuted(response) => received(response, form, &not_leader).await,
+                Attempt::NotExecuted(response) => received(response, form, &not_leader, hold).await,
             };
             body = match upload.read_again() {
                 Some(body) => body,
@@ -424,10 +426,21 @@ fn send_to<B: Body>(base: &Uri, request: &mut Request<B>) -> Option<()> {
     let authority = HeaderValue::from_str(uri.authority()?.as_str()).ok()?;
     let size = request.body().size_hint();
     prepare_request(request.headers_mut(), authority, &size);
+    keep_body(request);
     *request.uri_mut() = uri;
     // The client chooses the version of its own connection.
     *request.version_mut() = Version::default();
     Some(())
+}
+
+/// Announces a body of unknown length. Without that, hyper's HTTP/1.1 client leaves it out of a `GET` or a `HEAD`.
+fn keep_body<B: Body>(request: &mut Request<B>) {
+    let is_known = request.body().is_end_stream() || request.body().size_hint().exact().is_some();
+    let is_left_out = matches!(*request.method(), Method::GET | Method::HEAD);
+    if is_left_out && !is_known && !request.headers().contains_key(CONTENT_LENGTH) {
+        let chunked = HeaderValue::from_static("chunked");
+        request.headers_mut().insert(TRANSFER_ENCODING, chunked);
+    }
 }
 
 fn passed_on(mut response: Response<BoxBody>) -> Response<BoxBody> {
@@ -442,14 +455,20 @@ async fn received(
     response: Response<BoxBody>,
     form: Form,
     not_leader: &NotLeader,
+    hold: &mut Hold,
 ) -> Response<BoxBody> {
     let (parts, body) = response.into_parts();
     // Boxed, because rustc does not see that `Limited` is `Send` within the future of a trait's method.
     let whole: Pin<Box<dyn Future<Output = _> + Send>> =
         Box::pin(Limited::new(body, REFUSAL_LIMIT).collect());
-    match whole.await {
-        Ok(whole) => Response::from_parts(parts, body::boxed(whole)),
-        Err(_) => boxed(answer::rejection(form, not_leader)),
+    let whole = tokio::select! {
+        biased;
+        whole = whole => whole.ok(),
+        () = hold.over() => None,
+    };
+    match whole {
+        Some(whole) => Response::from_parts(parts, body::boxed(whole)),
+        None => boxed(answer::rejection(form, not_leader)),
     }
 }
 

@@ -57,6 +57,10 @@ pub trait FollowerAction<B>: Clone + Send + Sync + 'static {
     /// The body of the responses.
     type Body: Body<Error: Into<BoxError>> + Send + 'static;
 
+    /// Whether it is of use to know the next leader. A shutdown then waits for that leader while requests are held.
+    #[doc(hidden)]
+    const NEEDS_LEADER: bool = true;
+
     /// Responds to a request that was not admitted, and therefore not executed.
     ///
     /// The response is final: a node that has forwarded the request does not send it again.

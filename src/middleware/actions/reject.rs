@@ -29,13 +29,14 @@ use crate::{
 /// - The response to a gRPC request is trailers-only, with the HTTP status 200. To a gRPC-Web request, the trailers are
 ///   the body, in the encoding of the request.
 /// - The response names the leader only if [`reveal_leader`](crate::LeaderOnlyLayer::reveal_leader) is set.
-/// - If another node has forwarded the request, the header `noleader-refused` tells that node which attempt was not
-///   executed.
+/// - If another node has forwarded the request, the header `noleader-refused` names the attempt that was not executed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reject;
 
 impl<B: Send + 'static> FollowerAction<B> for Reject {
     type Body = Full<Bytes>;
+
+    const NEEDS_LEADER: bool = false;
 
     fn respond(
         &self,

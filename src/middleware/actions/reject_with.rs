@@ -75,7 +75,7 @@ impl<B> fmt::Debug for RejectWith<B> {
 }
 
 /// What a closure for [`reject_with`](crate::LeaderOnlyLayer::reject_with) returns: a response, or a future of one. The
-/// parameter tells the two apart.
+/// parameter distinguishes the two.
 pub trait IntoAnswer<Kind> {
     #[doc(hidden)]
     fn into_answer(self) -> Answer;

@@ -165,7 +165,7 @@ fn append(headers: &mut HeaderMap, name: HeaderName, element: &str) {
     }
 }
 
-/// A token as it is, and any other text as a quoted string (RFC 9110, section 5.6).
+/// A token without change, and any other text as a quoted string (RFC 9110, section 5.6).
 fn quoted(text: &str) -> String {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if text.bytes().all(is_token) {

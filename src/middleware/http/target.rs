@@ -73,10 +73,19 @@ impl Target {
 /// The URI that the client has asked for. A router may have stripped a prefix from that of the request.
 pub(in crate::middleware) fn requested<B>(request: &Request<B>) -> &Uri {
     #[cfg(feature = "axum")]
-    if let Some(axum::extract::OriginalUri(uri)) = request.extensions().get() {
-        return uri;
+    if let Some(axum::extract::OriginalUri(original)) = request.extensions().get()
+        && is_stripped(original, request.uri())
+    {
+        return original;
     }
     request.uri()
+}
+
+/// Whether a router made `uri` of `original`, rather than a handler that sends the request on to another path.
+#[cfg(feature = "axum")]
+fn is_stripped(original: &Uri, uri: &Uri) -> bool {
+    let is_suffix = original.path().ends_with(uri.path()) || uri.path() == "/";
+    is_suffix && original.query() == uri.query()
 }
 
 /// Appends the path and query of `uri` to the path of `base`.
@@ -153,5 +162,22 @@ mod tests {
     fn a_uri_without_a_path_has_no_target() {
         assert_eq!(joined("http://h", "*"), None);
         assert_eq!(joined("http://h", "h:80"), None);
+    }
+
+    #[cfg(feature = "axum")]
+    #[test]
+    fn only_a_stripped_path_is_made_whole() {
+        let requested_at = |uri: &str| {
+            let mut request = Request::builder().uri(uri).body(()).unwrap();
+            let original = Uri::from_static("/api/orders?a=b");
+            let extensions = request.extensions_mut();
+            extensions.insert(axum::extract::OriginalUri(original));
+            requested(&request).to_string()
+        };
+        assert_eq!(requested_at("/orders?a=b"), "/api/orders?a=b");
+        assert_eq!(requested_at("/?a=b"), "/api/orders?a=b");
+        // A handler sends the request on.
+        assert_eq!(requested_at("/elsewhere?a=b"), "/elsewhere?a=b");
+        assert_eq!(requested_at("/orders?a=c"), "/orders?a=c");
     }
 }

@@ -135,7 +135,7 @@ where
     pub(in crate::middleware) fn into_body(self) -> B {
         let lingers = {
             let source = lock(&self.0);
-            source.linger.is_some() && !source.ends_at(Position::default())
+            source.linger.is_some() && !source.ends_at(source.reader, Position::default())
         };
         let made = lingers.then(|| from_body::make(self.read()).ok()).flatten();
         let Some(body) = made.or_else(|| self.take()) else {
@@ -193,8 +193,8 @@ trait Frames {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>>;
 
-    /// Whether nothing follows this position.
-    fn ends_at(&self, at: Position) -> bool;
+    /// Whether nothing follows this position, for the reader with this number.
+    fn ends_at(&self, reader: u64, at: Position) -> bool;
 }
 
 impl<B> Frames for Source<B>
@@ -223,14 +223,18 @@ where
         frame
     }
 
-    fn ends_at(&self, at: Position) -> bool {
+    fn ends_at(&self, reader: u64, at: Position) -> bool {
         let is_ended = match &self.body {
             State::Unread(body) => body.is_end_stream(),
             State::Reading(body) => body.is_end_stream(),
             State::Ended => true,
         };
         let kept = self.kept.as_ref().map_or(0, BytesMut::len);
-        is_ended && at.bytes >= kept && (at.has_trailers || self.trailers.is_none())
+        // An earlier reader ends with an error.
+        reader == self.reader
+            && is_ended
+            && at.bytes >= kept
+            && (at.has_trailers || self.trailers.is_none())
     }
 }
 
@@ -294,7 +298,7 @@ impl Body for Reader {
     }
 
     fn is_end_stream(&self) -> bool {
-        lock(&self.source).ends_at(self.at)
+        lock(&self.source).ends_at(self.number, self.at)
     }
 
     fn size_hint(&self) -> SizeHint {
