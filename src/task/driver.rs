@@ -49,7 +49,7 @@ pub(super) struct Driver<S> {
     pub(super) waiting: Vec<oneshot::Sender<Settled>>,
     /// Answers to send once the status is published.
     pub(super) settled: Vec<(oneshot::Sender<Settled>, Settled)>,
-    /// Until when the task goes on following after it has left the election, on behalf of requests that are held.
+    /// Until when the task goes on following after it has left the election, for the requests that it holds.
     pub(super) follow_until: Option<Moment>,
     /// The last handle was dropped.
     pub(super) abandoned: bool,

@@ -32,7 +32,7 @@ struct State {
     gate: OnceLock<GateId>,
 }
 
-/// Tells the gates of a process apart.
+/// Distinguishes the gates of a process.
 #[derive(Clone, Debug, Default)]
 pub(super) struct GateId(Arc<()>);
 

@@ -52,7 +52,7 @@ impl<B: Send + 'static> FollowerAction<B> for RejectWith<B> {
     }
 }
 
-/// Whether the response tells the client that the request was executed. A gRPC response without a body is a 200 with any
+/// Whether the response says that the request was executed. A gRPC response without a body is a 200 with any
 /// status.
 fn is_success<B>(response: &Response<B>) -> bool {
     let grpc_status = response.headers().get("grpc-status");
