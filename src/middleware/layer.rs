@@ -337,6 +337,8 @@ impl<A, M> LeaderOnlyLayer<A, M> {
     /// - A closure for [`reject_with`](Self::reject_with), or an action of your own, gets a body that is read when it is
     ///   dropped, if it is a body of axum, tonic or http-body-util (boxed). It reads any other body itself.
     ///
+    /// This has no effect on [`fail`](Self::fail), whose requests may be of any type.
+    ///
     /// ```
     /// use std::time::Duration;
     /// use noleader::{LeaderHandle, LeaderOnlyLayer};
