@@ -1,4 +1,4 @@
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use thiserror::Error;
 
@@ -7,10 +7,14 @@ use crate::lease::{LeaderInfo, Status};
 /// The error of a request that was not admitted, and therefore not executed.
 ///
 /// It converts into a response with feature `axum`, and into a `tonic::Status` with feature `tonic`, so that a handler
-/// can use `let admission = leader.admit()?;`.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("this node does not lead: {}", reason.explanation())]
-pub struct NotLeader {
+/// can use `let admission = leader.admit()?;`. Clones are cheap.
+#[derive(Clone, PartialEq, Eq, Error)]
+#[error("this node does not lead: {}", self.reason().explanation())]
+// Of the size of a pointer, because services move their results, and an admitted request pays for that as well.
+pub struct NotLeader(Arc<Inner>);
+
+#[derive(PartialEq, Eq)]
+struct Inner {
     reason: Reason,
     leader: Option<LeaderInfo>,
     retry_after: Duration,
@@ -18,29 +22,39 @@ pub struct NotLeader {
 
 impl NotLeader {
     pub(crate) fn new(reason: Reason, leader: Option<LeaderInfo>, retry_after: Duration) -> Self {
-        Self {
+        Self(Arc::new(Inner {
             reason,
             leader,
             retry_after,
-        }
+        }))
     }
 
     /// Why the gate is closed.
     #[must_use]
     pub fn reason(&self) -> Reason {
-        self.reason
+        self.0.reason
     }
 
     /// The leader, if it is known and is another node. After this node has left the election, the node that led then.
     #[must_use]
     pub fn leader(&self) -> Option<&LeaderInfo> {
-        self.leader.as_ref()
+        self.0.leader.as_ref()
     }
 
     /// An estimate of the time until a retry may succeed.
     #[must_use]
     pub fn retry_after(&self) -> Duration {
-        self.retry_after
+        self.0.retry_after
+    }
+}
+
+impl fmt::Debug for NotLeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NotLeader")
+            .field("reason", &self.reason())
+            .field("leader", &self.leader())
+            .field("retry_after", &self.retry_after())
+            .finish()
     }
 }
 
