@@ -160,14 +160,14 @@ impl<B> ResponseBody<B> {
 impl<B: Body> ResponseBody<B> {
     #[inline]
     fn of(response: Response<B>, mut admitted: Option<Admitted>) -> Response<Self> {
-        if let Some(admitted) = &mut admitted {
+        // Servers do not poll a body that has already ended.
+        if response.body().is_end_stream() {
+            admitted = None;
+        } else if let Some(admitted) = &mut admitted {
             admitted.responds(response.headers());
         }
-        response.map(|body| {
-            // Servers do not poll a body that has already ended.
-            let admitted = admitted.filter(|_| !body.is_end_stream());
-            let kind = Kind::Inner { body, admitted };
-            Self { kind }
+        response.map(|body| Self {
+            kind: Kind::Inner { body, admitted },
         })
     }
 }
