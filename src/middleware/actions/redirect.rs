@@ -34,6 +34,7 @@ use crate::{
 /// - no leader is known, or the leader publishes no address
 /// - the address is not an absolute `http` or `https` URI, or contains a user or a password
 /// - the address has the same scheme, host and port as the address of this node
+/// - the address and the request's path and query have more than 65,534 bytes together, the limit of [`http::Uri`]
 /// - the request has no path, as with `CONNECT` and `OPTIONS *`
 /// - the request is gRPC or gRPC-Web, whose clients do not follow redirects
 /// - a gate of the same election on another node has [forwarded](super::Forward) the request

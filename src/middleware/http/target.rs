@@ -164,6 +164,15 @@ mod tests {
         assert_eq!(joined("http://h", "h:80"), None);
     }
 
+    #[test]
+    fn a_uri_that_becomes_too_long_has_no_target() {
+        // The longest path that `Uri` takes.
+        let longest = format!("/{}", "a".repeat(65_533));
+        let whole = joined("http://h", &longest).unwrap();
+        assert_eq!(whole, format!("http://h{longest}"));
+        assert_eq!(joined("http://h/base", &longest), None);
+    }
+
     #[cfg(feature = "axum")]
     #[test]
     fn only_a_stripped_path_is_made_whole() {
