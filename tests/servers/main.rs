@@ -15,8 +15,10 @@ mod domain;
 mod drain;
 mod election;
 mod fenced_store;
+mod first_revision;
 #[path = "../support/lines.rs"]
 mod lines;
+mod long_names;
 mod node;
 mod partition;
 mod paused_work;
@@ -27,5 +29,6 @@ mod restart;
 mod store;
 mod support;
 mod tls;
+mod unfit;
 mod versions;
 mod work_loop;
