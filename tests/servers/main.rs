@@ -6,6 +6,7 @@
     reason = "tests panic when they fail, and bound their waiting with a plain clock"
 )]
 
+mod accounts;
 mod addresses;
 mod bucket;
 mod candidates;
@@ -13,6 +14,7 @@ mod cluster;
 mod credentials;
 mod domain;
 mod drain;
+mod durability;
 mod election;
 mod fenced_store;
 mod first_revision;
