@@ -32,5 +32,6 @@ mod store;
 mod support;
 mod tls;
 mod unfit;
+mod upgrade;
 mod versions;
 mod work_loop;
