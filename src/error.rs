@@ -29,6 +29,17 @@ impl ConfigError {
         }
     }
 
+    /// A text of more than `longest` bytes.
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn too_long(setting: &'static str, text: &str, longest: usize) -> Self {
+        let found = format_args!("{} bytes long", text.len());
+        Self::new(
+            setting,
+            found,
+            format!("it must be {longest} bytes or less"),
+        )
+    }
+
     /// The name of the setting, as the builder's method or argument.
     #[must_use]
     pub fn setting(&self) -> &'static str {

@@ -2,7 +2,7 @@
 //!
 //! - [`actions`]: which follower action to use, and what clients see.
 //! - [`health`]: endpoints for load balancers, Kubernetes and gRPC.
-//! - [`nats`]: durability, bucket settings, permissions, TLS and domains.
+//! - [`nats`]: versions, durability, bucket settings, permissions, TLS, domains and accounts.
 //! - [`observability`]: every metric and every log event.
 //! - [`testing`]: how to test code that depends on leadership, without a server.
 //! - [`architecture`]: how it works: code map, invariants and deliberate omissions.
@@ -39,6 +39,9 @@ pub mod nats {
 pub mod observability {
     #![doc = "[health]: crate::guide::health"]
     #![doc = "[nats]: crate::guide::nats#permissions"]
+    #![doc = "[bucket]: crate::guide::nats#unfit-buckets"]
+    #![doc = "[domains]: crate::guide::nats#domains"]
+    #![doc = "[versions]: crate::guide::nats#versions-of-nats-server"]
     #![doc = "[durability]: crate::guide::nats#durability"]
     #![doc = "[fencing]: crate::fencing"]
     #![doc = ""]

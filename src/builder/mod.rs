@@ -167,6 +167,8 @@ impl<S> Builder<S> {
     }
 
     /// Makes this node an observer: it follows the election and never campaigns.
+    ///
+    /// It does not create the bucket either. Until a candidate has created it, the observer follows no leader.
     pub fn observe(mut self) -> Self {
         self.settings.observer = true;
         self
@@ -318,7 +320,7 @@ impl<S: LeaseStore> Builder<S> {
     /// Panics outside of a Tokio runtime.
     pub async fn start(self) -> Result<LeaderHandle, StartError> {
         let start = self.settings.parse(self.store)?;
-        start.store.prepare(start.timing.lease).await?;
+        start.prepare().await?;
         Ok(start.spawn())
     }
 
@@ -329,7 +331,7 @@ impl<S: LeaseStore> Builder<S> {
     /// As for [`start`](Self::start).
     pub async fn prepare(self) -> Result<(), StartError> {
         let start = self.settings.parse(self.store)?;
-        start.store.prepare(start.timing.lease).await?;
+        start.prepare().await?;
         Ok(())
     }
 }

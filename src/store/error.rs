@@ -32,11 +32,22 @@ pub enum StoreError {
          `nats-server -js`) and for this account"
     )]
     JetStreamDisabled(#[source] BoxError),
+    /// The client is connected, but no JetStream API responds in the domain or at the API prefix that is set.
+    #[error(
+        "no JetStream API responds on `{subject}`: check `.domain(..)` or `.api_prefix(..)`, that the server or the \
+         leaf node of that domain is connected, and that this account imports the subject"
+    )]
+    ApiUnreachable {
+        /// The subject of the request.
+        subject: String,
+    },
     /// The server's version is not supported.
-    #[error("nats-server {found} is too old: upgrade to 2.10 or later")]
+    #[error("nats-server {found} is too old: upgrade to {needed} or later")]
     ServerTooOld {
         /// The version that the server reports.
         found: String,
+        /// The oldest version that is supported.
+        needed: String,
     },
     /// The bucket does not exist, and [`create_bucket`](crate::Builder::create_bucket) is off.
     #[error(
@@ -79,7 +90,10 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
-            Self::Disconnected | Self::NoAnswer { .. } | Self::Request(_)
+            Self::Disconnected
+                | Self::NoAnswer { .. }
+                | Self::ApiUnreachable { .. }
+                | Self::Request(_)
         )
     }
 }

@@ -50,6 +50,21 @@ pub trait LeaseStore: Send + Sync + 'static {
     /// A [`StoreError`] that says what to change.
     fn prepare(&self, lease: Duration) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Checks the store for an observer. It is called in place of [`prepare`](Self::prepare), and must create nothing.
+    ///
+    /// Default: the same as `prepare`, for a store that creates nothing.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] that says what to change. A store that does not exist yet is no error: the observer then reads
+    /// an absent key until a candidate has created the store.
+    fn prepare_observer(
+        &self,
+        lease: Duration,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        self.prepare(lease)
+    }
+
     /// Reads the key.
     ///
     /// # Errors
@@ -101,6 +116,13 @@ impl<S: LeaseStore> LeaseStore for Arc<S> {
 
     fn prepare(&self, lease: Duration) -> impl Future<Output = Result<(), StoreError>> + Send {
         S::prepare(self, lease)
+    }
+
+    fn prepare_observer(
+        &self,
+        lease: Duration,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        S::prepare_observer(self, lease)
     }
 
     fn read(&self) -> impl Future<Output = Result<Observation, StoreError>> + Send {

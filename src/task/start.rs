@@ -11,7 +11,7 @@ use crate::{
     lease::{Candidate, Machine, Timing},
     names::{Address, NodeId},
     runtime::Runtime,
-    store::LeaseStore,
+    store::{LeaseStore, StoreError},
 };
 
 /// A candidate with valid settings and a prepared store.
@@ -28,6 +28,14 @@ pub(crate) struct Start<S> {
 }
 
 impl<S: LeaseStore> Start<S> {
+    pub(crate) async fn prepare(&self) -> Result<(), StoreError> {
+        if self.observer {
+            self.store.prepare_observer(self.timing.lease).await
+        } else {
+            self.store.prepare(self.timing.lease).await
+        }
+    }
+
     pub(crate) fn spawn(self) -> LeaderHandle {
         let election = self.store.name();
         let span = tracing::info_span!(

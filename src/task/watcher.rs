@@ -38,7 +38,8 @@ enum Event {
     Opened,
     NotOpened(StoreError),
     Pushed(Observation),
-    Ended,
+    /// The error is none if the connection was lost.
+    Ended(Option<StoreError>),
 }
 
 type Open = dyn FnMut(Duration) -> Events + Send;
@@ -81,8 +82,10 @@ impl Watcher {
                     self.last_pushed = 0;
                     self.missed_since = None;
                 }
-                Some(Event::NotOpened(StoreError::Disconnected)) => {
-                    // The candidate's requests fail for the same reason, and log it.
+                Some(Event::NotOpened(
+                    StoreError::Disconnected | StoreError::BucketMissing { .. },
+                )) => {
+                    // The candidate's requests find the same, and log it.
                 }
                 Some(Event::NotOpened(error)) => self.report(&error::line(&error)),
                 Some(Event::Pushed(seen)) => {
@@ -92,7 +95,13 @@ impl Watcher {
                     self.missed_since = None;
                     return seen;
                 }
-                Some(Event::Ended) => self.is_open = false,
+                Some(Event::Ended(error)) => {
+                    self.is_open = false;
+                    // Not even the key's current content arrived: the next watch will end in the same way.
+                    if let Some(error) = error.filter(|_| !self.has_delivered) {
+                        self.report(&error::line(&error));
+                    }
+                }
                 // Unreachable: the stream never ends.
                 None => std::future::pending().await,
             }
@@ -141,7 +150,7 @@ impl Watcher {
 }
 
 /// Opens the first watch after `wait`, and each further watch after about `pause`. A failure may leave a consumer
-/// behind, so the pause doubles with each failure in a row, unless there is no connection.
+/// behind, so the pause doubles with each failure in a row, unless there is no connection or no bucket.
 fn events(
     store: Arc<impl LeaseStore>,
     jitter: (Clock, fastrand::Rng),
@@ -168,15 +177,19 @@ fn events(
                     ended => {
                         tracing::debug!(?ended, "watch ended; reopening it");
                         watch = None;
-                        Event::Ended
+                        let error = ended.and_then(Result::err);
+                        Event::Ended(error.filter(|e| !matches!(e, StoreError::Disconnected)))
                     }
                 },
             };
             let (wait, failures) = match event {
                 Event::Opened => (Duration::ZERO, failures),
                 Event::Pushed(_) => (Duration::ZERO, 0),
-                Event::NotOpened(StoreError::Disconnected) => (pause.0, failures),
-                Event::Ended | Event::NotOpened(_) => {
+                // Neither leaves a consumer behind.
+                Event::NotOpened(StoreError::Disconnected | StoreError::BucketMissing { .. }) => {
+                    (pause.0, failures)
+                }
+                Event::Ended(_) | Event::NotOpened(_) => {
                     (backed_off(pause, failures), failures.saturating_add(1))
                 }
             };

@@ -3,10 +3,18 @@
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{self, kv};
-use noleader::{Builder, StartError, Status, store::StoreError};
-use noleader_fixture::Server;
+use noleader::{
+    Builder, StartError, Status,
+    store::{JetStream, LeaseStore, StoreError, WriteError},
+};
+use noleader_fixture::{Server, eventually};
 
-use crate::support::{LEASE, Watchman, bucket, candidate, elected, ended, follows, start, until};
+use crate::{
+    lines::Lines,
+    support::{
+        BOUND, LEASE, Watchman, bucket, candidate, elected, ended, follows, start, steady, until,
+    },
+};
 
 #[tokio::test]
 async fn deleted_key_ends_term_and_delays_the_next() {
@@ -155,4 +163,74 @@ async fn missing_bucket_is_rejected_if_creation_is_off() {
     let error = refused(&server, candidate("a").create_bucket(false)).await;
     assert!(matches!(error, StoreError::BucketMissing { .. }), "{error}");
     assert!(error.to_string().contains("nats kv add elections"));
+}
+
+#[tokio::test]
+async fn observer_waits_for_the_bucket_and_does_not_create_it() {
+    let (lines, _guard) = Lines::collect();
+    let server = Server::start().await.unwrap();
+    let context = jetstream::new(server.client().await.unwrap());
+    let observer = candidate("o").observe();
+    let prepared = observer.clone().prepare(server.client().await.unwrap());
+    prepared.await.unwrap();
+    let observer = start(&server, observer.renew_every(LEASE / 20)).await;
+    // Each read asks for the bucket.
+    let asked = async || {
+        let requests = context.query_account().await.unwrap().requests;
+        (requests.total > 20).then_some(())
+    };
+    eventually("several reads", BOUND, asked).await.unwrap();
+    assert!(context.get_stream("KV_elections").await.is_err());
+    assert_eq!(observer.status(), Status::Follower { leader: None });
+    let waiting = lines.with(&[" INFO ", "waiting for a candidate to create it"]);
+    // One of `prepare`, and one of `start`.
+    assert_eq!(waiting.len(), 2, "{lines}");
+    assert!(lines.with(&["WARN"]).is_empty(), "{lines}");
+
+    let a = steady("a").lease(LEASE * 300).renew_every(LEASE / 10);
+    let a = start(&server, a).await;
+    // With the settings of the candidate.
+    let status = bucket(&server).await.status().await.unwrap();
+    assert_eq!(status.max_age(), LEASE * 3000);
+    let old = elected(&a).await;
+    follows(&observer, "a").await;
+
+    context.delete_key_value("elections").await.unwrap();
+    ended(&old).await;
+    let new = elected(&a).await.token();
+    until(&observer, |status| {
+        matches!(status, Status::Follower { leader: Some(leader) } if leader.token() == new)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn full_bucket_fails_writes_and_an_election_waits_for_room() {
+    let (lines, _guard) = Lines::collect();
+    let server = Server::start().await.unwrap();
+    let client = server.client().await.unwrap();
+    let context = jetstream::new(client.clone());
+    let config = kv::Config {
+        bucket: "elections".to_owned(),
+        max_bytes: 2000,
+        ..Default::default()
+    };
+    let bucket = context.create_key_value(config).await.unwrap();
+    bucket.put("other", vec![0; 1900].into()).await.unwrap();
+    let store = JetStream::new(client, "elections", "writer");
+    let refused = store.write(0, vec![0; 500]).await.unwrap_err();
+    let WriteError::Failed(error) = &refused else {
+        panic!("{refused:?}");
+    };
+    let cause = std::error::Error::source(error).unwrap().to_string();
+    let full = "maximum bytes exceeded (code 503, error code 10077)";
+    assert_eq!(cause, full);
+
+    let a = start(&server, candidate("a").dangerous_trust_absent_key(true)).await;
+    lines
+        .until(&[" WARN ", "lease store request failed", full])
+        .await;
+    assert!(!a.is_leader());
+    bucket.purge("other").await.unwrap();
+    elected(&a).await;
 }

@@ -3,10 +3,13 @@
 use std::{fs, path::Path, process::Command};
 
 use async_nats::{Client, jetstream};
-use noleader::{LeaderHandle, store::JetStream};
+use noleader::{
+    LeaderHandle, StartError,
+    store::{JetStream, LeaseStore, StoreError},
+};
 use noleader_fixture::{Port, Process, eventually, nats_server};
 
-use crate::support::{BOUND, LEASE, Watchman, candidate, elected, follows};
+use crate::support::{BOUND, LEASE, Watchman, candidate, elected, follows, steady};
 
 /// A nats-server with a JetStream domain; the fixture's servers have none.
 struct Domain {
@@ -75,4 +78,60 @@ async fn candidates_in_two_domains_share_one_election() {
     b.step_down().await.unwrap();
     elected(&a).await;
     assert!(watchman.dismiss().await > 0);
+}
+
+#[tokio::test]
+async fn candidate_insists_on_its_domain() {
+    let folder = tempfile::tempdir().unwrap();
+    let ports = [(); 3].map(|()| Port::reserve().unwrap());
+    // The hub is not there yet. The leaf has JetStream, but in another domain.
+    let remote = format!("remotes [ {{ url: \"nats://{}\" }} ]", ports[1].addr());
+    let leaf = Domain::start(folder.path(), "leaf", &ports[2], &remote).await;
+    let store = || JetStream::new(leaf.client.clone(), "elections", "writer").domain("hub");
+    let error = LeaderHandle::with_store(store()).start().await.unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
+    let StartError::Store(StoreError::ApiUnreachable { subject }) = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(subject, "$JS.hub.API.STREAM.INFO.KV_elections");
+    // Nothing was created in the other domain.
+    let local = jetstream::new(leaf.client.clone());
+    assert!(local.get_stream("KV_elections").await.is_err());
+
+    let listen = format!("listen: \"{}\"", ports[1].addr());
+    let hub = Domain::start(folder.path(), "hub", &ports[0], &listen).await;
+    let start = async || LeaderHandle::with_store(store()).start().await.ok();
+    let a = eventually("the leaf to reach the hub", BOUND, start)
+        .await
+        .unwrap();
+    jetstream::new(hub.client.clone())
+        .get_stream("KV_elections")
+        .await
+        .unwrap();
+    assert!(local.get_stream("KV_elections").await.is_err());
+    a.shutdown().await.unwrap();
+
+    // The name also holds at the hub itself, and no other name does.
+    let at_hub = |domain| JetStream::new(hub.client.clone(), "elections", "writer").domain(domain);
+    at_hub("hub").prepare(LEASE).await.unwrap();
+    let error = at_hub("leaf2").prepare(LEASE).await.unwrap_err();
+    assert!(
+        matches!(error, StoreError::ApiUnreachable { .. }),
+        "{error:?}"
+    );
+}
+
+/// This is documented as a mistake to avoid.
+#[tokio::test]
+async fn without_a_domain_hub_and_leaf_have_two_elections() {
+    let folder = tempfile::tempdir().unwrap();
+    let ports = [(); 3].map(|()| Port::reserve().unwrap());
+    let listen = format!("listen: \"{}\"", ports[1].addr());
+    let hub = Domain::start(folder.path(), "hub", &ports[0], &listen).await;
+    let remote = format!("remotes [ {{ url: \"nats://{}\" }} ]", ports[1].addr());
+    let leaf = Domain::start(folder.path(), "leaf", &ports[2], &remote).await;
+    let a = steady("a").start(hub.client.clone()).await.unwrap();
+    let b = steady("b").start(leaf.client.clone()).await.unwrap();
+    let (a, b) = (elected(&a).await, elected(&b).await);
+    assert!(a.is_current() && b.is_current());
 }

@@ -6,6 +6,7 @@
     reason = "tests panic when they fail, and bound their waiting with a plain clock"
 )]
 
+mod accounts;
 mod addresses;
 mod bucket;
 mod candidates;
@@ -13,10 +14,13 @@ mod cluster;
 mod credentials;
 mod domain;
 mod drain;
+mod durability;
 mod election;
 mod fenced_store;
+mod first_revision;
 #[path = "../support/lines.rs"]
 mod lines;
+mod long_names;
 mod node;
 mod partition;
 mod paused_work;
@@ -27,5 +31,7 @@ mod restart;
 mod store;
 mod support;
 mod tls;
+mod unfit;
+mod upgrade;
 mod versions;
 mod work_loop;

@@ -1,13 +1,19 @@
 //! Servers and accounts that cannot hold a lease.
 
-use noleader::{StartError, store::StoreError};
+use noleader::{
+    StartError,
+    store::{JetStream, LeaseStore, StoreError},
+};
 use noleader_fixture::Server;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::TcpListener,
 };
 
-use crate::support::candidate;
+use crate::{
+    lines::Lines,
+    support::{LEASE, candidate},
+};
 
 #[tokio::test]
 async fn start_reports_a_server_without_jetstream() {
@@ -46,15 +52,16 @@ async fn start_reports_an_account_without_jetstream() {
     );
 }
 
-#[tokio::test]
-async fn a_server_older_than_2_10_is_rejected() {
-    // Only the greeting of such a server: no release of it is available to the fixture.
+/// A client of a server with this version. Only the greeting is that of the server: no release of an unsupported
+/// version is available to the fixture.
+async fn client_of(version: &'static str) -> async_nats::Client {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("nats://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let mut stream = BufReader::new(stream);
-        let info = r#"{"server_id":"X","version":"2.9.10","proto":1,"host":"127.0.0.1","port":4222,"headers":true,"max_payload":1048576,"jetstream":true}"#;
+        let info = r#"{"server_id":"X","version":"?","proto":1,"host":"127.0.0.1","port":4222,"headers":true,"max_payload":1048576,"jetstream":true}"#;
+        let info = info.replace('?', version);
         stream
             .write_all(format!("INFO {info}\r\n").as_bytes())
             .await
@@ -67,13 +74,31 @@ async fn a_server_older_than_2_10_is_rejected() {
             line.clear();
         }
     });
-    let client = async_nats::connect(url).await.unwrap();
-    let error = candidate("a").start(client).await.unwrap_err();
-    let error = error.to_string();
-    assert_eq!(
-        error,
-        "nats-server 2.9.10 is too old: upgrade to 2.10 or later"
-    );
+    async_nats::connect(url).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_server_older_than_2_10_25_is_rejected() {
+    for version in ["2.9.10", "2.10.19", "2.10.24", "2.10.25-RC.1"] {
+        let error = candidate("a").start(client_of(version).await).await;
+        let Err(StartError::Store(StoreError::ServerTooOld { found, needed })) = error else {
+            panic!("{version}: {error:?}");
+        };
+        assert_eq!((found.as_str(), needed.as_str()), (version, "2.10.25"));
+    }
+}
+
+#[tokio::test]
+async fn a_server_of_unknown_version_is_used_with_a_warning() {
+    let (lines, _guard) = Lines::collect();
+    // Nothing answers the request that follows.
+    let store = JetStream::new(client_of("dev-7").await, "elections", "writer");
+    for _ in 0..2 {
+        let asked = tokio::time::timeout(LEASE / 10, store.prepare(LEASE)).await;
+        assert!(asked.is_err(), "{asked:?}");
+    }
+    let warned = lines.with(&[" WARN ", "could not parse the version", "dev-7"]);
+    assert_eq!(warned.len(), 1, "{lines}");
 }
 
 #[tokio::test]

@@ -39,16 +39,16 @@ async fn write_is_a_compare_and_set() {
     let server = Server::start().await.unwrap();
     let store = store(server.client().await.unwrap()).await;
     assert_eq!(store.read().await.unwrap(), seen(0, None));
-    assert_eq!(store.write(0, b"a".to_vec()).await.unwrap(), 1);
-    for wrong in [0, 2, u64::MAX] {
+    let first = store.write(0, b"a".to_vec()).await.unwrap();
+    for wrong in [0, first - 1, first + 1, u64::MAX] {
         let refused = store.write(wrong, b"b".to_vec()).await;
         assert!(
             matches!(refused, Err(WriteError::Conflict)),
             "{wrong}: {refused:?}"
         );
     }
-    assert_eq!(store.write(1, b"b".to_vec()).await.unwrap(), 2);
-    assert_eq!(store.read().await.unwrap(), seen(2, Some("b")));
+    assert_eq!(store.write(first, b"b".to_vec()).await.unwrap(), first + 1);
+    assert_eq!(store.read().await.unwrap(), seen(first + 1, Some("b")));
 }
 
 #[tokio::test]
@@ -56,16 +56,17 @@ async fn deleted_key_reads_as_absent_with_a_revision() {
     let server = Server::start().await.unwrap();
     let client = server.client().await.unwrap();
     let store = store(client.clone()).await;
-    store.write(0, b"a".to_vec()).await.unwrap();
+    let first = store.write(0, b"a".to_vec()).await.unwrap();
     let bucket = jetstream::new(client)
         .get_key_value("elections")
         .await
         .unwrap();
     bucket.delete("writer").await.unwrap();
-    assert_eq!(store.read().await.unwrap(), seen(2, None));
-    assert_eq!(store.write(2, b"b".to_vec()).await.unwrap(), 3);
+    assert_eq!(store.read().await.unwrap(), seen(first + 1, None));
+    let second = store.write(first + 1, b"b".to_vec()).await.unwrap();
+    assert_eq!(second, first + 2);
     bucket.purge("writer").await.unwrap();
-    assert_eq!(store.read().await.unwrap(), seen(4, None));
+    assert_eq!(store.read().await.unwrap(), seen(first + 3, None));
 }
 
 #[tokio::test]
@@ -73,10 +74,10 @@ async fn nothing_is_published_while_disconnected() {
     let mut server = Server::start().await.unwrap();
     let client = server.client().await.unwrap();
     let store = store(client.clone()).await;
-    store.write(0, b"a".to_vec()).await.unwrap();
+    let first = store.write(0, b"a".to_vec()).await.unwrap();
     server.kill();
     state(&client, State::Disconnected).await;
-    let refused = store.write(1, b"b".to_vec()).await;
+    let refused = store.write(first, b"b".to_vec()).await;
     assert!(
         matches!(refused, Err(WriteError::Failed(StoreError::Disconnected))),
         "{refused:?}"
@@ -85,8 +86,8 @@ async fn nothing_is_published_while_disconnected() {
     server.restart().await.unwrap();
     state(&client, State::Connected).await;
     // A queued write would be sent before this one.
-    assert_eq!(store.write(1, b"c".to_vec()).await.unwrap(), 2);
-    assert_eq!(store.read().await.unwrap(), seen(2, Some("c")));
+    assert_eq!(store.write(first, b"c".to_vec()).await.unwrap(), first + 1);
+    assert_eq!(store.read().await.unwrap(), seen(first + 1, Some("c")));
 }
 
 #[tokio::test]
@@ -104,7 +105,8 @@ async fn write_without_a_response_has_an_unknown_outcome() {
         "{unknown:?}"
     );
     let other = JetStream::new(server.client().await.unwrap(), "elections", "writer");
-    assert_eq!(other.read().await.unwrap(), seen(1, Some("a")));
+    let applied = other.read().await.unwrap();
+    assert_eq!(applied.value(), Some(&b"a"[..]));
 }
 
 #[tokio::test]
@@ -112,7 +114,7 @@ async fn reopened_watch_continues_after_a_server_restart() {
     let mut server = Server::start().await.unwrap();
     let client = server.client().await.unwrap();
     let store = store(client.clone()).await;
-    store.write(0, b"a".to_vec()).await.unwrap();
+    let revision = store.write(0, b"a".to_vec()).await.unwrap();
     let (sender, mut pushed) = mpsc::unbounded_channel();
     let watched = store.clone();
     tokio::spawn(async move {
@@ -127,18 +129,18 @@ async fn reopened_watch_continues_after_a_server_restart() {
         }
     });
     let first = timeout(BOUND, pushed.recv()).await.unwrap().unwrap();
-    assert_eq!(first, seen(1, Some("a")));
+    assert_eq!(first, seen(revision, Some("a")));
     server.kill();
     state(&client, State::Disconnected).await;
     server.restart().await.unwrap();
     state(&client, State::Connected).await;
-    store.write(1, b"b".to_vec()).await.unwrap();
+    store.write(revision, b"b".to_vec()).await.unwrap();
     let mut next = first.clone();
     while next == first {
         // The new watch yields the first value again if it was opened before the write.
         next = timeout(BOUND, pushed.recv()).await.unwrap().unwrap();
     }
-    assert_eq!(next, seen(2, Some("b")));
+    assert_eq!(next, seen(revision + 1, Some("b")));
 }
 
 #[tokio::test]
@@ -146,10 +148,10 @@ async fn read_recreates_a_deleted_bucket() {
     let server = Server::start().await.unwrap();
     let client = server.client().await.unwrap();
     let store = store(client.clone()).await;
-    store.write(0, b"a".to_vec()).await.unwrap();
+    let first = store.write(0, b"a".to_vec()).await.unwrap();
     let context = jetstream::new(client);
     context.delete_key_value("elections").await.unwrap();
-    let lost = store.write(1, b"b".to_vec()).await;
+    let lost = store.write(first, b"b".to_vec()).await;
     assert!(matches!(lost, Err(WriteError::Failed(_))), "{lost:?}");
     assert_eq!(store.read().await.unwrap(), seen(0, None));
     assert!(context.get_key_value("elections").await.is_ok());
@@ -195,14 +197,14 @@ async fn watch_ends_with_its_connection_and_queues_nothing() {
     assert!(matches!(store.watch().await, Err(StoreError::Disconnected)));
     proxy.heal();
     state(&client, State::Connected).await;
-    store.write(0, b"a".to_vec()).await.unwrap();
+    let revision = store.write(0, b"a".to_vec()).await.unwrap();
     let mut watch = store.watch().await.unwrap();
     let first = timeout(BOUND, watch.next())
         .await
         .unwrap()
         .unwrap()
         .unwrap();
-    assert_eq!(first, seen(1, Some("a")));
+    assert_eq!(first, seen(revision, Some("a")));
 }
 
 #[tokio::test]

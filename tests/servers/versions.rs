@@ -33,8 +33,8 @@ async fn smoke(version: &str) {
 }
 
 #[tokio::test]
-async fn nats_server_2_10_26() {
-    smoke("2.10.26").await;
+async fn nats_server_2_10_25() {
+    smoke("2.10.25").await;
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 use crate::error::ConfigError;
 
+/// Leaves room for a bucket, a key and an inbox in a line of 4096 bytes, after which nats-server closes a connection.
+const LONGEST: usize = 1024;
+
 /// Where the JetStream API is, if not at its default: in another domain or account.
 #[derive(Clone, Debug)]
 pub(super) struct Api {
@@ -33,6 +36,9 @@ impl Api {
 
     /// Checks that the prefix is a subject, and that a domain is one part of it.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if self.given.len() > LONGEST {
+            return Err(ConfigError::too_long(self.setting, &self.given, LONGEST));
+        }
         let is_valid = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '*' | '>');
         let mut parts = self.prefix.split('.');
         let is_subject = parts.all(|part| !part.is_empty() && part.chars().all(is_valid));
@@ -57,7 +63,8 @@ mod tests {
     fn a_domain_is_one_part_of_the_prefix() {
         let hub = Api::of_domain("hub-1");
         assert_eq!((hub.check(), hub.prefix()), (Ok(()), "$JS.hub-1.API"));
-        for domain in ["", "a b", "a.b", "*", "a>"] {
+        let long = "d".repeat(1025);
+        for domain in ["", "a b", "a.b", "*", "a>", &long] {
             let error = Api::of_domain(domain).check().unwrap_err();
             assert_eq!(error.setting(), "domain", "{domain:?}");
         }
@@ -66,7 +73,8 @@ mod tests {
     #[test]
     fn a_prefix_is_a_subject() {
         assert_eq!(Api::with_prefix("JS.acc.API".to_owned()).check(), Ok(()));
-        for prefix in ["", "a..b", "a.", "a b", "a.*", "a.>"] {
+        let long = "p".repeat(1025);
+        for prefix in ["", "a..b", "a.", "a b", "a.*", "a.>", &long] {
             let error = Api::with_prefix(prefix.to_owned()).check().unwrap_err();
             assert_eq!(error.setting(), "api_prefix", "{prefix:?}");
         }

@@ -2,22 +2,24 @@ use std::{sync::OnceLock, time::Duration};
 
 use async_nats::jetstream::{
     Context,
-    context::{CreateKeyValueErrorKind, GetStreamErrorKind},
-    kv,
-    stream::Config,
+    stream::{Config, DiscardPolicy},
 };
 
-use super::{bucket_name::BucketName, error, storage::Storage};
-use crate::store::error::StoreError;
+use super::{
+    bucket_name::BucketName,
+    error,
+    fitness::{self, Flaw, MIN_LEASES, Needs},
+    notices::Notices,
+    storage::Storage,
+    stream_info::StreamInfo,
+};
+use crate::{
+    clock::{Clock, WallTime},
+    store::error::StoreError,
+};
 
 /// The minimum `max_age` of a new bucket.
 const MIN_MAX_AGE: Duration = Duration::from_secs(60 * 60);
-
-/// The minimum `max_age` in leases. If the server expires a record early, the candidates wait for an unknown holder.
-const MIN_LEASES: u32 = 10;
-
-/// The minimum message limit in bytes, so that a record with a long id and a long address fits.
-const MIN_MESSAGE_SIZE: i32 = 4096;
 
 /// The bucket, and the settings with which it is created.
 #[derive(Clone, Debug)]
@@ -29,6 +31,7 @@ pub(super) struct Bucket {
     /// The replicas and the storage of the bucket when it was first found. If the bucket vanishes, it is recreated with
     /// them, unless the settings say otherwise.
     found: OnceLock<(usize, Storage)>,
+    notices: Notices,
 }
 
 impl Bucket {
@@ -44,6 +47,7 @@ impl Bucket {
             replicas,
             storage,
             found: OnceLock::new(),
+            notices: Notices::default(),
         }
     }
 
@@ -56,52 +60,33 @@ impl Bucket {
         format!("KV_{}", self.name)
     }
 
+    /// The subject of a key in the bucket's stream, where `>` is every key.
+    pub(super) fn subject(&self, key: impl std::fmt::Display) -> String {
+        format!("$KV.{}.{key}", self.name)
+    }
+
+    pub(super) fn missing(&self) -> StoreError {
+        StoreError::BucketMissing {
+            bucket: self.name.to_string(),
+        }
+    }
+
+    /// Checks the bucket for a candidate, and creates it if it does not exist.
     pub(super) async fn check_or_create(
         &self,
         context: &Context,
-        lease: Duration,
         api_prefix: &str,
+        needs: &Needs,
     ) -> Result<(), StoreError> {
-        let error = match context.get_stream(self.stream()).await {
-            Ok(stream) => return self.check(&stream.cached_info().config, lease),
-            Err(error) => error,
-        };
-        match error.kind() {
-            GetStreamErrorKind::JetStream(ref why) if error::is_stream_missing(why) => {}
-            GetStreamErrorKind::JetStream(ref why) if error::is_disabled(why.error_code()) => {
-                return Err(StoreError::JetStreamDisabled(error.into()));
-            }
-            _ => {
-                let subject = format!("{api_prefix}.STREAM.INFO.{}", self.stream());
-                return Err(error::of_request(error, &subject));
-            }
+        if self.check(context, api_prefix, needs).await? {
+            return Ok(());
         }
         if !self.create {
-            return Err(StoreError::BucketMissing {
-                bucket: self.name.to_string(),
-            });
+            return Err(self.missing());
         }
-        self.create(context, lease, api_prefix).await
-    }
-
-    async fn create(
-        &self,
-        context: &Context,
-        lease: Duration,
-        api_prefix: &str,
-    ) -> Result<(), StoreError> {
-        let (replicas, storage) = self.found.get().copied().unwrap_or((1, Storage::File));
-        let config = kv::Config {
-            bucket: self.name.to_string(),
-            description: "leases of noleader".to_owned(),
-            history: 1,
-            max_age: MIN_MAX_AGE.max(lease.saturating_mul(MIN_LEASES)),
-            storage: self.storage.unwrap_or(storage).storage_type(),
-            num_replicas: self.replicas.unwrap_or(replicas),
-            ..Default::default()
-        };
-        let error = match context.create_key_value(config).await {
-            Ok(_) => {
+        let config = self.config(needs.lease);
+        let error = match StreamInfo::create(context, api_prefix, &config).await {
+            Ok(info) => {
                 match self.found.get() {
                     None => tracing::info!(bucket = self.name.as_str(), "created the bucket"),
                     Some(_) => tracing::error!(
@@ -109,101 +94,159 @@ impl Bucket {
                         "bucket was missing; recreated it"
                     ),
                 }
-                let _ = self.found.set((replicas, storage));
-                return Ok(());
+                return self.accept(&info, needs);
             }
             Err(error) => error,
         };
-        // Another node may have created it meanwhile, with different settings.
-        match context.get_stream(self.stream()).await {
-            Ok(stream) => self.check(&stream.cached_info().config, lease),
-            Err(_) => {
-                // async-nats requests the account's limits first.
-                let subject = match error.kind() {
-                    CreateKeyValueErrorKind::JetStream => format!("{api_prefix}.INFO"),
-                    _ => format!("{api_prefix}.STREAM.CREATE.{}", self.stream()),
-                };
-                Err(match error::of_request(error, &subject) {
-                    StoreError::Request(source) if !error::is_unavailable(&*source) => {
-                        StoreError::BucketNotCreated {
-                            bucket: self.name.to_string(),
-                            source,
-                        }
+        // Another node may have created it meanwhile, with another first revision.
+        match self.check(context, api_prefix, needs).await {
+            Err(error @ StoreError::BucketUnfit { .. }) => Err(error),
+            Ok(true) => Ok(()),
+            _ => Err(match error {
+                StoreError::Request(source) if !error::is_passing(&*source) => {
+                    StoreError::BucketNotCreated {
+                        bucket: self.name.to_string(),
+                        source,
                     }
-                    named => named,
-                })
+                }
+                named => named,
+            }),
+        }
+    }
+
+    /// Checks the bucket. Returns whether it exists.
+    pub(super) async fn check(
+        &self,
+        context: &Context,
+        api_prefix: &str,
+        needs: &Needs,
+    ) -> Result<bool, StoreError> {
+        match StreamInfo::find(context, api_prefix, &self.stream()).await? {
+            Some(info) => self.accept(&info, needs).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Logs that an observer found no bucket.
+    pub(super) fn await_creation(&self) {
+        if self.notices.is_new("missing") {
+            tracing::info!(
+                bucket = self.name.as_str(),
+                "bucket does not exist; waiting for a candidate to create it"
+            );
+        }
+    }
+
+    /// Looks at a bucket that was accepted before. Whoever changed it meanwhile sees no error from `start`.
+    pub(super) fn look_again(&self, info: &StreamInfo, needs: &Needs) {
+        let Some(flaw) = needs.unmet(&info.config) else {
+            return self.warn(info);
+        };
+        if self.notices.is_new(flaw.setting) {
+            let Flaw {
+                setting,
+                found,
+                remedy,
+            } = flaw;
+            tracing::error!(
+                bucket = self.name.as_str(),
+                setting,
+                found,
+                remedy,
+                "bucket was changed and cannot keep the lease; the election goes on unsafely"
+            );
+        }
+    }
+
+    /// Rejects a bucket that cannot keep the lease, and warns of one that endangers it or differs from the settings.
+    fn accept(&self, info: &StreamInfo, needs: &Needs) -> Result<(), StoreError> {
+        if let Some(flaw) = needs.unmet(&info.config) {
+            return Err(StoreError::BucketUnfit {
+                bucket: self.name.to_string(),
+                setting: flaw.setting,
+                found: flaw.found,
+                remedy: flaw.remedy,
+            });
+        }
+        self.warn(info);
+        Ok(())
+    }
+
+    fn warn(&self, info: &StreamInfo) {
+        let name = self.name.as_str();
+        let found = (info.config.num_replicas, Storage::of(&info.config.storage));
+        let _ = self.found.set(found);
+        let (replicas, storage) = found;
+        if let Some(wanted) = self.storage.filter(|wanted| *wanted != storage)
+            && self.notices.is_new("different storage")
+        {
+            tracing::warn!(
+                bucket = name,
+                ?wanted,
+                found = ?storage,
+                "bucket exists with different storage"
+            );
+        }
+        if let Some(wanted) = self.replicas.filter(|wanted| *wanted != replicas)
+            && self.notices.is_new("different replicas")
+        {
+            tracing::warn!(
+                bucket = name,
+                wanted,
+                found = replicas,
+                "bucket exists with a different number of replicas"
+            );
+        }
+        for risk in fitness::risks(name, info) {
+            let Flaw {
+                setting,
+                found,
+                remedy,
+            } = risk;
+            if self.notices.is_new(setting) {
+                tracing::warn!(
+                    bucket = name,
+                    setting,
+                    found,
+                    remedy,
+                    "bucket keeps the lease only while nothing goes wrong"
+                );
             }
         }
     }
 
-    /// Rejects a bucket that cannot keep the lease, and warns of one that differs from the settings.
-    fn check(&self, found: &Config, lease: Duration) -> Result<(), StoreError> {
-        let unfit = |setting, found: String, remedy: String| StoreError::BucketUnfit {
-            bucket: self.name.to_string(),
-            setting,
-            found,
-            remedy,
-        };
-        let name = &self.name;
-        let wanted = lease.saturating_mul(MIN_LEASES);
-        if !found.max_age.is_zero() && found.max_age < wanted {
-            let remedy = format!(
-                "it must be {MIN_LEASES} leases or more; run `nats kv edit {name} --ttl {}s`, set a \
-                 `.lease(..)` of {:?} at most, or use another bucket",
-                wanted.as_secs().max(1),
-                found.max_age / MIN_LEASES
-            );
-            return Err(unfit("max_age", format!("{:?}", found.max_age), remedy));
+    /// The stream of a new bucket, as the KeyValue clients of NATS create it. They do not set the first revision.
+    fn config(&self, lease: Duration) -> Config {
+        let (replicas, storage) = self.found.get().copied().unwrap_or((1, Storage::File));
+        Config {
+            name: self.stream(),
+            description: Some("leases of noleader".to_owned()),
+            subjects: vec![self.subject('>')],
+            max_messages_per_subject: 1,
+            max_age: MIN_MAX_AGE.max(lease.saturating_mul(MIN_LEASES)),
+            storage: self.storage.unwrap_or(storage).storage_type(),
+            num_replicas: self.replicas.unwrap_or(replicas),
+            discard: DiscardPolicy::New,
+            allow_rollup: true,
+            deny_delete: true,
+            allow_direct: true,
+            first_sequence: self.first_revision(Clock::system().wall()),
+            ..Default::default()
         }
-        if (1..MIN_MESSAGE_SIZE).contains(&found.max_message_size) {
-            let remedy = format!(
-                "it must be {MIN_MESSAGE_SIZE} bytes or more; raise it, or use another bucket"
-            );
-            return Err(unfit(
-                "max_msg_size",
-                found.max_message_size.to_string(),
-                remedy,
-            ));
-        }
-        if found.sealed || found.mirror.is_some() || found.no_ack {
-            let remedy = "use a bucket that accepts and acknowledges writes".to_owned();
-            let setting = if found.sealed {
-                "sealed"
-            } else if found.no_ack {
-                "no_ack"
-            } else {
-                "mirror"
-            };
-            return Err(unfit(setting, "set".to_owned(), remedy));
-        }
-        let _ = self
-            .found
-            .set((found.num_replicas, Storage::of(found.storage)));
-        if self
-            .storage
-            .is_some_and(|wanted| wanted != Storage::of(found.storage))
-        {
-            let (wanted, found) = (self.storage, found.storage);
+    }
+
+    /// The time in milliseconds, so that a bucket that is made again repeats no revision.
+    fn first_revision(&self, now: Option<WallTime>) -> Option<u64> {
+        let first = now.filter(|now| now.is_plausible());
+        if first.is_none() {
+            let now_ms = now.map(WallTime::as_unix_ms);
             tracing::warn!(
-                bucket = name.as_str(),
-                ?wanted,
-                ?found,
-                "bucket exists with different storage"
+                bucket = self.name.as_str(),
+                now_ms,
+                "wall clock is wrong; a new bucket starts at revision 1"
             );
         }
-        if self
-            .replicas
-            .is_some_and(|wanted| wanted != found.num_replicas)
-        {
-            let (wanted, found) = (self.replicas, found.num_replicas);
-            tracing::warn!(
-                bucket = name.as_str(),
-                ?wanted,
-                found,
-                "bucket exists with a different number of replicas"
-            );
-        }
-        Ok(())
+        first.map(WallTime::as_unix_ms)
     }
 }
 
@@ -211,56 +254,36 @@ impl Bucket {
 mod tests {
     use super::*;
 
-    fn check(config: Config) -> Result<(), String> {
+    fn bucket() -> Bucket {
         let name = BucketName::parse("orders").unwrap();
         Bucket::new(name, true, None, None)
-            .check(&config, Duration::from_secs(15))
-            .map_err(|error| error.to_string())
     }
 
     #[test]
-    fn an_unfit_max_age_is_rejected() {
-        let max_age = |secs| Config {
-            max_age: Duration::from_secs(secs),
-            ..Config::default()
-        };
-        assert_eq!(check(max_age(0)), Ok(()));
-        assert_eq!(check(max_age(150)), Ok(()));
-        assert_eq!(
-            check(max_age(60)).unwrap_err(),
-            "bucket `orders` has max_age 60s: it must be 10 leases or more; run `nats kv edit orders \
-             --ttl 150s`, set a `.lease(..)` of 6s at most, or use another bucket"
-        );
+    fn only_a_plausible_time_is_a_first_revision() {
+        let first = |ms| bucket().first_revision(Some(WallTime::from_unix_ms(ms)));
+        assert_eq!(first(1_800_000_000_000), Some(1_800_000_000_000));
+        assert_eq!(first(7_258_118_399_999), Some(7_258_118_399_999));
+        // 1970, and a time in nanoseconds, which would leave no room for later tokens.
+        for wrong in [0, 1_577_836_799_999, 7_258_118_400_000, u64::MAX] {
+            assert_eq!(first(wrong), None, "{wrong}");
+        }
+        assert_eq!(bucket().first_revision(None), None);
+        assert!(bucket().config(Duration::ZERO).first_sequence.is_some());
     }
 
     #[test]
-    fn a_bucket_without_writes_is_rejected() {
-        let sealed = Config {
-            sealed: true,
-            ..Config::default()
-        };
-        assert!(
-            check(sealed)
-                .unwrap_err()
-                .starts_with("bucket `orders` has sealed set")
-        );
-        let small = Config {
-            max_message_size: 100,
-            ..Config::default()
-        };
-        assert!(
-            check(small)
-                .unwrap_err()
-                .starts_with("bucket `orders` has max_msg_size 100")
-        );
-        let no_ack = Config {
-            no_ack: true,
-            ..Config::default()
-        };
-        assert!(
-            check(no_ack)
-                .unwrap_err()
-                .starts_with("bucket `orders` has no_ack set")
-        );
+    fn new_bucket_meets_its_own_needs() {
+        let bucket = bucket();
+        for lease in [Duration::from_millis(200), Duration::from_secs(86_400)] {
+            let needs = Needs {
+                bucket: "orders".to_owned(),
+                subject: "$KV.orders.writer".to_owned(),
+                lease,
+            };
+            let config = serde_json::to_value(bucket.config(lease)).unwrap();
+            let config = serde_json::from_value(config).unwrap();
+            assert_eq!(needs.unmet(&config), None);
+        }
     }
 }

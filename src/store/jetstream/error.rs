@@ -2,9 +2,13 @@ use std::{error::Error, time::Duration};
 
 use async_nats::{
     RequestError, RequestErrorKind,
-    jetstream::{self, ErrorCode, context, stream},
+    jetstream::{
+        self, ErrorCode, context,
+        stream::{ConsumerError, ConsumerErrorKind},
+    },
 };
 
+use super::api::Api;
 use crate::{
     error::find,
     store::error::{StoreError, WriteError},
@@ -20,21 +24,36 @@ const CONFLICTS: [ErrorCode; 2] = [
     ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT,
 ];
 
-pub(super) fn is_stream_missing(error: &jetstream::Error) -> bool {
-    error.error_code() == ErrorCode::STREAM_NOT_FOUND
+pub(super) fn is_stream_missing(error: &(dyn Error + 'static)) -> bool {
+    code(error) == Some(ErrorCode::STREAM_NOT_FOUND)
+}
+
+fn code(error: &(dyn Error + 'static)) -> Option<ErrorCode> {
+    let code = find::<jetstream::Error>(error).map(jetstream::Error::error_code);
+    // This error of async-nats has the server's error in its kind, and no cause.
+    code.or_else(|| match find::<ConsumerError>(error)?.kind() {
+        ConsumerErrorKind::JetStream(error) => Some(error.error_code()),
+        _ => None,
+    })
 }
 
 /// Classifies the error of a request to the JetStream API by its root cause.
 pub(super) fn of_request(error: impl Error + Send + Sync + 'static, subject: &str) -> StoreError {
-    if let Some(code) = find::<jetstream::Error>(&error).map(jetstream::Error::error_code)
-        && is_disabled(code)
-    {
+    if code(&error).is_some_and(is_disabled) {
         return StoreError::JetStreamDisabled(Box::new(error));
     }
     if is_timeout(&error) {
         return no_answer(subject);
     }
     match find::<context::RequestError>(&error).map(context::RequestError::kind) {
+        // Only a server of another domain or account can be the one that is missing.
+        Some(context::RequestErrorKind::NoResponders)
+            if !subject.starts_with(Api::DEFAULT_PREFIX) =>
+        {
+            StoreError::ApiUnreachable {
+                subject: subject.to_owned(),
+            }
+        }
         Some(context::RequestErrorKind::NoResponders) => {
             StoreError::JetStreamDisabled(Box::new(error))
         }
@@ -44,26 +63,24 @@ pub(super) fn of_request(error: impl Error + Send + Sync + 'static, subject: &st
 
 /// Some errors of async-nats report a timeout by their kind alone, without a cause.
 fn is_timeout(error: &(dyn Error + 'static)) -> bool {
-    use context::{AccountError, AccountErrorKind, CreateStreamError, CreateStreamErrorKind};
-    use stream::{ConsumerError, ConsumerErrorKind};
     find::<context::RequestError>(error)
         .is_some_and(|error| error.kind() == context::RequestErrorKind::TimedOut)
         || find::<ConsumerError>(error)
             .is_some_and(|error| error.kind() == ConsumerErrorKind::TimedOut)
-        || find::<CreateStreamError>(error)
-            .is_some_and(|error| error.kind() == CreateStreamErrorKind::TimedOut)
-        || find::<AccountError>(error)
-            .is_some_and(|error| error.kind() == AccountErrorKind::TimedOut)
 }
 
-pub(super) fn is_disabled(code: ErrorCode) -> bool {
+fn is_disabled(code: ErrorCode) -> bool {
     code == ErrorCode::JETSTREAM_NOT_ENABLED || code == ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
 }
 
-/// Whether a cluster without a leader rejected the request.
-pub(super) fn is_unavailable(error: &(dyn Error + 'static)) -> bool {
-    find::<jetstream::Error>(error)
-        .is_some_and(|error| error.error_code() == ErrorCode::CLUSTER_NOT_AVAILABLE)
+/// Whether the same request to create a bucket may succeed later: a cluster without a leader rejected it, or another
+/// node has just created the bucket.
+pub(super) fn is_passing(error: &(dyn Error + 'static)) -> bool {
+    const PASSING: [ErrorCode; 2] = [
+        ErrorCode::CLUSTER_NOT_AVAILABLE,
+        ErrorCode::STREAM_NAME_EXIST,
+    ];
+    code(error).is_some_and(|code| PASSING.contains(&code))
 }
 
 fn no_answer(subject: &str) -> StoreError {
@@ -87,12 +104,27 @@ pub(super) fn of_write(error: RequestError, subject: &str) -> WriteError {
     }
 }
 
+/// The descriptions of `STREAM_STORE_FAILED` after which nothing is written: the stream is full. With others, such as
+/// "store is closed" or an error of the disk, another replica may have stored the write.
+const FULL: [&str; 4] = [
+    "maximum messages exceeded",
+    "maximum bytes exceeded",
+    "maximum messages per subject exceeded",
+    "message too large",
+];
+
+fn is_full(error: &jetstream::Error) -> bool {
+    let description = error.to_string();
+    error.error_code() == ErrorCode::STREAM_STORE_FAILED
+        && FULL.iter().any(|full| description.starts_with(full))
+}
+
 /// Classifies a write that the server rejected.
 pub(super) fn of_refused_write(error: jetstream::Error) -> WriteError {
     if CONFLICTS.contains(&error.error_code()) {
         return WriteError::Conflict;
     }
-    let is_final = (400..500).contains(&error.code());
+    let is_final = (400..500).contains(&error.code()) || is_full(&error);
     let source = StoreError::Request(error.into());
     // A server without a quorum may reject a write that is applied later.
     if is_final {
@@ -121,11 +153,11 @@ mod tests {
     }
 
     #[test]
-    fn a_forming_cluster_is_unavailable() {
-        for (code, unavailable) in [(10008, true), (10023, false)] {
+    fn a_forming_cluster_and_a_concurrent_creation_pass() {
+        for (code, passes) in [(10008, true), (10058, true), (10023, false)] {
             let text = format!(r#"{{"code":503,"err_code":{code},"description":"d"}}"#);
             let error: jetstream::Error = serde_json::from_str(&text).unwrap();
-            assert_eq!(is_unavailable(&error), unavailable, "{code}");
+            assert_eq!(is_passing(&error), passes, "{code}");
         }
     }
 
@@ -134,7 +166,21 @@ mod tests {
         let unavailable =
             r#"{"code":503,"err_code":10008,"description":"temporarily unavailable"}"#;
         assert!(matches!(refused(unavailable), WriteError::Unknown(_)));
-        let full = r#"{"code":400,"err_code":10077,"description":"maximum messages exceeded"}"#;
-        assert!(matches!(refused(full), WriteError::Failed(_)));
+    }
+
+    #[test]
+    fn a_full_stream_fails_a_write() {
+        let store_failed = |description: &str| {
+            let text = format!(r#"{{"code":503,"err_code":10077,"description":"{description}"}}"#);
+            refused(&text)
+        };
+        for full in FULL {
+            let refused = store_failed(full);
+            assert!(matches!(refused, WriteError::Failed(_)), "{full}");
+        }
+        for other in ["store is closed", "no space left on device"] {
+            let refused = store_failed(other);
+            assert!(matches!(refused, WriteError::Unknown(_)), "{other}");
+        }
     }
 }

@@ -4,9 +4,13 @@ mod api;
 mod bucket;
 mod bucket_name;
 mod error;
+mod fitness;
 mod key_name;
+mod notices;
+mod server_version;
 mod settings;
 mod storage;
+mod stream_info;
 mod watch;
 
 use std::{sync::OnceLock, time::Duration};
@@ -18,7 +22,9 @@ use async_nats::{
     jetstream::{self, publish::PublishAck, response::Response, stream::LastRawMessageErrorKind},
 };
 
-use self::{api::Api, error::TIMEOUT, settings::Place};
+use self::{
+    api::Api, error::TIMEOUT, notices::Notices, server_version::ServerVersion, settings::Place,
+};
 pub use self::{settings::BucketSettings, storage::Storage};
 use super::{
     error::{StoreError, WriteError},
@@ -50,8 +56,9 @@ pub struct JetStream {
     /// Parsed from the settings at the first use.
     place: OnceLock<Place>,
     api: Option<Api>,
-    /// The lease that the bucket must be able to keep if it is recreated.
+    /// The lease of the candidate, which may recreate the bucket. An observer sets none.
     lease: OnceLock<Duration>,
+    notices: Notices,
 }
 
 impl JetStream {
@@ -70,6 +77,7 @@ impl JetStream {
             place: OnceLock::new(),
             api: None,
             lease: OnceLock::new(),
+            notices: Notices::default(),
         }
     }
 
@@ -155,22 +163,19 @@ impl JetStream {
         }
     }
 
-    fn server_version(&self) -> Result<(), StoreError> {
-        let found = self.client.server_info().version;
-        let mut parts = found.split('.').map(|part| part.parse::<u32>().ok());
-        match (parts.next().flatten(), parts.next().flatten()) {
-            (Some(major), Some(minor)) if (major, minor) < (2, 10) => {
-                Err(StoreError::ServerTooOld { found })
-            }
-            _ => Ok(()),
+    fn check_server(&self) -> Result<(), StoreError> {
+        let version = self.client.server_info().version;
+        if !ServerVersion::check(&version)? && self.notices.is_new("version") {
+            tracing::warn!(version, "could not parse the version of nats-server");
         }
+        Ok(())
     }
 
-    async fn check_or_create(&self, place: &Place) -> Result<(), StoreError> {
-        let lease = self.lease.get().copied().unwrap_or_default();
+    async fn check_or_create(&self, place: &Place, lease: Duration) -> Result<(), StoreError> {
+        let needs = place.needs(lease);
         place
             .bucket
-            .check_or_create(&self.context, lease, self.api())
+            .check_or_create(&self.context, self.api(), &needs)
             .await
     }
 }
@@ -197,9 +202,20 @@ impl LeaseStore for JetStream {
     async fn prepare(&self, lease: Duration) -> Result<(), StoreError> {
         let place = self.place()?;
         self.connected()?;
-        self.server_version()?;
+        self.check_server()?;
         let _ = self.lease.set(lease);
-        self.check_or_create(place).await
+        self.check_or_create(place, lease).await
+    }
+
+    async fn prepare_observer(&self, lease: Duration) -> Result<(), StoreError> {
+        let place = self.place()?;
+        self.connected()?;
+        self.check_server()?;
+        let (bucket, needs) = (&place.bucket, place.needs(lease));
+        if !bucket.check(&self.context, self.api(), &needs).await? {
+            bucket.await_creation();
+        }
+        Ok(())
     }
 
     async fn read(&self) -> Result<Observation, StoreError> {
@@ -229,7 +245,10 @@ impl LeaseStore for JetStream {
             LastRawMessageErrorKind::JetStream(ref error) if error::is_stream_missing(error) => {
                 // A recreated bucket is no shortcut: the key is absent in it, and candidates wait as for any absent
                 // key.
-                self.check_or_create(place).await?;
+                match self.lease.get() {
+                    Some(&lease) => self.check_or_create(place, lease).await?,
+                    None => place.bucket.await_creation(),
+                }
             }
             _ => {
                 let subject = self.request_subject(Request::Read, place);
@@ -267,7 +286,9 @@ impl LeaseStore for JetStream {
     async fn watch(&self) -> Result<Watch, StoreError> {
         let place = self.place()?;
         self.connected()?;
-        watch::open(&self.context, self.api(), place).await
+        // An observer does not check what depends on the lease.
+        let needs = place.needs(self.lease.get().copied().unwrap_or_default());
+        watch::open(&self.context, self.api(), place, &needs).await
     }
 
     fn unanswered(&self, request: Request, waited: Duration) -> StoreError {

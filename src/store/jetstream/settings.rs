@@ -1,4 +1,8 @@
-use super::{bucket::Bucket, bucket_name::BucketName, key_name::KeyName, storage::Storage};
+use std::time::Duration;
+
+use super::{
+    bucket::Bucket, bucket_name::BucketName, fitness::Needs, key_name::KeyName, storage::Storage,
+};
 use crate::{error::ConfigError, names::ElectionName};
 
 /// The bucket and key of an election, and the settings with which the bucket is created.
@@ -73,7 +77,16 @@ impl BucketSettings {
 impl Place {
     /// The subject of the key in the bucket's stream.
     pub(super) fn subject(&self) -> String {
-        format!("$KV.{}.{}", self.bucket.name(), self.key)
+        self.bucket.subject(&self.key)
+    }
+
+    /// What the election needs of the bucket.
+    pub(super) fn needs(&self, lease: Duration) -> Needs {
+        Needs {
+            bucket: self.bucket.name().to_string(),
+            subject: self.subject(),
+            lease,
+        }
     }
 }
 

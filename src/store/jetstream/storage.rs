@@ -11,10 +11,11 @@ pub enum Storage {
 }
 
 impl Storage {
-    pub(super) fn of(storage: StorageType) -> Self {
+    /// The storage of a stream, by the name that the server gives it.
+    pub(super) fn of(storage: &str) -> Self {
         match storage {
-            StorageType::File => Self::File,
-            StorageType::Memory => Self::Memory,
+            "memory" => Self::Memory,
+            _ => Self::File,
         }
     }
 

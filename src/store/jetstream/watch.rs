@@ -14,13 +14,10 @@ use async_nats::{
 use futures_util::{StreamExt, stream};
 use uuid::Uuid;
 
-use super::{error, settings::Place};
+use super::{error, fitness::Needs, settings::Place, stream_info::StreamInfo};
 use crate::{
     lease::Observation,
-    store::{
-        error::StoreError,
-        watch::{Epoch, Watch},
-    },
+    store::{error::StoreError, watch::Watch},
 };
 
 /// The headers of a deletion by a client, and by the server.
@@ -45,6 +42,7 @@ pub(super) async fn open(
     context: &Context,
     api_prefix: &str,
     place: &Place,
+    needs: &Needs,
 ) -> Result<Watch, StoreError> {
     let (client, stream, key) = (context.client(), place.bucket.stream(), place.subject());
     let name = format!("noleader_{}", Uuid::new_v4().simple());
@@ -53,7 +51,13 @@ pub(super) async fn open(
     let messages = context
         .create_consumer_on_stream(consumer(name, key, client.new_inbox()), &stream)
         .await
-        .map_err(|error| error::of_request(error, &subject))?
+        .map_err(|error| {
+            if error::is_stream_missing(&error) {
+                place.bucket.missing()
+            } else {
+                error::of_request(error, &subject)
+            }
+        })?
         .messages()
         .await
         .map_err(|error| StoreError::Request(error.into()))?;
@@ -64,24 +68,16 @@ pub(super) async fn open(
         delivered: 0,
     };
     // Read after the consumer was created, because the consumer ends with its stream.
-    let epoch = epoch(context, api_prefix, &stream).await?;
+    let info = StreamInfo::find(context, api_prefix, &stream).await?;
+    let info = info.ok_or_else(|| place.bucket.missing())?;
+    place.bucket.look_again(&info, needs);
     let changes = stream::unfold(Some(pushes), async |pushes| {
         let mut pushes = pushes?;
         let item = pushes.next().await?;
         let goes_on = item.is_ok();
         Some((item, goes_on.then_some(pushes)))
     });
-    Ok(Watch::new(epoch, changes))
-}
-
-/// The time at which the stream was created, in nanoseconds.
-async fn epoch(context: &Context, api_prefix: &str, stream: &str) -> Result<Epoch, StoreError> {
-    let info = context.get_stream(stream).await.map_err(|error| {
-        let subject = format!("{api_prefix}.STREAM.INFO.{stream}");
-        error::of_request(error, &subject)
-    })?;
-    let created = info.cached_info().created.unix_timestamp_nanos();
-    Ok(Epoch::new(u64::try_from(created).unwrap_or_default()))
+    Ok(Watch::new(info.epoch()?, changes))
 }
 
 /// The consumer has a name so that the subject of its create request contains the key. The permission to watch can
@@ -94,6 +90,8 @@ fn consumer(name: String, key: String, deliver_subject: String) -> Config {
         filter_subject: key,
         deliver_policy: DeliverPolicy::LastPerSubject,
         ack_policy: AckPolicy::None,
+        // Without a value, the server takes the stream's, and rejects it together with this policy.
+        max_ack_pending: -1,
         idle_heartbeat: HEARTBEAT,
         inactive_threshold: REMOVED_AFTER,
         memory_storage: true,
