@@ -1,10 +1,10 @@
 //! The only reader of time.
 //!
 //! The crate uses one monotonic clock. On Linux and Android it is `CLOCK_BOOTTIME`, which includes suspended time,
-//! because a lease also expires during a suspend. Wall clocks decide nothing.
+//! because a lease also expires during a suspend. The wall clock enters fencing tokens, and decides nothing else.
 //!
 //! - `boot`: the clock of the operating system; `fake`: a clock for tests.
-//! - `moment`: a point in time.
+//! - `moment`: a point in time; `wall`: a reading of the wall clock.
 
 use std::{future::Future, time::Duration};
 
@@ -12,10 +12,11 @@ mod boot;
 #[cfg(feature = "test-util")]
 mod fake;
 mod moment;
+mod wall;
 
 #[cfg(feature = "test-util")]
 pub use self::fake::FakeClock;
-pub use self::moment::Moment;
+pub use self::{moment::Moment, wall::WallTime};
 
 /// The longest single sleep on the runtime's timers, which do not count suspended time.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -47,6 +48,16 @@ impl Clock {
             Kind::Boot => boot::now(),
             #[cfg(feature = "test-util")]
             Kind::Fake(clock) => clock.now(),
+        }
+    }
+
+    /// The time on the wall clock. None if a test has not set it.
+    #[must_use]
+    pub fn wall(&self) -> Option<WallTime> {
+        match &self.0 {
+            Kind::Boot => Some(wall::now()),
+            #[cfg(feature = "test-util")]
+            Kind::Fake(clock) => clock.wall(),
         }
     }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::record::{Garbage, Record};
-use crate::clock::Moment;
+use crate::clock::{Moment, WallTime};
 
 /// An action for the driver to perform, in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,4 +99,9 @@ pub enum Notice {
     },
     /// An acquiring write was acknowledged after its deadline.
     AcquiredTooLate,
+    /// The wall clock shows an implausible time, which is not used.
+    WallClockOff {
+        /// The time that it shows.
+        shown: WallTime,
+    },
 }

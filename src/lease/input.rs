@@ -1,3 +1,5 @@
+use crate::clock::{Moment, WallTime};
+
 /// A state of the key from a read or a watch. It is a hint: it may be stale, repeated or out of order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
@@ -29,6 +31,15 @@ impl Observation {
     pub fn value(&self) -> Option<&[u8]> {
         self.value.as_deref()
     }
+}
+
+/// The readings that the driver takes when it receives an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readings {
+    /// The monotonic clock.
+    pub now: Moment,
+    /// The wall clock, if there is one. Only fencing tokens contain it.
+    pub wall: Option<WallTime>,
 }
 
 /// An event that the driver passes to the [`Machine`](super::Machine).

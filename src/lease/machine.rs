@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 
 use super::{
     action::{Action, Ended, Notice},
-    input::Input,
+    input::{Input, Readings},
     leader_info::LeaderInfo,
     record::Record,
     request::Request,
@@ -13,7 +13,7 @@ use super::{
     view::{Source, View},
 };
 use crate::{
-    clock::Moment,
+    clock::{Moment, WallTime},
     names::{Address, NodeId},
 };
 
@@ -40,7 +40,7 @@ pub struct Candidate {
 ///
 /// To drive it, repeat these steps:
 ///
-/// 1. Pass an input to [`handle`](Self::handle), with the time at which it was *received*.
+/// 1. Pass an input to [`handle`](Self::handle), with the readings at which it was *received*.
 /// 2. Perform each [`poll_action`](Self::poll_action), in order.
 /// 3. Wait for the next input, at most until [`poll_timeout`](Self::poll_timeout). At that time pass [`Input::Tick`].
 #[derive(Debug)]
@@ -64,6 +64,10 @@ pub struct Machine {
     pub(super) failed_warm_ups: u32,
     /// The time of the last input.
     pub(super) handled_at: Moment,
+    /// The wall clock at the last input, if it was plausible.
+    pub(super) wall: Option<WallTime>,
+    /// The wall clock was implausible at the last input.
+    is_wall_off: bool,
     pub(super) actions: VecDeque<Action>,
 }
 
@@ -88,6 +92,8 @@ impl Machine {
             silent_at: Moment::default(),
             failed_warm_ups: 0,
             handled_at: Moment::default(),
+            wall: None,
+            is_wall_off: false,
             actions: VecDeque::new(),
         }
     }
@@ -181,10 +187,12 @@ impl Machine {
         self.actions.pop_front()
     }
 
-    /// Handles an input that was received at `now`.
-    pub fn handle(&mut self, now: Moment, input: Input) {
+    /// Handles an input that was received at `readings`.
+    pub fn handle(&mut self, readings: Readings, input: Input) {
+        let now = readings.now;
         debug_assert!(now >= self.handled_at, "the clock is monotonic");
         self.handled_at = now;
+        self.note_wall(readings.wall);
         // First, so that an input after the deadline cannot extend the term.
         self.handle_deadline(now);
         match input {
@@ -207,6 +215,15 @@ impl Machine {
             Input::Shutdown => self.handle_stop(now, Then::Stop),
         }
         self.advance(now);
+    }
+
+    fn note_wall(&mut self, shown: Option<WallTime>) {
+        self.wall = shown.filter(|shown| shown.is_plausible());
+        let off = shown.filter(|shown| !shown.is_plausible());
+        let was_off = std::mem::replace(&mut self.is_wall_off, off.is_some());
+        if let Some(shown) = off.filter(|_| !was_off && !self.me.observer) {
+            self.notice(Notice::WallClockOff { shown });
+        }
     }
 
     fn handle_deadline(&mut self, now: Moment) {

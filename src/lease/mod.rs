@@ -33,7 +33,7 @@ mod view;
 
 pub use self::{
     action::{Action, Ended, Notice, Settled},
-    input::{Input, Observation, Outcome},
+    input::{Input, Observation, Outcome, Readings},
     leader_info::LeaderInfo,
     machine::{Candidate, Machine},
     record::{Garbage, MAX_LEASE, MIN_LEASE, Record},

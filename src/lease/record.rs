@@ -17,8 +17,8 @@ pub const MAX_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 /// The largest record that is parsed, in bytes.
 const MAX_BYTES: usize = 8 * 1024;
 
-/// By how much a token may exceed its record's revision. After a loss of data it exceeds it by the number of lost
-/// writes. The bound is relative to the revision and leaves room for all later tokens, so that one bad write cannot
+/// By how much a token may exceed its record's revision. A token may be a time in ms, which is below 2^43 until the
+/// year 2248, and revisions may start at 1. The bound is relative to the revision and leaves room for all later tokens, so that one bad write cannot
 /// make every later record garbage.
 const MAX_TOKEN_LEAD: u64 = 1 << 48;
 
@@ -47,7 +47,8 @@ pub struct Record {
     lease_ms: u64,
     /// The term's fencing token, or 0 in an acquiring write, whose revision is not known yet.
     pub token: u64,
-    /// The highest token that the writer knew of.
+    /// The highest token that the writer knew of. In an acquiring write, its wall clock's milliseconds minus one, if
+    /// that is larger.
     pub floor: u64,
     /// The number of renewals of the term.
     pub renewal: u64,

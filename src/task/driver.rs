@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     clock::Moment,
-    lease::{Action, Ended, Input, Machine, Notice, Settled, Status},
+    lease::{Action, Ended, Input, Machine, Notice, Readings, Settled, Status},
     store::LeaseStore,
 };
 
@@ -146,9 +146,13 @@ impl<S: LeaseStore> Driver<S> {
 
     /// Feeds an input that was received now. The resulting [steps](Self::step) follow.
     fn feed(&mut self, input: Input) {
-        let now = self.now();
-        self.journal.received(now, &input);
-        self.machine.handle(now, input);
+        let clock = self.shared.clock();
+        let readings = Readings {
+            now: clock.now(),
+            wall: clock.wall(),
+        };
+        self.journal.received(readings, &input);
+        self.machine.handle(readings, input);
     }
 
     /// Takes the next step of a turn: performs an action, feeds the input that follows from the actions, or else

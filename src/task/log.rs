@@ -2,9 +2,8 @@ use std::error::Error;
 
 use super::{journal::Journal, meter::Meter};
 use crate::{
-    clock::Moment,
     error,
-    lease::{Action, Ended, Input, LeaderInfo, Notice, Settled},
+    lease::{Action, Ended, Input, LeaderInfo, Notice, Readings, Settled},
     names::{Address, ElectionName},
     store::StoreError,
 };
@@ -71,7 +70,7 @@ impl Log {
 
 impl Journal for Log {
     /// A follower may send no request for a long time after its connection is back.
-    fn received(&mut self, _: Moment, input: &Input) {
+    fn received(&mut self, _: Readings, input: &Input) {
         if matches!(input, Input::Pushed(_)) && self.is_disconnected {
             self.reached();
         }
@@ -170,6 +169,10 @@ fn log_notice(notice: &Notice) {
         Notice::AcquiredTooLate => {
             tracing::warn!("acquired the lease too late; retrying");
         }
+        Notice::WallClockOff { shown } => tracing::warn!(
+            unix_ms = shown.as_unix_ms(),
+            "the wall clock is wrong; fencing tokens do not contain the time"
+        ),
     }
 }
 

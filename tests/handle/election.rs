@@ -29,6 +29,20 @@ async fn one_node_leads_and_the_other_follows() {
 }
 
 #[tokio::test]
+async fn a_token_contains_the_time() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    clock.set_wall(1_800_000_000_000);
+    let a = leader(&store, &clock).await;
+    let first = a.term().unwrap().token();
+    let shown = 1_800_000_000_000..1_800_001_000_000;
+    assert!(shown.contains(&u64::from(first)), "{first}");
+    // Another bucket, whose revisions start at 1 again.
+    clock.advance(Duration::from_secs(60));
+    let b = leader(&Memory::new(), &clock).await;
+    assert!(b.term().unwrap().token() > first);
+}
+
+#[tokio::test]
 async fn the_gate_closes_without_the_task() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;

@@ -52,6 +52,19 @@ async fn a_term_is_logged_from_start_to_end() {
 }
 
 #[tokio::test]
+async fn a_wall_clock_that_is_not_set_is_logged() {
+    let (lines, _guard) = Lines::collect();
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    clock.set_wall(0);
+    let a = leader(&store, &clock).await;
+    lines
+        .until(&["WARN", "the wall clock is wrong", "unix_ms=0"])
+        .await;
+    assert!(u64::from(a.term().unwrap().token()) < 10);
+    assert_eq!(lines.with(&["the wall clock is wrong"]).len(), 1, "{lines}");
+}
+
+#[tokio::test]
 async fn the_first_failure_and_the_recovery_are_logged() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());

@@ -12,5 +12,6 @@ mod regress;
 mod stop;
 mod stop_without_term;
 mod takeover;
+mod tokens;
 mod unknown;
 mod warm_up;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use noleader::{
     Journal,
     clock::Moment,
-    lease::{Action, Ended, Input, Machine, Notice, Outcome, Record},
+    lease::{Action, Ended, Input, Machine, Notice, Outcome, Readings, Record},
 };
 
 use crate::{fact::Fact, host::Host, show, world::World};
@@ -13,8 +13,9 @@ use crate::{fact::Fact, host::Host, show, world::World};
 pub(crate) struct Checker(pub(crate) Host);
 
 impl Journal for Checker {
-    fn received(&mut self, now: Moment, input: &Input) {
+    fn received(&mut self, readings: Readings, input: &Input) {
         let node = self.0.node;
+        let now = readings.now;
         self.0.with(|world| world.received(node, now, input));
     }
 
@@ -45,6 +46,7 @@ impl World {
             self.say(node, || format!("<- {}", show::input(input)));
         }
         self.nodes[node].process.received(now, input);
+        self.nodes[node].process.handled = self.now;
         match input {
             Input::Pushed(seen)
             | Input::Read {
@@ -108,6 +110,9 @@ impl World {
         n.process.is_refused = false;
         n.process.is_misled = false;
         let sent_at = n.process.handled_at;
+        if record.holder.is_some() && record.token == 0 {
+            n.process.acquiring_since = n.process.handled;
+        }
         let over = n.settings.timing.valid_until(sent_at);
         let is_late = record.holder.is_some() && n.clock.local(self.now) >= over;
         self.tally.late_sends += u64::from(is_late);
@@ -131,6 +136,7 @@ impl World {
             deadline,
             now: self.local(node),
             epoch: self.server.epoch,
+            acquiring_since: self.nodes[node].process.acquiring_since,
         };
         self.fact(node, &began);
     }

@@ -8,7 +8,6 @@ use tokio::sync::mpsc;
 
 use crate::{
     clock::{MICROSECOND, MILLISECOND},
-    plan::Plan,
     server::Watching,
     world::{Event, World},
 };
@@ -142,7 +141,7 @@ impl World {
         if self.is_down() {
             return;
         }
-        if write.epoch != self.server.epoch && self.settings.plan != Plan::RolledBack {
+        if write.epoch != self.server.epoch && !self.settings.plan.loses_writes() {
             return;
         }
         if write.is_answered {

@@ -15,8 +15,12 @@ pub enum Plan {
     LostStream,
     /// Outside the assumptions: the clocks' rates differ by more than the bound.
     WildClocks,
-    /// Outside the assumptions: the server loses writes that it acknowledged, and continues from an older state.
+    /// Outside the assumptions: the server loses writes that it acknowledged, and continues from an older state: its
+    /// last writes are lost, or all, or a backup is restored. The wall clocks of two nodes differ by less than the time
+    /// after which tokens must have grown.
     RolledBack,
+    /// As `RolledBack`, but the nodes have no wall clocks. A control: tokens repeat.
+    RolledBackTimeless,
 }
 
 impl Plan {
@@ -41,7 +45,7 @@ impl Plan {
 
     /// G1: at no instant are two gates open.
     pub(crate) fn promises_one_gate(self) -> bool {
-        !matches!(self, Self::WildClocks | Self::RolledBack)
+        !matches!(self, Self::WildClocks) && !self.loses_writes()
     }
 
     /// G2: every term has a token larger than those of all earlier terms.
@@ -50,6 +54,11 @@ impl Plan {
             self,
             Self::Removals | Self::UnequalLeases | Self::LostStream
         )
+    }
+
+    /// Whether the server loses writes that it acknowledged.
+    pub(crate) fn loses_writes(self) -> bool {
+        matches!(self, Self::RolledBack | Self::RolledBackTimeless)
     }
 
     /// Whether the run keeps the assumptions. The other invariants are checked, and the finale is played, only then.

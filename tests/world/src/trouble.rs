@@ -60,6 +60,7 @@ impl World {
     /// The clock runs at another rate from now on, within the bound. In real time, its timers and the gate's deadline
     /// move.
     fn change_rate(&mut self, node: usize) {
+        self.set_wall_clock(node);
         let ppm = self.settings.clock_rate(&mut self.choices);
         self.say(node, || format!("its clock runs {ppm} ppm fast"));
         let n = &mut self.nodes[node];
@@ -70,6 +71,13 @@ impl World {
             self.fact(node, &Fact::Retimed { until });
         }
         self.plan_timer(node);
+    }
+
+    fn set_wall_clock(&mut self, node: usize) {
+        let wall = self.settings.wall_clock(&mut self.choices);
+        let n = &mut self.nodes[node];
+        n.wall = wall.or(n.wall);
+        n.sync(self.now);
     }
 
     fn kill(&mut self, node: usize) {
@@ -181,15 +189,19 @@ impl World {
         match self.settings.plan {
             Plan::NewBucket if self.server.epoch == 0 => self.lose_stream(),
             Plan::LostStream if self.server.epoch == 0 => self.lose_all_but_a_witness(),
-            Plan::RolledBack => self.roll_back(),
+            Plan::RolledBack | Plan::RolledBackTimeless => self.roll_back(),
             _ => {}
         }
     }
 
     /// The store forgets writes that it acknowledged. Processes that know nothing of them start at the same time.
     fn roll_back(&mut self) {
-        let changes = self.choices.usize(1..20);
-        self.server.roll_back(changes);
+        match self.choices.below(8) {
+            0 => self.lose_stream(),
+            // A backup.
+            1 => self.server.roll_back(self.choices.usize(1..400)),
+            _ => self.server.roll_back(self.choices.usize(1..20)),
+        }
         let revision = self.server.last().seen.revision();
         self.say_of_all(|| format!("the store is back at {revision}"));
         let node = self.choices.usize(0..self.nodes.len());
