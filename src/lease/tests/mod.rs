@@ -8,6 +8,7 @@ mod fixtures;
 mod harness;
 mod leader;
 mod observer;
+mod outage;
 mod regress;
 mod stop;
 mod stop_without_term;
