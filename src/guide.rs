@@ -69,6 +69,7 @@ pub mod guarantees {
     #![doc = "[durability]: crate::guide::nats#durability"]
     #![doc = "[permissions]: crate::guide::nats#permissions"]
     #![doc = "[wall]: crate::guide::observability#terms"]
+    #![doc = "[twice]: crate::guide::observability#terms"]
     #![doc = "[fenced_store]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/examples/fenced_store/main.rs"]
     #![doc = "[interleavings]: crate::guide::architecture#interleavings"]
     #![doc = "[invariants]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/tests/world/src/invariants"]

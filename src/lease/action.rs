@@ -99,6 +99,11 @@ pub enum Notice {
     },
     /// An acquiring write was acknowledged after its deadline.
     AcquiredTooLate,
+    /// The key contains a record under this candidate's nonce that this process did not write: its image runs twice.
+    RunsTwice {
+        /// The revision of the record.
+        revision: u64,
+    },
     /// The wall clock shows an implausible time, which is not used.
     WallClockOff {
         /// The time that it shows.

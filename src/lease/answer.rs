@@ -4,6 +4,7 @@ use super::{
     action::{Action, Ended, Notice, Settled},
     input::{Observation, Outcome},
     machine::Machine,
+    record::Record,
     request::{Kind, Purpose, Request, Write},
     sighting::Content,
     state::State,
@@ -54,7 +55,7 @@ impl Machine {
         let why = match after {
             Some((_, Content::Absent)) => Ended::Deleted,
             Some((revision, _)) if revision <= before => Ended::DataLost,
-            _ if self.view.held_by(&self.me.session).is_some() => return,
+            _ if self.view.is_own() => return,
             _ => Ended::Overwritten,
         };
         self.lose(now, why);
@@ -93,7 +94,10 @@ impl Machine {
                     self.handle_acknowledged(now, purpose, token, request.sent_at);
                 }
             }
-            Outcome::Conflict => self.handle_conflict(now, purpose, expected),
+            Outcome::Conflict => {
+                self.handle_refused(now, &record);
+                self.handle_conflict(now, purpose, expected);
+            }
             Outcome::Failed => {
                 self.reading.get_or_insert(Source::Hint);
                 self.back_off(now);
@@ -128,6 +132,17 @@ impl Machine {
                 }
             }
             Purpose::Release => self.settle(now, Settled::Released),
+        }
+    }
+
+    /// The record in the key is not this write, even if a copy of this process's image made the same write.
+    fn handle_refused(&mut self, now: Moment, record: &Record) {
+        let Some(id) = record.write_id else {
+            return;
+        };
+        self.own_writes.refused(id);
+        if self.with_rules(|view, rules| view.refuse(now, id, rules)) {
+            self.lose(now, Ended::Overwritten);
         }
     }
 

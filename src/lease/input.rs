@@ -1,3 +1,4 @@
+use super::own_writes::WriteId;
 use crate::clock::{Moment, WallTime};
 
 /// A state of the key from a read or a watch. It is a hint: it may be stale, repeated or out of order.
@@ -40,6 +41,10 @@ pub struct Readings {
     pub now: Moment,
     /// The wall clock, if there is one. Only fencing tokens contain it.
     pub wall: Option<WallTime>,
+    /// A random number from the operating system, for the write that the machine may decide on. The driver draws it
+    /// after it has read the clock: if the process image is copied in between, the deadline that the write grants still
+    /// counts from before the copy.
+    pub write_id: WriteId,
 }
 
 /// An event that the driver passes to the [`Machine`](super::Machine).

@@ -4,6 +4,7 @@ use super::{
     action::{Action, Ended, Notice},
     input::{Input, Readings},
     leader_info::LeaderInfo,
+    own_writes::{OwnWrites, WriteId},
     record::Record,
     request::Request,
     sighting::{Content, Rules},
@@ -44,11 +45,15 @@ pub struct Candidate {
 /// 2. Perform each [`poll_action`](Self::poll_action), in order.
 /// 3. Wait for the next input, at most until [`poll_timeout`](Self::poll_timeout). At that time pass [`Input::Tick`].
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Machine {
     pub(super) me: Candidate,
     pub(super) rng: fastrand::Rng,
     pub(super) state: State,
     pub(super) view: View,
+    pub(super) own_writes: OwnWrites,
+    /// The id of the next write.
+    pub(super) write_id: WriteId,
     /// The only request in progress.
     pub(super) request: Option<Request>,
     pub(super) attempts: u64,
@@ -82,6 +87,8 @@ impl Machine {
                 from: Moment::default(),
             },
             view: View::new(),
+            own_writes: OwnWrites::default(),
+            write_id: WriteId::from_bits(0),
             request: None,
             attempts: 0,
             reading: Some(Source::Hint),
@@ -192,6 +199,7 @@ impl Machine {
         let now = readings.now;
         debug_assert!(now >= self.handled_at, "the clock is monotonic");
         self.handled_at = now;
+        self.write_id = readings.write_id;
         self.note_wall(readings.wall);
         // First, so that an input after the deadline cannot extend the term.
         self.handle_deadline(now);
@@ -241,6 +249,7 @@ impl Machine {
         let mut rules = Rules {
             timing: &self.me.timing,
             session: &self.me.session,
+            own_writes: &self.own_writes,
             trust_absent_key: self.me.trust_absent_key,
             rng: &mut self.rng,
             notices: &mut notices,
@@ -254,7 +263,7 @@ impl Machine {
     pub(super) fn foreign_record(&self) -> Option<(&Record, Moment)> {
         let sighting = self.view.sighting()?;
         match &sighting.content {
-            Content::Held(record) if record.session != self.me.session => {
+            Content::Held(record) if !sighting.is_own => {
                 let until = self
                     .me
                     .timing

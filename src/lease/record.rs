@@ -2,6 +2,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::own_writes::{self, WriteId};
 use crate::names::Address;
 
 /// The version of the record's layout that this crate writes and reads.
@@ -52,6 +53,14 @@ pub struct Record {
     pub floor: u64,
     /// The number of renewals of the term.
     pub renewal: u64,
+    /// The id of this write. None in a record of a version that had no ids.
+    #[serde(
+        rename = "write",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "own_writes::deserialize"
+    )]
+    pub write_id: Option<WriteId>,
 }
 
 impl Record {
@@ -74,6 +83,16 @@ impl Record {
             token: 0,
             floor,
             renewal: 0,
+            write_id: None,
+        }
+    }
+
+    /// The record with the id of its write.
+    #[must_use]
+    pub fn written_as(self, id: WriteId) -> Self {
+        Self {
+            write_id: Some(id),
+            ..self
         }
     }
 
@@ -202,12 +221,28 @@ mod tests {
     }
 
     #[test]
+    fn an_invalid_write_id_is_none() {
+        let id = WriteId::from_bits(0xab);
+        let written = record().written_as(id);
+        let text = String::from_utf8(written.encode()).unwrap();
+        assert!(text.ends_with(r#","renewal":0,"write":"000000000000000000000000000000ab"}"#));
+        let decoded = |text: &str| Record::decode(50, text.as_bytes()).unwrap().write_id;
+        assert_eq!(decoded(&text), Some(id));
+        assert_eq!(decoded(&text.replace("00ab", "00xy")), None);
+        assert_eq!(
+            decoded(&text.replace(r#""0000000000"#, r#""10000000000"#)),
+            None
+        );
+    }
+
+    #[test]
     fn survives_a_round_trip() {
         let vacant = record().vacant(Duration::from_secs(20));
         for record in [
             record(),
             record().renewed(42, 3),
             record().released(42),
+            record().written_as(WriteId::from_bits(u128::MAX)),
             vacant,
         ] {
             assert_eq!(Record::decode(50, &record.encode()), Ok(record));

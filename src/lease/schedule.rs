@@ -128,7 +128,7 @@ impl Machine {
     }
 
     fn release_step(&self, checked: bool) -> Step {
-        if self.view.held_by(&self.me.session).is_some() {
+        if self.view.is_own() {
             // The record may be another candidate's by now.
             return if self.view.is_contested() {
                 Step::Settle(Settled::LeftToExpire)

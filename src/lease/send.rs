@@ -53,9 +53,11 @@ impl Machine {
             me.timing.lease,
             floor,
         )
+        .written_as(self.write_id)
     }
 
     fn send_write(&mut self, now: Moment, purpose: Purpose, expected: u64, record: Record) {
+        self.own_writes.sent(self.write_id);
         let believed = self.view.revision();
         let write = Write {
             purpose,

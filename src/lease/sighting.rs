@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use super::{
     action::Notice,
+    own_writes::OwnWrites,
     record::{Garbage, Record},
     validity::Timing,
 };
 use crate::clock::Moment;
 
 /// A state of the key, and when this candidate first observed it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Sighting {
     pub(super) revision: u64,
     pub(super) content: Content,
+    /// This process holds the record.
+    pub(super) is_own: bool,
     pub(super) first_seen: Moment,
     /// When this candidate may first take the key over.
     pub(super) open_from: Moment,
@@ -63,6 +66,7 @@ impl Content {
 pub(super) struct Rules<'a> {
     pub(super) timing: &'a Timing,
     pub(super) session: &'a str,
+    pub(super) own_writes: &'a OwnWrites,
     pub(super) trust_absent_key: bool,
     pub(super) rng: &'a mut fastrand::Rng,
     pub(super) notices: &'a mut Vec<Notice>,
@@ -106,11 +110,13 @@ impl Rules<'_> {
         last_lease: Duration,
     ) -> Sighting {
         let delay = self.timing.campaign_after(self.rng);
+        let is_own = matches!(&content, Content::Held(record) if self.is_own(record));
         let wait_until = match &content {
-            Content::Held(record) if record.session == self.session => {
+            Content::Held(_) if is_own => {
                 return Sighting {
                     revision,
                     content,
+                    is_own,
                     first_seen: now,
                     open_from: now,
                 };
@@ -134,8 +140,22 @@ impl Rules<'_> {
         Sighting {
             revision,
             content,
+            is_own,
             first_seen: now,
             open_from: wait_until + delay,
+        }
+    }
+
+    /// Whether this process wrote the record. A copy of its image has the same nonce, and writes with other ids.
+    fn is_own(&self, record: &Record) -> bool {
+        record.session == self.session && self.own_writes.contain(record.write_id)
+    }
+
+    /// Notices a record that a copy of this process's image wrote.
+    pub(super) fn check_writer(&mut self, revision: u64, content: &Content) {
+        let record = content.record();
+        if record.is_some_and(|record| record.session == self.session && !self.is_own(record)) {
+            self.notices.push(Notice::RunsTwice { revision });
         }
     }
 }

@@ -18,7 +18,8 @@ use super::{
 };
 use crate::{
     clock::Moment,
-    lease::{Action, Ended, Input, Machine, Notice, Readings, Settled, Status},
+    lease::{Action, Ended, Input, Machine, Notice, Readings, Settled, Status, WriteId},
+    runtime::Runtime,
     store::LeaseStore,
 };
 
@@ -146,10 +147,12 @@ impl<S: LeaseStore> Driver<S> {
 
     /// Feeds an input that was received now. The resulting [steps](Self::step) follow.
     fn feed(&mut self, input: Input) {
-        let clock = self.shared.clock();
+        let Runtime { clock, random, .. } = &self.shared.runtime;
+        let now = clock.now();
         let readings = Readings {
-            now: clock.now(),
+            now,
             wall: clock.wall(),
+            write_id: WriteId::from_bits(random.bits()),
         };
         self.journal.received(readings, &input);
         self.machine.handle(readings, input);

@@ -169,6 +169,10 @@ fn log_notice(notice: &Notice) {
         Notice::AcquiredTooLate => {
             tracing::warn!("acquired the lease too late; retrying");
         }
+        Notice::RunsTwice { revision } => tracing::error!(
+            revision,
+            "the key contains a record of a copy of this process; its image runs twice"
+        ),
         Notice::WallClockOff { shown } => tracing::warn!(
             unix_ms = shown.as_unix_ms(),
             "the wall clock is wrong; fencing tokens do not contain the time"

@@ -9,6 +9,7 @@ pub(super) struct Driver {
     pub(super) machine: Machine,
     pub(super) now: Moment,
     pub(super) wall: Option<WallTime>,
+    pub(super) write_id: WriteId,
     attempt: u64,
     expected: u64,
     written: Option<Record>,
@@ -28,6 +29,7 @@ impl Driver {
             machine: Machine::new(candidate, seed),
             now: at(0),
             wall: None,
+            write_id: ID,
             attempt: 0,
             expected: 0,
             written: None,
@@ -109,6 +111,7 @@ impl Driver {
         let readings = Readings {
             now: self.now,
             wall: self.wall,
+            write_id: self.write_id,
         };
         self.machine.handle(readings, input);
         let actions: Vec<_> = std::iter::from_fn(|| self.machine.poll_action()).collect();

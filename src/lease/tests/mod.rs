@@ -3,6 +3,8 @@
 mod absent;
 mod arbitrary_inputs;
 mod candidate;
+mod copied_images;
+mod copies;
 mod earlier_systems;
 mod fixtures;
 mod harness;

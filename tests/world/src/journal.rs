@@ -101,7 +101,16 @@ impl World {
             Action::Settled(_) => self.settled(node),
             // The node now opens another watch.
             Action::Notice(Notice::DataLost { .. }) => self.is_settled = false,
+            Action::Notice(Notice::RunsTwice { revision }) => self.runs_twice(node, *revision),
             Action::Read { .. } | Action::Notice(_) => {}
+        }
+    }
+
+    /// No process runs twice, but the answer to a repeated copy of a write may say that it was refused.
+    fn runs_twice(&mut self, node: usize, revision: u64) {
+        if !self.nodes[node].process.was_misled && self.settings.plan.is_inside() {
+            let what = format!("node {node} takes its record at {revision} for that of a copy");
+            self.violate("grants", what);
         }
     }
 

@@ -38,6 +38,8 @@ pub(crate) struct Apply {
     pub(crate) value: Vec<u8>,
     /// Its outcome was already reported as unknown.
     pub(crate) is_answered: bool,
+    /// It arrives twice.
+    pub(crate) is_repeated: bool,
 }
 
 impl World {
@@ -97,6 +99,7 @@ impl World {
     }
 
     pub(crate) fn send_write(&mut self, node: usize, request: u64, expected: u64, value: Vec<u8>) {
+        let is_repeated = self.is_repeated(node);
         let apply = Box::new(Apply {
             node,
             session: self.nodes[node].process.session,
@@ -105,8 +108,9 @@ impl World {
             expected,
             value,
             is_answered: false,
+            is_repeated,
         });
-        if self.is_repeated(node) {
+        if is_repeated {
             self.tally.repeated_writes += 1;
             let delay = self.delay(node);
             self.after(delay, Event::Apply(apply.clone()));
@@ -178,9 +182,11 @@ impl World {
     fn compare_and_set(&mut self, write: &Apply) -> Outcome {
         if self.server.last().seen.revision() != write.expected {
             let is_applied = self.server.last().seen.value() == Some(&write.value[..]);
-            if is_applied && self.lives(write.node, write.session) {
+            if self.lives(write.node, write.session) {
+                let process = &mut self.nodes[write.node].process;
                 // The answer to a repeated copy says that the write was refused.
-                self.nodes[write.node].process.is_misled = true;
+                process.is_misled |= is_applied;
+                process.was_misled |= write.is_repeated;
             }
             return Outcome::Conflict;
         }

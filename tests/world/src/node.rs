@@ -58,6 +58,8 @@ pub(crate) struct Process {
     pub(crate) is_refused: bool,
     /// A write was reported as refused although it was applied.
     pub(crate) is_misled: bool,
+    /// The same may have happened to any earlier write.
+    pub(crate) was_misled: bool,
     /// The revision of the last acknowledged write, and of the one that began the term.
     pub(crate) acknowledged: u64,
     pub(crate) began_at: u64,
