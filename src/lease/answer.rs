@@ -146,15 +146,12 @@ impl Machine {
         }
     }
 
+    /// A refusal does not prove that the key has changed, so that it does not end a term. The read after it decides.
     fn handle_conflict(&mut self, now: Moment, purpose: Purpose, expected: u64) {
         self.pause_if_repeated(now);
         self.reading = Some(Source::AfterConflict(expected));
         if purpose == Purpose::Vacate {
             self.view.trust_the_sighting();
-        }
-        // After a write of unknown outcome over the same revision, the other record may be this candidate's.
-        if purpose == Purpose::Renew && self.uncertain != Some(expected) {
-            self.lose(now, Ended::Overwritten);
         }
     }
 
@@ -178,8 +175,8 @@ impl Machine {
         }
     }
 
-    /// A first refusal is followed by a read at once, because it proves a change of the key. A second refusal without
-    /// an observed change in between is followed by a pause.
+    /// A first refusal is followed by a read at once, because the key has probably changed. A second refusal without an
+    /// observed change in between is followed by a pause.
     fn pause_if_repeated(&mut self, now: Moment) {
         if self.failures > 0 {
             self.back_off(now);

@@ -166,11 +166,10 @@ impl Machine {
     #[must_use]
     pub fn leader(&self, now: Moment) -> Option<LeaderInfo> {
         let (record, until) = self.foreign_record()?;
-        (now < until).then(|| {
-            let id = record.holder.clone().unwrap_or_default();
-            let token = record.token_at(self.view.revision());
-            LeaderInfo::new(id, record.address.clone(), token.into())
-        })
+        // A record of a later version does not say who holds it.
+        let id = record.holder.clone().filter(|_| now < until)?;
+        let token = record.token_at(self.view.revision());
+        Some(LeaderInfo::new(id, record.address.clone(), token.into()))
     }
 
     /// Goes on as an observer after a shutdown: it follows the leader, and does not campaign. [`stop`](Self::stop) ends

@@ -47,6 +47,7 @@ impl Sighting {
 impl Content {
     pub(super) fn of(record: Record) -> Self {
         match &record.holder {
+            _ if record.is_later() => Self::Held(record),
             Some(_) => Self::Held(record),
             None if record.vacant => Self::Vacant(record),
             None => Self::Released(record),

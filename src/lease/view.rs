@@ -62,7 +62,7 @@ pub(super) enum Source {
     /// A watch, or a read that may be stale.
     Hint,
     /// A read that was sent after the server refused to replace this revision. If the candidate still believes this
-    /// revision, the belief is known to be wrong.
+    /// revision and the read shows another state, the belief is wrong.
     AfterConflict(u64),
 }
 

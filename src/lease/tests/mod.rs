@@ -8,6 +8,7 @@ mod copies;
 mod earlier_systems;
 mod fixtures;
 mod harness;
+mod later_versions;
 mod leader;
 mod observer;
 mod outage;

@@ -64,7 +64,9 @@ impl World {
                 };
                 self.fact(node, &answered);
                 if let Outcome::Acknowledged(revision) = outcome {
-                    self.nodes[node].process.acknowledged = revision;
+                    let process = &mut self.nodes[node].process;
+                    process.acknowledged = revision;
+                    process.is_misled = false;
                 }
             }
             Input::Warmed {
@@ -117,7 +119,6 @@ impl World {
     fn sent(&mut self, node: usize, attempt: u64, expected: u64, record: &Record) {
         let n = &mut self.nodes[node];
         n.process.is_refused = false;
-        n.process.is_misled = false;
         let sent_at = n.process.handled_at;
         if record.holder.is_some() && record.token == 0 {
             n.process.acquiring_since = n.process.handled;

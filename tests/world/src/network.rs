@@ -159,6 +159,11 @@ impl World {
                 self.apply_unanswered(write);
                 Outcome::Unknown
             }
+            // A refusal although nothing has changed.
+            2 => {
+                self.tally.false_refusals += 1;
+                self.refuse(write)
+            }
             _ => self.compare_and_set(write),
         };
         self.reply(write.node, write.request, Answer::Written(outcome));
@@ -181,14 +186,7 @@ impl World {
 
     fn compare_and_set(&mut self, write: &Apply) -> Outcome {
         if self.server.last().seen.revision() != write.expected {
-            let is_applied = self.server.last().seen.value() == Some(&write.value[..]);
-            if self.lives(write.node, write.session) {
-                let process = &mut self.nodes[write.node].process;
-                // The answer to a repeated copy says that the write was refused.
-                process.is_misled |= is_applied;
-                process.was_misled |= write.is_repeated;
-            }
-            return Outcome::Conflict;
+            return self.refuse(write);
         }
         let (node, expected) = (write.node, write.expected);
         let revision = self.put(Some(write.value.clone()), Some(write.session));
@@ -197,6 +195,17 @@ impl World {
         }
         self.say_of_all(|| format!("the store puts {revision} over {expected} for node {node}"));
         Outcome::Acknowledged(revision)
+    }
+
+    fn refuse(&mut self, write: &Apply) -> Outcome {
+        let is_applied = self.server.last().seen.value() == Some(&write.value[..]);
+        if self.lives(write.node, write.session) {
+            let process = &mut self.nodes[write.node].process;
+            // Of two copies, one may be refused and the other applied.
+            process.is_misled |= is_applied || write.is_repeated;
+            process.was_misled |= write.is_repeated;
+        }
+        Outcome::Conflict
     }
 
     /// Writes unconditionally, and pushes the change to every watch.

@@ -56,7 +56,7 @@ pub(crate) struct Process {
     pub(crate) shown: u64,
     /// A write was refused since the last write left.
     pub(crate) is_refused: bool,
-    /// A write was reported as refused although it was applied.
+    /// A write was reported as refused although it was applied, since the last acknowledged write.
     pub(crate) is_misled: bool,
     /// The same may have happened to any earlier write.
     pub(crate) was_misled: bool,

@@ -13,6 +13,8 @@ pub struct Tally {
     pub(crate) old_requests: u64,
     /// Writes that were applied after their outcome was reported as unknown.
     pub(crate) late_applications: u64,
+    /// Writes that the server refused although the key had not changed.
+    pub(crate) false_refusals: u64,
     /// Writes that reached the server twice.
     pub(crate) repeated_writes: u64,
     /// Client requests that were executed, and those that were refused.
@@ -40,6 +42,7 @@ impl Tally {
             late_sends,
             old_requests,
             late_applications,
+            false_refusals,
             repeated_writes,
             executed,
             refused,
@@ -56,6 +59,7 @@ impl Tally {
         self.late_sends += late_sends;
         self.old_requests += old_requests;
         self.late_applications += late_applications;
+        self.false_refusals += false_refusals;
         self.repeated_writes += repeated_writes;
         self.executed += executed;
         self.refused += refused;
@@ -85,6 +89,7 @@ impl Tally {
             (self.late_sends, "late sends"),
             (self.old_requests, "old requests"),
             (self.late_applications, "late applications"),
+            (self.false_refusals, "false refusals"),
             (self.repeated_writes, "repeated writes"),
             (self.executed, "executed requests"),
             (self.refused, "refused requests"),

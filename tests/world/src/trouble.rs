@@ -158,7 +158,7 @@ impl World {
             // After a loss it could keep the last token, which only the witness knows, out of the key.
             1 if self.settings.plan != Plan::LostStream => {
                 let record = self.foreign(base);
-                self.overwrite("a foreign record", Some(record.encode()));
+                self.overwrite("a foreign record", Some(record));
             }
             1..4 => self.overwrite("a delete marker", None),
             _ => self.remove(),
@@ -170,13 +170,18 @@ impl World {
         self.say_of_all(|| format!("another client writes {what} at {revision}"));
     }
 
-    /// A record of a foreign candidate with the same lease. It is not a release, which only the holder may write.
-    fn foreign(&mut self, lease: u64) -> Record {
+    /// A record of a foreign candidate with the same lease, in half of the cases of a later version. It is not a release,
+    /// which only the holder may write.
+    fn foreign(&mut self, lease: u64) -> Vec<u8> {
+        if self.choices.bool() {
+            let ms = lease / MILLISECOND;
+            return format!(r#"{{"v":2,"holder":null,"lease_ms":{ms},"new":true}}"#).into_bytes();
+        }
         let lease = Duration::from_nanos(lease);
         let record = Record::acquiring("stranger", "stranger", None, lease, 0);
         match self.choices.bool() {
-            true => record.vacant(lease),
-            false => record,
+            true => record.vacant(lease).encode(),
+            false => record.encode(),
         }
     }
 
