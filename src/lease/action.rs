@@ -13,6 +13,9 @@ pub enum Action {
     },
     /// Write the record if the key's last revision is `expected`, and return [`Input::Written`](super::Input::Written).
     /// Abandon an earlier request without a response.
+    ///
+    /// If it was not sent by [`Machine::answer_due`](super::Machine::answer_due), for example because the process was
+    /// paused, do not send it: the outcome is [`Outcome::Failed`](super::Outcome::Failed).
     Write {
         /// Identifies the request in its response.
         attempt: u64,

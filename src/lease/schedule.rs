@@ -86,7 +86,9 @@ impl Machine {
         }
     }
 
-    fn answer_due(&self) -> Option<Moment> {
+    /// When the request in progress times out. A write that was not sent by then is not sent.
+    #[must_use]
+    pub fn answer_due(&self) -> Option<Moment> {
         let request = self.request.as_ref()?;
         Some(request.sent_at + self.me.timing.request_timeout)
     }

@@ -218,14 +218,12 @@ impl<S: LeaseStore> Driver<S> {
                 expected,
                 record,
             } => {
-                let (store, value) = (self.store.clone(), record.encode());
-                self.send(Request::write(
-                    store,
-                    self.now(),
-                    *attempt,
-                    *expected,
-                    value,
-                ));
+                let store = self.store.clone();
+                let clock = self.shared.clock().clone();
+                // Absent only if the machine has abandoned the write since.
+                let send_by = self.machine.answer_due().unwrap_or_default();
+                let write = (*attempt, *expected, record.encode());
+                self.send(Request::write(store, (clock, send_by), write));
             }
             Action::Begin { token, deadline } => {
                 let clock = self.shared.clock().clone();

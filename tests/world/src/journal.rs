@@ -123,9 +123,9 @@ impl World {
         if record.holder.is_some() && record.token == 0 {
             n.process.acquiring_since = n.process.handled;
         }
-        let over = n.settings.timing.valid_until(sent_at);
-        let is_late = record.holder.is_some() && n.clock.local(self.now) >= over;
-        self.tally.late_sends += u64::from(is_late);
+        let send_by = sent_at + n.settings.timing.request_timeout;
+        let is_late = n.clock.local(self.now) >= send_by;
+        self.tally.withheld_writes += u64::from(is_late);
         let sent = Fact::Sent {
             attempt,
             expected,

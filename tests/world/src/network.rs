@@ -99,6 +99,12 @@ impl World {
     }
 
     pub(crate) fn send_write(&mut self, node: usize, request: u64, expected: u64, value: Vec<u8>) {
+        let n = &self.nodes[node];
+        let send_by = n.process.handled_at + n.settings.timing.request_timeout;
+        if n.clock.local(self.now) >= send_by {
+            let what = format!("node {node} sends a write after its timeout");
+            self.violate("liveness", what);
+        }
         let is_repeated = self.is_repeated(node);
         let apply = Box::new(Apply {
             node,
