@@ -44,6 +44,7 @@ struct Settings {
     time: TimeSettings,
     observer: bool,
     trust_absent_key: bool,
+    lossy_store: bool,
     warm_up: Option<WarmUp>,
     runtime: Runtime,
     journals: Journals,
@@ -85,6 +86,7 @@ impl<S> Builder<S> {
                 time: TimeSettings::default(),
                 observer: false,
                 trust_absent_key: false,
+                lossy_store: false,
                 warm_up: None,
                 runtime,
                 journals: Journals::default(),
@@ -167,6 +169,24 @@ impl<S> Builder<S> {
     /// is never deleted and two leaders for the duration of a lease are acceptable.
     pub fn dangerous_trust_absent_key(mut self, trust: bool) -> Self {
         self.settings.trust_absent_key = trust;
+        self
+    }
+
+    /// Sets whether the store may lose the last writes that it acknowledged, as a server does in a power cut unless it
+    /// syncs each write.
+    ///
+    /// Default: `false`. With `true`, two open gates after such a loss are rarer, and some elections take one lease
+    /// longer:
+    ///
+    /// - A release that is the first state that this node sees is waited out for the lease that it names, because the
+    ///   write that replaced it may be lost. A node that starts after a release therefore leads one lease later.
+    /// - Whatever was seen before the present watch was opened counts as seen at its opening. A lost connection
+    ///   therefore restarts the wait for an expired lease.
+    ///
+    /// Prefer a server that loses nothing: the guide on NATS lists its settings. Fencing tokens protect a storage in
+    /// both cases.
+    pub fn lossy_store(mut self, lossy: bool) -> Self {
+        self.settings.lossy_store = lossy;
         self
     }
 
@@ -358,6 +378,7 @@ impl Settings {
             timing,
             observer: self.observer,
             trust_absent_key: self.trust_absent_key,
+            lossy_store: self.lossy_store,
             warm_up: self.warm_up,
             runtime: self.runtime,
             journals: self.journals,

@@ -67,6 +67,8 @@ pub enum Ended {
     Deleted,
     /// The server's sequence numbers went backwards: it lost data.
     DataLost,
+    /// The bucket was deleted and created again.
+    Recreated,
 }
 
 /// How a step-down or a shutdown ended.
@@ -100,6 +102,8 @@ pub enum Notice {
         /// The lower revision that replaced it.
         found: u64,
     },
+    /// The bucket was deleted and created again. What was known of the old one, except its tokens, is forgotten.
+    Recreated,
     /// An acquiring write was acknowledged after its deadline.
     AcquiredTooLate,
     /// The key contains a record under this candidate's nonce that this process did not write: its image runs twice.

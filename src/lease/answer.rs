@@ -36,6 +36,29 @@ impl Machine {
         self.handle_seen(now, seen, source);
     }
 
+    pub(super) fn handle_watching(&mut self, now: Moment, epoch: u64) {
+        let before = self.epoch.replace(epoch);
+        if before.is_some_and(|before| before != epoch) {
+            self.forget_bucket(now);
+        } else if self.me.lossy_store {
+            self.with_rules(|view, rules| view.restart(now, rules));
+        }
+    }
+
+    /// Revisions of the new bucket may repeat those of the old one, where this candidate's record and its writes on
+    /// their way mean nothing.
+    fn forget_bucket(&mut self, now: Moment) {
+        self.notice(Notice::Recreated);
+        self.view.forget();
+        self.request = None;
+        self.uncertain = None;
+        self.is_misplaced = false;
+        self.failures = 0;
+        self.retry_at = now;
+        self.reading = Some(Source::Hint);
+        self.lose(now, Ended::Recreated);
+    }
+
     pub(super) fn handle_seen(&mut self, now: Moment, seen: Observation, source: Source) {
         let before = self.view.revision();
         let change = self.with_rules(|view, rules| view.note(now, seen, source, rules));

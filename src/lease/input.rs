@@ -52,6 +52,11 @@ pub struct Readings {
 pub enum Input {
     /// The machine's timeout has passed. Harmless at any other time.
     Tick,
+    /// A new watch is open. Later pushes come from it.
+    Watching {
+        /// When the bucket of the watch was created, in any unit.
+        epoch: u64,
+    },
     /// A watch pushed a state of the key.
     Pushed(Observation),
     /// A read ended.

@@ -35,6 +35,9 @@ pub struct Candidate {
     pub warm_up: bool,
     /// Whether an absent key is free at once, without the wait for an unknown holder.
     pub trust_absent_key: bool,
+    /// Whether the store may lose the last writes that it acknowledged. What was seen before a loss, which also breaks
+    /// the watch, may then have been replaced by a write that is lost.
+    pub lossy_store: bool,
 }
 
 /// The protocol of one candidate, without IO and without a clock.
@@ -51,6 +54,8 @@ pub struct Machine {
     pub(super) rng: fastrand::Rng,
     pub(super) state: State,
     pub(super) view: View,
+    /// When the bucket of the last watch was created.
+    pub(super) epoch: Option<u64>,
     pub(super) own_writes: OwnWrites,
     /// The id of the next write.
     pub(super) write_id: WriteId,
@@ -87,6 +92,7 @@ impl Machine {
                 from: Moment::default(),
             },
             view: View::new(),
+            epoch: None,
             own_writes: OwnWrites::default(),
             write_id: WriteId::from_bits(0),
             request: None,
@@ -204,6 +210,7 @@ impl Machine {
         self.handle_deadline(now);
         match input {
             Input::Tick => {}
+            Input::Watching { epoch } => self.handle_watching(now, epoch),
             Input::Pushed(seen) => self.handle_seen(now, seen, Source::Hint),
             Input::Read { attempt, seen } => self.handle_read(now, attempt, seen),
             Input::Written { attempt, outcome } => {
@@ -250,6 +257,7 @@ impl Machine {
             session: &self.me.session,
             own_writes: &self.own_writes,
             trust_absent_key: self.me.trust_absent_key,
+            lossy_store: self.me.lossy_store,
             rng: &mut self.rng,
             notices: &mut notices,
         };

@@ -69,6 +69,7 @@ pub(super) struct Rules<'a> {
     pub(super) session: &'a str,
     pub(super) own_writes: &'a OwnWrites,
     pub(super) trust_absent_key: bool,
+    pub(super) lossy_store: bool,
     pub(super) rng: &'a mut fastrand::Rng,
     pub(super) notices: &'a mut Vec<Notice>,
 }
@@ -93,7 +94,7 @@ impl Rules<'_> {
         content: Content,
         last_lease: Duration,
     ) -> Sighting {
-        let mut suspect = self.sight(now, revision, content, last_lease);
+        let mut suspect = self.sight(now, revision, content, (last_lease, false));
         // Without a message there is no need to wait: a mark expects an absent key and grants nothing, so its outcome
         // decides at once whether the key has vanished.
         if !suspect.is_traceless() {
@@ -102,13 +103,14 @@ impl Rules<'_> {
         suspect
     }
 
-    /// Decides when a key that is first observed in this state may be written.
+    /// Decides when a key that is first observed in this state may be written. `is_first`: no other state was observed
+    /// before, under the present watch.
     pub(super) fn sight(
         &mut self,
         now: Moment,
         revision: u64,
         content: Content,
-        last_lease: Duration,
+        (last_lease, is_first): (Duration, bool),
     ) -> Sighting {
         let delay = self.timing.campaign_after(self.rng);
         let is_own = matches!(&content, Content::Held(record) if self.is_own(record));
@@ -125,6 +127,10 @@ impl Rules<'_> {
             Content::Held(record) => self.timing.held_until(now, record.lease()),
             Content::Vacant(_) if self.trust_absent_key => now,
             Content::Vacant(record) => self.timing.unknown_until(now, record.lease()),
+            // A store that loses writes may have lost the one that replaced the release.
+            Content::Released(record) if is_first && self.lossy_store => {
+                self.timing.held_until(now, record.lease())
+            }
             Content::Released(_) => now,
             Content::Absent if self.trust_absent_key || revision == 0 => now,
             Content::Absent => self.timing.unknown_until(now, last_lease),

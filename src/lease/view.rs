@@ -122,7 +122,12 @@ impl View {
             return false;
         };
         rules.check_writer(sighting.revision, &sighting.content);
-        *sighting = rules.sight(now, sighting.revision, sighting.content.clone(), last_lease);
+        *sighting = rules.sight(
+            now,
+            sighting.revision,
+            sighting.content.clone(),
+            (last_lease, false),
+        );
         !sighting.is_own
     }
 
@@ -189,7 +194,9 @@ impl View {
             Some(sighting) if seen.revision <= sighting.revision => sighting,
             _ => {
                 rules.check_writer(seen.revision, &content);
-                let sighting = rules.sight(now, seen.revision, content, self.last_lease());
+                let is_first = self.sighting.is_none();
+                let sighting =
+                    rules.sight(now, seen.revision, content, (self.last_lease(), is_first));
                 self.believe(sighting);
                 return Change::New;
             }
@@ -255,8 +262,33 @@ impl View {
         }
         let content = Content::of(record);
         self.compare(revision, &content);
-        self.believe(rules.sight(now, revision, content, self.last_lease()));
+        self.believe(rules.sight(now, revision, content, (self.last_lease(), false)));
         true
+    }
+
+    /// Forgets the states of a bucket that is gone, but neither its tokens nor its longest lease.
+    pub(super) fn forget(&mut self) {
+        self.sighting = None;
+        self.suspect = None;
+        self.is_contested = false;
+    }
+
+    /// Counts the sighting as if it was first observed now.
+    pub(super) fn restart(&mut self, now: Moment, rules: &mut Rules<'_>) {
+        self.keep_contested();
+        self.suspect = None;
+        let last_lease = self.last_lease();
+        if let Some(Sighting {
+            revision,
+            content,
+            open_from,
+            ..
+        }) = self.sighting.take()
+        {
+            let mut sighting = rules.sight(now, revision, content, (last_lease, true));
+            sighting.open_from = sighting.open_from.max(open_from);
+            self.sighting = Some(sighting);
+        }
     }
 
     /// Drops the suspect, because a write that relied on it was refused.

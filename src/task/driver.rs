@@ -111,7 +111,7 @@ impl<S: LeaseStore> Driver<S> {
                 }
             },
             () = self.shared.holding.emptied(), if self.follow_until.is_some() => Input::Tick,
-            seen = self.watcher.next() => Input::Pushed(seen),
+            input = self.watcher.next() => input,
         }
     }
 

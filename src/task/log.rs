@@ -41,6 +41,7 @@ impl Log {
             Ended::Overwritten => tracing::warn!(token, "lost the lease: its key was overwritten"),
             Ended::Deleted => tracing::warn!(token, "lost the lease: its key was deleted"),
             Ended::DataLost => tracing::error!(token, "lost the lease: the server lost data"),
+            Ended::Recreated => tracing::error!(token, "lost the lease: its bucket was recreated"),
         }
         self.meter.shut();
         self.meter.ended(why);
@@ -168,6 +169,9 @@ fn log_notice(notice: &Notice) {
         ),
         Notice::AcquiredTooLate => {
             tracing::warn!("acquired the lease too late; retrying");
+        }
+        Notice::Recreated => {
+            tracing::error!("the bucket was deleted and recreated; waiting as for an absent key");
         }
         Notice::RunsTwice { revision } => tracing::error!(
             revision,

@@ -45,6 +45,7 @@ pub(super) fn candidate() -> Candidate {
         observer: false,
         warm_up: false,
         trust_absent_key: false,
+        lossy_store: false,
     }
 }
 

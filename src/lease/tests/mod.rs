@@ -19,3 +19,4 @@ mod takeover;
 mod tokens;
 mod unknown;
 mod warm_up;
+mod watches;

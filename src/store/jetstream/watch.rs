@@ -50,6 +50,7 @@ pub(super) async fn open(
     let name = format!("noleader_{}", Uuid::new_v4().simple());
     let subject = format!("{api_prefix}.CONSUMER.CREATE.{stream}.{name}.{key}");
     let connects = connects(&client);
+    let before = epoch(context, api_prefix, &stream).await?;
     let messages = context
         .create_consumer_on_stream(consumer(name, key, client.new_inbox()), &stream)
         .await
@@ -63,8 +64,12 @@ pub(super) async fn open(
         connects,
         delivered: 0,
     };
-    // Read after the consumer was created, because the consumer ends with its stream.
+    // Otherwise the consumer may belong to either stream.
     let epoch = epoch(context, api_prefix, &stream).await?;
+    if epoch != before {
+        let error = "the bucket was recreated while the watch was opened";
+        return Err(StoreError::Request(error.into()));
+    }
     let changes = stream::unfold(Some(pushes), async |pushes| {
         let mut pushes = pushes?;
         let item = pushes.next().await?;

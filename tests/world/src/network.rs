@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     clock::{MICROSECOND, MILLISECOND},
+    plan::Plan,
     server::Watching,
     world::{Event, World},
 };
@@ -151,7 +152,7 @@ impl World {
         if self.is_down() {
             return;
         }
-        if write.epoch != self.server.epoch && !self.settings.plan.loses_writes() {
+        if write.epoch != self.server.epoch && self.settings.plan == Plan::LostStream {
             return;
         }
         if write.is_answered {

@@ -46,7 +46,7 @@ enum WallClocks {
 impl WallClocks {
     fn of(plan: Plan, choices: &mut Choices) -> Self {
         match plan {
-            Plan::RolledBack => Self::Close,
+            Plan::RolledBack | Plan::PowerCut { .. } => Self::Close,
             Plan::RolledBackTimeless => Self::Absent,
             _ => choices.pick([Self::Absent, Self::Close, Self::Close, Self::Any]),
         }
@@ -140,6 +140,11 @@ impl Settings {
             observer: false,
             warm_up: choices.one_in(3),
             trust_absent_key: self.trust_absent_key,
+            lossy_store: match self.plan {
+                Plan::PowerCut { lossy_store } => lossy_store,
+                // It must keep every promise as well.
+                _ => choices.one_in(8),
+            },
         }
     }
 

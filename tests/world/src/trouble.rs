@@ -192,9 +192,12 @@ impl World {
 
     fn lose(&mut self) {
         match self.settings.plan {
-            Plan::NewBucket if self.server.epoch == 0 => self.lose_stream(),
+            Plan::NewBucket | Plan::RepeatedRevisions if self.server.epoch == 0 => {
+                self.lose_stream();
+            }
             Plan::LostStream if self.server.epoch == 0 => self.lose_all_but_a_witness(),
             Plan::RolledBack | Plan::RolledBackTimeless => self.roll_back(),
+            Plan::PowerCut { .. } => self.cut_power(),
             _ => {}
         }
     }
@@ -209,8 +212,23 @@ impl World {
         }
         let revision = self.server.last().seen.revision();
         self.say_of_all(|| format!("the store is back at {revision}"));
+        self.start_one();
+    }
+
+    fn start_one(&mut self) {
         let node = self.choices.usize(0..self.nodes.len());
         self.kill(node);
         self.revive();
+    }
+
+    fn cut_power(&mut self) {
+        self.server.roll_back(self.choices.usize(1..20));
+        let revision = self.server.last().seen.revision();
+        self.say_of_all(|| format!("after a power cut the store is back at {revision}"));
+        let base = self.settings.base();
+        self.server.down_until = self.now + self.choices.u64(base / 50..base / 4);
+        self.server.deafen(|_| true);
+        self.server.break_deaf();
+        self.start_one();
     }
 }

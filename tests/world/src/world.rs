@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     calls,
     choices::Choices,
-    clock::MICROSECOND,
+    clock::{MICROSECOND, WALL_START},
     executor::Spawned,
     fact::Fact,
     finale::Step,
@@ -169,7 +169,11 @@ impl World {
             .collect();
         Self {
             invariants: Invariants::of(&settings, nodes.len()),
-            server: Server::new(choices.u64(10_000..1_000_000)),
+            server: Server::new(match plan {
+                Plan::NewBucket => WALL_START,
+                Plan::RepeatedRevisions => 0,
+                _ => choices.u64(10_000..1_000_000),
+            }),
             settings,
             choices,
             now: 0,

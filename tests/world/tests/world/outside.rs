@@ -69,3 +69,21 @@ fn tokens_repeat_without_wall_clocks() {
     assert!(outside.overlaps > 0 && outside.refused > 0);
     assert!(outside.lower_tokens > 0 && outside.second_writers > 0);
 }
+
+/// A candidate that knows that the store loses writes waits for more, and does not rely on what it saw before.
+#[test]
+fn a_lossy_store_opens_fewer_second_gates() {
+    let [without, with] =
+        [false, true].map(|lossy_store| run_outside(Plan::PowerCut { lossy_store }, 8 * SEEDS));
+    println!("{without:?}\n{with:?}");
+    assert!(without.overlaps > 0 && with.overlaps < without.overlaps);
+    assert_eq!(with.lower_tokens + without.lower_tokens, 0);
+}
+
+/// Revisions that occur twice make a write to the old bucket valid in the new one.
+#[test]
+fn repeated_revisions_open_two_gates() {
+    let outside = run_outside(Plan::RepeatedRevisions, 8 * SEEDS);
+    println!("{outside:?}");
+    assert!(outside.overlaps > 0);
+}
