@@ -32,6 +32,7 @@ pub mod health {
 pub mod nats {
     #![doc = "[observability]: crate::guide::observability"]
     #![doc = "[figures]: crate::guide::figures#outside-the-assumptions"]
+    #![doc = "[g2]: crate::guide::guarantees#assumptions"]
     #![doc = ""]
     #![doc = include_str!("../docs/nats.md")]
 }
@@ -70,6 +71,8 @@ pub mod guarantees {
     #![doc = "[mutants]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/docs/mutants.md"]
     #![doc = "[durability]: crate::guide::nats#durability"]
     #![doc = "[permissions]: crate::guide::nats#permissions"]
+    #![doc = "[wall]: crate::guide::observability#terms"]
+    #![doc = "[twice]: crate::guide::observability#terms"]
     #![doc = "[fenced_store]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/examples/fenced_store/main.rs"]
     #![doc = "[interleavings]: crate::guide::architecture#interleavings"]
     #![doc = "[invariants]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/tests/world/src/invariants"]

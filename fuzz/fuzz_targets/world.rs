@@ -17,7 +17,7 @@ fuzz_target!(
             return;
         };
         let (source, plan) = (Source::Bytes(choices), Plan::of(u64::from(*kind)));
-        if let Some(violation) = run(source, plan, 0).violation {
+        if let Some(violation) = run(source, plan, 0).violations.first() {
             let trace = run(source, plan, TAIL).trace;
             panic!(
                 "{plan:?} fails {}: {}\n{trace}",

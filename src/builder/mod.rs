@@ -44,6 +44,7 @@ struct Settings {
     time: TimeSettings,
     observer: bool,
     trust_absent_key: bool,
+    lossy_store: bool,
     warm_up: Option<WarmUp>,
     runtime: Runtime,
     journals: Journals,
@@ -85,6 +86,7 @@ impl<S> Builder<S> {
                 time: TimeSettings::default(),
                 observer: false,
                 trust_absent_key: false,
+                lossy_store: false,
                 warm_up: None,
                 runtime,
                 journals: Journals::default(),
@@ -134,7 +136,11 @@ impl<S> Builder<S> {
 
     /// Sets by how much the rates of two nodes' monotonic clocks may differ, as a fraction from 0.0 to 0.5.
     ///
-    /// Default: 0.05. A leader stops before the end of its lease by this fraction of the lease, and by at least 20 ms.
+    /// Default: 0.1. A leader stops before the end of its lease by this fraction of the lease, and by at least 20 ms.
+    ///
+    /// Clocks run at different rates mainly while a time service corrects one of them. A Linux kernel may slew a clock
+    /// by up to 10 %, and chrony does so by up to 8.3 %. Set 0.2 if both clocks may be slewed at once, in opposite
+    /// directions.
     pub fn max_clock_drift(mut self, fraction: f64) -> Self {
         self.settings.time.max_clock_drift = fraction;
         self
@@ -163,6 +169,24 @@ impl<S> Builder<S> {
     /// is never deleted and two leaders for the duration of a lease are acceptable.
     pub fn dangerous_trust_absent_key(mut self, trust: bool) -> Self {
         self.settings.trust_absent_key = trust;
+        self
+    }
+
+    /// Sets whether the store may lose the last writes that it acknowledged, as a server does in a power cut unless it
+    /// syncs each write.
+    ///
+    /// Default: `false`. With `true`, two open gates after such a loss are rarer, and some elections take one lease
+    /// longer:
+    ///
+    /// - A release that is the first state that this node sees is waited out for the lease that it names, because the
+    ///   write that replaced it may be lost. A node that starts after a release therefore leads one lease later.
+    /// - Whatever was seen before the present watch was opened counts as seen at its opening. A lost connection
+    ///   therefore restarts the wait for an expired lease.
+    ///
+    /// Prefer a server that loses nothing: the guide on NATS lists its settings. Fencing tokens protect a storage in
+    /// both cases.
+    pub fn lossy_store(mut self, lossy: bool) -> Self {
+        self.settings.lossy_store = lossy;
         self
     }
 
@@ -356,6 +380,7 @@ impl Settings {
             timing,
             observer: self.observer,
             trust_absent_key: self.trust_absent_key,
+            lossy_store: self.lossy_store,
             warm_up: self.warm_up,
             runtime: self.runtime,
             journals: self.journals,

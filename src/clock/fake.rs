@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::moment::Moment;
+use super::{moment::Moment, wall::WallTime};
 use crate::sync::AtomicU64;
 
 /// A clock that stands still until it is advanced, for tests.
@@ -29,6 +29,8 @@ use crate::sync::AtomicU64;
 pub struct FakeClock {
     nanos: Arc<AtomicU64>,
     timers: Arc<Mutex<Timers>>,
+    /// What the wall clock showed when it was set, and when that was.
+    wall: Arc<Mutex<Option<(WallTime, Moment)>>>,
 }
 
 /// The wakers of the tasks that sleep.
@@ -49,6 +51,7 @@ impl FakeClock {
         Self {
             nanos: Arc::new(AtomicU64::new(3_600_000_000_000)),
             timers: Arc::default(),
+            wall: Arc::default(),
         }
     }
 
@@ -78,6 +81,24 @@ impl FakeClock {
         let _ = self
             .nanos
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
+    }
+
+    /// Sets the wall clock to `unix_ms` milliseconds since 1970. It then advances together with this clock.
+    ///
+    /// Until it is set, tokens contain no time: the token of a term is the revision of its first write, or one more
+    /// than the highest token known.
+    pub fn set_wall(&self, unix_ms: u64) {
+        let set = (WallTime::from_unix_ms(unix_ms), self.now());
+        *self.lock_wall() = Some(set);
+    }
+
+    pub(super) fn wall(&self) -> Option<WallTime> {
+        let (shown, at) = (*self.lock_wall())?;
+        Some(shown.after(self.now().saturating_since(at)))
+    }
+
+    fn lock_wall(&self) -> MutexGuard<'_, Option<(WallTime, Moment)>> {
+        self.wall.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The earliest time for which a task sleeps on this clock, if one does.
@@ -179,6 +200,17 @@ mod tests {
         clock.advance(Duration::MAX);
         clock.advance(SECOND);
         assert_eq!(clock.now(), Moment::from_nanos(u64::MAX - 1));
+    }
+
+    #[test]
+    fn the_wall_clock_advances_once_it_is_set() {
+        let clock = FakeClock::new();
+        assert_eq!(clock.wall(), None);
+        clock.set_wall(1_800_000_000_000);
+        clock.advance(SECOND);
+        let shown = WallTime::from_unix_ms(1_800_000_001_000);
+        assert_eq!(clock.wall(), Some(shown));
+        assert_eq!(clock.clone().wall(), Some(shown));
     }
 
     #[tokio::test]

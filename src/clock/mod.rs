@@ -1,8 +1,8 @@
 //! The only reader of time.
 //!
 //! The crate uses one monotonic clock. On Linux and Android it is `CLOCK_BOOTTIME`, which includes suspended time,
-//! because a lease also expires during a suspend. The wall clock decides nothing: it gives a new bucket its first
-//! revision.
+//! because a lease also expires during a suspend. The wall clock enters fencing tokens and the first revision of a new
+//! bucket, and decides nothing else.
 //!
 //! - `boot`: the clock of the operating system; `fake`: a clock for tests.
 //! - `moment`: a point in time; `wall`: a reading of the wall clock.
@@ -52,13 +52,13 @@ impl Clock {
         }
     }
 
-    /// The time on the wall clock. None if this is a fake clock.
+    /// The time on the wall clock. None if a test has not set it.
     #[must_use]
     pub fn wall(&self) -> Option<WallTime> {
         match &self.0 {
             Kind::Boot => Some(wall::now()),
             #[cfg(feature = "test-util")]
-            Kind::Fake(_) => None,
+            Kind::Fake(clock) => clock.wall(),
         }
     }
 

@@ -9,7 +9,6 @@ pub struct WallTime(u64);
 
 impl WallTime {
     /// The time `ms` milliseconds after the start of 1970, UTC.
-    #[cfg(test)]
     #[must_use]
     pub const fn from_unix_ms(ms: u64) -> Self {
         Self(ms)
@@ -25,6 +24,11 @@ impl WallTime {
     #[must_use]
     pub fn is_plausible(self) -> bool {
         PLAUSIBLE.contains(&self.0)
+    }
+
+    #[cfg(feature = "test-util")]
+    pub(super) fn after(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(whole_ms(span)))
     }
 }
 

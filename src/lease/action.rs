@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::record::{Garbage, Record};
-use crate::clock::Moment;
+use crate::clock::{Moment, WallTime};
 
 /// An action for the driver to perform, in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +13,9 @@ pub enum Action {
     },
     /// Write the record if the key's last revision is `expected`, and return [`Input::Written`](super::Input::Written).
     /// Abandon an earlier request without a response.
+    ///
+    /// If it was not sent by [`Machine::answer_due`](super::Machine::answer_due), for example because the process was
+    /// paused, do not send it: the outcome is [`Outcome::Failed`](super::Outcome::Failed).
     Write {
         /// Identifies the request in its response.
         attempt: u64,
@@ -64,6 +67,8 @@ pub enum Ended {
     Deleted,
     /// The server's sequence numbers went backwards: it lost data.
     DataLost,
+    /// The bucket was deleted and created again.
+    Recreated,
 }
 
 /// How a step-down or a shutdown ended.
@@ -97,6 +102,18 @@ pub enum Notice {
         /// The lower revision that replaced it.
         found: u64,
     },
+    /// The bucket was deleted and created again. What was known of the old one, except its tokens, is forgotten.
+    Recreated,
     /// An acquiring write was acknowledged after its deadline.
     AcquiredTooLate,
+    /// The key contains a record under this candidate's nonce that this process did not write: its image runs twice.
+    RunsTwice {
+        /// The revision of the record.
+        revision: u64,
+    },
+    /// The wall clock shows an implausible time, which is not used.
+    WallClockOff {
+        /// The time that it shows.
+        shown: WallTime,
+    },
 }

@@ -4,6 +4,7 @@ use super::{
     action::{Action, Ended, Notice, Settled},
     input::{Observation, Outcome},
     machine::Machine,
+    record::Record,
     request::{Kind, Purpose, Request, Write},
     sighting::Content,
     state::State,
@@ -35,6 +36,29 @@ impl Machine {
         self.handle_seen(now, seen, source);
     }
 
+    pub(super) fn handle_watching(&mut self, now: Moment, epoch: u64) {
+        let before = self.epoch.replace(epoch);
+        if before.is_some_and(|before| before != epoch) {
+            self.forget_bucket(now);
+        } else if self.me.lossy_store {
+            self.with_rules(|view, rules| view.restart(now, rules));
+        }
+    }
+
+    /// Revisions of the new bucket may repeat those of the old one, where this candidate's record and its writes on
+    /// their way mean nothing.
+    fn forget_bucket(&mut self, now: Moment) {
+        self.notice(Notice::Recreated);
+        self.view.forget();
+        self.request = None;
+        self.uncertain = None;
+        self.is_misplaced = false;
+        self.failures = 0;
+        self.retry_at = now;
+        self.reading = Some(Source::Hint);
+        self.lose(now, Ended::Recreated);
+    }
+
     pub(super) fn handle_seen(&mut self, now: Moment, seen: Observation, source: Source) {
         let before = self.view.revision();
         let change = self.with_rules(|view, rules| view.note(now, seen, source, rules));
@@ -54,7 +78,7 @@ impl Machine {
         let why = match after {
             Some((_, Content::Absent)) => Ended::Deleted,
             Some((revision, _)) if revision <= before => Ended::DataLost,
-            _ if self.view.held_by(&self.me.session).is_some() => return,
+            _ if self.view.is_own() => return,
             _ => Ended::Overwritten,
         };
         self.lose(now, why);
@@ -93,7 +117,10 @@ impl Machine {
                     self.handle_acknowledged(now, purpose, token, request.sent_at);
                 }
             }
-            Outcome::Conflict => self.handle_conflict(now, purpose, expected),
+            Outcome::Conflict => {
+                self.handle_refused(now, &record);
+                self.handle_conflict(now, purpose, expected);
+            }
             Outcome::Failed => {
                 self.reading.get_or_insert(Source::Hint);
                 self.back_off(now);
@@ -131,15 +158,23 @@ impl Machine {
         }
     }
 
+    /// The record in the key is not this write, even if a copy of this process's image made the same write.
+    fn handle_refused(&mut self, now: Moment, record: &Record) {
+        let Some(id) = record.write_id else {
+            return;
+        };
+        self.own_writes.refused(id);
+        if self.with_rules(|view, rules| view.refuse(now, id, rules)) {
+            self.lose(now, Ended::Overwritten);
+        }
+    }
+
+    /// A refusal does not prove that the key has changed, so that it does not end a term. The read after it decides.
     fn handle_conflict(&mut self, now: Moment, purpose: Purpose, expected: u64) {
         self.pause_if_repeated(now);
         self.reading = Some(Source::AfterConflict(expected));
         if purpose == Purpose::Vacate {
             self.view.trust_the_sighting();
-        }
-        // After a write of unknown outcome over the same revision, the other record may be this candidate's.
-        if purpose == Purpose::Renew && self.uncertain != Some(expected) {
-            self.lose(now, Ended::Overwritten);
         }
     }
 
@@ -163,8 +198,8 @@ impl Machine {
         }
     }
 
-    /// A first refusal is followed by a read at once, because it proves a change of the key. A second refusal without
-    /// an observed change in between is followed by a pause.
+    /// A first refusal is followed by a read at once, because the key has probably changed. A second refusal without an
+    /// observed change in between is followed by a pause.
     fn pause_if_repeated(&mut self, now: Moment) {
         if self.failures > 0 {
             self.back_off(now);

@@ -1,3 +1,6 @@
+use super::own_writes::WriteId;
+use crate::clock::{Moment, WallTime};
+
 /// A state of the key from a read or a watch. It is a hint: it may be stale, repeated or out of order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
@@ -31,11 +34,29 @@ impl Observation {
     }
 }
 
+/// The readings that the driver takes when it receives an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readings {
+    /// The monotonic clock.
+    pub now: Moment,
+    /// The wall clock, if there is one. Only fencing tokens contain it.
+    pub wall: Option<WallTime>,
+    /// A random number from the operating system, for the write that the machine may decide on. The driver draws it
+    /// after it has read the clock: if the process image is copied in between, the deadline that the write grants still
+    /// counts from before the copy.
+    pub write_id: WriteId,
+}
+
 /// An event that the driver passes to the [`Machine`](super::Machine).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// The machine's timeout has passed. Harmless at any other time.
     Tick,
+    /// A new watch is open. Later pushes come from it.
+    Watching {
+        /// When the bucket of the watch was created, in any unit.
+        epoch: u64,
+    },
     /// A watch pushed a state of the key.
     Pushed(Observation),
     /// A read ended.

@@ -2,8 +2,9 @@ use std::collections::VecDeque;
 
 use super::{
     action::{Action, Ended, Notice},
-    input::Input,
+    input::{Input, Readings},
     leader_info::LeaderInfo,
+    own_writes::{OwnWrites, WriteId},
     record::Record,
     request::Request,
     sighting::{Content, Rules},
@@ -13,7 +14,7 @@ use super::{
     view::{Source, View},
 };
 use crate::{
-    clock::Moment,
+    clock::{Moment, WallTime},
     names::{Address, NodeId},
 };
 
@@ -34,21 +35,30 @@ pub struct Candidate {
     pub warm_up: bool,
     /// Whether an absent key is free at once, without the wait for an unknown holder.
     pub trust_absent_key: bool,
+    /// Whether the store may lose the last writes that it acknowledged. What was seen before a loss, which also breaks
+    /// the watch, may then have been replaced by a write that is lost.
+    pub lossy_store: bool,
 }
 
 /// The protocol of one candidate, without IO and without a clock.
 ///
 /// To drive it, repeat these steps:
 ///
-/// 1. Pass an input to [`handle`](Self::handle), with the time at which it was *received*.
+/// 1. Pass an input to [`handle`](Self::handle), with the readings at which it was *received*.
 /// 2. Perform each [`poll_action`](Self::poll_action), in order.
 /// 3. Wait for the next input, at most until [`poll_timeout`](Self::poll_timeout). At that time pass [`Input::Tick`].
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Machine {
     pub(super) me: Candidate,
     pub(super) rng: fastrand::Rng,
     pub(super) state: State,
     pub(super) view: View,
+    /// When the bucket of the last watch was created.
+    pub(super) epoch: Option<u64>,
+    pub(super) own_writes: OwnWrites,
+    /// The id of the next write.
+    pub(super) write_id: WriteId,
     /// The only request in progress.
     pub(super) request: Option<Request>,
     pub(super) attempts: u64,
@@ -64,6 +74,10 @@ pub struct Machine {
     pub(super) failed_warm_ups: u32,
     /// The time of the last input.
     pub(super) handled_at: Moment,
+    /// The wall clock at the last input, if it was plausible.
+    pub(super) wall: Option<WallTime>,
+    /// The wall clock was implausible at the last input.
+    is_wall_off: bool,
     pub(super) actions: VecDeque<Action>,
 }
 
@@ -78,6 +92,9 @@ impl Machine {
                 from: Moment::default(),
             },
             view: View::new(),
+            epoch: None,
+            own_writes: OwnWrites::default(),
+            write_id: WriteId::from_bits(0),
             request: None,
             attempts: 0,
             reading: Some(Source::Hint),
@@ -88,6 +105,8 @@ impl Machine {
             silent_at: Moment::default(),
             failed_warm_ups: 0,
             handled_at: Moment::default(),
+            wall: None,
+            is_wall_off: false,
             actions: VecDeque::new(),
         }
     }
@@ -153,11 +172,10 @@ impl Machine {
     #[must_use]
     pub fn leader(&self, now: Moment) -> Option<LeaderInfo> {
         let (record, until) = self.foreign_record()?;
-        (now < until).then(|| {
-            let id = record.holder.clone().unwrap_or_default();
-            let token = record.token_at(self.view.revision());
-            LeaderInfo::new(id, record.address.clone(), token.into())
-        })
+        // A record of a later version does not say who holds it.
+        let id = record.holder.clone().filter(|_| now < until)?;
+        let token = record.token_at(self.view.revision());
+        Some(LeaderInfo::new(id, record.address.clone(), token.into()))
     }
 
     /// Goes on as an observer after a shutdown: it follows the leader, and does not campaign. [`stop`](Self::stop) ends
@@ -181,14 +199,18 @@ impl Machine {
         self.actions.pop_front()
     }
 
-    /// Handles an input that was received at `now`.
-    pub fn handle(&mut self, now: Moment, input: Input) {
+    /// Handles an input that was received at `readings`.
+    pub fn handle(&mut self, readings: Readings, input: Input) {
+        let now = readings.now;
         debug_assert!(now >= self.handled_at, "the clock is monotonic");
         self.handled_at = now;
+        self.write_id = readings.write_id;
+        self.note_wall(readings.wall);
         // First, so that an input after the deadline cannot extend the term.
         self.handle_deadline(now);
         match input {
             Input::Tick => {}
+            Input::Watching { epoch } => self.handle_watching(now, epoch),
             Input::Pushed(seen) => self.handle_seen(now, seen, Source::Hint),
             Input::Read { attempt, seen } => self.handle_read(now, attempt, seen),
             Input::Written { attempt, outcome } => {
@@ -209,6 +231,15 @@ impl Machine {
         self.advance(now);
     }
 
+    fn note_wall(&mut self, shown: Option<WallTime>) {
+        self.wall = shown.filter(|shown| shown.is_plausible());
+        let off = shown.filter(|shown| !shown.is_plausible());
+        let was_off = std::mem::replace(&mut self.is_wall_off, off.is_some());
+        if let Some(shown) = off.filter(|_| !was_off && !self.me.observer) {
+            self.notice(Notice::WallClockOff { shown });
+        }
+    }
+
     fn handle_deadline(&mut self, now: Moment) {
         if self.deadline().is_some_and(|deadline| now >= deadline) {
             self.lose(now, Ended::Expired);
@@ -224,7 +255,9 @@ impl Machine {
         let mut rules = Rules {
             timing: &self.me.timing,
             session: &self.me.session,
+            own_writes: &self.own_writes,
             trust_absent_key: self.me.trust_absent_key,
+            lossy_store: self.me.lossy_store,
             rng: &mut self.rng,
             notices: &mut notices,
         };
@@ -237,7 +270,7 @@ impl Machine {
     pub(super) fn foreign_record(&self) -> Option<(&Record, Moment)> {
         let sighting = self.view.sighting()?;
         match &sighting.content {
-            Content::Held(record) if record.session != self.me.session => {
+            Content::Held(record) if !sighting.is_own => {
                 let until = self
                     .me
                     .timing

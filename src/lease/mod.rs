@@ -10,6 +10,7 @@
 //! - `state`: the states of a candidate, as a diagram; `status`: what others see of them.
 //! - `view`: what a candidate knows of the key; `sighting`: one observation, and how long it counts.
 //! - `validity`: every computation with a deadline; `settings`: the times that it is derived from.
+//! - `own_writes`: the writes of this process, by which it recognizes its own record.
 //! - `record`: the record in the key; `leader_info`: the part of it that names the leader.
 
 mod action;
@@ -17,6 +18,7 @@ mod answer;
 mod input;
 mod leader_info;
 mod machine;
+mod own_writes;
 mod record;
 mod request;
 mod schedule;
@@ -33,9 +35,10 @@ mod view;
 
 pub use self::{
     action::{Action, Ended, Notice, Settled},
-    input::{Input, Observation, Outcome},
+    input::{Input, Observation, Outcome, Readings},
     leader_info::LeaderInfo,
     machine::{Candidate, Machine},
+    own_writes::WriteId,
     record::{Garbage, MAX_LEASE, MIN_LEASE, Record},
     settings::TimeSettings,
     status::Status,

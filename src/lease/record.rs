@@ -2,9 +2,13 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::own_writes::{self, WriteId};
 use crate::names::Address;
 
-/// The version of the record's layout that this crate writes and reads.
+/// The version of the record's layout that this crate writes.
+///
+/// A new optional field does not change it, because unknown fields are ignored. It changes only when an older reader
+/// would misjudge safety. Such a reader then relies on the lease, the token and the floor alone, under any version.
 const VERSION: u32 = 1;
 
 /// The shortest lease that a record may name.
@@ -17,8 +21,8 @@ pub const MAX_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 /// The largest record that is parsed, in bytes.
 const MAX_BYTES: usize = 8 * 1024;
 
-/// By how much a token may exceed its record's revision. After a loss of data it exceeds it by the number of lost
-/// writes. The bound is relative to the revision and leaves room for all later tokens, so that one bad write cannot
+/// By how much a token may exceed its record's revision. A token may be a time in ms, which is below 2^43 until the
+/// year 2248, and revisions may start at 1. The bound is relative to the revision and leaves room for all later tokens, so that one bad write cannot
 /// make every later record garbage.
 const MAX_TOKEN_LEAD: u64 = 1 << 48;
 
@@ -47,10 +51,19 @@ pub struct Record {
     lease_ms: u64,
     /// The term's fencing token, or 0 in an acquiring write, whose revision is not known yet.
     pub token: u64,
-    /// The highest token that the writer knew of.
+    /// The highest token that the writer knew of. In an acquiring write, its wall clock's milliseconds minus one, if
+    /// that is larger.
     pub floor: u64,
     /// The number of renewals of the term.
     pub renewal: u64,
+    /// The id of this write. None in a record of a version that had no ids.
+    #[serde(
+        rename = "write",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "own_writes::deserialize"
+    )]
+    pub write_id: Option<WriteId>,
 }
 
 impl Record {
@@ -73,6 +86,39 @@ impl Record {
             token: 0,
             floor,
             renewal: 0,
+            write_id: None,
+        }
+    }
+
+    /// The record of a later version: a lease of a holder that this version cannot name.
+    fn later(version: u32, later: &Later) -> Self {
+        Self {
+            version,
+            holder: None,
+            vacant: false,
+            session: String::new(),
+            address: None,
+            lease_ms: later.lease_ms,
+            token: later.token,
+            floor: later.floor,
+            renewal: 0,
+            write_id: None,
+        }
+    }
+
+    /// Whether a later version wrote the record. It counts as held, whatever else it says: its release or its mark may
+    /// have another meaning.
+    #[must_use]
+    pub fn is_later(&self) -> bool {
+        self.version > VERSION
+    }
+
+    /// The record with the id of its write.
+    #[must_use]
+    pub fn written_as(self, id: WriteId) -> Self {
+        Self {
+            write_id: Some(id),
+            ..self
         }
     }
 
@@ -118,7 +164,7 @@ impl Record {
     #[must_use]
     pub fn token_at(&self, revision: u64) -> u64 {
         match self.token {
-            0 if self.holder.is_none() => self.floor,
+            0 if self.holder.is_none() && !self.is_later() => self.floor,
             0 => revision.max(self.floor.saturating_add(1)),
             token => token,
         }
@@ -135,16 +181,16 @@ impl Record {
     ///
     /// # Errors
     ///
-    /// [`Garbage`] if the bytes are not a record of this version, or if its lease or token is out of range.
+    /// [`Garbage`] if the bytes are not a record of this or a later version, or if its lease or token is out of range.
     pub fn decode(revision: u64, bytes: &[u8]) -> Result<Self, Garbage> {
         if bytes.len() > MAX_BYTES {
             return Err(Garbage(format!("too long: {} bytes", bytes.len())));
         }
-        let record: Self =
-            serde_json::from_slice(bytes).map_err(|error| Garbage(error.to_string()))?;
-        if record.version != VERSION {
-            return Err(Garbage(format!("unsupported version {}", record.version)));
-        }
+        let record = match parse::<Version>(bytes)?.version {
+            0 => return Err(Garbage("unsupported version 0".to_owned())),
+            VERSION => parse(bytes)?,
+            later => Self::later(later, &parse(bytes)?),
+        };
         if !(MIN_LEASE..=MAX_LEASE).contains(&record.lease()) {
             return Err(Garbage(format!(
                 "lease out of range: {} ms",
@@ -157,6 +203,27 @@ impl Record {
         }
         Ok(record)
     }
+}
+
+/// The part of a record that says how to read the rest.
+#[derive(Deserialize)]
+struct Version {
+    #[serde(rename = "v")]
+    version: u32,
+}
+
+/// The part of a record that keeps its meaning in every later version.
+#[derive(Deserialize)]
+struct Later {
+    lease_ms: u64,
+    #[serde(default)]
+    token: u64,
+    #[serde(default)]
+    floor: u64,
+}
+
+fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Garbage> {
+    serde_json::from_slice(bytes).map_err(|error| Garbage(error.to_string()))
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Address>, D::Error> {
@@ -201,12 +268,28 @@ mod tests {
     }
 
     #[test]
+    fn an_invalid_write_id_is_none() {
+        let id = WriteId::from_bits(0xab);
+        let written = record().written_as(id);
+        let text = String::from_utf8(written.encode()).unwrap();
+        assert!(text.ends_with(r#","renewal":0,"write":"000000000000000000000000000000ab"}"#));
+        let decoded = |text: &str| Record::decode(50, text.as_bytes()).unwrap().write_id;
+        assert_eq!(decoded(&text), Some(id));
+        assert_eq!(decoded(&text.replace("00ab", "00xy")), None);
+        assert_eq!(
+            decoded(&text.replace(r#""0000000000"#, r#""10000000000"#)),
+            None
+        );
+    }
+
+    #[test]
     fn survives_a_round_trip() {
         let vacant = record().vacant(Duration::from_secs(20));
         for record in [
             record(),
             record().renewed(42, 3),
             record().released(42),
+            record().written_as(WriteId::from_bits(u128::MAX)),
             vacant,
         ] {
             assert_eq!(Record::decode(50, &record.encode()), Ok(record));
@@ -253,13 +336,53 @@ mod tests {
     }
 
     #[test]
+    fn unknown_fields_are_ignored() {
+        let more = GOOD.replace(r#""session""#, r#""priority":[1,{"a":2}],"session""#);
+        assert_eq!(
+            Record::decode(9, more.as_bytes()),
+            Record::decode(9, GOOD.as_bytes())
+        );
+    }
+
+    #[test]
+    fn a_later_version_is_read_for_its_lease() {
+        let decode = |text: &str| Record::decode(9, text.as_bytes());
+        let text =
+            r#"{"v":2,"holder":{"a":1},"lease_ms":1000,"token":20,"floor":30,"session":null}"#;
+        let later = decode(text).unwrap();
+        assert_eq!(
+            (later.lease().as_millis(), later.token, later.floor),
+            (1000, 20, 30)
+        );
+        assert_eq!((later.token_at(9), later.holder.as_deref()), (20, None));
+        let least = decode(r#"{"v":4294967295,"lease_ms":1000}"#).unwrap();
+        assert_eq!(least.token_at(9), 9);
+        for record in [later, least] {
+            assert_eq!(Record::decode(9, &record.encode()), Ok(record));
+        }
+        let error = |text: &str| decode(text).unwrap_err().to_string();
+        assert_eq!(
+            error(&text.replace("1000", "199")),
+            "lease out of range: 199 ms"
+        );
+        let token = 10 + (1_u64 << 48);
+        assert_eq!(
+            error(&text.replace(":20", &format!(":{token}"))),
+            "token out of range"
+        );
+        assert!(error(r#"{"v":2}"#).contains("missing field `lease_ms`"));
+    }
+
+    #[test]
     fn decode_rejects_garbage() {
         let text = |text: &str| Record::decode(9, text.as_bytes()).unwrap_err().to_string();
         let good = GOOD;
         assert_eq!(
-            text(&good.replace(r#""v":1"#, r#""v":2"#)),
-            "unsupported version 2"
+            text(&good.replace(r#""v":1"#, r#""v":0"#)),
+            "unsupported version 0"
         );
+        assert!(text(&good.replace(r#""v":1"#, r#""v":"2""#)).contains("invalid type"));
+        assert!(text(r#"{"lease_ms":1000}"#).contains("missing field `v`"));
         assert_eq!(
             text(&good.replace("1000", "199")),
             "lease out of range: 199 ms"

@@ -4,6 +4,7 @@ use super::record::Record;
 use crate::clock::Moment;
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Request {
     pub(super) attempt: u64,
     pub(super) kind: Kind,
@@ -11,12 +12,14 @@ pub(super) struct Request {
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) enum Kind {
     Read,
     Write(Write),
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Write {
     pub(super) purpose: Purpose,
     /// The revision to replace.

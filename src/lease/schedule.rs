@@ -86,7 +86,9 @@ impl Machine {
         }
     }
 
-    fn answer_due(&self) -> Option<Moment> {
+    /// When the request in progress times out. A write that was not sent by then is not sent.
+    #[must_use]
+    pub fn answer_due(&self) -> Option<Moment> {
         let request = self.request.as_ref()?;
         Some(request.sent_at + self.me.timing.request_timeout)
     }
@@ -128,7 +130,7 @@ impl Machine {
     }
 
     fn release_step(&self, checked: bool) -> Step {
-        if self.view.held_by(&self.me.session).is_some() {
+        if self.view.is_own() {
             // The record may be another candidate's by now.
             return if self.view.is_contested() {
                 Step::Settle(Settled::LeftToExpire)

@@ -18,38 +18,46 @@ impl Machine {
 
     pub(super) fn send_vacant(&mut self, now: Moment, expected: u64) {
         let lease = self.me.timing.unknown_lease(self.view.last_lease());
-        let record = self.record().vacant(lease);
+        let record = self.record(self.view.floor()).vacant(lease);
         self.send_write(now, Purpose::Vacate, expected, record);
     }
 
+    /// Its token contains the time, so that it is larger than tokens that the server has lost. Other records contain
+    /// only what this candidate knows: two candidates would otherwise replace each other's marks without end.
     pub(super) fn send_acquire(&mut self, now: Moment) {
-        self.send_write(now, Purpose::Acquire, self.view.revision(), self.record());
+        let time = self.wall.map_or(0, |wall| wall.as_unix_ms() - 1);
+        let record = self.record(self.view.floor().max(time));
+        self.send_write(now, Purpose::Acquire, self.view.revision(), record);
     }
 
     pub(super) fn send_renewal(&mut self, now: Moment) {
         if let Some(leading) = self.state.leading() {
-            let record = self.record().renewed(leading.token, leading.renewals + 1);
+            let record = self.record(self.view.floor());
+            let record = record.renewed(leading.token, leading.renewals + 1);
             self.send_write(now, Purpose::Renew, self.view.revision(), record);
         }
     }
 
     pub(super) fn send_release(&mut self, now: Moment) {
-        let record = self.record().released(self.view.floor());
+        let floor = self.view.floor();
+        let record = self.record(floor).released(floor);
         self.send_write(now, Purpose::Release, self.view.revision(), record);
     }
 
-    fn record(&self) -> Record {
+    fn record(&self, floor: u64) -> Record {
         let me = &self.me;
         Record::acquiring(
             me.id.as_str(),
             &me.session,
             me.address.as_ref(),
             me.timing.lease,
-            self.view.floor(),
+            floor,
         )
+        .written_as(self.write_id)
     }
 
     fn send_write(&mut self, now: Moment, purpose: Purpose, expected: u64, record: Record) {
+        self.own_writes.sent(self.write_id);
         let believed = self.view.revision();
         let write = Write {
             purpose,

@@ -34,7 +34,7 @@ impl Default for TimeSettings {
         Self {
             lease: Duration::from_secs(15),
             renew_every: None,
-            max_clock_drift: 0.05,
+            max_clock_drift: 0.1,
             drain_timeout: Duration::from_secs(10),
             campaign_delay: Duration::from_millis(20),
         }
@@ -91,7 +91,7 @@ impl TimeSettings {
         Err(ConfigError::new(
             "max_clock_drift",
             self.max_clock_drift,
-            "it must be between 0.0 and 0.5 (0.05 is 5 %)",
+            "it must be between 0.0 and 0.5 (0.1 is 10 %)",
         ))
     }
 
@@ -146,7 +146,7 @@ mod tests {
     fn defaults_follow_from_the_lease() {
         let expected = Timing {
             lease: Duration::from_secs(15),
-            guard: Duration::from_millis(750),
+            guard: Duration::from_millis(1500),
             renew_every: Duration::from_secs(5),
             request_timeout: Duration::from_millis(2500),
             drain_timeout: Duration::from_secs(10),
@@ -187,7 +187,7 @@ mod tests {
         let error = refused(|s| s.renew_every = Some(Duration::from_secs(8)));
         assert_eq!(
             error.to_string(),
-            "`renew_every` is 8s: with a lease of 15s and a `max_clock_drift` of 0.05 it must be \
+            "`renew_every` is 8s: with a lease of 15s and a `max_clock_drift` of 0.1 it must be \
              between 10 ms and 7.5s"
         );
     }

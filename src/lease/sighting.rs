@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use super::{
     action::Notice,
+    own_writes::OwnWrites,
     record::{Garbage, Record},
     validity::Timing,
 };
 use crate::clock::Moment;
 
 /// A state of the key, and when this candidate first observed it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Sighting {
     pub(super) revision: u64,
     pub(super) content: Content,
+    /// This process holds the record.
+    pub(super) is_own: bool,
     pub(super) first_seen: Moment,
     /// When this candidate may first take the key over.
     pub(super) open_from: Moment,
@@ -44,6 +47,7 @@ impl Sighting {
 impl Content {
     pub(super) fn of(record: Record) -> Self {
         match &record.holder {
+            _ if record.is_later() => Self::Held(record),
             Some(_) => Self::Held(record),
             None if record.vacant => Self::Vacant(record),
             None => Self::Released(record),
@@ -63,7 +67,9 @@ impl Content {
 pub(super) struct Rules<'a> {
     pub(super) timing: &'a Timing,
     pub(super) session: &'a str,
+    pub(super) own_writes: &'a OwnWrites,
     pub(super) trust_absent_key: bool,
+    pub(super) lossy_store: bool,
     pub(super) rng: &'a mut fastrand::Rng,
     pub(super) notices: &'a mut Vec<Notice>,
 }
@@ -88,7 +94,7 @@ impl Rules<'_> {
         content: Content,
         last_lease: Duration,
     ) -> Sighting {
-        let mut suspect = self.sight(now, revision, content, last_lease);
+        let mut suspect = self.sight(now, revision, content, (last_lease, false));
         // Without a message there is no need to wait: a mark expects an absent key and grants nothing, so its outcome
         // decides at once whether the key has vanished.
         if !suspect.is_traceless() {
@@ -97,20 +103,23 @@ impl Rules<'_> {
         suspect
     }
 
-    /// Decides when a key that is first observed in this state may be written.
+    /// Decides when a key that is first observed in this state may be written. `is_first`: no other state was observed
+    /// before, under the present watch.
     pub(super) fn sight(
         &mut self,
         now: Moment,
         revision: u64,
         content: Content,
-        last_lease: Duration,
+        (last_lease, is_first): (Duration, bool),
     ) -> Sighting {
         let delay = self.timing.campaign_after(self.rng);
+        let is_own = matches!(&content, Content::Held(record) if self.is_own(record));
         let wait_until = match &content {
-            Content::Held(record) if record.session == self.session => {
+            Content::Held(_) if is_own => {
                 return Sighting {
                     revision,
                     content,
+                    is_own,
                     first_seen: now,
                     open_from: now,
                 };
@@ -118,6 +127,10 @@ impl Rules<'_> {
             Content::Held(record) => self.timing.held_until(now, record.lease()),
             Content::Vacant(_) if self.trust_absent_key => now,
             Content::Vacant(record) => self.timing.unknown_until(now, record.lease()),
+            // A store that loses writes may have lost the one that replaced the release.
+            Content::Released(record) if is_first && self.lossy_store => {
+                self.timing.held_until(now, record.lease())
+            }
             Content::Released(_) => now,
             Content::Absent if self.trust_absent_key || revision == 0 => now,
             Content::Absent => self.timing.unknown_until(now, last_lease),
@@ -134,8 +147,22 @@ impl Rules<'_> {
         Sighting {
             revision,
             content,
+            is_own,
             first_seen: now,
             open_from: wait_until + delay,
+        }
+    }
+
+    /// Whether this process wrote the record. A copy of its image has the same nonce, and writes with other ids.
+    fn is_own(&self, record: &Record) -> bool {
+        record.session == self.session && self.own_writes.contain(record.write_id)
+    }
+
+    /// Notices a record that a copy of this process's image wrote.
+    pub(super) fn check_writer(&mut self, revision: u64, content: &Content) {
+        let record = content.record();
+        if record.is_some_and(|record| record.session == self.session && !self.is_own(record)) {
+            self.notices.push(Notice::RunsTwice { revision });
         }
     }
 }

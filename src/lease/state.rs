@@ -24,6 +24,7 @@ use crate::clock::Moment;
 /// No transition leads from `Following`, `Clearing` or `Releasing` back to the same term: a term that was lost stays
 /// lost.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) enum State {
     /// Another candidate leads, or none. No campaign before `from`.
     Following {
@@ -50,6 +51,7 @@ pub(super) enum State {
 
 /// A term that this candidate holds.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Leading {
     pub(super) token: u64,
     pub(super) deadline: Moment,

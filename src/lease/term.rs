@@ -111,7 +111,7 @@ impl Machine {
         let may_hold = request.is_some_and(|request| request.may_hold(revision))
             || self.pending().is_some()
             || self.is_misplaced
-            || self.view.held_by(&self.me.session).is_some();
+            || self.view.is_own();
         if !may_hold {
             self.finish(now, then, Settled::Released);
             return;

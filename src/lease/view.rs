@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::{
     action::Notice,
     input::Observation,
+    own_writes::WriteId,
     record::Record,
     sighting::{Content, Rules, Sighting},
 };
@@ -17,6 +18,7 @@ use crate::clock::Moment;
 /// - for a whole wait, only older revisions were observed
 /// - a read that followed a refused write shows it
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct View {
     sighting: Option<Sighting>,
     suspect: Option<Sighting>,
@@ -36,6 +38,7 @@ pub(super) struct View {
 /// The newest record observed: the one with the highest token and, among equal tokens, with the highest revision.
 /// Tokens never decrease, while revisions restart after a loss of data.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 struct Newest {
     token: u64,
     revision: u64,
@@ -59,7 +62,7 @@ pub(super) enum Source {
     /// A watch, or a read that may be stale.
     Hint,
     /// A read that was sent after the server refused to replace this revision. If the candidate still believes this
-    /// revision, the belief is known to be wrong.
+    /// revision and the read shows another state, the belief is wrong.
     AfterConflict(u64),
 }
 
@@ -104,12 +107,28 @@ impl View {
         self.floor = self.floor.max(token);
     }
 
-    /// The record, if it is held by the session `session`.
-    pub(super) fn held_by(&self, session: &str) -> Option<&Record> {
-        match self.sighting.as_ref().map(|s| &s.content) {
-            Some(Content::Held(record)) if record.session == session => Some(record),
-            _ => None,
-        }
+    /// Whether this process holds the record in the key.
+    pub(super) fn is_own(&self) -> bool {
+        self.sighting.as_ref().is_some_and(|s| s.is_own)
+    }
+
+    /// Notes that this write was refused. Returns true if the record in the key was believed to be this write: a copy of
+    /// the process's image then made the same write, and its record is waited for like any other.
+    pub(super) fn refuse(&mut self, now: Moment, id: WriteId, rules: &mut Rules<'_>) -> bool {
+        let is_it =
+            |s: &&mut Sighting| s.is_own && s.content.record().and_then(|r| r.write_id) == Some(id);
+        let last_lease = self.last_lease();
+        let Some(sighting) = self.sighting.as_mut().filter(is_it) else {
+            return false;
+        };
+        rules.check_writer(sighting.revision, &sighting.content);
+        *sighting = rules.sight(
+            now,
+            sighting.revision,
+            sighting.content.clone(),
+            (last_lease, false),
+        );
+        !sighting.is_own
     }
 
     /// The lease of the record in the key, or zero.
@@ -174,7 +193,10 @@ impl View {
         let sighting = match &self.sighting {
             Some(sighting) if seen.revision <= sighting.revision => sighting,
             _ => {
-                let sighting = rules.sight(now, seen.revision, content, self.last_lease());
+                rules.check_writer(seen.revision, &content);
+                let is_first = self.sighting.is_none();
+                let sighting =
+                    rules.sight(now, seen.revision, content, (self.last_lease(), is_first));
                 self.believe(sighting);
                 return Change::New;
             }
@@ -240,8 +262,33 @@ impl View {
         }
         let content = Content::of(record);
         self.compare(revision, &content);
-        self.believe(rules.sight(now, revision, content, self.last_lease()));
+        self.believe(rules.sight(now, revision, content, (self.last_lease(), false)));
         true
+    }
+
+    /// Forgets the states of a bucket that is gone, but neither its tokens nor its longest lease.
+    pub(super) fn forget(&mut self) {
+        self.sighting = None;
+        self.suspect = None;
+        self.is_contested = false;
+    }
+
+    /// Counts the sighting as if it was first observed now.
+    pub(super) fn restart(&mut self, now: Moment, rules: &mut Rules<'_>) {
+        self.keep_contested();
+        self.suspect = None;
+        let last_lease = self.last_lease();
+        if let Some(Sighting {
+            revision,
+            content,
+            open_from,
+            ..
+        }) = self.sighting.take()
+        {
+            let mut sighting = rules.sight(now, revision, content, (last_lease, true));
+            sighting.open_from = sighting.open_from.max(open_from);
+            self.sighting = Some(sighting);
+        }
     }
 
     /// Drops the suspect, because a write that relied on it was refused.

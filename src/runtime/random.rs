@@ -32,16 +32,30 @@ impl Random {
         }
     }
 
-    /// A random UUID, unique also among copies of this process's image if it comes from the operating system.
-    pub(crate) fn uuid(&self) -> Uuid {
+    /// 128 random bits, which also differ between copies of this process's image if they come from the operating
+    /// system. A generator in the process, such as the one that uuid uses with its feature `fast-rng`, would repeat.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the operating system has no random numbers.
+    pub(crate) fn bits(&self) -> u128 {
         match &self.0 {
-            Kind::System => Uuid::new_v4(),
-            #[cfg(feature = "test-util")]
-            Kind::Seeded(rng) => {
-                let bytes = lock(rng).u128(..).to_ne_bytes();
-                uuid::Builder::from_random_bytes(bytes).into_uuid()
+            Kind::System => {
+                let mut bytes = [0; 16];
+                if let Err(error) = getrandom::fill(&mut bytes) {
+                    panic!("the operating system has no random numbers: {error}");
+                }
+                u128::from_ne_bytes(bytes)
             }
+            #[cfg(feature = "test-util")]
+            Kind::Seeded(rng) => lock(rng).u128(..),
         }
+    }
+
+    /// A random UUID, from [`bits`](Self::bits).
+    pub(crate) fn uuid(&self) -> Uuid {
+        let bytes = self.bits().to_ne_bytes();
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
     }
 }
 
@@ -70,5 +84,6 @@ mod tests {
         let random = Random::default();
         assert_ne!(random.uuid(), random.uuid());
         assert_ne!(random.seed(), random.seed());
+        assert_ne!(random.bits(), random.bits());
     }
 }

@@ -109,6 +109,8 @@ fn seconds(duration: &Duration) -> String {
 #[non_exhaustive]
 pub enum WriteError {
     /// The key's last revision was not the expected revision. Nothing was written.
+    ///
+    /// A store may also report this while it cannot tell, as long as nothing was written: the candidate reads the key.
     #[error("the key has changed since it was last read")]
     Conflict,
     /// Nothing was written, and nothing will be.

@@ -35,12 +35,17 @@ impl Epoch {
     pub const fn new(created_at: u64) -> Self {
         Self(created_at)
     }
+
+    pub(crate) const fn created_at(self) -> u64 {
+        self.0
+    }
 }
 
 impl Watch {
     /// Creates a watch from its changes and the bucket's epoch.
     ///
-    /// Read the epoch after the watch was opened, so that no change belongs to an earlier epoch.
+    /// Read the epoch before and after the watch is opened, and fail if it has changed, so that no change belongs to
+    /// another epoch.
     pub fn new(
         epoch: Epoch,
         changes: impl Stream<Item = Result<Observation, StoreError>> + Send + 'static,

@@ -18,7 +18,8 @@ use super::{
 };
 use crate::{
     clock::Moment,
-    lease::{Action, Ended, Input, Machine, Notice, Settled, Status},
+    lease::{Action, Ended, Input, Machine, Notice, Readings, Settled, Status, WriteId},
+    runtime::Runtime,
     store::LeaseStore,
 };
 
@@ -110,7 +111,7 @@ impl<S: LeaseStore> Driver<S> {
                 }
             },
             () = self.shared.holding.emptied(), if self.follow_until.is_some() => Input::Tick,
-            seen = self.watcher.next() => Input::Pushed(seen),
+            input = self.watcher.next() => input,
         }
     }
 
@@ -146,9 +147,15 @@ impl<S: LeaseStore> Driver<S> {
 
     /// Feeds an input that was received now. The resulting [steps](Self::step) follow.
     fn feed(&mut self, input: Input) {
-        let now = self.now();
-        self.journal.received(now, &input);
-        self.machine.handle(now, input);
+        let Runtime { clock, random, .. } = &self.shared.runtime;
+        let now = clock.now();
+        let readings = Readings {
+            now,
+            wall: clock.wall(),
+            write_id: WriteId::from_bits(random.bits()),
+        };
+        self.journal.received(readings, &input);
+        self.machine.handle(readings, input);
     }
 
     /// Takes the next step of a turn: performs an action, feeds the input that follows from the actions, or else
@@ -211,14 +218,12 @@ impl<S: LeaseStore> Driver<S> {
                 expected,
                 record,
             } => {
-                let (store, value) = (self.store.clone(), record.encode());
-                self.send(Request::write(
-                    store,
-                    self.now(),
-                    *attempt,
-                    *expected,
-                    value,
-                ));
+                let store = self.store.clone();
+                let clock = self.shared.clock().clone();
+                // Absent only if the machine has abandoned the write since.
+                let send_by = self.machine.answer_due().unwrap_or_default();
+                let write = (*attempt, *expected, record.encode());
+                self.send(Request::write(store, (clock, send_by), write));
             }
             Action::Begin { token, deadline } => {
                 let clock = self.shared.clock().clone();

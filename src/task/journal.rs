@@ -2,16 +2,16 @@ use std::{error::Error, fmt, sync::Arc};
 
 use crate::{
     clock::Moment,
-    lease::{Action, Input, LeaderInfo, Machine},
+    lease::{Action, Input, LeaderInfo, Machine, Readings},
 };
 
 /// Receives what the background task of an election does, as it happens: the log, or a checker in a simulation.
 ///
 /// Every method has an empty default.
 pub trait Journal: Send + 'static {
-    /// The protocol is about to receive an input, at `now`.
-    fn received(&mut self, now: Moment, input: &Input) {
-        let _ = (now, input);
+    /// The protocol is about to receive an input, at `readings`.
+    fn received(&mut self, readings: Readings, input: &Input) {
+        let _ = (readings, input);
     }
 
     /// The task performed an action, under the term `token` if there is one: the term that an [`Action::End`] ended, if

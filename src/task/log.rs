@@ -2,9 +2,8 @@ use std::error::Error;
 
 use super::{journal::Journal, meter::Meter};
 use crate::{
-    clock::Moment,
     error,
-    lease::{Action, Ended, Input, LeaderInfo, Notice, Settled},
+    lease::{Action, Ended, Input, LeaderInfo, Notice, Readings, Settled},
     names::{Address, ElectionName},
     store::StoreError,
 };
@@ -42,6 +41,7 @@ impl Log {
             Ended::Overwritten => tracing::warn!(token, "lost the lease: its key was overwritten"),
             Ended::Deleted => tracing::warn!(token, "lost the lease: its key was deleted"),
             Ended::DataLost => tracing::error!(token, "lost the lease: the server lost data"),
+            Ended::Recreated => tracing::error!(token, "lost the lease: its bucket was recreated"),
         }
         self.meter.shut();
         self.meter.ended(why);
@@ -71,7 +71,7 @@ impl Log {
 
 impl Journal for Log {
     /// A follower may send no request for a long time after its connection is back.
-    fn received(&mut self, _: Moment, input: &Input) {
+    fn received(&mut self, _: Readings, input: &Input) {
         if matches!(input, Input::Pushed(_)) && self.is_disconnected {
             self.reached();
         }
@@ -170,6 +170,17 @@ fn log_notice(notice: &Notice) {
         Notice::AcquiredTooLate => {
             tracing::warn!("acquired the lease too late; retrying");
         }
+        Notice::Recreated => {
+            tracing::error!("the bucket was deleted and recreated; waiting as for an absent key");
+        }
+        Notice::RunsTwice { revision } => tracing::error!(
+            revision,
+            "the key contains a record of a copy of this process; its image runs twice"
+        ),
+        Notice::WallClockOff { shown } => tracing::warn!(
+            unix_ms = shown.as_unix_ms(),
+            "the wall clock is wrong; fencing tokens do not contain the time"
+        ),
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) struct Start<S> {
     pub(crate) timing: Timing,
     pub(crate) observer: bool,
     pub(crate) trust_absent_key: bool,
+    pub(crate) lossy_store: bool,
     pub(crate) warm_up: Option<WarmUp>,
     pub(crate) runtime: Runtime,
     pub(crate) journals: Journals,
@@ -75,6 +76,7 @@ impl<S: LeaseStore> Start<S> {
             observer: self.observer,
             warm_up: self.warm_up.is_some(),
             trust_absent_key: self.trust_absent_key,
+            lossy_store: self.lossy_store,
         };
         let (sender, commands) = mpsc::unbounded_channel();
         let driver = Driver {
@@ -116,6 +118,7 @@ mod tests {
                 timing: TimeSettings::default().timing().unwrap(),
                 observer: false,
                 trust_absent_key: false,
+                lossy_store: false,
                 warm_up: None,
                 runtime: Runtime {
                     clock: clock.clone().into(),

@@ -6,7 +6,8 @@ use futures_util::{StreamExt, stream};
 use crate::{
     clock::{Clock, Moment},
     error,
-    store::{LeaseStore, Observation, StoreError, Watch},
+    lease::Input,
+    store::{Epoch, LeaseStore, Observation, StoreError, Watch},
 };
 
 /// The pause after a watch that delivered nothing. Each watch is a consumer, and the server limits their number and
@@ -35,7 +36,7 @@ pub(super) struct Watcher {
 
 /// An event of one of the watches, which are opened one after the other.
 enum Event {
-    Opened,
+    Opened(Epoch),
     NotOpened(StoreError),
     Pushed(Observation),
     /// The error is none if the connection was lost.
@@ -71,16 +72,18 @@ impl Watcher {
         }
     }
 
-    /// Waits for the next state of the key that is pushed. Cancel safe.
-    pub(super) async fn next(&mut self) -> Observation {
+    /// Waits until a watch is open, or pushes a state of the key. Cancel safe.
+    pub(super) async fn next(&mut self) -> Input {
         loop {
             match self.events.next().await {
-                Some(Event::Opened) => {
+                Some(Event::Opened(epoch)) => {
                     self.is_open = true;
                     self.has_delivered = false;
                     // In a bucket that was created again, revisions may be lower.
                     self.last_pushed = 0;
                     self.missed_since = None;
+                    let epoch = epoch.created_at();
+                    return Input::Watching { epoch };
                 }
                 Some(Event::NotOpened(
                     StoreError::Disconnected | StoreError::BucketMissing { .. },
@@ -93,7 +96,7 @@ impl Watcher {
                     self.is_reported = false;
                     self.last_pushed = self.last_pushed.max(seen.revision());
                     self.missed_since = None;
-                    return seen;
+                    return Input::Pushed(seen);
                 }
                 Some(Event::Ended(error)) => {
                     self.is_open = false;
@@ -167,8 +170,9 @@ fn events(
             let event = match &mut watch {
                 None => match store.watch().await {
                     Ok(opened) => {
+                        let epoch = opened.epoch();
                         watch = Some(opened);
-                        Event::Opened
+                        Event::Opened(epoch)
                     }
                     Err(error) => Event::NotOpened(error),
                 },
@@ -183,7 +187,7 @@ fn events(
                 },
             };
             let (wait, failures) = match event {
-                Event::Opened => (Duration::ZERO, failures),
+                Event::Opened(_) => (Duration::ZERO, failures),
                 Event::Pushed(_) => (Duration::ZERO, 0),
                 // Neither leaves a consumer behind.
                 Event::NotOpened(StoreError::Disconnected | StoreError::BucketMissing { .. }) => {
@@ -217,7 +221,12 @@ mod tests {
         let patience = Duration::from_secs(1);
         let around = (Clock::from(clock.clone()), 0);
         let mut watcher = Watcher::new(Arc::new(store), around, patience, patience);
-        assert_eq!(watcher.next().await.revision(), 2);
+        let epoch = Epoch::ONLY.created_at();
+        assert_eq!(watcher.next().await, Input::Watching { epoch });
+        let Input::Pushed(seen) = watcher.next().await else {
+            panic!("no push");
+        };
+        assert_eq!(seen.revision(), 2);
         watcher.compare(1, clock.now());
         clock.advance(patience);
         watcher.compare(3, clock.now());

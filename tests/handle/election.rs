@@ -29,6 +29,34 @@ async fn one_node_leads_and_the_other_follows() {
 }
 
 #[tokio::test]
+async fn a_token_contains_the_time() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    clock.set_wall(1_800_000_000_000);
+    let a = leader(&store, &clock).await;
+    let first = a.term().unwrap().token();
+    let shown = 1_800_000_000_000..1_800_001_000_000;
+    assert!(shown.contains(&u64::from(first)), "{first}");
+    // Another bucket, whose revisions start at 1 again.
+    clock.advance(Duration::from_secs(60));
+    let b = leader(&Memory::new(), &clock).await;
+    assert!(b.term().unwrap().token() > first);
+}
+
+/// A node of a later version leads, and crashes.
+#[tokio::test]
+async fn a_record_of_a_later_version_is_waited_out() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let later = r#"{"v":3,"holder":null,"lease_ms":40000,"token":1000,"leases":[]}"#;
+    store.overwrite(later);
+    let start = clock.now();
+    let a = candidate(store, "a", &clock).start().await.unwrap();
+    advance_until(&clock, || a.is_leader()).await;
+    let waited = clock.now().saturating_since(start);
+    assert!((40_000..41_000).contains(&waited.as_millis()), "{waited:?}");
+    assert_eq!(a.term().unwrap().token(), 1001.into());
+}
+
+#[tokio::test]
 async fn the_gate_closes_without_the_task() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let a = leader(&store, &clock).await;

@@ -5,7 +5,7 @@ use std::{panic::panic_any, time::Duration};
 use futures_util::FutureExt;
 use noleader::{
     LeaderHandle, Status,
-    lease::Observation,
+    lease::{Observation, Record, WriteId},
     store::{ElectionName, LeaseStore, Memory, StoreError, Watch, WriteError},
     test_util::FakeClock,
 };
@@ -49,6 +49,50 @@ async fn a_term_is_logged_from_start_to_end() {
     ] {
         assert_ne!(lines.with(&[message, &token]), [""; 0], "{lines}");
     }
+}
+
+#[tokio::test]
+async fn a_wall_clock_that_is_not_set_is_logged() {
+    let (lines, _guard) = Lines::collect();
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    clock.set_wall(0);
+    let a = leader(&store, &clock).await;
+    lines
+        .until(&["WARN", "the wall clock is wrong", "unix_ms=0"])
+        .await;
+    assert!(u64::from(a.term().unwrap().token()) < 10);
+    assert_eq!(lines.with(&["the wall clock is wrong"]).len(), 1, "{lines}");
+}
+
+/// A copy of the process has its nonce, and writes with other ids.
+#[tokio::test]
+async fn a_record_of_a_copy_is_logged() {
+    let (lines, _guard) = Lines::collect();
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let a = leader(&store, &clock).await;
+    let key = store.get();
+    let record = Record::decode(key.revision(), key.value().unwrap()).unwrap();
+    let by_copy = record.clone().written_as(WriteId::from_bits(1));
+    assert_ne!(by_copy, record);
+    store.overwrite(by_copy.encode());
+    lines.until(&["ERROR", "its image runs twice"]).await;
+    until(&a, |status| matches!(status, Status::Follower { .. })).await;
+    assert!(!a.is_leader());
+}
+
+#[tokio::test]
+async fn each_write_has_another_id() {
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let a = leader(&store, &clock).await;
+    let id = || {
+        let key = store.get();
+        let record = Record::decode(key.revision(), key.value().unwrap()).unwrap();
+        record.write_id.unwrap()
+    };
+    let (first, revision) = (id(), store.get().revision());
+    advance_until(&clock, || store.get().revision() > revision).await;
+    assert_ne!(id(), first);
+    assert!(a.is_leader());
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::{
 use noleader::{
     Builder, Journal, Status,
     clock::Moment,
-    lease::{Action, Ended, Input, Machine},
+    lease::{Action, Ended, Input, Machine, Readings},
     runtime::{BoxFuture, Random, Runtime, Spawn, Spawner},
     store::Memory,
     test_util::FakeClock,
@@ -83,7 +83,7 @@ impl Recorder {
 }
 
 impl Journal for Recorder {
-    fn received(&mut self, _: Moment, _: &Input) {
+    fn received(&mut self, _: Readings, _: &Input) {
         self.push(Event::Received);
     }
 

@@ -78,6 +78,8 @@ enum Delivers {
     /// The current content, and no change after it.
     TheFirst,
     Nothing,
+    /// All, and each watch is of a bucket that was created later, and ends after one push.
+    Recreated,
     /// The watches fail to open.
     Disconnected,
     Refused,
@@ -128,6 +130,11 @@ impl LeaseStore for Faulty {
                     all.take(1).chain(stream::pending()),
                 ))
             }
+            Delivers::Recreated => {
+                let created_at = self.opened.load(Ordering::Relaxed) as u64;
+                let all = self.memory.watch().await?;
+                Ok(Watch::new(Epoch::new(created_at), all.take(1)))
+            }
             Delivers::Nothing => Ok(Watch::new(Epoch::ONLY, stream::pending())),
             Delivers::Disconnected => Err(StoreError::Disconnected),
             Delivers::Refused => Err(StoreError::JetStreamDisabled("a refusal on purpose".into())),
@@ -155,6 +162,38 @@ async fn a_follower_without_a_watch_polls_the_key() {
             clock.now().saturating_since(released) < LEASE / 2,
             "and the release"
         );
+    }
+}
+
+#[tokio::test]
+async fn another_bucket_ends_a_term() {
+    let (lines, _guard) = Lines::collect();
+    let (store, clock) = (Memory::new(), FakeClock::new());
+    let faulty = Faulty::new(&store, Delivers::Recreated);
+    let a = candidate(faulty, "a", &clock).start().await.unwrap();
+    let term = a.elected().await.unwrap();
+    advance_until(&clock, || !term.is_current()).await;
+    lines
+        .until(&["ERROR", "lost the lease: its bucket was recreated"])
+        .await;
+    lines
+        .until(&["ERROR", "the bucket was deleted and recreated"])
+        .await;
+}
+
+/// The release may have been replaced by a write that the store has lost.
+#[tokio::test]
+async fn a_first_release_of_a_lossy_store_is_waited_out() {
+    for lossy in [false, true] {
+        let (store, clock) = (Memory::new(), FakeClock::new());
+        let a = leader(&store, &clock).await;
+        a.shutdown().await.unwrap();
+        let start = clock.now();
+        let b = candidate(store, "b", &clock).lossy_store(lossy);
+        let b = b.start().await.unwrap();
+        advance_until(&clock, || b.is_leader()).await;
+        let waited = clock.now().saturating_since(start);
+        assert_eq!(waited >= LEASE, lossy, "{waited:?}");
     }
 }
 

@@ -24,6 +24,7 @@ fn is_forbidden(path: &[String]) -> bool {
         ["tokio", "task", item, ..] => {
             item.starts_with("spawn") || ["JoinSet", "*"].contains(&item)
         }
+        ["getrandom", ..] => true,
         ["uuid", "Uuid", function, ..] => function.starts_with("new_") || function == "now_v7",
         // A generator may be passed on, and created from a seed.
         ["fastrand", "Rng", function, ..] => ["new", "default"].contains(&function),
@@ -88,6 +89,7 @@ fn each_kind_of_violation_is_found() {
             "uuid::Uuid::new_v4",
         ),
         ("fn f() -> u64 { fastrand::u64(..) }", "fastrand::u64"),
+        ("fn f() { getrandom::u64(); }", "getrandom::u64"),
         (
             "use fastrand::Rng; fn f() { Rng::new(); }",
             "fastrand::Rng::new",

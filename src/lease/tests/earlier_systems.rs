@@ -33,7 +33,7 @@ fn wall_clocks_compared_across_nodes() {
     let record = String::from_utf8(renewed(TOKEN, 1).encode()).unwrap();
     assert_eq!(
         record,
-        r#"{"v":1,"holder":"me","session":"mine","lease_ms":15000,"token":8,"floor":8,"renewal":1}"#
+        r#"{"v":1,"holder":"me","session":"mine","lease_ms":15000,"token":8,"floor":8,"renewal":1,"write":"00000000000000000000000000000007"}"#
     );
     // A clock that is a century ahead makes no difference.
     let century = 100 * 365 * 24 * 3_600_000;

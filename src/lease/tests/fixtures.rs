@@ -16,6 +16,9 @@ pub(super) const DRAIN_TIMEOUT: u64 = 5_000;
 pub(super) const BEFORE: u64 = 7;
 pub(super) const TOKEN: u64 = 8;
 
+/// The id of every write of this candidate in the tests that are not about ids.
+pub(super) const ID: WriteId = WriteId::from_bits(7);
+
 pub(super) const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
@@ -42,6 +45,7 @@ pub(super) fn candidate() -> Candidate {
         observer: false,
         warm_up: false,
         trust_absent_key: false,
+        lossy_store: false,
     }
 }
 
@@ -88,7 +92,7 @@ pub(super) fn data_lost(seen: u64, found: u64) -> Action {
 
 /// An acquiring record of this candidate, whose highest known token was `floor`.
 pub(super) fn mine(floor: u64) -> Record {
-    Record::acquiring("me", "mine", None, ms(LEASE), floor)
+    Record::acquiring("me", "mine", None, ms(LEASE), floor).written_as(ID)
 }
 
 /// The renewal number `renewal` of this candidate's term `token`.

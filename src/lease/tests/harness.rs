@@ -2,12 +2,14 @@
 
 use super::super::*;
 pub(super) use super::fixtures::*;
-use crate::clock::Moment;
+use crate::clock::{Moment, WallTime};
 
 /// A machine, its clock, and its last request.
 pub(super) struct Driver {
     pub(super) machine: Machine,
     pub(super) now: Moment,
+    pub(super) wall: Option<WallTime>,
+    pub(super) write_id: WriteId,
     attempt: u64,
     expected: u64,
     written: Option<Record>,
@@ -26,6 +28,8 @@ impl Driver {
         Self {
             machine: Machine::new(candidate, seed),
             now: at(0),
+            wall: None,
+            write_id: ID,
             attempt: 0,
             expected: 0,
             written: None,
@@ -104,7 +108,12 @@ impl Driver {
     }
 
     pub(super) fn feed(&mut self, input: Input) -> Vec<Action> {
-        self.machine.handle(self.now, input);
+        let readings = Readings {
+            now: self.now,
+            wall: self.wall,
+            write_id: self.write_id,
+        };
+        self.machine.handle(readings, input);
         let actions: Vec<_> = std::iter::from_fn(|| self.machine.poll_action()).collect();
         for action in &actions {
             match action {

@@ -206,11 +206,77 @@ fn garbage_in_the_key_ends_the_term() {
     assert_eq!(actions[1..], [end(Ended::Overwritten), d.read()]);
 }
 
+/// A server may refuse a write although the key is unchanged. The read decides.
 #[test]
-fn a_refused_renewal_ends_the_term() {
+fn a_refused_renewal_is_followed_by_a_read() {
     let mut d = Driver::renewing();
+    assert_eq!(d.end_write(Outcome::Conflict), [d.read()]);
+    assert!(d.leads());
     assert_eq!(
-        d.end_write(Outcome::Conflict),
+        d.answer(holds(9, &theirs(LEASE))),
         [end(Ended::Overwritten), d.read()]
     );
+}
+
+#[test]
+fn a_renewal_refused_without_a_change_is_sent_again() {
+    let mut d = Driver::renewing();
+    let own = holds(TOKEN, &mine(BEFORE));
+    let again = |d: &Driver| d.write(TOKEN, renewed(TOKEN, 1));
+    d.end_write(Outcome::Conflict);
+    assert_eq!(d.answer(own.clone()), [again(&d)]);
+    // The next ones are sent after a pause, which grows.
+    let mut pauses = Vec::new();
+    for _ in 0..3 {
+        let refused = d.elapsed();
+        assert_eq!(d.end_write(Outcome::Conflict), []);
+        assert_eq!(d.wake(), [d.read()]);
+        pauses.push(d.elapsed() - refused);
+        assert_eq!(d.answer(own.clone()), [again(&d)]);
+    }
+    assert!(pauses[0] >= 500 && pauses[2] >= 750, "{pauses:?}");
+    // None of these reads has moved the deadline.
+    assert_eq!(d.machine.deadline(), Some(at(DEADLINE)));
+    let deadline = at(d.elapsed() + DEADLINE);
+    assert_eq!(d.acknowledge(9), [Action::Extend { deadline }]);
+}
+
+#[test]
+fn a_refused_leader_ends_at_its_deadline() {
+    for answers in [true, false] {
+        let mut d = Driver::renewing();
+        d.end_write(Outcome::Conflict);
+        let mut ended = Vec::new();
+        while ended.is_empty() {
+            // A stale read shows its own record without end, or there is no answer.
+            let actions = match answers && d.elapsed() < DEADLINE {
+                true => d.answer(holds(TOKEN, &mine(BEFORE))),
+                false => Vec::new(),
+            };
+            if actions.iter().any(is_write) {
+                d.end_write(Outcome::Conflict);
+            }
+            ended = d.wake();
+            ended.retain(|action| matches!(action, Action::End { .. }));
+        }
+        assert_eq!(ended, [end(Ended::Expired)]);
+        assert_eq!(d.elapsed(), DEADLINE);
+    }
+}
+
+#[test]
+fn other_states_after_a_refusal_end_the_term() {
+    for (seen, why) in [
+        (absent(9), Ended::Deleted),
+        (absent(0), Ended::Deleted),
+        (garbage(9), Ended::Overwritten),
+        (holds(9, &released()), Ended::Overwritten),
+        (holds(3, &mine(1)), Ended::DataLost),
+        (holds(TOKEN, &theirs(LEASE)), Ended::DataLost),
+    ] {
+        let mut d = Driver::renewing();
+        d.end_write(Outcome::Conflict);
+        let actions = d.answer(seen.clone());
+        assert!(actions.contains(&end(why)), "{seen:?}: {actions:?}");
+    }
 }

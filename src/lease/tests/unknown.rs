@@ -79,7 +79,7 @@ fn an_applied_unknown_renewal_is_sent_again() {
     assert_eq!(d.acknowledge(10), [Action::Extend { deadline }]);
 }
 
-/// The renewal may have been applied after the read, so the other record may be the leader's own.
+/// The renewal was applied after the read, so the other record is the leader's own.
 #[test]
 fn a_refusal_after_an_unknown_renewal_is_tolerated() {
     let mut d = Driver::renewing();
@@ -108,19 +108,6 @@ fn foreign_record_after_a_refusal_ends_the_term() {
         d.answer(holds(9, &theirs(LEASE))),
         [end(Ended::Overwritten), d.read()]
     );
-}
-
-/// The unknown renewal was observed, so the refused renewal is the next one, and the other record is foreign.
-#[test]
-fn a_refusal_at_another_revision_ends_the_term() {
-    let mut d = Driver::renewing();
-    d.end_write(Outcome::Unknown);
-    assert_eq!(
-        d.answer(holds(9, &renewed(TOKEN, 1))),
-        [d.write(9, renewed(TOKEN, 1))]
-    );
-    let actions = d.end_write(Outcome::Conflict);
-    assert_eq!(actions, [end(Ended::Overwritten), d.read()]);
 }
 
 #[test]

@@ -48,6 +48,7 @@ pub(super) async fn open(
     let name = format!("noleader_{}", Uuid::new_v4().simple());
     let subject = format!("{api_prefix}.CONSUMER.CREATE.{stream}.{name}.{key}");
     let connects = connects(&client);
+    let before = find(context, api_prefix, place).await?.epoch()?;
     let messages = context
         .create_consumer_on_stream(consumer(name, key, client.new_inbox()), &stream)
         .await
@@ -67,9 +68,13 @@ pub(super) async fn open(
         connects,
         delivered: 0,
     };
-    // Read after the consumer was created, because the consumer ends with its stream.
-    let info = StreamInfo::find(context, api_prefix, &stream).await?;
-    let info = info.ok_or_else(|| place.bucket.missing())?;
+    // Read on both sides, as the consumer may belong to an earlier stream of this name.
+    let info = find(context, api_prefix, place).await?;
+    let epoch = info.epoch()?;
+    if epoch != before {
+        let error = "the bucket was recreated while the watch was opened";
+        return Err(StoreError::Request(error.into()));
+    }
     place.bucket.look_again(&info, needs);
     let changes = stream::unfold(Some(pushes), async |pushes| {
         let mut pushes = pushes?;
@@ -77,7 +82,16 @@ pub(super) async fn open(
         let goes_on = item.is_ok();
         Some((item, goes_on.then_some(pushes)))
     });
-    Ok(Watch::new(info.epoch()?, changes))
+    Ok(Watch::new(epoch, changes))
+}
+
+async fn find(
+    context: &Context,
+    api_prefix: &str,
+    place: &Place,
+) -> Result<StreamInfo, StoreError> {
+    let info = StreamInfo::find(context, api_prefix, &place.bucket.stream()).await?;
+    info.ok_or_else(|| place.bucket.missing())
 }
 
 /// The consumer has a name so that the subject of its create request contains the key. The permission to watch can

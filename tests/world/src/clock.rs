@@ -5,6 +5,9 @@ use noleader::clock::Moment;
 pub(crate) const MICROSECOND: u64 = 1_000;
 pub(crate) const MILLISECOND: u64 = 1_000_000;
 
+/// What a right wall clock shows at the start of a run, in milliseconds since 1970.
+pub(crate) const WALL_START: u64 = 1_800_000_000_000;
+
 const MILLION: u64 = 1_000_000;
 
 /// A node's clock. It starts at any time, and is faster than real time by its own rate, which may change.

@@ -39,6 +39,8 @@ pub(crate) enum Fact<'a> {
         now: Moment,
         /// How often the server has lost the stream.
         epoch: u64,
+        /// The real time at which the machine decided on the acquiring write.
+        acquiring_since: u64,
     },
     /// The gate opens. It closes at the real time `until` unless its deadline moves.
     Opened {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use noleader::{
     Journal,
     clock::Moment,
-    lease::{Action, Ended, Input, Machine, Notice, Outcome, Record},
+    lease::{Action, Ended, Input, Machine, Notice, Outcome, Readings, Record},
 };
 
 use crate::{fact::Fact, host::Host, show, world::World};
@@ -13,8 +13,9 @@ use crate::{fact::Fact, host::Host, show, world::World};
 pub(crate) struct Checker(pub(crate) Host);
 
 impl Journal for Checker {
-    fn received(&mut self, now: Moment, input: &Input) {
+    fn received(&mut self, readings: Readings, input: &Input) {
         let node = self.0.node;
+        let now = readings.now;
         self.0.with(|world| world.received(node, now, input));
     }
 
@@ -45,6 +46,7 @@ impl World {
             self.say(node, || format!("<- {}", show::input(input)));
         }
         self.nodes[node].process.received(now, input);
+        self.nodes[node].process.handled = self.now;
         match input {
             Input::Pushed(seen)
             | Input::Read {
@@ -62,7 +64,9 @@ impl World {
                 };
                 self.fact(node, &answered);
                 if let Outcome::Acknowledged(revision) = outcome {
-                    self.nodes[node].process.acknowledged = revision;
+                    let process = &mut self.nodes[node].process;
+                    process.acknowledged = revision;
+                    process.is_misled = false;
                 }
             }
             Input::Warmed {
@@ -99,18 +103,29 @@ impl World {
             Action::Settled(_) => self.settled(node),
             // The node now opens another watch.
             Action::Notice(Notice::DataLost { .. }) => self.is_settled = false,
+            Action::Notice(Notice::RunsTwice { revision }) => self.runs_twice(node, *revision),
             Action::Read { .. } | Action::Notice(_) => {}
+        }
+    }
+
+    /// No process runs twice, but the answer to a repeated copy of a write may say that it was refused.
+    fn runs_twice(&mut self, node: usize, revision: u64) {
+        if !self.nodes[node].process.was_misled && self.settings.plan.is_inside() {
+            let what = format!("node {node} takes its record at {revision} for that of a copy");
+            self.violate("grants", what);
         }
     }
 
     fn sent(&mut self, node: usize, attempt: u64, expected: u64, record: &Record) {
         let n = &mut self.nodes[node];
         n.process.is_refused = false;
-        n.process.is_misled = false;
         let sent_at = n.process.handled_at;
-        let over = n.settings.timing.valid_until(sent_at);
-        let is_late = record.holder.is_some() && n.clock.local(self.now) >= over;
-        self.tally.late_sends += u64::from(is_late);
+        if record.holder.is_some() && record.token == 0 {
+            n.process.acquiring_since = n.process.handled;
+        }
+        let send_by = sent_at + n.settings.timing.request_timeout;
+        let is_late = n.clock.local(self.now) >= send_by;
+        self.tally.withheld_writes += u64::from(is_late);
         let sent = Fact::Sent {
             attempt,
             expected,
@@ -131,6 +146,7 @@ impl World {
             deadline,
             now: self.local(node),
             epoch: self.server.epoch,
+            acquiring_since: self.nodes[node].process.acquiring_since,
         };
         self.fact(node, &began);
     }

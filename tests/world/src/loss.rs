@@ -12,6 +12,7 @@
 use noleader::lease::Record;
 
 use crate::{
+    clock::{MILLISECOND, WALL_START},
     network::LONGEST_WAY,
     plan::Plan,
     world::{Event, World},
@@ -45,7 +46,11 @@ impl World {
 
     pub(crate) fn lose_stream(&mut self) {
         self.say_of_all(|| "the bucket is lost, and created again".to_owned());
-        self.server.lose_stream(self.now);
+        let sequence = match self.settings.plan {
+            Plan::NewBucket => WALL_START + self.now / MILLISECOND,
+            _ => 0,
+        };
+        self.server.lose_stream(self.now, sequence);
         self.server.deafen(|_| true);
     }
 

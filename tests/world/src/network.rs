@@ -39,6 +39,8 @@ pub(crate) struct Apply {
     pub(crate) value: Vec<u8>,
     /// Its outcome was already reported as unknown.
     pub(crate) is_answered: bool,
+    /// It arrives twice.
+    pub(crate) is_repeated: bool,
 }
 
 impl World {
@@ -98,6 +100,13 @@ impl World {
     }
 
     pub(crate) fn send_write(&mut self, node: usize, request: u64, expected: u64, value: Vec<u8>) {
+        let n = &self.nodes[node];
+        let send_by = n.process.handled_at + n.settings.timing.request_timeout;
+        if n.clock.local(self.now) >= send_by {
+            let what = format!("node {node} sends a write after its timeout");
+            self.violate("liveness", what);
+        }
+        let is_repeated = self.is_repeated(node);
         let apply = Box::new(Apply {
             node,
             session: self.nodes[node].process.session,
@@ -106,8 +115,9 @@ impl World {
             expected,
             value,
             is_answered: false,
+            is_repeated,
         });
-        if self.is_repeated(node) {
+        if is_repeated {
             self.tally.repeated_writes += 1;
             let delay = self.delay(node);
             self.after(delay, Event::Apply(apply.clone()));
@@ -142,7 +152,7 @@ impl World {
         if self.is_down() {
             return;
         }
-        if write.epoch != self.server.epoch && self.settings.plan != Plan::RolledBack {
+        if write.epoch != self.server.epoch && self.settings.plan == Plan::LostStream {
             return;
         }
         if write.is_answered {
@@ -155,6 +165,11 @@ impl World {
             1 => {
                 self.apply_unanswered(write);
                 Outcome::Unknown
+            }
+            // A refusal although nothing has changed.
+            2 => {
+                self.tally.false_refusals += 1;
+                self.refuse(write)
             }
             _ => self.compare_and_set(write),
         };
@@ -178,12 +193,7 @@ impl World {
 
     fn compare_and_set(&mut self, write: &Apply) -> Outcome {
         if self.server.last().seen.revision() != write.expected {
-            let is_applied = self.server.last().seen.value() == Some(&write.value[..]);
-            if is_applied && self.lives(write.node, write.session) {
-                // The answer to a repeated copy says that the write was refused.
-                self.nodes[write.node].process.is_misled = true;
-            }
-            return Outcome::Conflict;
+            return self.refuse(write);
         }
         let (node, expected) = (write.node, write.expected);
         let revision = self.put(Some(write.value.clone()), Some(write.session));
@@ -192,6 +202,17 @@ impl World {
         }
         self.say_of_all(|| format!("the store puts {revision} over {expected} for node {node}"));
         Outcome::Acknowledged(revision)
+    }
+
+    fn refuse(&mut self, write: &Apply) -> Outcome {
+        let is_applied = self.server.last().seen.value() == Some(&write.value[..]);
+        if self.lives(write.node, write.session) {
+            let process = &mut self.nodes[write.node].process;
+            // Of two copies, one may be refused and the other applied.
+            process.is_misled |= is_applied || write.is_repeated;
+            process.was_misled |= write.is_repeated;
+        }
+        Outcome::Conflict
     }
 
     /// Writes unconditionally, and pushes the change to every watch.

@@ -8,13 +8,15 @@ use noleader::{
 };
 use tokio::sync::watch;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, MILLISECOND};
 
 pub(crate) struct Node {
     pub(crate) settings: Candidate,
     pub(crate) clock: Clock,
     /// What the processes of this node read. It follows [`clock`](Self::clock).
     pub(crate) shown: FakeClock,
+    /// What its wall clock shows at the start of the run, in ms, if it has one.
+    pub(crate) wall: Option<u64>,
     /// When the next timer of the node is planned.
     pub(crate) timer_at: Option<u64>,
     pub(crate) process: Process,
@@ -39,6 +41,9 @@ pub(crate) struct Process {
     pub(crate) face: Face,
     /// When the machine last received an input: what `sent_at` is counted from.
     pub(crate) handled_at: Moment,
+    /// The same in real time, and for the last acquiring write.
+    pub(crate) handled: u64,
+    pub(crate) acquiring_since: u64,
     /// The background task is paused in the middle of a turn.
     pub(crate) is_mid_turn: bool,
     /// The work loop has returned.
@@ -51,8 +56,10 @@ pub(crate) struct Process {
     pub(crate) shown: u64,
     /// A write was refused since the last write left.
     pub(crate) is_refused: bool,
-    /// A write was reported as refused although it was applied.
+    /// A write was reported as refused although it was applied, since the last acknowledged write.
     pub(crate) is_misled: bool,
+    /// The same may have happened to any earlier write.
+    pub(crate) was_misled: bool,
     /// The revision of the last acknowledged write, and of the one that began the term.
     pub(crate) acknowledged: u64,
     pub(crate) began_at: u64,
@@ -140,7 +147,7 @@ impl Process {
 }
 
 impl Node {
-    pub(crate) fn new(settings: Candidate, clock: Clock) -> Self {
+    pub(crate) fn new(settings: Candidate, clock: Clock, wall: Option<u64>) -> Self {
         let shown = FakeClock::new();
         let at = clock.local(0).saturating_since(shown.now());
         shown.advance(at);
@@ -148,6 +155,7 @@ impl Node {
             settings,
             clock,
             shown,
+            wall,
             timer_at: None,
             process: Process::default(),
             paused_until: 0,
@@ -159,11 +167,14 @@ impl Node {
         }
     }
 
-    /// Moves the clock that the processes read to the real time `at`.
+    /// Moves the clocks that the processes read to the real time `at`.
     pub(crate) fn sync(&self, at: u64) {
         let ahead = self.clock.local(at).saturating_since(self.shown.now());
         if !ahead.is_zero() {
             self.shown.advance(ahead);
+        }
+        if let Some(wall) = self.wall {
+            self.shown.set_wall(wall + at / MILLISECOND);
         }
     }
 

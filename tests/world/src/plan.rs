@@ -8,15 +8,24 @@ pub enum Plan {
     /// removes the records of dead leaders.
     UnequalLeases,
     /// The bucket is deleted and created again, during all other faults. All leases are equal. Messages to the old
-    /// bucket never arrive, and no revision occurs twice: `docs/guarantees.md` lists what is not promised.
+    /// bucket arrive at the new one. Its revisions start at the time in ms, so that none occurs twice.
     NewBucket,
     /// The server loses the stream once, during all other faults. One candidate that saw the last token reaches the
     /// server before another candidate takes the key: see `loss`.
     LostStream,
     /// Outside the assumptions: the clocks' rates differ by more than the bound.
     WildClocks,
-    /// Outside the assumptions: the server loses writes that it acknowledged, and continues from an older state.
+    /// Outside the assumptions: the server loses writes that it acknowledged, and continues from an older state: its
+    /// last writes are lost, or all, or a backup is restored. The wall clocks of two nodes differ by less than the time
+    /// after which tokens must have grown.
     RolledBack,
+    /// Outside the assumptions: the server loses its last writes in a power cut, which breaks every watch. Candidates
+    /// may know that it can.
+    PowerCut { lossy_store: bool },
+    /// Outside the assumptions: as `NewBucket`, but revisions start at 1 again, and repeat.
+    RepeatedRevisions,
+    /// As `RolledBack`, but the nodes have no wall clocks. A control: tokens repeat.
+    RolledBackTimeless,
 }
 
 impl Plan {
@@ -36,19 +45,30 @@ impl Plan {
 
     /// Whether other clients may touch the record of a live leader.
     pub(crate) fn has_removals(self) -> bool {
-        matches!(self, Self::Removals | Self::NewBucket | Self::LostStream)
+        matches!(
+            self,
+            Self::Removals | Self::NewBucket | Self::LostStream | Self::RepeatedRevisions
+        )
     }
 
     /// G1: at no instant are two gates open.
     pub(crate) fn promises_one_gate(self) -> bool {
-        !matches!(self, Self::WildClocks | Self::RolledBack)
+        !matches!(self, Self::WildClocks | Self::RepeatedRevisions) && !self.loses_writes()
     }
 
     /// G2: every term has a token larger than those of all earlier terms.
     pub(crate) fn promises_larger_tokens(self) -> bool {
         matches!(
             self,
-            Self::Removals | Self::UnequalLeases | Self::LostStream
+            Self::Removals | Self::UnequalLeases | Self::LostStream | Self::NewBucket
+        )
+    }
+
+    /// Whether the server loses writes that it acknowledged.
+    pub(crate) fn loses_writes(self) -> bool {
+        matches!(
+            self,
+            Self::RolledBack | Self::RolledBackTimeless | Self::PowerCut { .. }
         )
     }
 

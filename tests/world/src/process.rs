@@ -68,6 +68,7 @@ impl World {
             .drain_timeout(timing.drain_timeout)
             .campaign_delay(timing.campaign_delay)
             .dangerous_trust_absent_key(candidate.trust_absent_key)
+            .lossy_store(candidate.lossy_store)
             .journal(move || Checker(journal.clone()));
         if let Some(address) = &candidate.address {
             builder = builder.address(address.as_str());

@@ -44,7 +44,7 @@ impl Run {
             if world.queue.planned() > MOST_EVENTS {
                 world.violate("liveness", "the run never ends".to_owned());
             }
-            let has_failed = world.violation.is_some() && world.settings.plan.is_inside();
+            let has_failed = !world.violations.is_empty() && world.settings.plan.is_inside();
             if has_failed || world.is_over {
                 return;
             }

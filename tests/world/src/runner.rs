@@ -30,7 +30,8 @@ pub enum Source<'a> {
 /// The result of a run.
 #[derive(Debug)]
 pub struct Outcome {
-    pub violation: Option<Violation>,
+    /// The first violation of each invariant. Inside the assumptions, the run ends with the first one.
+    pub violations: Vec<Violation>,
     pub tally: Tally,
     /// The end of the trace, if it was kept.
     pub trace: String,
@@ -55,15 +56,16 @@ pub fn run(source: Source<'_>, plan: Plan, lines: usize) -> Outcome {
     let ran = catch_unwind(AssertUnwindSafe(|| run.play()));
     let left = catch_unwind(AssertUnwindSafe(|| run.let_go()));
     let world = run.world.lock();
-    let violation = match ran.and(left) {
-        Ok(()) => world.violation.clone(),
-        Err(panic) => Some(Violation {
+    let mut violations = world.violations.clone();
+    if let Err(panic) = ran.and(left) {
+        let panic = Violation {
             invariant: "panic",
             what: message(&*panic),
-        }),
-    };
+        };
+        violations.insert(0, panic);
+    }
     Outcome {
-        violation,
+        violations,
         tally: world.tally,
         trace: world.trace.tail(lines),
         refused: world.refused,
@@ -97,7 +99,7 @@ pub fn run_all(first: u64, count: u64) -> Tally {
             let seed = first.wrapping_add(index);
             let outcome = run(Source::Seed(seed), Plan::of(seed), 0);
             mine.add(&outcome.tally);
-            if let Some(violation) = outcome.violation {
+            if let Some(violation) = outcome.violations.into_iter().next() {
                 next.store(count, Ordering::Relaxed);
                 // Another core may have been first.
                 let _ = failed.set((seed, index, violation));

@@ -9,7 +9,7 @@ use noleader::{
 
 use crate::{
     choices::Choices,
-    clock::{Clock, MILLISECOND},
+    clock::{Clock, MILLISECOND, WALL_START},
     plan::Plan,
 };
 
@@ -25,10 +25,32 @@ pub(crate) struct Settings {
     /// The bound on the difference of two clocks' rates, in millionths, which the guard covers.
     drift_ppm: u64,
     trust_absent_key: bool,
+    wall_clocks: WallClocks,
     /// Whether every candidate publishes its address, without which no request is forwarded to it.
     has_addresses: bool,
     /// The real time at which the faults stop.
     pub(crate) trouble_until: u64,
+}
+
+/// The wall clocks of the nodes of a run. They enter tokens only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WallClocks {
+    /// The nodes have none: tokens are revisions.
+    Absent,
+    /// They differ by less than the time between two terms that do not know of each other.
+    Close,
+    /// They are wrong by any time.
+    Any,
+}
+
+impl WallClocks {
+    fn of(plan: Plan, choices: &mut Choices) -> Self {
+        match plan {
+            Plan::RolledBack | Plan::PowerCut { .. } => Self::Close,
+            Plan::RolledBackTimeless => Self::Absent,
+            _ => choices.pick([Self::Absent, Self::Close, Self::Close, Self::Any]),
+        }
+    }
 }
 
 impl Settings {
@@ -39,6 +61,7 @@ impl Settings {
             base_ms,
             drift_ppm: choices.pick([10_000, 50_000, 200_000]),
             trust_absent_key: plan == Plan::UnequalLeases && choices.one_in(8),
+            wall_clocks: WallClocks::of(plan, choices),
             has_addresses: choices.one_in(3),
             trouble_until: base_ms * MILLISECOND * choices.u64(6..=18),
         }
@@ -84,6 +107,26 @@ impl Settings {
         }
     }
 
+    /// What a node's wall clock shows at the start of the run, in milliseconds since 1970, if it has one.
+    pub(crate) fn wall_clock(&self, choices: &mut Choices) -> Option<u64> {
+        match self.wall_clocks {
+            WallClocks::Absent => None,
+            WallClocks::Close => Some(WALL_START + choices.u64(0..=self.wall_spread_ms())),
+            WallClocks::Any => Some(choices.u64(0..=5 * WALL_START)),
+        }
+    }
+
+    /// The largest difference between two wall clocks, in ms. It is less than the wait for a key that was removed.
+    pub(crate) fn wall_spread_ms(&self) -> u64 {
+        self.base_ms / 4
+    }
+
+    /// G2: every term has a token larger than those of all earlier terms. If the key is removed, no candidate may know
+    /// the last token, and the wall clocks matter.
+    pub(crate) fn promises_larger_tokens(&self) -> bool {
+        self.plan.promises_larger_tokens() && self.wall_clocks != WallClocks::Any
+    }
+
     #[allow(clippy::expect_used, reason = "the names are valid")]
     pub(crate) fn candidate(&self, name: usize, choices: &mut Choices) -> Candidate {
         Candidate {
@@ -97,6 +140,11 @@ impl Settings {
             observer: false,
             warm_up: choices.one_in(3),
             trust_absent_key: self.trust_absent_key,
+            lossy_store: match self.plan {
+                Plan::PowerCut { lossy_store } => lossy_store,
+                // It must keep every promise as well.
+                _ => choices.one_in(8),
+            },
         }
     }
 

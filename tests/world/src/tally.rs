@@ -7,12 +7,14 @@ pub struct Tally {
     pub(crate) late_extensions: u64,
     /// Terms that began, or whose gate opened, only after their deadline.
     pub(crate) late_openings: u64,
-    /// Writes that left too late: the term that they renew or begin would have ended already.
-    pub(crate) late_sends: u64,
+    /// Writes that were not sent, because a pause before outlasted their timeout.
+    pub(crate) withheld_writes: u64,
     /// Stops that had to wait for requests of an earlier term.
     pub(crate) old_requests: u64,
     /// Writes that were applied after their outcome was reported as unknown.
     pub(crate) late_applications: u64,
+    /// Writes that the server refused although the key had not changed.
+    pub(crate) false_refusals: u64,
     /// Writes that reached the server twice.
     pub(crate) repeated_writes: u64,
     /// Client requests that were executed, and those that were refused.
@@ -37,9 +39,10 @@ impl Tally {
             terms,
             late_extensions,
             late_openings,
-            late_sends,
+            withheld_writes,
             old_requests,
             late_applications,
+            false_refusals,
             repeated_writes,
             executed,
             refused,
@@ -53,9 +56,10 @@ impl Tally {
         self.terms += terms;
         self.late_extensions += late_extensions;
         self.late_openings += late_openings;
-        self.late_sends += late_sends;
+        self.withheld_writes += withheld_writes;
         self.old_requests += old_requests;
         self.late_applications += late_applications;
+        self.false_refusals += false_refusals;
         self.repeated_writes += repeated_writes;
         self.executed += executed;
         self.refused += refused;
@@ -82,9 +86,10 @@ impl Tally {
         for (count, what) in [
             (self.late_extensions, "late extensions"),
             (self.late_openings, "late openings"),
-            (self.late_sends, "late sends"),
+            (self.withheld_writes, "withheld writes"),
             (self.old_requests, "old requests"),
             (self.late_applications, "late applications"),
+            (self.false_refusals, "false refusals"),
             (self.repeated_writes, "repeated writes"),
             (self.executed, "executed requests"),
             (self.refused, "refused requests"),

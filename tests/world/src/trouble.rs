@@ -60,6 +60,7 @@ impl World {
     /// The clock runs at another rate from now on, within the bound. In real time, its timers and the gate's deadline
     /// move.
     fn change_rate(&mut self, node: usize) {
+        self.set_wall_clock(node);
         let ppm = self.settings.clock_rate(&mut self.choices);
         self.say(node, || format!("its clock runs {ppm} ppm fast"));
         let n = &mut self.nodes[node];
@@ -70,6 +71,13 @@ impl World {
             self.fact(node, &Fact::Retimed { until });
         }
         self.plan_timer(node);
+    }
+
+    fn set_wall_clock(&mut self, node: usize) {
+        let wall = self.settings.wall_clock(&mut self.choices);
+        let n = &mut self.nodes[node];
+        n.wall = wall.or(n.wall);
+        n.sync(self.now);
     }
 
     fn kill(&mut self, node: usize) {
@@ -150,7 +158,7 @@ impl World {
             // After a loss it could keep the last token, which only the witness knows, out of the key.
             1 if self.settings.plan != Plan::LostStream => {
                 let record = self.foreign(base);
-                self.overwrite("a foreign record", Some(record.encode()));
+                self.overwrite("a foreign record", Some(record));
             }
             1..4 => self.overwrite("a delete marker", None),
             _ => self.remove(),
@@ -162,13 +170,18 @@ impl World {
         self.say_of_all(|| format!("another client writes {what} at {revision}"));
     }
 
-    /// A record of a foreign candidate with the same lease. It is not a release, which only the holder may write.
-    fn foreign(&mut self, lease: u64) -> Record {
+    /// A record of a foreign candidate with the same lease, in half of the cases of a later version. It is not a release,
+    /// which only the holder may write.
+    fn foreign(&mut self, lease: u64) -> Vec<u8> {
+        if self.choices.bool() {
+            let ms = lease / MILLISECOND;
+            return format!(r#"{{"v":2,"holder":null,"lease_ms":{ms},"new":true}}"#).into_bytes();
+        }
         let lease = Duration::from_nanos(lease);
         let record = Record::acquiring("stranger", "stranger", None, lease, 0);
         match self.choices.bool() {
-            true => record.vacant(lease),
-            false => record,
+            true => record.vacant(lease).encode(),
+            false => record.encode(),
         }
     }
 
@@ -179,21 +192,43 @@ impl World {
 
     fn lose(&mut self) {
         match self.settings.plan {
-            Plan::NewBucket if self.server.epoch == 0 => self.lose_stream(),
+            Plan::NewBucket | Plan::RepeatedRevisions if self.server.epoch == 0 => {
+                self.lose_stream();
+            }
             Plan::LostStream if self.server.epoch == 0 => self.lose_all_but_a_witness(),
-            Plan::RolledBack => self.roll_back(),
+            Plan::RolledBack | Plan::RolledBackTimeless => self.roll_back(),
+            Plan::PowerCut { .. } => self.cut_power(),
             _ => {}
         }
     }
 
     /// The store forgets writes that it acknowledged. Processes that know nothing of them start at the same time.
     fn roll_back(&mut self) {
-        let changes = self.choices.usize(1..20);
-        self.server.roll_back(changes);
+        match self.choices.below(8) {
+            0 => self.lose_stream(),
+            // A backup.
+            1 => self.server.roll_back(self.choices.usize(1..400)),
+            _ => self.server.roll_back(self.choices.usize(1..20)),
+        }
         let revision = self.server.last().seen.revision();
         self.say_of_all(|| format!("the store is back at {revision}"));
+        self.start_one();
+    }
+
+    fn start_one(&mut self) {
         let node = self.choices.usize(0..self.nodes.len());
         self.kill(node);
         self.revive();
+    }
+
+    fn cut_power(&mut self) {
+        self.server.roll_back(self.choices.usize(1..20));
+        let revision = self.server.last().seen.revision();
+        self.say_of_all(|| format!("after a power cut the store is back at {revision}"));
+        let base = self.settings.base();
+        self.server.down_until = self.now + self.choices.u64(base / 50..base / 4);
+        self.server.deafen(|_| true);
+        self.server.break_deaf();
+        self.start_one();
     }
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     calls,
     choices::Choices,
-    clock::MICROSECOND,
+    clock::{MICROSECOND, WALL_START},
     executor::Spawned,
     fact::Fact,
     finale::Step,
@@ -40,7 +40,8 @@ pub(crate) struct World {
     pub(crate) storage: Fenced<Vec<StoredBy>>,
     pub(crate) refused: u64,
     pub(crate) invariants: Invariants,
-    pub(crate) violation: Option<Violation>,
+    /// The first violation of each invariant. Inside the assumptions, the run ends with the first one.
+    pub(crate) violations: Vec<Violation>,
     pub(crate) trace: Trace,
     /// Whether the faults have stopped.
     pub(crate) is_calm: bool,
@@ -162,12 +163,17 @@ impl World {
                     true => settings.candidate(name, &mut choices),
                     false => settings.observer(name, &mut choices),
                 };
-                Node::new(candidate, settings.clock(&mut choices))
+                let clock = settings.clock(&mut choices);
+                Node::new(candidate, clock, settings.wall_clock(&mut choices))
             })
             .collect();
         Self {
-            invariants: Invariants::of(plan, nodes.len()),
-            server: Server::new(choices.u64(10_000..1_000_000)),
+            invariants: Invariants::of(&settings, nodes.len()),
+            server: Server::new(match plan {
+                Plan::NewBucket => WALL_START,
+                Plan::RepeatedRevisions => 0,
+                _ => choices.u64(10_000..1_000_000),
+            }),
             settings,
             choices,
             now: 0,
@@ -175,7 +181,7 @@ impl World {
             nodes,
             storage: Fenced::default(),
             refused: 0,
-            violation: None,
+            violations: Vec::new(),
             trace,
             is_calm: false,
             is_settled: false,
@@ -275,13 +281,15 @@ impl World {
     }
 
     pub(crate) fn fact(&mut self, node: usize, fact: &Fact<'_>) {
-        if self.violation.is_none() {
-            self.violation = self.invariants.see(self.now, node, fact);
+        for violation in self.invariants.see(self.now, node, fact) {
+            self.violate(violation.invariant, violation.what);
         }
     }
 
     pub(crate) fn violate(&mut self, invariant: &'static str, what: String) {
-        self.violation.get_or_insert(Violation { invariant, what });
+        if !self.violations.iter().any(|v| v.invariant == invariant) {
+            self.violations.push(Violation { invariant, what });
+        }
     }
 
     pub(crate) fn say(&mut self, node: usize, what: impl FnOnce() -> String) {

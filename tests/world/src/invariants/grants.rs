@@ -77,6 +77,7 @@ impl Node {
         let own = settings.timing.lease;
         let trusts = settings.trust_absent_key;
         match record {
+            Some(record) if record.is_later() => record.lease(),
             Some(record) if record.vacant && trusts => Duration::ZERO,
             Some(record) if record.vacant => own.max(record.lease()),
             Some(record) if record.holder.is_none() || record.session == self.session => {

@@ -2,6 +2,7 @@
 
 mod g1_one_gate;
 mod g2_fencing;
+mod g2_lost_writes;
 mod g3_failover;
 mod g4_fail_closed;
 mod g5_drain;
@@ -12,7 +13,7 @@ mod requests;
 mod waiters;
 mod work;
 
-use crate::{fact::Fact, plan::Plan};
+use crate::{fact::Fact, settings::Settings};
 
 /// Something that must hold, checked against every fact of a run.
 pub(crate) trait Invariant: Send {
@@ -37,11 +38,15 @@ pub struct Violation {
 pub(crate) struct Invariants(Vec<Box<dyn Invariant>>);
 
 impl Invariants {
-    /// The invariants that hold under `plan`, for `nodes` nodes.
-    pub(crate) fn of(plan: Plan, nodes: usize) -> Self {
+    /// The invariants that hold under the plan of a run, for `nodes` nodes.
+    pub(crate) fn of(settings: &Settings, nodes: usize) -> Self {
+        let plan = settings.plan;
         let mut all: Vec<Box<dyn Invariant>> = vec![Box::new(g1_one_gate::OneGate::new(nodes))];
-        if plan.promises_larger_tokens() {
+        if settings.promises_larger_tokens() {
             all.push(Box::new(g2_fencing::LargerTokens::default()));
+        }
+        if plan.loses_writes() {
+            all.push(Box::new(g2_lost_writes::GrowingTokens::new(settings)));
         }
         if plan.is_inside() {
             all.push(Box::new(g3_failover::Failover::default()));
@@ -57,13 +62,14 @@ impl Invariants {
         Self(all)
     }
 
-    pub(crate) fn see(&mut self, at: u64, node: usize, fact: &Fact<'_>) -> Option<Violation> {
-        self.0.iter_mut().find_map(|invariant| {
+    pub(crate) fn see(&mut self, at: u64, node: usize, fact: &Fact<'_>) -> Vec<Violation> {
+        let violated = self.0.iter_mut().filter_map(|invariant| {
             let what = invariant.see(at, node, fact).err()?;
             Some(Violation {
                 invariant: invariant.name(),
                 what,
             })
-        })
+        });
+        violated.collect()
     }
 }

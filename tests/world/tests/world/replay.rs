@@ -10,8 +10,8 @@ fn replay() {
     let seed: u64 = seed.parse().expect("NOLEADER_SEED is a number");
     let plan = Plan::of(seed);
     let outcome = run(Source::Seed(seed), plan, usize::MAX);
-    if let Some(violation) = outcome.violation {
-        panic!("{}", report(seed, &violation, usize::MAX));
+    if let Some(violation) = outcome.violations.first() {
+        panic!("{}", report(seed, violation, usize::MAX));
     }
     println!("{}seed {seed} ({plan:?}) holds", outcome.trace);
 }
