@@ -67,6 +67,10 @@ impl Machine {
                 .me
                 .timing
                 .silence_after(self.view.lease(), &mut self.rng);
+        if self.view.is_contested() {
+            // Another record at the revision of this candidate's own: the server lost that one.
+            self.lose(now, Ended::DataLost);
+        }
         if change != Change::New {
             return;
         }

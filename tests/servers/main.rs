@@ -26,6 +26,7 @@ mod partition;
 mod paused_work;
 mod permissions;
 mod process;
+mod put_back;
 mod refusals;
 mod restart;
 mod store;

@@ -54,17 +54,35 @@ fn a_contested_revision_is_not_released() {
     }
 }
 
+/// Only a server that lost the leader's record can have another one at its revision.
+#[test]
+fn another_record_at_the_own_revision_ends_the_term() {
+    for seen_by_read in [false, true] {
+        let mut d = Driver::leading();
+        let other = holds(TOKEN, &theirs(LEASE));
+        let actions = if seen_by_read {
+            d.wake_until(is_write);
+            d.end_write(Outcome::Failed);
+            d.wake_until(is_read);
+            d.answer(other)
+        } else {
+            d.push(other)
+        };
+        assert_eq!(actions[0], end(Ended::DataLost), "{seen_by_read}");
+        assert!(d.follows());
+    }
+}
+
+/// The renewal was in progress when the term ended, and replaced the other record.
 #[test]
 fn a_later_uncontested_revision_is_released() {
     let mut d = Driver::renewing();
-    d.push(holds(TOKEN, &theirs(LEASE)));
+    assert_eq!(d.push(holds(TOKEN, &theirs(LEASE))), [end(Ended::DataLost)]);
     d.acknowledge(9);
     d.feed(Input::Shutdown);
-    let actions = d.feed(Input::Drained { token: TOKEN });
-    assert_eq!(
-        actions,
-        [end(Ended::Released), d.write(9, released_by_me(TOKEN))]
-    );
+    d.feed(Input::Drained { token: 0 });
+    let actions = d.answer(holds(9, &renewed(TOKEN, 1)));
+    assert_eq!(actions, [d.write(9, released_by_me(TOKEN))]);
 }
 
 #[test]
