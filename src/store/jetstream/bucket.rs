@@ -1,13 +1,11 @@
 use std::{sync::OnceLock, time::Duration};
 
 use async_nats::jetstream::{
-    Context,
-    context::{CreateKeyValueErrorKind, GetStreamErrorKind},
-    kv,
-    stream::Config,
+    response::Response,
+    stream::{Config, DiscardPolicy, Info},
 };
 
-use super::{bucket_name::BucketName, error, storage::Storage};
+use super::{bucket_name::BucketName, error, requests::Requests, storage::Storage};
 use crate::store::error::StoreError;
 
 /// The minimum `max_age` of a new bucket.
@@ -58,22 +56,14 @@ impl Bucket {
 
     pub(super) async fn check_or_create(
         &self,
-        context: &Context,
+        requests: &Requests,
         lease: Duration,
-        api_prefix: &str,
     ) -> Result<(), StoreError> {
-        let error = match context.get_stream(self.stream()).await {
-            Ok(stream) => return self.check(&stream.cached_info().config, lease),
-            Err(error) => error,
-        };
-        match error.kind() {
-            GetStreamErrorKind::JetStream(ref why) if error::is_stream_missing(why) => {}
-            GetStreamErrorKind::JetStream(ref why) if error::is_disabled(why.error_code()) => {
-                return Err(StoreError::JetStreamDisabled(error.into()));
-            }
-            _ => {
-                let subject = format!("{api_prefix}.STREAM.INFO.{}", self.stream());
-                return Err(error::of_request(error, &subject));
+        match self.info(requests).await? {
+            Response::Ok(found) => return self.check(&found.config, lease),
+            Response::Err { error } if error::is_stream_missing(&error) => {}
+            Response::Err { error } => {
+                return Err(error::of_call(error, requests.expects_jetstream()));
             }
         }
         if !self.create {
@@ -81,27 +71,20 @@ impl Bucket {
                 bucket: self.name.to_string(),
             });
         }
-        self.create(context, lease, api_prefix).await
+        self.create(requests, lease).await
     }
 
-    async fn create(
-        &self,
-        context: &Context,
-        lease: Duration,
-        api_prefix: &str,
-    ) -> Result<(), StoreError> {
+    async fn info(&self, requests: &Requests) -> Result<Response<Info>, StoreError> {
+        let call = format!("STREAM.INFO.{}", self.stream());
+        requests.call(&call, &()).await
+    }
+
+    async fn create(&self, requests: &Requests, lease: Duration) -> Result<(), StoreError> {
         let (replicas, storage) = self.found.get().copied().unwrap_or((1, Storage::File));
-        let config = kv::Config {
-            bucket: self.name.to_string(),
-            description: "leases of noleader".to_owned(),
-            history: 1,
-            max_age: MIN_MAX_AGE.max(lease.saturating_mul(MIN_LEASES)),
-            storage: self.storage.unwrap_or(storage).storage_type(),
-            num_replicas: self.replicas.unwrap_or(replicas),
-            ..Default::default()
-        };
-        let error = match context.create_key_value(config).await {
-            Ok(_) => {
+        let call = format!("STREAM.CREATE.{}", self.stream());
+        let config = self.config(lease, replicas, storage);
+        let error = match requests.call::<Info>(&call, &config).await? {
+            Response::Ok(_) => {
                 match self.found.get() {
                     None => tracing::info!(bucket = self.name.as_str(), "created the bucket"),
                     Some(_) => tracing::error!(
@@ -112,27 +95,39 @@ impl Bucket {
                 let _ = self.found.set((replicas, storage));
                 return Ok(());
             }
-            Err(error) => error,
+            Response::Err { error } => error,
         };
         // Another node may have created it meanwhile, with different settings.
-        match context.get_stream(self.stream()).await {
-            Ok(stream) => self.check(&stream.cached_info().config, lease),
-            Err(_) => {
-                // async-nats requests the account's limits first.
-                let subject = match error.kind() {
-                    CreateKeyValueErrorKind::JetStream => format!("{api_prefix}.INFO"),
-                    _ => format!("{api_prefix}.STREAM.CREATE.{}", self.stream()),
-                };
-                Err(match error::of_request(error, &subject) {
-                    StoreError::Request(source) if !error::is_unavailable(&*source) => {
-                        StoreError::BucketNotCreated {
-                            bucket: self.name.to_string(),
-                            source,
-                        }
-                    }
-                    named => named,
+        if let Ok(Response::Ok(found)) = self.info(requests).await {
+            return self.check(&found.config, lease);
+        }
+        let code = error.error_code();
+        match error::of_call(error, requests.expects_jetstream()) {
+            StoreError::Request(source) if !error::is_passing(code) => {
+                Err(StoreError::BucketNotCreated {
+                    bucket: self.name.to_string(),
+                    source,
                 })
             }
+            named => Err(named),
+        }
+    }
+
+    /// The stream of a bucket, as every NATS client creates it.
+    fn config(&self, lease: Duration, replicas: usize, storage: Storage) -> Config {
+        Config {
+            name: self.stream(),
+            description: Some("leases of noleader".to_owned()),
+            subjects: vec![format!("$KV.{}.>", self.name)],
+            max_messages_per_subject: 1,
+            max_age: MIN_MAX_AGE.max(lease.saturating_mul(MIN_LEASES)),
+            storage: self.storage.unwrap_or(storage).storage_type(),
+            num_replicas: self.replicas.unwrap_or(replicas),
+            discard: DiscardPolicy::New,
+            allow_rollup: true,
+            deny_delete: true,
+            allow_direct: true,
+            ..Default::default()
         }
     }
 

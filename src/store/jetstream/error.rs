@@ -1,14 +1,9 @@
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
-use async_nats::{
-    RequestError, RequestErrorKind,
-    jetstream::{self, ErrorCode, context, stream},
-};
+use async_nats::jetstream::{self, ErrorCode};
 
-use crate::{
-    error::find,
-    store::error::{StoreError, WriteError},
-};
+use super::requests::Unanswered;
+use crate::store::error::{StoreError, WriteError};
 
 /// How long a request waits for a response, unless its future is dropped before.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
@@ -20,53 +15,37 @@ const CONFLICTS: [ErrorCode; 2] = [
     ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT,
 ];
 
+/// The errors of servers that are forming a cluster, or are short of a member or of space.
+const PASSING: [ErrorCode; 4] = [
+    ErrorCode::CLUSTER_NO_PEERS,
+    ErrorCode::CLUSTER_NOT_AVAILABLE,
+    ErrorCode::INSUFFICIENT_RESOURCES,
+    ErrorCode::STORAGE_RESOURCES_EXCEEDED,
+];
+
 pub(super) fn is_stream_missing(error: &jetstream::Error) -> bool {
     error.error_code() == ErrorCode::STREAM_NOT_FOUND
 }
 
-/// Classifies the error of a request to the JetStream API by its root cause.
-pub(super) fn of_request(error: impl Error + Send + Sync + 'static, subject: &str) -> StoreError {
-    if let Some(code) = find::<jetstream::Error>(&error).map(jetstream::Error::error_code)
-        && is_disabled(code)
-    {
-        return StoreError::JetStreamDisabled(Box::new(error));
-    }
-    if is_timeout(&error) {
-        return no_answer(subject);
-    }
-    match find::<context::RequestError>(&error).map(context::RequestError::kind) {
-        Some(context::RequestErrorKind::NoResponders) => {
-            StoreError::JetStreamDisabled(Box::new(error))
+/// Classifies an error of the JetStream API. A server that is expected to have JetStream may be about to stop.
+pub(super) fn of_call(error: jetstream::Error, expects_jetstream: bool) -> StoreError {
+    match error.error_code() {
+        ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => {
+            StoreError::JetStreamDisabled(error.into())
         }
-        _ => StoreError::Request(Box::new(error)),
+        ErrorCode::JETSTREAM_NOT_ENABLED if !expects_jetstream => {
+            StoreError::JetStreamDisabled(error.into())
+        }
+        _ => StoreError::Request(error.into()),
     }
 }
 
-/// Some errors of async-nats report a timeout by their kind alone, without a cause.
-fn is_timeout(error: &(dyn Error + 'static)) -> bool {
-    use context::{AccountError, AccountErrorKind, CreateStreamError, CreateStreamErrorKind};
-    use stream::{ConsumerError, ConsumerErrorKind};
-    find::<context::RequestError>(error)
-        .is_some_and(|error| error.kind() == context::RequestErrorKind::TimedOut)
-        || find::<ConsumerError>(error)
-            .is_some_and(|error| error.kind() == ConsumerErrorKind::TimedOut)
-        || find::<CreateStreamError>(error)
-            .is_some_and(|error| error.kind() == CreateStreamErrorKind::TimedOut)
-        || find::<AccountError>(error)
-            .is_some_and(|error| error.kind() == AccountErrorKind::TimedOut)
+/// Whether the server could not create a bucket for a reason that passes by itself.
+pub(super) fn is_passing(code: ErrorCode) -> bool {
+    PASSING.contains(&code) || code == ErrorCode::JETSTREAM_NOT_ENABLED
 }
 
-pub(super) fn is_disabled(code: ErrorCode) -> bool {
-    code == ErrorCode::JETSTREAM_NOT_ENABLED || code == ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
-}
-
-/// Whether a cluster without a leader rejected the request.
-pub(super) fn is_unavailable(error: &(dyn Error + 'static)) -> bool {
-    find::<jetstream::Error>(error)
-        .is_some_and(|error| error.error_code() == ErrorCode::CLUSTER_NOT_AVAILABLE)
-}
-
-fn no_answer(subject: &str) -> StoreError {
+pub(super) fn no_answer(subject: &str) -> StoreError {
     StoreError::NoAnswer {
         subject: subject.to_owned(),
         waited: TIMEOUT,
@@ -74,16 +53,16 @@ fn no_answer(subject: &str) -> StoreError {
 }
 
 /// Classifies a write without a response.
-pub(super) fn of_write(error: RequestError, subject: &str) -> WriteError {
-    match error.kind() {
-        RequestErrorKind::TimedOut => WriteError::Unknown(no_answer(subject)),
+pub(super) fn of_write(unanswered: Unanswered, subject: &str) -> WriteError {
+    match unanswered {
+        Unanswered::NotSent(error) => WriteError::Failed(error),
+        Unanswered::Invalid(error) => WriteError::Failed(StoreError::Request(error.into())),
         // No stream received the write: it has no leader, or is gone.
-        RequestErrorKind::NoResponders
-        | RequestErrorKind::InvalidSubject
-        | RequestErrorKind::MaxPayloadExceeded => {
-            WriteError::Failed(StoreError::Request(error.into()))
+        Unanswered::NoResponders => {
+            WriteError::Failed(StoreError::Request("no stream stores the key".into()))
         }
-        RequestErrorKind::Other => WriteError::Unknown(StoreError::Request(error.into())),
+        Unanswered::TimedOut => WriteError::Unknown(no_answer(subject)),
+        Unanswered::Closed => WriteError::Unknown(StoreError::Closed),
     }
 }
 
@@ -120,12 +99,22 @@ mod tests {
         }
     }
 
+    fn call(code: u64, expects_jetstream: bool) -> StoreError {
+        let text = format!(r#"{{"code":503,"err_code":{code},"description":"d"}}"#);
+        of_call(serde_json::from_str(&text).unwrap(), expects_jetstream)
+    }
+
     #[test]
-    fn a_forming_cluster_is_unavailable() {
-        for (code, unavailable) in [(10008, true), (10023, false)] {
-            let text = format!(r#"{{"code":503,"err_code":{code},"description":"d"}}"#);
-            let error: jetstream::Error = serde_json::from_str(&text).unwrap();
-            assert_eq!(is_unavailable(&error), unavailable, "{code}");
+    fn a_missing_jetstream_passes_where_it_is_expected() {
+        for (code, expected, is_transient) in [
+            (10039, true, false),
+            (10039, false, false),
+            (10076, true, true),
+            (10076, false, false),
+            (10008, false, true),
+        ] {
+            let error = call(code, expected);
+            assert_eq!(error.is_transient(), is_transient, "{code}: {error:?}");
         }
     }
 

@@ -4,17 +4,20 @@ use async_nats::{
     Client, HeaderMap,
     connection::State,
     jetstream::{
-        Context, Message,
+        self, Message,
         consumer::{
-            AckPolicy, DeliverPolicy,
+            AckPolicy, Consumer, DeliverPolicy, Info, IntoConsumerConfig,
             push::{Config, Messages},
         },
+        response::Response,
+        stream::Info as StreamInfo,
     },
 };
 use futures_util::{StreamExt, stream};
+use serde_json::json;
 use uuid::Uuid;
 
-use super::{error, settings::Place};
+use super::{error, requests::Requests, settings::Place};
 use crate::{
     lease::Observation,
     store::{
@@ -41,30 +44,31 @@ const REMOVED_AFTER: Duration = Duration::from_secs(5);
 /// another one. It deletes no consumer and answers no flow control, because a candidate would need permissions beyond
 /// its key for that. The ordered consumer of async-nats does both, and while disconnected it queues requests for a new
 /// consumer.
-pub(super) async fn open(
-    context: &Context,
-    api_prefix: &str,
-    place: &Place,
-) -> Result<Watch, StoreError> {
-    let (client, stream, key) = (context.client(), place.bucket.stream(), place.subject());
+pub(super) async fn open(requests: &Requests, place: &Place) -> Result<Watch, StoreError> {
+    let (client, stream, key) = (requests.client(), place.bucket.stream(), place.subject());
     let name = format!("noleader_{}", Uuid::new_v4().simple());
-    let subject = format!("{api_prefix}.CONSUMER.CREATE.{stream}.{name}.{key}");
-    let connects = connects(&client);
-    let messages = context
-        .create_consumer_on_stream(consumer(name, key, client.new_inbox()), &stream)
-        .await
-        .map_err(|error| error::of_request(error, &subject))?
+    let call = format!("CONSUMER.CREATE.{stream}.{name}.{key}");
+    let config = consumer(name, key, client.new_inbox());
+    let connects = connects(client);
+    let body = json!({ "stream_name": stream, "config": config.clone().into_consumer_config() });
+    let info = match requests.call::<Info>(&call, &body).await? {
+        Response::Ok(info) => info,
+        Response::Err { error } => {
+            return Err(error::of_call(error, requests.expects_jetstream()));
+        }
+    };
+    let messages = Consumer::new(config, info, jetstream::new(client.clone()))
         .messages()
         .await
         .map_err(|error| StoreError::Request(error.into()))?;
     let pushes = Pushes {
         messages,
-        client,
+        client: client.clone(),
         connects,
         delivered: 0,
     };
     // Read after the consumer was created, because the consumer ends with its stream.
-    let epoch = epoch(context, api_prefix, &stream).await?;
+    let epoch = epoch(requests, &stream).await?;
     let changes = stream::unfold(Some(pushes), async |pushes| {
         let mut pushes = pushes?;
         let item = pushes.next().await?;
@@ -75,13 +79,15 @@ pub(super) async fn open(
 }
 
 /// The time at which the stream was created, in nanoseconds.
-async fn epoch(context: &Context, api_prefix: &str, stream: &str) -> Result<Epoch, StoreError> {
-    let info = context.get_stream(stream).await.map_err(|error| {
-        let subject = format!("{api_prefix}.STREAM.INFO.{stream}");
-        error::of_request(error, &subject)
-    })?;
-    let created = info.cached_info().created.unix_timestamp_nanos();
-    Ok(Epoch::new(u64::try_from(created).unwrap_or_default()))
+async fn epoch(requests: &Requests, stream: &str) -> Result<Epoch, StoreError> {
+    let call = format!("STREAM.INFO.{stream}");
+    match requests.call::<StreamInfo>(&call, &()).await? {
+        Response::Ok(info) => {
+            let created = info.created.unix_timestamp_nanos();
+            Ok(Epoch::new(u64::try_from(created).unwrap_or_default()))
+        }
+        Response::Err { error } => Err(error::of_call(error, requests.expects_jetstream())),
+    }
 }
 
 /// The consumer has a name so that the subject of its create request contains the key. The permission to watch can
