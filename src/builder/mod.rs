@@ -4,13 +4,12 @@
 
 mod start_error;
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 pub use self::start_error::StartError;
 #[cfg(feature = "jetstream")]
 use crate::store::{BucketSettings, JetStream, Storage};
 use crate::{
-    clock::Clock,
     error::{BoxError, ConfigError},
     lease::TimeSettings,
     names::{Address, NodeId},
@@ -220,10 +219,6 @@ impl<S> Builder<S> {
         self
     }
 
-    pub(crate) fn candidate_clock(&self) -> &Clock {
-        &self.settings.runtime.clock
-    }
-
     pub(crate) fn node_id(&self) -> &str {
         &self.settings.id
     }
@@ -317,9 +312,7 @@ impl<S: LeaseStore> Builder<S> {
     ///
     /// Panics outside of a Tokio runtime.
     pub async fn start(self) -> Result<LeaderHandle, StartError> {
-        let start = self.settings.parse(self.store)?;
-        start.store.prepare(start.timing.lease).await?;
-        Ok(start.spawn())
+        Ok(self.settings.parse(self.store)?.start().await?)
     }
 
     /// Checks the settings and prepares the store, without starting the candidate.
@@ -348,7 +341,7 @@ impl Settings {
             ));
         }
         Ok(Start {
-            store,
+            store: Arc::new(store),
             id,
             address,
             timing,

@@ -24,18 +24,20 @@ const STORE_FAILURES: &str = "noleader_store_failures_total";
 impl Meter {
     pub(super) fn new(election: &ElectionName) -> Self {
         let label = |name: &'static str, value: &str| metrics::Label::new(name, value.to_owned());
-        let meter = Self {
+        Self {
             labels: [
                 label("bucket", election.bucket()),
                 label("key", election.key()),
             ],
-        };
-        // A missing series cannot be distinguished from one that is zero.
-        metrics::gauge!(IS_LEADER, meter.labels.iter()).increment(0.0);
-        for name in [TERMS, TERMS_LOST, RENEWALS, STORE_FAILURES] {
-            meter.add(name, 0);
         }
-        meter
+    }
+
+    /// Creates the series, because a missing one cannot be distinguished from one that is zero.
+    pub(super) fn start(&self) {
+        metrics::gauge!(IS_LEADER, self.labels.iter()).increment(0.0);
+        for name in [TERMS, TERMS_LOST, RENEWALS, STORE_FAILURES] {
+            self.add(name, 0);
+        }
     }
 
     pub(super) fn opened(&self, token: u64) {
@@ -82,6 +84,8 @@ impl Meter {
     pub(super) fn new(_: &ElectionName) -> Self {
         Self {}
     }
+
+    pub(super) fn start(&self) {}
 
     pub(super) fn opened(&self, _token: u64) {}
 

@@ -3,6 +3,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use futures_core::Stream;
 use futures_util::{StreamExt, stream};
 
+use super::guarded::survive;
 use crate::{
     clock::{Clock, Moment},
     error,
@@ -70,8 +71,8 @@ impl Watcher {
         }
     }
 
-    /// Waits for the next state of the key that is pushed. Cancel safe.
-    pub(super) async fn next(&mut self) -> Observation {
+    /// Waits for the next state of the key that is pushed. None if the store is closed for good. Cancel safe.
+    pub(super) async fn next(&mut self) -> Option<Observation> {
         loop {
             match self.events.next().await {
                 Some(Event::Opened) => {
@@ -84,13 +85,14 @@ impl Watcher {
                 Some(Event::NotOpened(StoreError::Disconnected)) => {
                     // The candidate's requests fail for the same reason, and log it.
                 }
+                Some(Event::NotOpened(StoreError::Closed)) => return None,
                 Some(Event::NotOpened(error)) => self.report(&error::line(&error)),
                 Some(Event::Pushed(seen)) => {
                     self.has_delivered = true;
                     self.is_reported = false;
                     self.last_pushed = self.last_pushed.max(seen.revision());
                     self.missed_since = None;
-                    return seen;
+                    return Some(seen);
                 }
                 Some(Event::Ended) => self.is_open = false,
                 // Unreachable: the stream never ends.
@@ -107,11 +109,10 @@ impl Watcher {
         if !self.is_open || revision <= self.last_pushed {
             self.missed_since = None;
         } else if now.saturating_since(*self.missed_since.get_or_insert(now)) >= self.patience {
-            tracing::debug!(
-                revision,
-                last_pushed = self.last_pushed,
-                "watch is behind; reopening it"
-            );
+            let last_pushed = self.last_pushed;
+            survive(|| {
+                tracing::debug!(revision, last_pushed, "watch is behind; reopening it");
+            });
             if self.has_delivered {
                 self.reopen();
             } else {
@@ -135,7 +136,7 @@ impl Watcher {
     /// failure.
     fn report(&mut self, error: &str) {
         if !std::mem::replace(&mut self.is_reported, true) {
-            tracing::warn!(error, "could not watch the key; polling it instead");
+            survive(|| tracing::warn!(error, "could not watch the key; polling it instead"));
         }
     }
 }
@@ -166,7 +167,7 @@ fn events(
                 Some(open) => match open.next().await {
                     Some(Ok(seen)) => Event::Pushed(seen),
                     ended => {
-                        tracing::debug!(?ended, "watch ended; reopening it");
+                        survive(|| tracing::debug!(?ended, "watch ended; reopening it"));
                         watch = None;
                         Event::Ended
                     }
@@ -204,7 +205,7 @@ mod tests {
         let patience = Duration::from_secs(1);
         let around = (Clock::from(clock.clone()), 0);
         let mut watcher = Watcher::new(Arc::new(store), around, patience, patience);
-        assert_eq!(watcher.next().await.revision(), 2);
+        assert_eq!(watcher.next().await.unwrap().revision(), 2);
         watcher.compare(1, clock.now());
         clock.advance(patience);
         watcher.compare(3, clock.now());

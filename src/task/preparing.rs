@@ -1,0 +1,97 @@
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use tokio::sync::oneshot;
+
+use super::driver::{Command, Driver};
+use crate::{
+    lease::{Input, Settled, Timing},
+    runtime::Runtime,
+    store::{LeaseStore, StoreError},
+};
+
+/// The preparation of the store, which is attempted until it succeeds.
+pub(super) struct Preparing {
+    attempt: Attempt,
+    /// Creates the next attempt, after this many failures.
+    retry: Box<dyn Fn(u32) -> Attempt + Send>,
+    failures: u32,
+}
+
+type Attempt = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
+
+impl Preparing {
+    pub(super) fn new(store: &Arc<impl LeaseStore>, runtime: &Runtime, timing: &Timing) -> Self {
+        let Runtime { clock, random, .. } = runtime.clone();
+        let (store, timing) = (store.clone(), timing.clone());
+        let attempt = Box::pin(prepare(store.clone(), timing.lease));
+        let retry = Box::new(move |failures| -> Attempt {
+            let mut rng = fastrand::Rng::with_seed(random.seed());
+            let pause = clock.sleep(timing.retry_after(failures, &mut rng));
+            let attempt = prepare(store.clone(), timing.lease);
+            Box::pin(async move {
+                pause.await;
+                attempt.await
+            })
+        });
+        Self {
+            attempt,
+            retry,
+            failures: 0,
+        }
+    }
+
+    /// Waits for the outcome of the next attempt. Cancel safe. After a success it must not be called again.
+    pub(super) async fn attempted(&mut self) -> Result<(), StoreError> {
+        let outcome = self.attempt.as_mut().await;
+        if outcome.is_err() {
+            self.failures = self.failures.saturating_add(1);
+            self.attempt = (self.retry)(self.failures);
+        }
+        outcome
+    }
+}
+
+async fn prepare(store: Arc<impl LeaseStore>, lease: Duration) -> Result<(), StoreError> {
+    store.prepare(lease).await
+}
+
+impl<S: LeaseStore> Driver<S> {
+    /// Prepares the store, and returns the first input of the protocol, which does not act before.
+    pub(super) async fn prepared(&mut self) -> Input {
+        let clock = self.shared.clock().clone();
+        while let Some(preparing) = &mut self.preparing {
+            let now = clock.now();
+            self.shared.pulse.beat(now);
+            let next_beat = now + self.shared.lease();
+            tokio::select! {
+                biased;
+                attempted = preparing.attempted() => match attempted {
+                    Ok(()) => {
+                        self.preparing = None;
+                        self.journal.prepared();
+                    }
+                    Err(StoreError::Closed) => {
+                        self.give_up();
+                        return self.shutdown(None);
+                    }
+                    Err(error) => self.journal.waits(&error),
+                },
+                command = self.commands.recv() => match command {
+                    // There is nothing to release.
+                    Some(Command::StepDown(answer)) => drop(answer.send(Settled::Released)),
+                    Some(Command::Shutdown(answer)) => return self.shutdown(Some(answer)),
+                    None => return self.shutdown(None),
+                },
+                () = clock.sleep_until(next_beat) => {}
+            }
+        }
+        Input::Tick
+    }
+
+    /// Begins a shutdown, for `waiting` if a handle asked for it.
+    pub(super) fn shutdown(&mut self, waiting: Option<oneshot::Sender<Settled>>) -> Input {
+        self.waiting.extend(waiting);
+        self.stopping = true;
+        Input::Shutdown
+    }
+}
