@@ -9,6 +9,7 @@
 mod addresses;
 mod bucket;
 mod candidates;
+mod closed;
 mod cluster;
 mod credentials;
 mod domain;
@@ -27,5 +28,7 @@ mod restart;
 mod store;
 mod support;
 mod tls;
+mod unanswered;
 mod versions;
+mod waiting;
 mod work_loop;

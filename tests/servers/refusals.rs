@@ -77,7 +77,7 @@ async fn a_server_older_than_2_10_is_rejected() {
 }
 
 #[tokio::test]
-async fn start_reports_a_disconnected_client() {
+async fn prepare_reports_a_disconnected_client() {
     let mut server = Server::start().await.unwrap();
     let client = server.client().await.unwrap();
     server.kill();
@@ -85,7 +85,7 @@ async fn start_reports_a_disconnected_client() {
     while client.connection_state() == async_nats::connection::State::Connected {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
-    let error = candidate("a").start(client).await.unwrap_err();
+    let error = candidate("a").prepare(client).await.unwrap_err();
     assert!(
         matches!(error, StartError::Store(StoreError::Disconnected)),
         "{error:?}"
