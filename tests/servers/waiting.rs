@@ -193,8 +193,9 @@ async fn a_server_in_lame_duck_mode_is_waited_out() {
     let client = server.client().await.unwrap();
     let context = jetstream::new(client.clone());
     signal(&server, "ldm");
-    let shut = async || context.query_account().await.is_err().then_some(());
-    eventually("the end of JetStream", BOUND, shut).await.unwrap();
+    let shut = async || Some(context.query_account().await.err()?.to_string());
+    let shut = eventually("the end of JetStream", BOUND, shut).await;
+    println!("{shut:?} {:?}", client.server_info());
     let a = timeout(BOUND, steady("a").start(client)).await;
     let a = a.unwrap().unwrap();
     lines.until(&["WARN", WAITING, "no service responds"]).await;
