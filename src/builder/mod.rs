@@ -9,6 +9,8 @@ use std::{future::Future, sync::Arc, time::Duration};
 pub use self::start_error::StartError;
 #[cfg(feature = "jetstream")]
 use crate::store::{BucketSettings, JetStream, Storage};
+#[cfg(feature = "test-util")]
+use crate::{clock::FakeClock, task::Journal};
 use crate::{
     error::{BoxError, ConfigError},
     lease::TimeSettings,
@@ -17,8 +19,6 @@ use crate::{
     store::LeaseStore,
     task::{Journals, LeaderHandle, Start, Term, WarmUp},
 };
-#[cfg(feature = "test-util")]
-use crate::{clock::FakeClock, task::Journal};
 
 /// Configures and starts a candidate, from `LeaderHandle::builder` (feature `jetstream`) or
 /// [`LeaderHandle::with_store`].

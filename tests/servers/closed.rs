@@ -17,7 +17,10 @@ use crate::{
     support::{BOUND, LEASE, elected, follows, steady, until},
 };
 
-const CLOSED: [&str; 2] = ["ERROR", "lease store is closed for good; leaving the election"];
+const CLOSED: [&str; 2] = [
+    "ERROR",
+    "lease store is closed for good; leaving the election",
+];
 
 /// How a client ends.
 #[derive(Clone, Copy, Debug, PartialEq)]

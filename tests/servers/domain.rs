@@ -6,7 +6,10 @@ use async_nats::{Client, jetstream};
 use noleader::{LeaderHandle, store::JetStream};
 use noleader_fixture::{Port, Process, eventually, nats_server};
 
-use crate::support::{BOUND, LEASE, Watchman, candidate, elected, follows};
+use crate::{
+    lines::Lines,
+    support::{BOUND, LEASE, Watchman, candidate, elected, follows},
+};
 
 /// A nats-server with a JetStream domain; the fixture's servers have none.
 struct Domain {
@@ -75,4 +78,21 @@ async fn candidates_in_two_domains_share_one_election() {
     b.step_down().await.unwrap();
     elected(&a).await;
     assert!(watchman.dismiss().await > 0);
+}
+
+#[tokio::test]
+async fn a_hub_that_is_not_there_yet_is_waited_out() {
+    let (lines, _guard) = Lines::collect();
+    let folder = tempfile::tempdir().unwrap();
+    let ports = [(); 3].map(|()| Port::reserve().unwrap());
+    let remote = format!("remotes [ {{ url: \"nats://{}\" }} ]", ports[1].addr());
+    let leaf = Domain::start(folder.path(), "leaf", &ports[2], &remote).await;
+    let store = JetStream::new(leaf.client.clone(), "elections", "writer").domain("hub");
+    let a = LeaderHandle::with_store(store).lease(LEASE);
+    let a = a.start().await.unwrap();
+    let parts = ["WARN", "waiting for the lease store", "$JS.hub.API"];
+    lines.until(&parts).await;
+    let listen = format!("listen: \"{}\"", ports[1].addr());
+    let _hub = Domain::start(folder.path(), "hub", &ports[0], &listen).await;
+    elected(&a).await;
 }

@@ -2,7 +2,7 @@
 
 use std::{process::Command, sync::Arc, time::Duration};
 
-use async_nats::{Client, jetstream};
+use async_nats::{Client, connection::State, jetstream};
 use http::Request;
 use noleader::{
     Builder, Leader, LeaderHandle, StartError, Status, StopReason, Term,
@@ -56,7 +56,9 @@ async fn a_node_started_before_its_server_leads_later() {
     let a = start_early(&server, steady("a")).await;
     let observer = start_early(&server, candidate("o").observe()).await;
     // Several attempts fail.
-    lines.until(&["DEBUG", "still waiting for the lease store"]).await;
+    lines
+        .until(&["DEBUG", "still waiting for the lease store"])
+        .await;
     assert_eq!(lines.with(&["WARN", WAITING, "not connected"]).len(), 2);
     let [health, live] = endpoints(&a).await;
     assert_eq!((health.0, live.0), (503, 200), "{health:?} {live:?}");
@@ -92,7 +94,10 @@ async fn a_waiting_node_stops_at_once() {
     assert_eq!(a.status(), Status::Follower { leader: None });
     timeout(BOUND, a.shutdown()).await.unwrap().unwrap();
     assert_eq!(a.status(), Status::Stopped);
-    assert_eq!(a.elected().await.unwrap_err().reason(), StopReason::Shutdown);
+    assert_eq!(
+        a.elected().await.unwrap_err().reason(),
+        StopReason::Shutdown
+    );
 
     let b = start_early(&server, still()).await;
     let mut status = b.watch();
@@ -162,7 +167,9 @@ async fn a_store_without_answers_fails_after_30_s() {
         { user: admin, password: admin },
         { user: mute, password: mute, permissions: { publish: [\"nothing\"] } },
     ] }";
-    let server = Server::builder().config(users).credentials("admin", "admin");
+    let server = Server::builder()
+        .config(users)
+        .credentials("admin", "admin");
     let server = server.start().await.unwrap();
     let options = async_nats::ConnectOptions::with_user_and_password("mute".into(), "mute".into());
     let client = options.connect(server.url()).await.unwrap();
@@ -188,18 +195,19 @@ async fn a_store_without_answers_fails_after_30_s() {
 #[tokio::test]
 async fn a_server_in_lame_duck_mode_is_waited_out() {
     let (lines, _guard) = Lines::collect();
-    let config = "lame_duck_grace_period: \"20s\"\nlame_duck_duration: \"60s\"";
+    let config = "lame_duck_grace_period: \"40s\"\nlame_duck_duration: \"80s\"";
     let mut server = Server::builder().config(config).start().await.unwrap();
     let client = server.client().await.unwrap();
-    let context = jetstream::new(client.clone());
     signal(&server, "ldm");
-    let shut = async || Some(context.query_account().await.err()?.to_string());
-    let shut = eventually("the end of JetStream", BOUND, shut).await;
-    println!("{shut:?} {:?}", client.server_info());
-    let a = timeout(BOUND, steady("a").start(client)).await;
-    let a = a.unwrap().unwrap();
-    lines.until(&["WARN", WAITING, "no service responds"]).await;
+    lines.until(&["lame duck mode detected"]).await;
+    // It does not answer any more, and is still connected.
+    let starting = tokio::spawn(steady("a").start(client.clone()));
+    let unanswered = client.request("$JS.API.INFO", "".into()).await;
+    assert!(unanswered.is_err(), "{unanswered:?}");
+    assert_eq!(client.connection_state(), State::Connected);
+    assert!(!starting.is_finished());
     server.restart().await.unwrap();
+    let a = timeout(BOUND, starting).await.unwrap().unwrap().unwrap();
     elected(&a).await;
 }
 
@@ -229,6 +237,8 @@ async fn a_cluster_without_a_quorum_is_waited_out() {
 /// Sends a signal to the server, as its operator does.
 fn signal(server: &Server, name: &str) {
     let mut command = Command::new(nats_server().unwrap());
-    let sent = command.arg("--signal").arg(format!("{name}={}", server.pid()));
+    let sent = command
+        .arg("--signal")
+        .arg(format!("{name}={}", server.pid()));
     assert!(sent.status().unwrap().success());
 }

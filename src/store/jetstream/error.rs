@@ -30,9 +30,7 @@ pub(super) fn is_stream_missing(error: &jetstream::Error) -> bool {
 /// Classifies an error of the JetStream API. A server that is expected to have JetStream may be about to stop.
 pub(super) fn of_call(error: jetstream::Error, expects_jetstream: bool) -> StoreError {
     match error.error_code() {
-        ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => {
-            StoreError::JetStreamDisabled(error.into())
-        }
+        ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => StoreError::JetStreamDisabled(error.into()),
         ErrorCode::JETSTREAM_NOT_ENABLED if !expects_jetstream => {
             StoreError::JetStreamDisabled(error.into())
         }

@@ -16,10 +16,7 @@ use async_nats::{
     Client, HeaderMap,
     header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
     jetstream::{
-        ErrorCode,
-        message::StreamMessage,
-        publish::PublishAck,
-        response::Response,
+        ErrorCode, message::StreamMessage, publish::PublishAck, response::Response,
         stream::RawMessage,
     },
 };
@@ -202,9 +199,14 @@ impl LeaseStore for JetStream {
         let place = self.place()?;
         // The stream's leader answers this request. Any replica, possibly a stale one, answers a direct get.
         let body = json!({ "last_by_subj": place.subject() });
-        match self.requests.call::<Found>(&read_call(place), &body).await? {
+        match self
+            .requests
+            .call::<Found>(&read_call(place), &body)
+            .await?
+        {
             Response::Ok(found) => {
-                let message = StreamMessage::try_from(found.message).map_err(StoreError::Request)?;
+                let message =
+                    StreamMessage::try_from(found.message).map_err(StoreError::Request)?;
                 Ok(watch::observation(
                     message.sequence,
                     &message.headers,
