@@ -75,12 +75,25 @@ impl<S: LeaseStore> Driver<S> {
             if self.step() {
                 continue;
             }
-            if self.machine.is_stopped() {
+            if self.machine.is_stopped() || self.has_nothing_left() {
                 return;
             }
             let input = self.next_input().await;
             self.feed(input);
         }
+    }
+
+    /// Whether only the release is left to do, and the store is closed.
+    fn has_nothing_left(&self) -> bool {
+        let is_releasing = self.machine.is_leaving() && self.leaving.is_none();
+        let is_over = self.closed && self.stopping && is_releasing;
+        if is_over {
+            let _ = self.shared.ended.set(End {
+                reason: StopReason::ClientClosed,
+                settled: Settled::LeftToExpire,
+            });
+        }
+        is_over
     }
 
     /// Waits for the next input.
@@ -371,16 +384,13 @@ impl<S> Driver<S> {
 impl<S> Drop for Driver<S> {
     fn drop(&mut self) {
         self.shared.gate.end();
-        let died = !self.machine.is_stopped();
-        if died {
+        let died = self.shared.ended.set(End {
+            reason: StopReason::TaskEnded,
             // It released nothing.
-            let _ = self.shared.ended.set(End {
-                reason: StopReason::TaskEnded,
-                settled: Settled::LeftToExpire,
-            });
-        }
+            settled: Settled::LeftToExpire,
+        });
         self.publisher.publish(Status::Stopped);
-        if died {
+        if died.is_ok() {
             let was_to_stop = self.was_to_stop();
             self.journal.died(was_to_stop);
         }

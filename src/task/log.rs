@@ -4,7 +4,7 @@ use super::{guarded::survive, journal::Journal, meter::Meter};
 use crate::{
     clock::Moment,
     error,
-    lease::{Action, Ended, Input, LeaderInfo, Notice, Settled},
+    lease::{Action, Ended, Input, LeaderInfo, Machine, Notice, Settled, Status},
     names::{Address, ElectionName},
     store::StoreError,
 };
@@ -27,7 +27,7 @@ pub(super) struct Log {
 impl Log {
     pub(super) fn new(election: &ElectionName, address: Option<Address>) -> Self {
         let meter = Meter::new(election);
-        survive(|| meter.start());
+        survive(|| meter.refresh(None));
         Self {
             meter,
             address,
@@ -77,6 +77,7 @@ impl Log {
 impl Journal for Log {
     /// Logs the first error of each kind.
     fn waits(&mut self, error: &StoreError) {
+        self.meter.refresh(None);
         self.meter.failed();
         let (kind, is_transient) = (mem::discriminant(error), error.is_transient());
         let error = error::line(error);
@@ -166,6 +167,13 @@ impl Journal for Log {
                 "leader publishes the address of this node; not redirecting or forwarding to it"
             );
         }
+    }
+
+    fn turned(&mut self, now: Moment, machine: &Machine) {
+        self.meter.refresh(match machine.status(now) {
+            Status::Leader { token } => Some(token.into()),
+            _ => None,
+        });
     }
 
     fn closed(&mut self) {

@@ -32,19 +32,28 @@ impl Meter {
         }
     }
 
-    /// Creates the series, because a missing one cannot be distinguished from one that is zero.
-    pub(super) fn start(&self) {
-        metrics::gauge!(IS_LEADER, self.labels.iter()).increment(0.0);
+    /// Makes every series exist, because a missing one cannot be distinguished from one that is zero. The application may
+    /// install its recorder late.
+    pub(super) fn refresh(&self, leads: Option<u64>) {
+        match leads {
+            Some(token) => self.leads(token),
+            // Another handle of this election may lead.
+            None => metrics::gauge!(IS_LEADER, self.labels.iter()).increment(0.0),
+        }
         for name in [TERMS, TERMS_LOST, RENEWALS, STORE_FAILURES] {
             self.add(name, 0);
         }
     }
 
     pub(super) fn opened(&self, token: u64) {
+        self.leads(token);
+        self.count(TERMS);
+    }
+
+    fn leads(&self, token: u64) {
         self.gauge(IS_LEADER, 1.0);
         #[allow(clippy::cast_precision_loss, reason = "metrics are floats")]
         self.gauge(TOKEN, token as f64);
-        self.count(TERMS);
     }
 
     pub(super) fn shut(&self) {
@@ -85,7 +94,7 @@ impl Meter {
         Self {}
     }
 
-    pub(super) fn start(&self) {}
+    pub(super) fn refresh(&self, _leads: Option<u64>) {}
 
     pub(super) fn opened(&self, _token: u64) {}
 
