@@ -147,7 +147,10 @@ async fn a_work_loop_waits_for_its_server() {
         let (leader, worked) = (leader.clone(), worked.clone());
         let work = move |term: Term| {
             worked.notify_one();
-            async move { Ok::<_, anyhow::Error>(term.closing().cancelled().await) }
+            async move {
+                term.closing().cancelled().await;
+                anyhow::Ok(())
+            }
         };
         async move { leader.run(work).await }
     });
