@@ -1,6 +1,7 @@
 //! The background task of an election, and the state that it shares with the handles.
 //!
-//! - `start`: creates the task and its first handle; `preparing`: prepares the store, however long that takes.
+//! - `start`: creates the task and its first handle; `preparing`, `unprepared`: what it does until the store
+//!   is ready.
 //! - `driver`: one `select!` loop around the protocol in `lease`.
 //! - `gate`, `admission`, `term`, `deadline`: admit a request, and bound it; `shared`: everything that is published.
 //! - `pulse`: when the task last made progress.
@@ -32,6 +33,7 @@ mod request;
 mod shared;
 mod start;
 mod term;
+mod unprepared;
 mod warm_up;
 mod watcher;
 

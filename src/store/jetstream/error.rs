@@ -1,12 +1,7 @@
-use std::time::Duration;
-
 use async_nats::jetstream::{self, ErrorCode};
 
-use super::requests::Unanswered;
+use super::requests::{Unanswered, no_answer};
 use crate::store::error::{StoreError, WriteError};
-
-/// How long a request waits for a response, unless its future is dropped before.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The server has two codes for a write over an unexpected revision. async-nats 0.51 has an error kind for the first
 /// only.
@@ -41,13 +36,6 @@ pub(super) fn of_call(error: jetstream::Error, expects_jetstream: bool) -> Store
 /// Whether the server could not create a bucket for a reason that passes by itself.
 pub(super) fn is_passing(code: ErrorCode) -> bool {
     PASSING.contains(&code) || code == ErrorCode::JETSTREAM_NOT_ENABLED
-}
-
-pub(super) fn no_answer(subject: &str) -> StoreError {
-    StoreError::NoAnswer {
-        subject: subject.to_owned(),
-        waited: TIMEOUT,
-    }
 }
 
 /// Classifies a write without a response.

@@ -1,6 +1,7 @@
 use std::{
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use async_nats::{
@@ -10,8 +11,11 @@ use async_nats::{
 use futures_util::{FutureExt, SinkExt, StreamExt, future::poll_fn};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{api::Api, error};
+use super::api::Api;
 use crate::store::error::StoreError;
+
+/// How long a request waits for a response, unless its future is dropped before.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Sends requests, each with an inbox that no other request in progress has.
 ///
@@ -101,7 +105,7 @@ impl Requests {
             self.idle().push(inbox);
             Ok(answer)
         };
-        let answer: Message = tokio::time::timeout(error::TIMEOUT, exchange)
+        let answer: Message = tokio::time::timeout(TIMEOUT, exchange)
             .await
             .map_err(|_| Unanswered::TimedOut)??;
         match answer.status {
@@ -147,7 +151,7 @@ impl Requests {
             Unanswered::NoResponders => {
                 StoreError::JetStreamDisabled(no_responders(subject).into())
             }
-            Unanswered::TimedOut => error::no_answer(subject),
+            Unanswered::TimedOut => no_answer(subject),
             Unanswered::Closed => StoreError::Closed,
         }
     }
@@ -155,6 +159,13 @@ impl Requests {
     fn idle(&self) -> MutexGuard<'_, Vec<Inbox>> {
         // A panic cannot leave the list invalid.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) fn no_answer(subject: &str) -> StoreError {
+    StoreError::NoAnswer {
+        subject: subject.to_owned(),
+        waited: TIMEOUT,
     }
 }
 
