@@ -30,6 +30,7 @@ pub mod health {
 }
 
 pub mod nats {
+    #![doc = "[health]: crate::guide::health"]
     #![doc = "[observability]: crate::guide::observability"]
     #![doc = "[figures]: crate::guide::figures#outside-the-assumptions"]
     #![doc = "[g2]: crate::guide::guarantees#assumptions"]

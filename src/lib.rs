@@ -93,7 +93,7 @@ pub use self::{
     lease::{LeaderInfo, Status},
     middleware::{LeaderOnly, LeaderOnlyLayer, TermLost},
     names::{FencingToken, ParseTokenError},
-    task::{Admission, LeaderHandle, NotLeader, Reason, ReleaseError, Stopped, Term},
+    task::{Admission, LeaderHandle, NotLeader, Reason, ReleaseError, StopReason, Stopped, Term},
 };
 
 #[cfg(doctest)]

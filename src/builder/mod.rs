@@ -4,13 +4,14 @@
 
 mod start_error;
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 pub use self::start_error::StartError;
 #[cfg(feature = "jetstream")]
 use crate::store::{BucketSettings, JetStream, Storage};
+#[cfg(feature = "test-util")]
+use crate::{clock::FakeClock, task::Journal};
 use crate::{
-    clock::Clock,
     error::{BoxError, ConfigError},
     lease::TimeSettings,
     names::{Address, NodeId},
@@ -18,8 +19,6 @@ use crate::{
     store::LeaseStore,
     task::{Journals, LeaderHandle, Start, Term, WarmUp},
 };
-#[cfg(feature = "test-util")]
-use crate::{clock::FakeClock, task::Journal};
 
 /// Configures and starts a candidate, from `LeaderHandle::builder` (feature `jetstream`) or
 /// [`LeaderHandle::with_store`].
@@ -246,10 +245,6 @@ impl<S> Builder<S> {
         self
     }
 
-    pub(crate) fn candidate_clock(&self) -> &Clock {
-        &self.settings.runtime.clock
-    }
-
     pub(crate) fn node_id(&self) -> &str {
         &self.settings.id
     }
@@ -295,16 +290,30 @@ impl Builder<BucketSettings> {
     /// It does not wait for an election: see [`elected`](LeaderHandle::elected). Once started, the candidate retries
     /// failed requests without limit.
     ///
+    /// A server that only needs time is no error. The candidate then starts with its gate closed, prepares the bucket in
+    /// the background, and logs what it waits for:
+    ///
+    /// - The client is not connected, for example after `retry_on_initial_connect`.
+    /// - The cluster has no leader yet, or lacks a server or space.
+    /// - JetStream does not respond yet, although the server has announced it, or the bucket is in another domain.
+    ///
+    /// If the server does not respond at all, `start` retries for 30 s.
+    ///
     /// [Shut down](LeaderHandle::shutdown) the handle before you drain or close the client, and before the runtime
     /// ends. Otherwise the lease is left to expire.
     ///
     /// # Errors
     ///
     /// - [`StartError::Config`] names an invalid setting and its bound.
-    /// - [`StartError::Store`] says why the bucket cannot be used. It is
-    ///   [`StoreError::Disconnected`](crate::store::StoreError::Disconnected) while the client is not connected, for
-    ///   example after `retry_on_initial_connect`. If it
-    ///   [`is_transient`](crate::store::StoreError::is_transient), retry, as [`Leader`](crate::Leader) does.
+    /// - [`StartError::Store`] says why the bucket cannot be used, for example
+    ///   [`BucketUnfit`](crate::store::StoreError::BucketUnfit),
+    ///   [`JetStreamDisabled`](crate::store::StoreError::JetStreamDisabled),
+    ///   [`Closed`](crate::store::StoreError::Closed), or after 30 s
+    ///   [`NoAnswer`](crate::store::StoreError::NoAnswer), which names the subject.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts nothing. The bucket may have been created.
     ///
     /// # Panics
     ///
@@ -317,9 +326,11 @@ impl Builder<BucketSettings> {
 
     /// Checks the settings, and checks or creates the bucket, without starting the candidate.
     ///
+    /// Unlike [`start`](Self::start), it does not wait: it makes one attempt.
+    ///
     /// # Errors
     ///
-    /// As for [`start`](Self::start).
+    /// As for [`start`](Self::start), and every error that [is transient](StartError::is_transient).
     pub async fn prepare(self, client: async_nats::Client) -> Result<(), StartError> {
         self.with(|settings| JetStream::with_settings(client, settings))
             .prepare()
@@ -333,26 +344,33 @@ impl<S: LeaseStore> Builder<S> {
     /// It does not wait for an election: see [`elected`](LeaderHandle::elected). Once started, the candidate retries
     /// failed requests without limit.
     ///
+    /// If the store reports an error that [is transient](crate::store::StoreError::is_transient), the candidate starts
+    /// with its gate closed, and prepares the store in the background. If the store does not respond, `start` retries
+    /// for 30 s.
+    ///
     /// # Errors
     ///
     /// - [`StartError::Config`] names an invalid setting and its bound.
-    /// - [`StartError::Store`] says why the store cannot be used. If it
-    ///   [`is_transient`](crate::store::StoreError::is_transient), retry, as [`Leader`](crate::Leader) does.
+    /// - [`StartError::Store`] says why the store cannot be used.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts nothing. The store may have been prepared.
     ///
     /// # Panics
     ///
     /// Panics outside of a Tokio runtime.
     pub async fn start(self) -> Result<LeaderHandle, StartError> {
-        let start = self.settings.parse(self.store)?;
-        start.prepare().await?;
-        Ok(start.spawn())
+        Ok(self.settings.parse(self.store)?.start().await?)
     }
 
     /// Checks the settings and prepares the store, without starting the candidate.
     ///
+    /// Unlike [`start`](Self::start), it does not wait: it makes one attempt.
+    ///
     /// # Errors
     ///
-    /// As for [`start`](Self::start).
+    /// As for [`start`](Self::start), and every error that [is transient](StartError::is_transient).
     pub async fn prepare(self) -> Result<(), StartError> {
         let start = self.settings.parse(self.store)?;
         start.prepare().await?;
@@ -374,7 +392,7 @@ impl Settings {
             ));
         }
         Ok(Start {
-            store,
+            store: Arc::new(store),
             id,
             address,
             timing,

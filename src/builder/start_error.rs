@@ -15,17 +15,20 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Whether the same start may succeed later, without a change of a setting.
+    /// Whether the same call may succeed later, without a change that a person has to make.
+    ///
+    /// A [`start`](crate::Builder::start) waits for what is transient, and returns only one such error:
+    /// [`NoAnswer`](StoreError::NoAnswer), after 30 s. A [`prepare`](crate::Builder::prepare) does not wait:
     ///
     /// ```
     /// # use std::time::Duration;
     /// # use noleader::{LeaderHandle, StartError};
-    /// # async fn example(client: async_nats::Client) -> Result<LeaderHandle, StartError> {
+    /// # async fn example(client: async_nats::Client) -> Result<(), StartError> {
     /// let builder = LeaderHandle::builder("orders", "writer");
     /// loop {
-    ///     match builder.clone().start(client.clone()).await {
+    ///     match builder.clone().prepare(client.clone()).await {
     ///         Err(error) if error.is_transient() => tokio::time::sleep(Duration::from_secs(1)).await,
-    ///         started_or_failed => return started_or_failed,
+    ///         prepared_or_failed => return prepared_or_failed,
     ///     }
     /// }
     /// # }

@@ -10,6 +10,8 @@ use serde::Serialize;
 use tower_service::Service;
 
 use super::answer::answer;
+#[cfg(doc)]
+use crate::task::StopReason;
 use crate::task::{LeaderHandle, Shared};
 
 /// The number of leases without progress after which a task is stuck. A live task makes progress at least once per
@@ -27,6 +29,8 @@ pub struct Liveness {
 #[derive(Debug, Serialize)]
 struct Report {
     status: Condition,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
     progress_secs_ago: f64,
 }
 
@@ -57,6 +61,7 @@ impl LeaderHandle {
     ///
     /// - the application blocks the threads of the runtime
     /// - the task has panicked, or its runtime has ended
+    /// - the client of the store is closed for good
     /// - the election was [shut down](Self::shutdown)
     ///
     /// The service responds on every path, to `GET` and `HEAD`, and with 405 to other methods. The body is a JSON
@@ -65,6 +70,7 @@ impl LeaderHandle {
     /// | field | |
     /// |---|---|
     /// | `status` | `alive` with a 200; `stalled` or `stopped` with a 503 |
+    /// | `reason` | with `stopped`: `client_closed`, `task_ended` or `shutdown`, as in [`StopReason`] |
     /// | `progress_secs_ago` | seconds since the task last made progress, which it does at least once per lease |
     ///
     /// A process that was paused or suspended for longer than two leases is `stalled` for up to a second, until its
@@ -80,7 +86,8 @@ impl LeaderHandle {
 impl Report {
     fn new(shared: &Shared) -> Self {
         let since = shared.since_progress();
-        let status = if shared.has_ended() {
+        let stopped = shared.stopped();
+        let status = if stopped.is_some() {
             Condition::Stopped
         } else if since >= shared.lease() * PATIENCE {
             Condition::Stalled
@@ -89,6 +96,7 @@ impl Report {
         };
         Self {
             status,
+            reason: stopped.map(|stopped| stopped.reason().as_str()),
             progress_secs_ago: since.as_secs_f64(),
         }
     }

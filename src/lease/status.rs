@@ -8,6 +8,8 @@ use crate::names::FencingToken;
 #[non_exhaustive]
 pub enum Status {
     /// This node does not lead.
+    ///
+    /// Without a leader, this is also the status of a node that waits for its store after the start.
     Follower {
         /// The leader, if it is known.
         leader: Option<LeaderInfo>,
@@ -24,7 +26,9 @@ pub enum Status {
     ///
     /// A node that lost the lease meanwhile is a follower of the new leader.
     Draining,
-    /// The election has stopped on this node.
+    /// The election has stopped on this node: it was shut down, its client is closed, or its task has ended early.
+    ///
+    /// [`LeaderHandle::stopped`](crate::LeaderHandle::stopped) returns the reason.
     Stopped,
 }
 

@@ -14,6 +14,13 @@ pub enum StoreError {
     /// The client is not connected. Nothing was sent.
     #[error("not connected to the NATS server")]
     Disconnected,
+    /// The client is closed for good, and will not connect again. Nothing was sent.
+    ///
+    /// It stops the election. Every other error is retried once the election has started.
+    #[error(
+        "the NATS client is closed: it was drained, or has used up its `max_reconnects`; start again with a new client"
+    )]
+    Closed,
     /// The client is connected, but the server did not respond to a request.
     #[error(
         "no response on `{subject}` within {}: check in the server's log that the user has permission to publish \
@@ -85,7 +92,10 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the same request may succeed later without a change of settings.
+    /// Whether the same request may succeed later, without a change that a person has to make.
+    ///
+    /// A [`start`](crate::Builder::start) waits as long as the store reports such an error. It waits at most 30 s for a
+    /// store that reports [`NoAnswer`](Self::NoAnswer), which has other causes too, such as a missing permission.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(

@@ -43,11 +43,12 @@ pub trait LeaseStore: Send + Sync + 'static {
 
     /// Checks that the store can keep a lease of this length, and creates what is missing.
     ///
-    /// It is called once, before the candidate starts.
+    /// It is called before the candidate acts, and again until it succeeds once.
     ///
     /// # Errors
     ///
-    /// A [`StoreError`] that says what to change.
+    /// A [`StoreError`]. If it [is transient](StoreError::is_transient), the candidate starts and retries in the
+    /// background. Otherwise it says what to change.
     fn prepare(&self, lease: Duration) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Checks the store for an observer. It is called in place of [`prepare`](Self::prepare), and must create nothing.
@@ -69,7 +70,7 @@ pub trait LeaseStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Any [`StoreError`]. The candidate retries without limit.
+    /// Any [`StoreError`]. The candidate retries without limit, except after [`StoreError::Closed`].
     fn read(&self) -> impl Future<Output = Result<Observation, StoreError>> + Send;
 
     /// Writes the key if its last revision is `expected`, and returns the new revision.

@@ -1,4 +1,5 @@
 use std::{
+    error::Error,
     future::{Future, pending},
     mem,
     sync::Arc,
@@ -8,19 +9,22 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    error::StopReason,
     journal::Journal,
     leaving::Leaving,
+    preparing::Preparing,
     request::{Answer, Request},
-    shared::{Publisher, Shared},
+    shared::{End, Publisher, Shared},
     term::Term,
     warm_up::{WarmUp, Warming},
     watcher::Watcher,
 };
 use crate::{
     clock::Moment,
+    error,
     lease::{Action, Ended, Input, Machine, Notice, Readings, Settled, Status, WriteId},
     runtime::Runtime,
-    store::LeaseStore,
+    store::{LeaseStore, StoreError},
 };
 
 /// A request of a handle to its task.
@@ -54,20 +58,25 @@ pub(super) struct Driver<S> {
     pub(super) follow_until: Option<Moment>,
     /// The last handle was dropped.
     pub(super) abandoned: bool,
-    /// A shutdown was requested.
+    /// A shutdown was requested, or the store is closed.
     pub(super) stopping: bool,
+    /// The preparation of the store, until it has succeeded.
+    pub(super) preparing: Option<Preparing>,
+    /// The store is closed for good, and no shutdown had begun before.
+    pub(super) closed: bool,
 }
 
 impl<S: LeaseStore> Driver<S> {
     pub(super) async fn run(mut self) {
         let spawner = self.shared.runtime.spawner.clone();
-        self.feed(Input::Tick);
+        let first = self.prepared().await;
+        self.feed(first);
         loop {
             spawner.step().await;
             if self.step() {
                 continue;
             }
-            if self.machine.is_stopped() {
+            if self.machine.is_stopped() || self.has_nothing_left() {
                 return;
             }
             let input = self.next_input().await;
@@ -75,11 +84,27 @@ impl<S: LeaseStore> Driver<S> {
         }
     }
 
+    /// Whether only the release is left to do, and the store is closed.
+    fn has_nothing_left(&self) -> bool {
+        let is_releasing = self.machine.is_leaving() && self.leaving.is_none();
+        let is_over = self.closed && self.stopping && is_releasing;
+        if is_over {
+            let _ = self.shared.ended.set(End {
+                reason: StopReason::ClientClosed,
+                settled: Settled::LeftToExpire,
+            });
+        }
+        is_over
+    }
+
     /// Waits for the next input.
     ///
     /// The order decides between inputs that are ready at once. No input starves another: each comes at most once for
     /// each time that the protocol asks for it, except for those of the two last branches, which others cause.
     async fn next_input(&mut self) -> Input {
+        if self.closed && !self.stopping {
+            return self.shutdown(None);
+        }
         let wake = self.wake();
         let clock = self.shared.clock().clone();
         tokio::select! {
@@ -100,18 +125,20 @@ impl<S: LeaseStore> Driver<S> {
                     self.waiting.push(answer);
                     Input::StepDown
                 }
-                Some(Command::Shutdown(answer)) => {
-                    self.waiting.push(answer);
-                    self.stopping = true;
-                    Input::Shutdown
-                }
+                Some(Command::Shutdown(answer)) => self.shutdown(Some(answer)),
                 None => {
                     self.abandoned = true;
-                    Input::Shutdown
+                    self.shutdown(None)
                 }
             },
             () = self.shared.holding.emptied(), if self.follow_until.is_some() => Input::Tick,
-            input = self.watcher.next() => input,
+            input = self.watcher.next(), if !self.closed => match input {
+                Some(input) => input,
+                None => {
+                    self.give_up();
+                    Input::Tick
+                }
+            },
         }
     }
 
@@ -134,8 +161,18 @@ impl<S: LeaseStore> Driver<S> {
     pub(super) fn answered(&mut self, answer: Answer) -> Input {
         self.request = None;
         self.watcher.compare(answer.revision, self.now());
-        self.journal.answered(answer.error.as_deref());
+        match answer.error.as_deref() {
+            Some(error) if is_closed(error) => self.give_up(),
+            error => self.journal.answered(error),
+        }
         answer.input
+    }
+
+    /// The store is closed for good. A shutdown follows, unless one has begun.
+    pub(super) fn give_up(&mut self) {
+        if !self.stopping && !mem::replace(&mut self.closed, true) {
+            self.journal.closed();
+        }
     }
 
     /// Feeds an input that was received now, and performs the resulting actions.
@@ -192,7 +229,8 @@ impl<S: LeaseStore> Driver<S> {
     fn leave(&mut self, now: Moment) {
         let leader = self.machine.leader(now);
         let is_early = self.follow_until.is_none_or(|until| now < until);
-        if leader.is_none() && is_early && !self.shared.holding.is_empty() {
+        let may_learn = self.preparing.is_none() && !self.closed;
+        if leader.is_none() && is_early && may_learn && !self.shared.holding.is_empty() {
             self.follow_until.get_or_insert(now + self.shared.lease());
             self.machine.observe(now);
         } else {
@@ -311,7 +349,11 @@ impl<S: LeaseStore> Driver<S> {
 
     fn settle(&mut self, settled: Settled) {
         if self.machine.is_stopped() {
-            let _ = self.shared.ended.set(Some(settled));
+            let reason = match self.closed {
+                true => StopReason::ClientClosed,
+                false => StopReason::Shutdown,
+            };
+            let _ = self.shared.ended.set(End { reason, settled });
         }
         self.stop_draining();
         let waiting = mem::take(&mut self.waiting).into_iter();
@@ -347,16 +389,21 @@ impl<S> Driver<S> {
 impl<S> Drop for Driver<S> {
     fn drop(&mut self) {
         self.shared.gate.end();
-        let died = !self.machine.is_stopped();
-        if died {
-            let _ = self.shared.ended.set(None);
-        }
+        let died = self.shared.ended.set(End {
+            reason: StopReason::TaskEnded,
+            // It released nothing.
+            settled: Settled::LeftToExpire,
+        });
         self.publisher.publish(Status::Stopped);
-        if died {
+        if died.is_ok() {
             let was_to_stop = self.was_to_stop();
             self.journal.died(was_to_stop);
         }
     }
+}
+
+fn is_closed(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    matches!(error::find(error), Some(StoreError::Closed))
 }
 
 /// Waits for the future, or forever if there is none.
@@ -393,7 +440,11 @@ mod tests {
         while driver.commands.is_empty() {
             tokio::task::yield_now().await;
         }
-        driver.shared.ended.set(Some(Settled::Released)).unwrap();
+        let end = End {
+            reason: StopReason::Shutdown,
+            settled: Settled::Released,
+        };
+        driver.shared.ended.set(end).unwrap();
         driver.publisher.publish(Status::Stopped);
         let stopped = tokio::time::timeout(Duration::from_secs(20), stopping);
         let (stopped, _handle) = stopped.await.unwrap().unwrap();

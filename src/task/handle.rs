@@ -5,7 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     admission::Admission,
     driver::Command,
-    error::{ReleaseError, Stopped},
+    error::{ReleaseError, StopReason, Stopped},
     holding::Held,
     not_leader::NotLeader,
     shared::Shared,
@@ -112,7 +112,8 @@ impl LeaderHandle {
     ///
     /// # Errors
     ///
-    /// [`Stopped`] once the election has stopped on this node. An observer never leads, and waits until then.
+    /// [`Stopped`], with the reason, once the election has stopped on this node. An observer never leads, and waits
+    /// until then.
     pub async fn elected(&self) -> Result<Term, Stopped> {
         let mut status = self.watch();
         loop {
@@ -121,9 +122,28 @@ impl LeaderHandle {
                 return Ok(term);
             }
             if stopped || status.changed().await.is_err() {
-                return Err(Stopped);
+                // Set before the status is published.
+                let stopped = self.stopped();
+                return Err(stopped.unwrap_or(Stopped::new(StopReason::TaskEnded)));
             }
         }
+    }
+
+    /// Why the election has stopped on this node. None before it has.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use noleader::{LeaderHandle, StopReason, store::Memory};
+    ///
+    /// let leader = LeaderHandle::with_store(Memory::new()).start().await?;
+    /// assert_eq!(leader.stopped(), None);
+    /// leader.shutdown().await?;
+    /// assert_eq!(leader.stopped().unwrap().reason(), StopReason::Shutdown);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn stopped(&self) -> Option<Stopped> {
+        self.0.shared.stopped()
     }
 
     /// Returns a channel with a flag that is true while this node leads.
@@ -255,11 +275,6 @@ impl LeaderHandle {
         self.settle(Command::Shutdown).await
     }
 
-    /// Whether the background task ended early, through a panic or with its runtime.
-    pub(crate) fn has_died(&self) -> bool {
-        self.0.shared.has_died()
-    }
-
     /// Begins a shutdown in the background.
     pub(crate) fn begin_shutdown(&self) {
         let (answer, _) = oneshot::channel();
@@ -281,9 +296,8 @@ impl LeaderHandle {
             settled = settled => settled.ok(),
             _ = status.wait_for(|status| *status == Status::Stopped) => None,
         };
-        match answered.or_else(|| self.0.shared.ended.get().copied().flatten()) {
+        match answered.or_else(|| self.0.shared.ended.get().map(|end| end.settled)) {
             Some(Settled::Released) => Ok(()),
-            // A task that ended early released nothing.
             Some(Settled::LeftToExpire) | None => {
                 Err(ReleaseError::LeftToExpire(self.0.shared.lease()))
             }

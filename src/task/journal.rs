@@ -3,12 +3,21 @@ use std::{error::Error, fmt, sync::Arc};
 use crate::{
     clock::Moment,
     lease::{Action, Input, LeaderInfo, Machine, Readings},
+    store::StoreError,
 };
 
 /// Receives what the background task of an election does, as it happens: the log, or a checker in a simulation.
 ///
 /// Every method has an empty default.
 pub trait Journal: Send + 'static {
+    /// The store could not be prepared. The task tries again, and does not act before.
+    fn waits(&mut self, error: &StoreError) {
+        let _ = error;
+    }
+
+    /// The store is prepared, after attempts that failed.
+    fn prepared(&mut self) {}
+
     /// The protocol is about to receive an input, at `readings`.
     fn received(&mut self, readings: Readings, input: &Input) {
         let _ = (readings, input);
@@ -46,6 +55,9 @@ pub trait Journal: Send + 'static {
     fn turned(&mut self, now: Moment, machine: &Machine) {
         let _ = (now, machine);
     }
+
+    /// The store is closed for good. The election stops.
+    fn closed(&mut self) {}
 
     /// The task ended before the election had stopped.
     fn died(&mut self, was_to_stop: bool) {

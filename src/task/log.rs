@@ -1,9 +1,10 @@
-use std::error::Error;
+use std::{error::Error, mem};
 
-use super::{journal::Journal, meter::Meter};
+use super::{guarded::survive, journal::Journal, meter::Meter};
 use crate::{
+    clock::Moment,
     error,
-    lease::{Action, Ended, Input, LeaderInfo, Notice, Readings, Settled},
+    lease::{Action, Ended, Input, LeaderInfo, Machine, Notice, Readings, Settled, Status},
     names::{Address, ElectionName},
     store::StoreError,
 };
@@ -19,15 +20,20 @@ pub(super) struct Log {
     /// Whether the last request failed for lack of a connection. A push shows that the connection is back; it says
     /// nothing about failures of another kind.
     is_disconnected: bool,
+    /// The kinds of errors for which the store could not be prepared.
+    waited_for: Vec<mem::Discriminant<StoreError>>,
 }
 
 impl Log {
     pub(super) fn new(election: &ElectionName, address: Option<Address>) -> Self {
+        let meter = Meter::new(election);
+        survive(|| meter.refresh(None));
         Self {
-            meter: Meter::new(election),
+            meter,
             address,
             failures: 0,
             is_disconnected: false,
+            waited_for: Vec::new(),
         }
     }
 
@@ -70,6 +76,28 @@ impl Log {
 }
 
 impl Journal for Log {
+    /// Logs the first error of each kind.
+    fn waits(&mut self, error: &StoreError) {
+        self.meter.refresh(None);
+        self.meter.failed();
+        let (kind, is_transient) = (mem::discriminant(error), error.is_transient());
+        let error = error::line(error);
+        if self.waited_for.contains(&kind) {
+            tracing::debug!(error, "still waiting for the lease store");
+            return;
+        }
+        self.waited_for.push(kind);
+        if is_transient {
+            tracing::warn!(error, "waiting for the lease store; the gate stays closed");
+        } else {
+            tracing::error!(error, "the lease store cannot be used; retrying");
+        }
+    }
+
+    fn prepared(&mut self) {
+        tracing::info!("lease store is ready");
+    }
+
     /// A follower may send no request for a long time after its connection is back.
     fn received(&mut self, _: Readings, input: &Input) {
         if matches!(input, Input::Pushed(_)) && self.is_disconnected {
@@ -140,6 +168,17 @@ impl Journal for Log {
                 "leader publishes the address of this node; not redirecting or forwarding to it"
             );
         }
+    }
+
+    fn turned(&mut self, now: Moment, machine: &Machine) {
+        self.meter.refresh(match machine.status(now) {
+            Status::Leader { token } => Some(token.into()),
+            _ => None,
+        });
+    }
+
+    fn closed(&mut self) {
+        tracing::error!("lease store is closed for good; leaving the election");
     }
 
     fn died(&mut self, was_to_stop: bool) {

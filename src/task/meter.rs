@@ -24,25 +24,36 @@ const STORE_FAILURES: &str = "noleader_store_failures_total";
 impl Meter {
     pub(super) fn new(election: &ElectionName) -> Self {
         let label = |name: &'static str, value: &str| metrics::Label::new(name, value.to_owned());
-        let meter = Self {
+        Self {
             labels: [
                 label("bucket", election.bucket()),
                 label("key", election.key()),
             ],
-        };
-        // A missing series cannot be distinguished from one that is zero.
-        metrics::gauge!(IS_LEADER, meter.labels.iter()).increment(0.0);
-        for name in [TERMS, TERMS_LOST, RENEWALS, STORE_FAILURES] {
-            meter.add(name, 0);
         }
-        meter
+    }
+
+    /// Makes every series exist, because a missing one cannot be distinguished from one that is zero. The application may
+    /// install its recorder late.
+    pub(super) fn refresh(&self, leads: Option<u64>) {
+        match leads {
+            Some(token) => self.leads(token),
+            // Another handle of this election may lead.
+            None => metrics::gauge!(IS_LEADER, self.labels.iter()).increment(0.0),
+        }
+        for name in [TERMS, TERMS_LOST, RENEWALS, STORE_FAILURES] {
+            self.add(name, 0);
+        }
     }
 
     pub(super) fn opened(&self, token: u64) {
+        self.leads(token);
+        self.count(TERMS);
+    }
+
+    fn leads(&self, token: u64) {
         self.gauge(IS_LEADER, 1.0);
         #[allow(clippy::cast_precision_loss, reason = "metrics are floats")]
         self.gauge(TOKEN, token as f64);
-        self.count(TERMS);
     }
 
     pub(super) fn shut(&self) {
@@ -82,6 +93,8 @@ impl Meter {
     pub(super) fn new(_: &ElectionName) -> Self {
         Self {}
     }
+
+    pub(super) fn refresh(&self, _leads: Option<u64>) {}
 
     pub(super) fn opened(&self, _token: u64) {}
 

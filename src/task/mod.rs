@@ -1,13 +1,14 @@
 //! The background task of an election, and the state that it shares with the handles.
 //!
-//! - `start`: creates the task and its first handle.
+//! - `start`: creates the task and its first handle; `preparing`, `unprepared`: what it does until the store
+//!   is ready.
 //! - `driver`: one `select!` loop around the protocol in `lease`.
 //! - `gate`, `admission`, `term`, `deadline`: admit a request, and bound it; `shared`: everything that is published.
 //! - `pulse`: when the task last made progress.
 //! - `handle`: [`LeaderHandle`]; `not_leader`, `error`: the errors of its methods.
 //! - `request`: a request to the store in progress; `watcher`: a watch that reopens after a failure or silence.
 //! - `warm_up`: runs before the gate opens; `leaving`: what must end before the lease is released.
-//! - `journal`: receives what the task does; `log`, `meter`: as log events and metrics.
+//! - `journal`: receives what the task does; `log`, `meter`: as log events and metrics; `guarded`: survives their panics.
 //! - `interleavings`: tests of threads that share the gate, in every order of their steps.
 
 mod admission;
@@ -15,6 +16,7 @@ mod deadline;
 mod driver;
 mod error;
 mod gate;
+mod guarded;
 mod handle;
 mod holding;
 #[cfg(test)]
@@ -25,17 +27,19 @@ mod leaving;
 mod log;
 mod meter;
 mod not_leader;
+mod preparing;
 mod pulse;
 mod request;
 mod shared;
 mod start;
 mod term;
+mod unprepared;
 mod warm_up;
 mod watcher;
 
 pub use self::{
     admission::Admission,
-    error::{ReleaseError, Stopped},
+    error::{ReleaseError, StopReason, Stopped},
     handle::LeaderHandle,
     journal::Journal,
     not_leader::{NotLeader, Reason},

@@ -4,6 +4,7 @@ use std::{
 };
 
 use super::{
+    error::{StopReason, Stopped},
     gate::{Gate, Held},
     holding::Holding,
     not_leader::{NotLeader, Reason},
@@ -35,8 +36,16 @@ pub(crate) struct Shared {
     pub(super) holding: Holding,
     /// The node that led when this one left the election.
     pub(super) successor: OnceLock<LeaderInfo>,
-    /// Set once the election has ended: the outcome of its release, or none if its task ended early.
-    pub(super) ended: OnceLock<Option<Settled>>,
+    /// Set once the election has ended.
+    pub(super) ended: OnceLock<End>,
+}
+
+/// How the election ended on this node.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    pub(super) reason: StopReason,
+    /// The outcome of the release.
+    pub(super) settled: Settled,
 }
 
 /// The state of a node at an instant.
@@ -212,14 +221,10 @@ impl Shared {
         self.timing.lease
     }
 
-    /// Whether the background task has ended, or is about to.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.ended.get().is_some()
-    }
-
-    /// Whether the background task ended early, through a panic or with its runtime.
-    pub(crate) fn has_died(&self) -> bool {
-        self.ended.get() == Some(&None)
+    /// Why the background task has ended, or is about to.
+    pub(crate) fn stopped(&self) -> Option<Stopped> {
+        let end = self.ended.get()?;
+        Some(Stopped::new(end.reason))
     }
 }
 

@@ -1,11 +1,17 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
-use tracing::Instrument;
 
 use super::{
-    driver::Driver, handle::LeaderHandle, journal::Journals, log::Log, shared::Shared,
-    warm_up::WarmUp, watcher::Watcher,
+    driver::Driver,
+    guarded::{Guarded, InSpan, survive, within},
+    handle::LeaderHandle,
+    journal::Journals,
+    log::Log,
+    preparing::{Preparing, prepare},
+    shared::Shared,
+    warm_up::WarmUp,
+    watcher::Watcher,
 };
 use crate::{
     lease::{Candidate, Machine, Timing},
@@ -14,9 +20,12 @@ use crate::{
     store::{LeaseStore, StoreError},
 };
 
-/// A candidate with valid settings and a prepared store.
+/// How long `start` waits for a store that does not respond.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A candidate with valid settings.
 pub(crate) struct Start<S> {
-    pub(crate) store: S,
+    pub(crate) store: Arc<S>,
     pub(crate) id: NodeId,
     pub(crate) address: Option<Address>,
     pub(crate) timing: Timing,
@@ -28,26 +37,50 @@ pub(crate) struct Start<S> {
     pub(crate) journals: Journals,
 }
 
+/// A store that could not be prepared yet, and why.
+struct Waits(Preparing, StoreError);
+
 impl<S: LeaseStore> Start<S> {
+    /// Prepares the store once.
     pub(crate) async fn prepare(&self) -> Result<(), StoreError> {
-        if self.observer {
-            self.store.prepare_observer(self.timing.lease).await
-        } else {
-            self.store.prepare(self.timing.lease).await
-        }
+        prepare(self.store.clone(), self.timing.lease, self.observer).await
     }
 
-    pub(crate) fn spawn(self) -> LeaderHandle {
+    /// Prepares the store, and starts the task. A store that only needs time is prepared by the task.
+    pub(crate) async fn start(self) -> Result<LeaderHandle, StoreError> {
+        let clock = &self.runtime.clock;
+        let until = clock.now() + PATIENCE;
+        let (runtime, timing) = (&self.runtime, &self.timing);
+        let mut preparing = Preparing::new(&self.store, runtime, timing, self.observer);
+        let waits = loop {
+            match preparing.attempted().await {
+                Ok(()) => break None,
+                Err(StoreError::NoAnswer { .. }) if clock.now() < until => {}
+                Err(error @ StoreError::NoAnswer { .. }) => return Err(error),
+                Err(error) if error.is_transient() => break Some(Waits(preparing, error)),
+                Err(error) => return Err(error),
+            }
+        };
+        Ok(self.spawn(waits))
+    }
+
+    fn spawn(self, waits: Option<Waits>) -> LeaderHandle {
         let election = self.store.name();
-        let span = tracing::info_span!(
-            "election",
-            bucket = election.bucket(),
-            key = election.key(),
-            id = self.id.as_str(),
-        );
+        let span = survive(|| {
+            tracing::info_span!(
+                "election",
+                bucket = election.bucket(),
+                key = election.key(),
+                id = self.id.as_str(),
+            )
+        });
         let spawner = self.runtime.spawner.clone();
-        let (driver, handle) = self.into_parts();
-        spawner.spawn(driver.run().instrument(span));
+        let (mut driver, handle) = self.into_parts();
+        if let Some(Waits(preparing, error)) = waits {
+            within(span.as_ref(), || driver.journal.waits(&error));
+            driver.preparing = Some(preparing);
+        }
+        spawner.spawn(InSpan::new(span, driver.run()));
         handle
     }
 
@@ -61,9 +94,9 @@ impl<S: LeaseStore> Start<S> {
         );
         let journal = self.journals.create(|| {
             let election = self.store.name();
-            Box::new(Log::new(&election, self.address.clone()))
+            Box::new(Guarded(Log::new(&election, self.address.clone())))
         });
-        let store = Arc::new(self.store);
+        let store = self.store;
         let pause = (self.timing.lease / 20).max(Duration::from_millis(100));
         let patience = self.timing.request_timeout;
         let Runtime { clock, random, .. } = self.runtime;
@@ -98,6 +131,8 @@ impl<S: LeaseStore> Start<S> {
             follow_until: None,
             abandoned: false,
             stopping: false,
+            preparing: None,
+            closed: false,
         };
         (driver, LeaderHandle::new(shared, sender))
     }
@@ -112,7 +147,7 @@ mod tests {
         #[allow(clippy::unwrap_used, reason = "the defaults are good")]
         pub(in crate::task) fn for_tests(clock: &FakeClock) -> Self {
             Self {
-                store: Memory::new(),
+                store: Arc::new(Memory::new()),
                 id: NodeId::parse("node").unwrap(),
                 address: None,
                 timing: TimeSettings::default().timing().unwrap(),

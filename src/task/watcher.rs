@@ -3,6 +3,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use futures_core::Stream;
 use futures_util::{StreamExt, stream};
 
+use super::guarded::survive;
 use crate::{
     clock::{Clock, Moment},
     error,
@@ -72,8 +73,8 @@ impl Watcher {
         }
     }
 
-    /// Waits until a watch is open, or pushes a state of the key. Cancel safe.
-    pub(super) async fn next(&mut self) -> Input {
+    /// Waits until a watch is open, or pushes a state of the key. None if the store is closed for good. Cancel safe.
+    pub(super) async fn next(&mut self) -> Option<Input> {
         loop {
             match self.events.next().await {
                 Some(Event::Opened(epoch)) => {
@@ -83,20 +84,21 @@ impl Watcher {
                     self.last_pushed = 0;
                     self.missed_since = None;
                     let epoch = epoch.created_at();
-                    return Input::Watching { epoch };
+                    return Some(Input::Watching { epoch });
                 }
                 Some(Event::NotOpened(
                     StoreError::Disconnected | StoreError::BucketMissing { .. },
                 )) => {
                     // The candidate's requests find the same, and log it.
                 }
+                Some(Event::NotOpened(StoreError::Closed)) => return None,
                 Some(Event::NotOpened(error)) => self.report(&error::line(&error)),
                 Some(Event::Pushed(seen)) => {
                     self.has_delivered = true;
                     self.is_reported = false;
                     self.last_pushed = self.last_pushed.max(seen.revision());
                     self.missed_since = None;
-                    return Input::Pushed(seen);
+                    return Some(Input::Pushed(seen));
                 }
                 Some(Event::Ended(error)) => {
                     self.is_open = false;
@@ -119,11 +121,10 @@ impl Watcher {
         if !self.is_open || revision <= self.last_pushed {
             self.missed_since = None;
         } else if now.saturating_since(*self.missed_since.get_or_insert(now)) >= self.patience {
-            tracing::debug!(
-                revision,
-                last_pushed = self.last_pushed,
-                "watch is behind; reopening it"
-            );
+            let last_pushed = self.last_pushed;
+            survive(|| {
+                tracing::debug!(revision, last_pushed, "watch is behind; reopening it");
+            });
             if self.has_delivered {
                 self.reopen();
             } else {
@@ -147,7 +148,7 @@ impl Watcher {
     /// failure.
     fn report(&mut self, error: &str) {
         if !std::mem::replace(&mut self.is_reported, true) {
-            tracing::warn!(error, "could not watch the key; polling it instead");
+            survive(|| tracing::warn!(error, "could not watch the key; polling it instead"));
         }
     }
 }
@@ -179,7 +180,7 @@ fn events(
                 Some(open) => match open.next().await {
                     Some(Ok(seen)) => Event::Pushed(seen),
                     ended => {
-                        tracing::debug!(?ended, "watch ended; reopening it");
+                        survive(|| tracing::debug!(?ended, "watch ended; reopening it"));
                         watch = None;
                         let error = ended.and_then(Result::err);
                         Event::Ended(error.filter(|e| !matches!(e, StoreError::Disconnected)))
@@ -222,8 +223,8 @@ mod tests {
         let around = (Clock::from(clock.clone()), 0);
         let mut watcher = Watcher::new(Arc::new(store), around, patience, patience);
         let epoch = Epoch::ONLY.created_at();
-        assert_eq!(watcher.next().await, Input::Watching { epoch });
-        let Input::Pushed(seen) = watcher.next().await else {
+        assert_eq!(watcher.next().await, Some(Input::Watching { epoch }));
+        let Some(Input::Pushed(seen)) = watcher.next().await else {
             panic!("no push");
         };
         assert_eq!(seen.revision(), 2);

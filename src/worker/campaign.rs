@@ -6,7 +6,7 @@ use std::sync::{
 use tokio::sync::watch;
 
 use super::error::RunError;
-use crate::task::{LeaderHandle, Stopped};
+use crate::task::{LeaderHandle, StopReason};
 
 /// The state that the clones of a `Leader` share.
 #[derive(Debug, Default)]
@@ -71,10 +71,10 @@ impl Campaign {
     /// Shuts the candidate down, or returns the result of an earlier shutdown.
     pub(super) async fn shutdown(self) -> Result<(), RunError> {
         let released = self.handle.shutdown().await;
-        if self.handle.has_died() {
-            return Err(Stopped.into());
+        match self.handle.stopped() {
+            Some(stopped) if stopped.reason() != StopReason::Shutdown => Err(stopped.into()),
+            _ => Ok(released?),
         }
-        Ok(released?)
     }
 }
 

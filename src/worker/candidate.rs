@@ -2,7 +2,6 @@ use std::{future::Future, pin::Pin, time::Duration};
 
 use crate::{
     builder::{Builder, StartError},
-    clock::Clock,
     store::LeaseStore,
     task::LeaderHandle,
 };
@@ -14,8 +13,6 @@ pub(super) trait Candidate: Send + Sync {
     fn id(&self) -> &str;
 
     fn drain_timeout(&self) -> Duration;
-
-    fn clock(&self) -> &Clock;
 
     fn prepare(&self) -> BoxFuture<'_, Result<(), StartError>>;
 
@@ -29,10 +26,6 @@ impl<S: LeaseStore + Clone> Candidate for Builder<S> {
 
     fn drain_timeout(&self) -> Duration {
         self.longest_drain()
-    }
-
-    fn clock(&self) -> &Clock {
-        self.candidate_clock()
     }
 
     fn prepare(&self) -> BoxFuture<'_, Result<(), StartError>> {

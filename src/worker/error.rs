@@ -26,7 +26,8 @@ pub enum RunError {
     /// The lease could not be released.
     #[error(transparent)]
     Release(#[from] ReleaseError),
-    /// The background task ended early, through a panic or with its runtime. This node will not lead again.
+    /// The election stopped without a shutdown: the client is closed, or the background task ended early. This node will
+    /// not lead again.
     #[error(transparent)]
     Stopped(#[from] Stopped),
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::store::JetStream;
 use crate::{
     builder::{Builder, StartError},
-    error::{self, BoxError},
+    error::BoxError,
     lease::Status,
     store::LeaseStore,
     task::{Admission, LeaderHandle, Term},
@@ -28,9 +28,6 @@ const GRACE_PERIOD: Duration = Duration::from_secs(5);
 
 /// The minimum time between two runs of the closure.
 const PACE: Duration = Duration::from_secs(1);
-
-/// The first and the longest pause between attempts to start the election.
-const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
 /// Runs a closure while this node leads.
 ///
@@ -75,7 +72,7 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_
 /// # Stopping
 ///
 /// Race the loop against a signal, and then shut the handle down. The loop returns once the closure has finished and the
-/// lease is released. There is no handle before the server was first reached, and nothing to release:
+/// lease is released. There is no handle before the election has started, and nothing to release:
 ///
 /// ```no_run
 /// # use noleader::{Leader, RunError, Term};
@@ -156,7 +153,8 @@ impl Leader {
 
     /// Checks the bucket, and creates it if it does not exist.
     ///
-    /// Calling it is optional: a campaign does the same when it starts.
+    /// Calling it is optional: a campaign does the same when it starts. Unlike a campaign, it does not wait for a server
+    /// that cannot be reached yet.
     ///
     /// # Errors
     ///
@@ -171,7 +169,7 @@ impl Leader {
         self.handle().is_some_and(|handle| handle.is_leader())
     }
 
-    /// Returns the handle of the candidate while it campaigns, from its first contact with the server on.
+    /// Returns the handle of the candidate while it campaigns, also while it waits for its server.
     #[must_use]
     pub fn handle(&self) -> Option<LeaderHandle> {
         self.running.campaign.borrow().handle.clone()
@@ -180,7 +178,8 @@ impl Leader {
     /// Campaigns until `cancellation_token` is cancelled, then releases the lease and returns.
     ///
     /// The token is that of the crate `tokio-util`. The call also returns after a shutdown of the
-    /// [`handle`](Self::handle). While the server is unreachable, it retries. To run a closure concurrently, use
+    /// [`handle`](Self::handle). A server that cannot be reached yet is no error, as for
+    /// [`Builder::start`](Builder::start). To run a closure concurrently, use
     /// [`do_while_leader`](Self::do_while_leader).
     ///
     /// If the future is dropped, the lease is released in the background, provided that the runtime keeps running.
@@ -189,7 +188,7 @@ impl Leader {
     ///
     /// - [`RunError::Start`] if the election cannot start.
     /// - [`RunError::AlreadyRunning`] if a clone is already campaigning.
-    /// - [`RunError::Stopped`] if the background task ended early, through a panic or with its runtime.
+    /// - [`RunError::Stopped`] if the election stopped without a shutdown, with the reason.
     /// - [`RunError::Release`] if the lease could not be released.
     pub async fn start(&self, cancellation_token: CancellationToken) -> Result<(), RunError> {
         let claim = Claim::new(&self.running)?;
@@ -310,21 +309,8 @@ impl Leader {
         }
     }
 
-    /// Starts the candidate once the server is reachable.
     async fn campaign(&self, claim: Claim) -> Result<Campaign, RunError> {
-        let mut pause = RETRY.0;
-        loop {
-            match self.candidate.start().await {
-                Ok(handle) => return Ok(Campaign::new(claim, handle)),
-                Err(StartError::Store(error)) if error.is_transient() => {
-                    let error = error::line(&error);
-                    tracing::warn!(error, ?pause, "could not start the election; retrying");
-                    self.candidate.clock().sleep(pause).await;
-                    pause = (pause * 2).min(RETRY.1);
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
+        Ok(Campaign::new(claim, self.candidate.start().await?))
     }
 
     /// Runs `work` in each term, and returns `Ok` once the election has stopped.

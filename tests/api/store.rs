@@ -59,7 +59,7 @@ async fn a_domain_or_prefix_that_is_no_subject_is_named() {
 #[tokio::test]
 async fn an_unreachable_server_is_a_transient_error() {
     let builder = LeaderHandle::builder("orders", "writer");
-    let error = builder.start(client().await).await.unwrap_err();
+    let error = builder.prepare(client().await).await.unwrap_err();
     assert!(error.is_transient(), "{error:?}");
 }
 

@@ -12,7 +12,7 @@ use noleader::{
     test_util::FakeClock,
 };
 
-use crate::support::{LEASE, advance_until, candidate, leader};
+use crate::support::{LEASE, advance_until, candidate, leader, settle};
 
 /// The metrics that are recorded on this thread, which are all of them in a single-threaded test.
 struct Measured(Registry<Key, AtomicStorage>);
@@ -65,6 +65,10 @@ fn store() -> Memory {
     Memory::named(ElectionName::new("orders", "writer"))
 }
 
+fn other_store() -> Memory {
+    Memory::named(ElectionName::new("orders", "other"))
+}
+
 #[tokio::test]
 async fn every_series_starts_at_zero() {
     let measured = Measured::new();
@@ -76,6 +80,31 @@ async fn every_series_starts_at_zero() {
         let name: &'static str = format!("noleader_{name}_total").leak();
         assert_eq!(measured.counter(name), Some(0), "{name}");
     }
+}
+
+/// An application may start its elections before it installs an exporter.
+#[tokio::test]
+async fn a_recorder_installed_late_gets_every_series() {
+    let (store, clock) = (store(), FakeClock::new());
+    let a = candidate(store.clone(), "a", &clock).start().await.unwrap();
+    let token = u64::from(a.elected().await.unwrap().token());
+    let never_led = candidate(other_store(), "o", &clock).observe();
+    let _never_led = never_led.start().await.unwrap();
+    settle().await;
+    let measured = Measured::new();
+    let _here = metrics::set_default_local_recorder(&measured);
+    let end = clock.now() + LEASE;
+    advance_until(&clock, || clock.now() >= end).await;
+    let token = f64::from(u32::try_from(token).unwrap());
+    assert_eq!(measured.gauge("noleader_is_leader"), Some(1.0));
+    assert_eq!(measured.gauge("noleader_token"), Some(token));
+    assert_eq!(measured.counter("noleader_terms_lost_total"), Some(0));
+    let key = Key::from_parts(
+        "noleader_is_leader",
+        vec![Label::new("bucket", "orders"), Label::new("key", "other")],
+    );
+    let gauge = measured.0.get_gauge(&key).expect("a series");
+    assert_eq!(f64::from_bits(gauge.load(Ordering::Relaxed)), 0.0);
 }
 
 #[tokio::test]

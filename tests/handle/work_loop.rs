@@ -75,27 +75,6 @@ async fn a_loop_ends_with_a_cancelled_start() {
     worked.unwrap();
 }
 
-#[tokio::test]
-async fn retries_of_a_start_follow_the_fake_clock() {
-    let clock = FakeClock::new();
-    let store = store_without_a_server().await;
-    let leader = Leader::with_builder(LeaderHandle::with_store(store).clock(clock.clone()));
-    let starting = tokio::spawn(async move { leader.start(CancellationToken::new()).await });
-    for pause_ms in [250, 500, 1000, 2000, 4000, 5000, 5000] {
-        let pause = Duration::from_millis(pause_ms);
-        let pauses = async {
-            while clock.next_timer() != Some(clock.now() + pause) {
-                yield_now().await;
-            }
-        };
-        timeout(BOUND, pauses)
-            .await
-            .expect("a pause of this length");
-        clock.advance(pause);
-    }
-    starting.abort();
-}
-
 /// A loop that leads, and the terms of its runs.
 struct Loop {
     clock: FakeClock,

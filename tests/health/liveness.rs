@@ -29,6 +29,10 @@ fn says(status: &str, seconds: f64) -> Value {
     json!({ "status": status, "progress_secs_ago": seconds })
 }
 
+fn says_why(reason: &str) -> Value {
+    json!({ "status": "stopped", "reason": reason, "progress_secs_ago": 0.0 })
+}
+
 /// Asserts that the node stays alive and in the same state for five leases.
 async fn stays_alive(node: &Node, is_so: impl Fn(&Status) -> bool) {
     for _ in 0..100 {
@@ -135,13 +139,15 @@ async fn task_is_stalled_after_two_leases_without_progress() {
 async fn panicked_task_is_stopped_at_once() {
     let node = Node::leader().await;
     node.panic().await;
-    assert_eq!(liveness(&node.handle).await, (503, says("stopped", 0.0)));
+    let expected = says_why("task_ended");
+    assert_eq!(liveness(&node.handle).await, (503, expected));
 }
 
 #[tokio::test(start_paused = true)]
 async fn node_is_stopped_after_shutdown() {
     let node = Node::stopped().await;
-    assert_eq!(liveness(&node.handle).await, (503, says("stopped", 0.0)));
+    let expected = says_why("shutdown");
+    assert_eq!(liveness(&node.handle).await, (503, expected));
 }
 
 #[tokio::test(start_paused = true)]
@@ -153,5 +159,5 @@ async fn endpoint_does_not_keep_the_election_running() {
     drop(a);
     b.until(|status| matches!(status, Status::Leader { .. }))
         .await;
-    assert_eq!(get(alive).await, (503, says("stopped", 0.0)));
+    assert_eq!(get(alive).await, (503, says_why("shutdown")));
 }

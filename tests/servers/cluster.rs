@@ -5,10 +5,14 @@ use std::time::Duration;
 use noleader::LeaderHandle;
 use noleader_fixture::Cluster;
 
-use crate::support::{elected, follows};
+use crate::{
+    lines::Lines,
+    support::{elected, follows},
+};
 
 #[tokio::test]
 async fn gate_stays_open_when_the_stream_leader_dies() {
+    let (lines, _guard) = Lines::collect();
     let mut cluster = Cluster::start().await.unwrap();
     let default = |id: &str| {
         LeaderHandle::builder("elections", "writer")
@@ -36,7 +40,7 @@ async fn gate_stays_open_when_the_stream_leader_dies() {
     // Well past the lease that was running when the server died, so that a renewal must have succeeded since.
     let lease = Duration::from_secs(15);
     let ended = tokio::time::timeout(lease + lease / 2, term.cancellation().cancelled()).await;
-    assert!(ended.is_err(), "the term ended");
+    assert!(ended.is_err(), "the term ended:\n{lines}");
     assert!(a.is_leader() && term.is_current());
     assert_eq!(a.term(), Some(term.clone()));
 

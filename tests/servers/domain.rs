@@ -4,12 +4,15 @@ use std::{fs, path::Path, process::Command};
 
 use async_nats::{Client, jetstream};
 use noleader::{
-    LeaderHandle, StartError,
+    LeaderHandle,
     store::{JetStream, LeaseStore, StoreError},
 };
 use noleader_fixture::{Port, Process, eventually, nats_server};
 
-use crate::support::{BOUND, LEASE, Watchman, candidate, elected, follows, steady};
+use crate::{
+    lines::Lines,
+    support::{BOUND, LEASE, Watchman, candidate, elected, follows, steady},
+};
 
 /// A nats-server with a JetStream domain; the fixture's servers have none.
 struct Domain {
@@ -82,28 +85,31 @@ async fn candidates_in_two_domains_share_one_election() {
 
 #[tokio::test]
 async fn candidate_insists_on_its_domain() {
+    let (lines, _guard) = Lines::collect();
     let folder = tempfile::tempdir().unwrap();
     let ports = [(); 3].map(|()| Port::reserve().unwrap());
     // The hub is not there yet. The leaf has JetStream, but in another domain.
     let remote = format!("remotes [ {{ url: \"nats://{}\" }} ]", ports[1].addr());
     let leaf = Domain::start(folder.path(), "leaf", &ports[2], &remote).await;
     let store = || JetStream::new(leaf.client.clone(), "elections", "writer").domain("hub");
-    let error = LeaderHandle::with_store(store()).start().await.unwrap_err();
+    let error = store().prepare(LEASE).await.unwrap_err();
     assert!(error.is_transient(), "{error:?}");
-    let StartError::Store(StoreError::ApiUnreachable { subject }) = error else {
+    let StoreError::ApiUnreachable { subject } = error else {
         panic!("{error:?}");
     };
     assert_eq!(subject, "$JS.hub.API.STREAM.INFO.KV_elections");
+    let a = LeaderHandle::with_store(store()).lease(LEASE);
+    let a = a.start().await.unwrap();
+    lines
+        .until(&["WARN", "waiting for the lease store", "$JS.hub.API"])
+        .await;
     // Nothing was created in the other domain.
     let local = jetstream::new(leaf.client.clone());
     assert!(local.get_stream("KV_elections").await.is_err());
 
     let listen = format!("listen: \"{}\"", ports[1].addr());
     let hub = Domain::start(folder.path(), "hub", &ports[0], &listen).await;
-    let start = async || LeaderHandle::with_store(store()).start().await.ok();
-    let a = eventually("the leaf to reach the hub", BOUND, start)
-        .await
-        .unwrap();
+    elected(&a).await;
     jetstream::new(hub.client.clone())
         .get_stream("KV_elections")
         .await

@@ -102,7 +102,7 @@ async fn a_server_of_unknown_version_is_used_with_a_warning() {
 }
 
 #[tokio::test]
-async fn start_reports_a_disconnected_client() {
+async fn prepare_reports_a_disconnected_client() {
     let mut server = Server::start().await.unwrap();
     let client = server.client().await.unwrap();
     server.kill();
@@ -110,7 +110,7 @@ async fn start_reports_a_disconnected_client() {
     while client.connection_state() == async_nats::connection::State::Connected {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
-    let error = candidate("a").start(client).await.unwrap_err();
+    let error = candidate("a").prepare(client).await.unwrap_err();
     assert!(
         matches!(error, StartError::Store(StoreError::Disconnected)),
         "{error:?}"

@@ -1,7 +1,7 @@
 use std::{sync::OnceLock, time::Duration};
 
 use async_nats::jetstream::{
-    Context,
+    response::Response,
     stream::{Config, DiscardPolicy},
 };
 
@@ -10,6 +10,7 @@ use super::{
     error,
     fitness::{self, Flaw, MIN_LEASES, Needs},
     notices::Notices,
+    requests::Requests,
     storage::Storage,
     stream_info::StreamInfo,
 };
@@ -74,19 +75,18 @@ impl Bucket {
     /// Checks the bucket for a candidate, and creates it if it does not exist.
     pub(super) async fn check_or_create(
         &self,
-        context: &Context,
-        api_prefix: &str,
+        requests: &Requests,
         needs: &Needs,
     ) -> Result<(), StoreError> {
-        if self.check(context, api_prefix, needs).await? {
+        if self.check(requests, needs).await? {
             return Ok(());
         }
         if !self.create {
             return Err(self.missing());
         }
         let config = self.config(needs.lease);
-        let error = match StreamInfo::create(context, api_prefix, &config).await {
-            Ok(info) => {
+        let error = match StreamInfo::create(requests, &config).await? {
+            Response::Ok(info) => {
                 match self.found.get() {
                     None => tracing::info!(bucket = self.name.as_str(), "created the bucket"),
                     Some(_) => tracing::error!(
@@ -96,32 +96,33 @@ impl Bucket {
                 }
                 return self.accept(&info, needs);
             }
-            Err(error) => error,
+            Response::Err { error } => error,
         };
         // Another node may have created it meanwhile, with another first revision.
-        match self.check(context, api_prefix, needs).await {
-            Err(error @ StoreError::BucketUnfit { .. }) => Err(error),
-            Ok(true) => Ok(()),
-            _ => Err(match error {
-                StoreError::Request(source) if !error::is_passing(&*source) => {
-                    StoreError::BucketNotCreated {
-                        bucket: self.name.to_string(),
-                        source,
-                    }
-                }
-                named => named,
-            }),
+        match self.check(requests, needs).await {
+            Err(error @ StoreError::BucketUnfit { .. }) => return Err(error),
+            Ok(true) => return Ok(()),
+            _ => {}
+        }
+        let code = error.error_code();
+        match error::of_call(error, requests.expects_jetstream()) {
+            StoreError::Request(source) if !error::is_passing(code) => {
+                Err(StoreError::BucketNotCreated {
+                    bucket: self.name.to_string(),
+                    source,
+                })
+            }
+            named => Err(named),
         }
     }
 
     /// Checks the bucket. Returns whether it exists.
     pub(super) async fn check(
         &self,
-        context: &Context,
-        api_prefix: &str,
+        requests: &Requests,
         needs: &Needs,
     ) -> Result<bool, StoreError> {
-        match StreamInfo::find(context, api_prefix, &self.stream()).await? {
+        match StreamInfo::find(requests, &self.stream()).await? {
             Some(info) => self.accept(&info, needs).map(|()| true),
             None => Ok(false),
         }

@@ -1,21 +1,7 @@
-use std::{error::Error, time::Duration};
+use async_nats::jetstream::{self, ErrorCode};
 
-use async_nats::{
-    RequestError, RequestErrorKind,
-    jetstream::{
-        self, ErrorCode, context,
-        stream::{ConsumerError, ConsumerErrorKind},
-    },
-};
-
-use super::api::Api;
-use crate::{
-    error::find,
-    store::error::{StoreError, WriteError},
-};
-
-/// How long a request waits for a response, unless its future is dropped before.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
+use super::requests::{Unanswered, no_answer};
+use crate::store::error::{StoreError, WriteError};
 
 /// The server has two codes for a write over an unexpected revision. async-nats 0.51 has an error kind for the first
 /// only.
@@ -24,83 +10,47 @@ const CONFLICTS: [ErrorCode; 2] = [
     ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT,
 ];
 
-pub(super) fn is_stream_missing(error: &(dyn Error + 'static)) -> bool {
-    code(error) == Some(ErrorCode::STREAM_NOT_FOUND)
+/// The errors of servers that are forming a cluster, or are short of a member or of space, and that of a bucket that
+/// another node has just created.
+const PASSING: [ErrorCode; 5] = [
+    ErrorCode::STREAM_NAME_EXIST,
+    ErrorCode::CLUSTER_NO_PEERS,
+    ErrorCode::CLUSTER_NOT_AVAILABLE,
+    ErrorCode::INSUFFICIENT_RESOURCES,
+    ErrorCode::STORAGE_RESOURCES_EXCEEDED,
+];
+
+pub(super) fn is_stream_missing(error: &jetstream::Error) -> bool {
+    error.error_code() == ErrorCode::STREAM_NOT_FOUND
 }
 
-fn code(error: &(dyn Error + 'static)) -> Option<ErrorCode> {
-    let code = find::<jetstream::Error>(error).map(jetstream::Error::error_code);
-    // This error of async-nats has the server's error in its kind, and no cause.
-    code.or_else(|| match find::<ConsumerError>(error)?.kind() {
-        ConsumerErrorKind::JetStream(error) => Some(error.error_code()),
-        _ => None,
-    })
-}
-
-/// Classifies the error of a request to the JetStream API by its root cause.
-pub(super) fn of_request(error: impl Error + Send + Sync + 'static, subject: &str) -> StoreError {
-    if code(&error).is_some_and(is_disabled) {
-        return StoreError::JetStreamDisabled(Box::new(error));
-    }
-    if is_timeout(&error) {
-        return no_answer(subject);
-    }
-    match find::<context::RequestError>(&error).map(context::RequestError::kind) {
-        // Only a server of another domain or account can be the one that is missing.
-        Some(context::RequestErrorKind::NoResponders)
-            if !subject.starts_with(Api::DEFAULT_PREFIX) =>
-        {
-            StoreError::ApiUnreachable {
-                subject: subject.to_owned(),
-            }
+/// Classifies an error of the JetStream API. A server that is expected to have JetStream may be about to stop.
+pub(super) fn of_call(error: jetstream::Error, expects_jetstream: bool) -> StoreError {
+    match error.error_code() {
+        ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => StoreError::JetStreamDisabled(error.into()),
+        ErrorCode::JETSTREAM_NOT_ENABLED if !expects_jetstream => {
+            StoreError::JetStreamDisabled(error.into())
         }
-        Some(context::RequestErrorKind::NoResponders) => {
-            StoreError::JetStreamDisabled(Box::new(error))
-        }
-        _ => StoreError::Request(Box::new(error)),
+        _ => StoreError::Request(error.into()),
     }
 }
 
-/// Some errors of async-nats report a timeout by their kind alone, without a cause.
-fn is_timeout(error: &(dyn Error + 'static)) -> bool {
-    find::<context::RequestError>(error)
-        .is_some_and(|error| error.kind() == context::RequestErrorKind::TimedOut)
-        || find::<ConsumerError>(error)
-            .is_some_and(|error| error.kind() == ConsumerErrorKind::TimedOut)
-}
-
-fn is_disabled(code: ErrorCode) -> bool {
-    code == ErrorCode::JETSTREAM_NOT_ENABLED || code == ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
-}
-
-/// Whether the same request to create a bucket may succeed later: a cluster without a leader rejected it, or another
-/// node has just created the bucket.
-pub(super) fn is_passing(error: &(dyn Error + 'static)) -> bool {
-    const PASSING: [ErrorCode; 2] = [
-        ErrorCode::CLUSTER_NOT_AVAILABLE,
-        ErrorCode::STREAM_NAME_EXIST,
-    ];
-    code(error).is_some_and(|code| PASSING.contains(&code))
-}
-
-fn no_answer(subject: &str) -> StoreError {
-    StoreError::NoAnswer {
-        subject: subject.to_owned(),
-        waited: TIMEOUT,
-    }
+/// Whether the server could not create a bucket for a reason that passes by itself.
+pub(super) fn is_passing(code: ErrorCode) -> bool {
+    PASSING.contains(&code) || code == ErrorCode::JETSTREAM_NOT_ENABLED
 }
 
 /// Classifies a write without a response.
-pub(super) fn of_write(error: RequestError, subject: &str) -> WriteError {
-    match error.kind() {
-        RequestErrorKind::TimedOut => WriteError::Unknown(no_answer(subject)),
+pub(super) fn of_write(unanswered: Unanswered, subject: &str) -> WriteError {
+    match unanswered {
+        Unanswered::NotSent(error) => WriteError::Failed(error),
+        Unanswered::Invalid(error) => WriteError::Failed(StoreError::Request(error.into())),
         // No stream received the write: it has no leader, or is gone.
-        RequestErrorKind::NoResponders
-        | RequestErrorKind::InvalidSubject
-        | RequestErrorKind::MaxPayloadExceeded => {
-            WriteError::Failed(StoreError::Request(error.into()))
+        Unanswered::NoResponders => {
+            WriteError::Failed(StoreError::Request("no stream stores the key".into()))
         }
-        RequestErrorKind::Other => WriteError::Unknown(StoreError::Request(error.into())),
+        Unanswered::TimedOut => WriteError::Unknown(no_answer(subject)),
+        Unanswered::Closed => WriteError::Unknown(StoreError::Closed),
     }
 }
 
@@ -152,12 +102,42 @@ mod tests {
         }
     }
 
+    fn call(code: u64, expects_jetstream: bool) -> StoreError {
+        let text = format!(r#"{{"code":503,"err_code":{code},"description":"d"}}"#);
+        of_call(serde_json::from_str(&text).unwrap(), expects_jetstream)
+    }
+
     #[test]
-    fn a_forming_cluster_and_a_concurrent_creation_pass() {
-        for (code, passes) in [(10008, true), (10058, true), (10023, false)] {
+    fn a_missing_jetstream_passes_where_it_is_expected() {
+        for (code, expected, is_transient) in [
+            (10039, true, false),
+            (10039, false, false),
+            (10076, true, true),
+            (10076, false, false),
+            (10005, false, true),
+            (10008, false, true),
+            (10023, false, true),
+            (10047, false, true),
+        ] {
+            let error = call(code, expected);
+            assert_eq!(error.is_transient(), is_transient, "{code}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_may_be_created_later() {
+        for (code, passes) in [
+            (10005, true),
+            (10008, true),
+            (10023, true),
+            (10047, true),
+            (10058, true),
+            (10076, true),
+            (10052, false),
+        ] {
             let text = format!(r#"{{"code":503,"err_code":{code},"description":"d"}}"#);
             let error: jetstream::Error = serde_json::from_str(&text).unwrap();
-            assert_eq!(is_passing(&error), passes, "{code}");
+            assert_eq!(is_passing(error.error_code()), passes, "{code}");
         }
     }
 

@@ -7,6 +7,7 @@ mod error;
 mod fitness;
 mod key_name;
 mod notices;
+mod requests;
 mod server_version;
 mod settings;
 mod storage;
@@ -17,13 +18,17 @@ use std::{sync::OnceLock, time::Duration};
 
 use async_nats::{
     Client, HeaderMap,
-    connection::State,
     header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
-    jetstream::{self, publish::PublishAck, response::Response, stream::LastRawMessageErrorKind},
+    jetstream::{
+        ErrorCode, message::StreamMessage, publish::PublishAck, response::Response,
+        stream::RawMessage,
+    },
 };
+use serde::Deserialize;
+use serde_json::json;
 
 use self::{
-    api::Api, error::TIMEOUT, notices::Notices, server_version::ServerVersion, settings::Place,
+    api::Api, notices::Notices, requests::Requests, server_version::ServerVersion, settings::Place,
 };
 pub use self::{settings::BucketSettings, storage::Storage};
 use super::{
@@ -50,8 +55,7 @@ use crate::{error::ConfigError, lease::Observation, names::ElectionName};
 #[derive(Clone, Debug)]
 #[must_use = "a store does nothing until a candidate uses it"]
 pub struct JetStream {
-    context: jetstream::Context,
-    client: Client,
+    requests: Requests,
     settings: BucketSettings,
     /// Parsed from the settings at the first use.
     place: OnceLock<Place>,
@@ -71,8 +75,7 @@ impl JetStream {
 
     pub(crate) fn with_settings(client: Client, settings: BucketSettings) -> Self {
         Self {
-            context: context(jetstream::new(client.clone())),
-            client,
+            requests: Requests::new(client, None),
             settings,
             place: OnceLock::new(),
             api: None,
@@ -96,9 +99,9 @@ impl JetStream {
     }
 
     fn reached_by(mut self, api: Api) -> Self {
-        self.context = context(jetstream::with_prefix(self.client.clone(), api.prefix()));
         // The default one does not lead to the stream's subjects.
         self.api = Some(api).filter(|api| api.prefix() != Api::DEFAULT_PREFIX);
+        self.requests = Requests::new(self.requests.client().clone(), self.api.as_ref());
         self.place = OnceLock::new();
         self
     }
@@ -139,14 +142,10 @@ impl JetStream {
         Ok(self.place.get_or_init(|| place))
     }
 
-    fn api(&self) -> &str {
-        self.api.as_ref().map_or(Api::DEFAULT_PREFIX, Api::prefix)
-    }
-
     /// The subject of a request.
     fn request_subject(&self, request: Request, place: &Place) -> String {
         match request {
-            Request::Read => format!("{}.STREAM.MSG.GET.{}", self.api(), place.bucket.stream()),
+            Request::Read => self.requests.subject(&read_call(place)),
             Request::Write => match &self.api {
                 None => place.subject(),
                 // As other clients do: the prefix of the API routes the write to the stream's server.
@@ -155,16 +154,8 @@ impl JetStream {
         }
     }
 
-    fn connected(&self) -> Result<(), StoreError> {
-        // While disconnected, async-nats queues published messages, and sends them much later.
-        match self.client.connection_state() {
-            State::Connected => Ok(()),
-            State::Pending | State::Disconnected => Err(StoreError::Disconnected),
-        }
-    }
-
     fn check_server(&self) -> Result<(), StoreError> {
-        let version = self.client.server_info().version;
+        let version = self.requests.client().server_info().version;
         if !ServerVersion::check(&version)? && self.notices.is_new("version") {
             tracing::warn!(version, "could not parse the version of nats-server");
         }
@@ -173,10 +164,7 @@ impl JetStream {
 
     async fn check_or_create(&self, place: &Place, lease: Duration) -> Result<(), StoreError> {
         let needs = place.needs(lease);
-        place
-            .bucket
-            .check_or_create(&self.context, self.api(), &needs)
-            .await
+        place.bucket.check_or_create(&self.requests, &needs).await
     }
 }
 
@@ -189,9 +177,14 @@ fn acknowledged(ack: PublishAck, place: &Place) -> Result<u64, WriteError> {
     Err(WriteError::Unknown(StoreError::Request(unexpected.into())))
 }
 
-fn context(mut context: jetstream::Context) -> jetstream::Context {
-    context.set_timeout(TIMEOUT);
-    context
+fn read_call(place: &Place) -> String {
+    format!("STREAM.MSG.GET.{}", place.bucket.stream())
+}
+
+/// The response to a read.
+#[derive(Deserialize)]
+struct Found {
+    message: RawMessage,
 }
 
 impl LeaseStore for JetStream {
@@ -201,7 +194,7 @@ impl LeaseStore for JetStream {
 
     async fn prepare(&self, lease: Duration) -> Result<(), StoreError> {
         let place = self.place()?;
-        self.connected()?;
+        self.requests.connected()?;
         self.check_server()?;
         let _ = self.lease.set(lease);
         self.check_or_create(place, lease).await
@@ -209,10 +202,10 @@ impl LeaseStore for JetStream {
 
     async fn prepare_observer(&self, lease: Duration) -> Result<(), StoreError> {
         let place = self.place()?;
-        self.connected()?;
+        self.requests.connected()?;
         self.check_server()?;
         let (bucket, needs) = (&place.bucket, place.needs(lease));
-        if !bucket.check(&self.context, self.api(), &needs).await? {
+        if !bucket.check(&self.requests, &needs).await? {
             bucket.await_creation();
         }
         Ok(())
@@ -220,62 +213,53 @@ impl LeaseStore for JetStream {
 
     async fn read(&self) -> Result<Observation, StoreError> {
         let place = self.place()?;
-        self.connected()?;
-        let stream = self
-            .context
-            .get_stream_no_info(place.bucket.stream())
-            .await
-            .map_err(|error| StoreError::Request(error.into()))?;
         // The stream's leader answers this request. Any replica, possibly a stale one, answers a direct get.
-        let error = match stream
-            .get_last_raw_message_by_subject(&place.subject())
-            .await
+        let body = json!({ "last_by_subj": place.subject() });
+        match self
+            .requests
+            .call::<Found>(&read_call(place), &body)
+            .await?
         {
-            Ok(message) => {
-                return Ok(watch::observation(
+            Response::Ok(found) => {
+                let message =
+                    StreamMessage::try_from(found.message).map_err(StoreError::Request)?;
+                Ok(watch::observation(
                     message.sequence,
                     &message.headers,
                     &message.payload,
-                ));
+                ))
             }
-            Err(error) => error,
-        };
-        match error.kind() {
-            LastRawMessageErrorKind::NoMessageFound => {}
-            LastRawMessageErrorKind::JetStream(ref error) if error::is_stream_missing(error) => {
+            Response::Err { error } if error.error_code() == ErrorCode::NO_MESSAGE_FOUND => {
+                Ok(Observation::absent())
+            }
+            Response::Err { error } if error::is_stream_missing(&error) => {
                 // A recreated bucket is no shortcut: the key is absent in it, and candidates wait as for any absent
                 // key.
                 match self.lease.get() {
                     Some(&lease) => self.check_or_create(place, lease).await?,
                     None => place.bucket.await_creation(),
                 }
+                Ok(Observation::absent())
             }
-            _ => {
-                let subject = self.request_subject(Request::Read, place);
-                return Err(error::of_request(error, &subject));
+            Response::Err { error } => {
+                Err(error::of_call(error, self.requests.expects_jetstream()))
             }
         }
-        Ok(Observation::absent())
     }
 
     async fn write(&self, expected: u64, value: Vec<u8>) -> Result<u64, WriteError> {
         let place = self
             .place()
             .map_err(|error| WriteError::Failed(error.into()))?;
-        self.connected().map_err(WriteError::Failed)?;
         let mut headers = HeaderMap::new();
         headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected.to_string());
         // Not `kv::Store::update`, which knows only one of the two codes of a conflict.
         let subject = self.request_subject(Request::Write, place);
-        let request = async_nats::Request::new()
-            .headers(headers)
-            .payload(value.into())
-            .timeout(Some(TIMEOUT));
         let answer = self
-            .client
-            .send_request(subject.clone(), request)
+            .requests
+            .send(&subject, headers, value)
             .await
-            .map_err(|error| error::of_write(error, &subject))?;
+            .map_err(|unanswered| error::of_write(unanswered, &subject))?;
         match serde_json::from_slice(&answer.payload) {
             Ok(Response::Ok(ack)) => acknowledged(ack, place),
             Ok(Response::Err { error }) => Err(error::of_refused_write(error)),
@@ -285,10 +269,9 @@ impl LeaseStore for JetStream {
 
     async fn watch(&self) -> Result<Watch, StoreError> {
         let place = self.place()?;
-        self.connected()?;
         // An observer does not check what depends on the lease.
         let needs = place.needs(self.lease.get().copied().unwrap_or_default());
-        watch::open(&self.context, self.api(), place, &needs).await
+        watch::open(&self.requests, place, &needs).await
     }
 
     fn unanswered(&self, request: Request, waited: Duration) -> StoreError {

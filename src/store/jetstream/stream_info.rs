@@ -2,11 +2,11 @@ use std::{collections::HashMap, time::Duration};
 
 use async_nats::{
     datetime,
-    jetstream::{Context, response::Response, stream::Config},
+    jetstream::{response::Response, stream::Config},
 };
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{Deserialize, de::IgnoredAny};
 
-use super::error;
+use super::{error, requests::Requests};
 use crate::store::{error::StoreError, watch::Epoch};
 
 /// A stream, as the server describes it.
@@ -56,24 +56,24 @@ struct Cluster {
 impl StreamInfo {
     /// Requests a stream. None if it does not exist.
     pub(super) async fn find(
-        context: &Context,
-        api_prefix: &str,
+        requests: &Requests,
         stream: &str,
     ) -> Result<Option<Self>, StoreError> {
-        match request(context, api_prefix, &format!("STREAM.INFO.{stream}"), &()).await {
-            Err(error) if error::is_stream_missing(&error) => Ok(None),
-            found => found.map(Some),
+        match requests.call(&format!("STREAM.INFO.{stream}"), &()).await? {
+            Response::Ok(info) => Ok(Some(info)),
+            Response::Err { error } if error::is_stream_missing(&error) => Ok(None),
+            Response::Err { error } => Err(error::of_call(error, requests.expects_jetstream())),
         }
     }
 
     /// Creates a stream.
     pub(super) async fn create(
-        context: &Context,
-        api_prefix: &str,
+        requests: &Requests,
         config: &Config,
-    ) -> Result<Self, StoreError> {
-        let subject = format!("STREAM.CREATE.{}", config.name);
-        request(context, api_prefix, &subject, config).await
+    ) -> Result<Response<Self>, StoreError> {
+        requests
+            .call(&format!("STREAM.CREATE.{}", config.name), config)
+            .await
     }
 
     /// The time at which the stream was created, in nanoseconds.
@@ -96,19 +96,5 @@ impl StreamInfo {
 impl StreamConfig {
     pub(super) fn max_age(&self) -> Duration {
         Duration::from_nanos(self.max_age)
-    }
-}
-
-async fn request(
-    context: &Context,
-    api_prefix: &str,
-    subject: &str,
-    payload: &impl Serialize,
-) -> Result<StreamInfo, StoreError> {
-    let full = format!("{api_prefix}.{subject}");
-    match context.request(subject.to_owned(), payload).await {
-        Ok(Response::Ok(info)) => Ok(info),
-        Ok(Response::Err { error }) => Err(error::of_request(error, &full)),
-        Err(error) => Err(error::of_request(error, &full)),
     }
 }

@@ -4,17 +4,19 @@ use async_nats::{
     Client, HeaderMap,
     connection::State,
     jetstream::{
-        Context, Message,
+        self, Message,
         consumer::{
-            AckPolicy, DeliverPolicy,
+            AckPolicy, Consumer, DeliverPolicy, Info, IntoConsumerConfig,
             push::{Config, Messages},
         },
+        response::Response,
     },
 };
 use futures_util::{StreamExt, stream};
+use serde_json::json;
 use uuid::Uuid;
 
-use super::{error, fitness::Needs, settings::Place, stream_info::StreamInfo};
+use super::{error, fitness::Needs, requests::Requests, settings::Place, stream_info::StreamInfo};
 use crate::{
     lease::Observation,
     store::{error::StoreError, watch::Watch},
@@ -39,37 +41,38 @@ const REMOVED_AFTER: Duration = Duration::from_secs(5);
 /// its key for that. The ordered consumer of async-nats does both, and while disconnected it queues requests for a new
 /// consumer.
 pub(super) async fn open(
-    context: &Context,
-    api_prefix: &str,
+    requests: &Requests,
     place: &Place,
     needs: &Needs,
 ) -> Result<Watch, StoreError> {
-    let (client, stream, key) = (context.client(), place.bucket.stream(), place.subject());
+    let (client, stream, key) = (requests.client(), place.bucket.stream(), place.subject());
     let name = format!("noleader_{}", Uuid::new_v4().simple());
-    let subject = format!("{api_prefix}.CONSUMER.CREATE.{stream}.{name}.{key}");
-    let connects = connects(&client);
-    let before = find(context, api_prefix, place).await?.epoch()?;
-    let messages = context
-        .create_consumer_on_stream(consumer(name, key, client.new_inbox()), &stream)
-        .await
-        .map_err(|error| {
-            if error::is_stream_missing(&error) {
-                place.bucket.missing()
-            } else {
-                error::of_request(error, &subject)
-            }
-        })?
+    let call = format!("CONSUMER.CREATE.{stream}.{name}.{key}");
+    let config = consumer(name, key, client.new_inbox());
+    let connects = connects(client);
+    let before = find(requests, place).await?.epoch()?;
+    let body = json!({ "stream_name": stream, "config": config.clone().into_consumer_config() });
+    let info = match requests.call::<Info>(&call, &body).await? {
+        Response::Ok(info) => info,
+        Response::Err { error } if error::is_stream_missing(&error) => {
+            return Err(place.bucket.missing());
+        }
+        Response::Err { error } => {
+            return Err(error::of_call(error, requests.expects_jetstream()));
+        }
+    };
+    let messages = Consumer::new(config, info, jetstream::new(client.clone()))
         .messages()
         .await
         .map_err(|error| StoreError::Request(error.into()))?;
     let pushes = Pushes {
         messages,
-        client,
+        client: client.clone(),
         connects,
         delivered: 0,
     };
     // Read on both sides, as the consumer may belong to an earlier stream of this name.
-    let info = find(context, api_prefix, place).await?;
+    let info = find(requests, place).await?;
     let epoch = info.epoch()?;
     if epoch != before {
         let error = "the bucket was recreated while the watch was opened";
@@ -85,12 +88,8 @@ pub(super) async fn open(
     Ok(Watch::new(epoch, changes))
 }
 
-async fn find(
-    context: &Context,
-    api_prefix: &str,
-    place: &Place,
-) -> Result<StreamInfo, StoreError> {
-    let info = StreamInfo::find(context, api_prefix, &place.bucket.stream()).await?;
+async fn find(requests: &Requests, place: &Place) -> Result<StreamInfo, StoreError> {
+    let info = StreamInfo::find(requests, &place.bucket.stream()).await?;
     info.ok_or_else(|| place.bucket.missing())
 }
 

@@ -87,7 +87,7 @@ fn the_status_follows_the_end() {
                     wait_for(&handle, &Status::Stopped);
                     assert!(!handle.is_leader());
                     assert_eq!((handle.leader(), handle.term()), (None, None));
-                    assert!(handle.shared().has_ended());
+                    assert!(handle.stopped().is_some());
                 }
             });
             if vanishes {

@@ -48,8 +48,9 @@ impl Deprived {
         // A wildcard in the subject stands for any name. The bucket's name identifies this user's log lines.
         let parts: Vec<_> = self.lacks.split('*').collect();
         let client = connect(server, &self.id).await;
-        let handle = match builder.start(client).await {
-            Ok(handle) => handle,
+        // A start would try for 30 s.
+        let handle = match builder.clone().prepare(client.clone()).await {
+            Ok(()) => builder.start(client).await.unwrap(),
             Err(StartError::Store(StoreError::NoAnswer { subject, waited })) => {
                 let text = StoreError::NoAnswer { subject, waited }.to_string();
                 let inbox = self.lacks.starts_with("_INBOX") && text.contains("inbox");

@@ -3,7 +3,6 @@
 use noleader::{BoxError, Builder, Leader, LeaderHandle, Term};
 
 use crate::{
-    clock::MILLISECOND,
     fact::Fact,
     host::{Host, Shared, yield_now},
     journal::{Checker, nanos},
@@ -12,9 +11,6 @@ use crate::{
     work,
     world::World,
 };
-
-/// The pause before another attempt to start.
-const RETRY: u64 = 50 * MILLISECOND;
 
 /// Starts the process `session` on a node. One in four runs a work loop.
 pub(crate) fn start(shared: &Shared, node: usize, session: u64) {
@@ -32,17 +28,14 @@ pub(crate) fn start(shared: &Shared, node: usize, session: u64) {
 }
 
 async fn start_handle(host: Host, builder: Builder<Store>) {
-    let handle = loop {
-        match builder.clone().start().await {
-            Ok(handle) => break handle,
-            Err(error) if error.is_transient() => host.sleep(RETRY).await,
-            Err(error) => {
-                host.with(|world| world.violate("start", format!("{error:?}")));
-                return;
-            }
+    match builder.start().await {
+        Ok(handle) => {
+            host.with(|world| world.nodes[host.node].process.face = Face::of(handle));
         }
-    };
-    host.with(|world| world.nodes[host.node].process.face = Face::of(handle));
+        Err(error) => {
+            host.with(|world| world.violate("start", format!("{error:?}")));
+        }
+    }
 }
 
 impl Face {

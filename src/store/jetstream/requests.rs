@@ -1,0 +1,247 @@
+use std::{
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_nats::{
+    Client, HeaderMap, Message, PublishError, StatusCode, Subscriber, client::PublishErrorKind,
+    connection::State, jetstream::response::Response,
+};
+use futures_util::{FutureExt, SinkExt, StreamExt, future::poll_fn};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::api::Api;
+use crate::store::error::StoreError;
+
+/// How long a request waits for a response, unless its future is dropped before.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Sends requests, each with an inbox that no other request in progress has.
+///
+/// The requests of async-nats share one inbox, where each leaves an entry until its response arrives. A request that is
+/// never answered leaves its entry there for the life of the client. Here it unsubscribes its inbox when it is dropped.
+pub(super) struct Requests {
+    client: Client,
+    prefix: String,
+    /// Whether JetStream is reached through another server or account, which the client's own server cannot speak for.
+    is_remote: bool,
+    /// The inboxes of requests that were answered. A new subscription costs two messages, and in a cluster a response
+    /// from another server may overtake it.
+    idle: Mutex<Vec<Inbox>>,
+}
+
+/// Why a request has no response.
+#[derive(Debug)]
+pub(super) enum Unanswered {
+    /// The client is not connected, or is closed. Nothing was sent.
+    NotSent(StoreError),
+    /// The client rejected the request. Nothing was sent.
+    Invalid(PublishError),
+    /// No service subscribes to the subject.
+    NoResponders,
+    TimedOut,
+    /// The client was closed before the response arrived.
+    Closed,
+}
+
+struct Inbox {
+    subscriber: Subscriber,
+    subject: String,
+    requests: u64,
+}
+
+impl Requests {
+    pub(super) fn new(client: Client, api: Option<&Api>) -> Self {
+        Self {
+            client,
+            prefix: api.map_or(Api::DEFAULT_PREFIX, Api::prefix).to_owned(),
+            is_remote: api.is_some(),
+            idle: Mutex::default(),
+        }
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The subject of a call of the JetStream API.
+    pub(super) fn subject(&self, call: &str) -> String {
+        format!("{}.{call}", self.prefix)
+    }
+
+    /// Calls the JetStream API. Cancel safe: a dropped call leaves nothing behind.
+    pub(super) async fn call<T: DeserializeOwned>(
+        &self,
+        call: &str,
+        body: &(impl Serialize + ?Sized),
+    ) -> Result<Response<T>, StoreError> {
+        let subject = self.subject(call);
+        let body = serde_json::to_vec(body).map_err(|error| StoreError::Request(error.into()))?;
+        match self.send(&subject, HeaderMap::new(), body).await {
+            Ok(answer) => serde_json::from_slice(&answer.payload)
+                .map_err(|error| StoreError::Request(error.into())),
+            Err(unanswered) => Err(self.unanswered(unanswered, &subject)),
+        }
+    }
+
+    /// Sends a request, and waits for its response. Cancel safe: a dropped request leaves nothing behind.
+    pub(super) async fn send(
+        &self,
+        subject: &str,
+        headers: HeaderMap,
+        payload: Vec<u8>,
+    ) -> Result<Message, Unanswered> {
+        self.connected().map_err(Unanswered::NotSent)?;
+        let exchange = async {
+            let idle = self.idle().pop();
+            let mut inbox = match idle {
+                Some(inbox) => inbox,
+                None => Inbox::open(&self.client).await?,
+            };
+            let answer = inbox
+                .exchange(&self.client, subject, headers, payload)
+                .await?;
+            self.idle().push(inbox);
+            Ok(answer)
+        };
+        let answer: Message = tokio::time::timeout(TIMEOUT, exchange)
+            .await
+            .map_err(|_| Unanswered::TimedOut)??;
+        match answer.status {
+            Some(StatusCode::NO_RESPONDERS) => Err(Unanswered::NoResponders),
+            _ => Ok(answer),
+        }
+    }
+
+    /// Whether requests can be sent at this instant.
+    pub(super) fn connected(&self) -> Result<(), StoreError> {
+        if self.is_closed() {
+            return Err(StoreError::Closed);
+        }
+        // While disconnected, async-nats queues published messages, and sends them much later.
+        match self.client.connection_state() {
+            State::Connected => Ok(()),
+            State::Pending | State::Disconnected => Err(StoreError::Disconnected),
+        }
+    }
+
+    /// Whether the client has ended. Its connection state does not show this: it stays what it was last.
+    fn is_closed(&self) -> bool {
+        // Reserves a place in the client's queue, and gives it back.
+        let mut client = self.client.clone();
+        let ready = poll_fn(|cx| client.poll_ready_unpin(cx)).now_or_never();
+        matches!(ready, Some(Err(_)))
+    }
+
+    /// Whether a missing JetStream is expected to appear: the server has said that it has one, for example before it
+    /// began to shut down, or another server or account has it.
+    pub(super) fn expects_jetstream(&self) -> bool {
+        let info = self.client.server_info();
+        self.is_remote || info.jetstream || info.lame_duck_mode
+    }
+
+    pub(super) fn unanswered(&self, unanswered: Unanswered, subject: &str) -> StoreError {
+        match unanswered {
+            Unanswered::NotSent(error) => error,
+            Unanswered::Invalid(error) => StoreError::Request(error.into()),
+            // Only a server of another domain or account can be the one that is missing.
+            Unanswered::NoResponders if self.is_remote => StoreError::ApiUnreachable {
+                subject: subject.to_owned(),
+            },
+            Unanswered::NoResponders if self.expects_jetstream() => {
+                StoreError::Request(no_responders(subject).into())
+            }
+            Unanswered::NoResponders => {
+                StoreError::JetStreamDisabled(no_responders(subject).into())
+            }
+            Unanswered::TimedOut => no_answer(subject),
+            Unanswered::Closed => StoreError::Closed,
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Inbox>> {
+        // A panic cannot leave the list invalid.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) fn no_answer(subject: &str) -> StoreError {
+    StoreError::NoAnswer {
+        subject: subject.to_owned(),
+        waited: TIMEOUT,
+    }
+}
+
+fn no_responders(subject: &str) -> String {
+    format!("no service responds on `{subject}`")
+}
+
+impl Inbox {
+    async fn open(client: &Client) -> Result<Self, Unanswered> {
+        let subject = client.new_inbox();
+        // An inbox is a valid subject, so that this fails only once the client has ended.
+        let subscriber = client
+            .subscribe(format!("{subject}.*"))
+            .await
+            .map_err(|_| Unanswered::NotSent(StoreError::Closed))?;
+        Ok(Self {
+            subscriber,
+            subject,
+            requests: 0,
+        })
+    }
+
+    async fn exchange(
+        &mut self,
+        client: &Client,
+        subject: &str,
+        headers: HeaderMap,
+        payload: Vec<u8>,
+    ) -> Result<Message, Unanswered> {
+        self.requests += 1;
+        // Each request has a subject, so that a late second response to one is never taken for the response to another.
+        let reply = format!("{}.{}", self.subject, self.requests);
+        client
+            .publish_with_reply_and_headers(
+                subject.to_owned(),
+                reply.clone(),
+                headers,
+                payload.into(),
+            )
+            .await
+            .map_err(|error| match error.kind() {
+                PublishErrorKind::Send => Unanswered::NotSent(StoreError::Closed),
+                PublishErrorKind::MaxPayloadExceeded | PublishErrorKind::InvalidSubject => {
+                    Unanswered::Invalid(error)
+                }
+            })?;
+        while let Some(answer) = self.subscriber.next().await {
+            if answer.subject.as_str() == reply {
+                return Ok(answer);
+            }
+        }
+        // A subscription ends only with its client.
+        Err(Unanswered::Closed)
+    }
+}
+
+/// With the same client, and inboxes of its own.
+impl Clone for Requests {
+    fn clone(&self) -> Self {
+        Self {
+            client: self.client.clone(),
+            prefix: self.prefix.clone(),
+            is_remote: self.is_remote,
+            idle: Mutex::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Requests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Requests")
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
+}
