@@ -82,7 +82,7 @@ async fn an_excessive_min_remaining_is_logged() {
     let (lines, _guard) = Lines::collect();
     let node = Node::leader().await;
     // A term ends a guard before its lease, and is renewed every third of it, or a tenth later.
-    let always_left = LEASE - LEASE / 20 - LEASE * 11 / 30;
+    let always_left = LEASE - LEASE / 10 - LEASE * 11 / 30;
     let layer = LeaderOnlyLayer::new(node.handle.clone()).min_remaining(always_left);
     let warning = ["WARN", "`min_remaining` is more than is left"];
     assert_eq!(lines.with(&warning), [""; 0]);

@@ -10,7 +10,7 @@ use tower::ServiceExt;
 use crate::node::{LEASE, Node, released, settle, soon};
 
 /// A lease of 15 s without its guard.
-const LEFT: u64 = 14_250;
+const LEFT: u64 = 13_500;
 
 async fn get(health: &Health) -> (u16, Value) {
     let answer: Response<String> = health.clone().oneshot(Request::new(())).await.unwrap();
@@ -110,7 +110,7 @@ async fn expired_lease_is_not_held_despite_published_status() {
             .advance_silently(Duration::from_millis(LEFT) - Duration::from_nanos(1));
         assert_eq!(report(&node).await.1["token"], 1);
         node.clock.advance_silently(Duration::from_nanos(1));
-        assert_eq!(report(&node).await, (503, held(status, 14.25)));
+        assert_eq!(report(&node).await, (503, held(status, 13.5)));
     }
 }
 
