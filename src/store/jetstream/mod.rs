@@ -215,7 +215,8 @@ impl LeaseStore for JetStream {
         let place = self.place()?;
         // The stream's leader answers this request. Any replica, possibly a stale one, answers a direct get.
         let body = json!({ "last_by_subj": place.subject() });
-        match self
+        let connection = self.requests.connection();
+        let seen = match self
             .requests
             .call::<Found>(&read_call(place), &body)
             .await?
@@ -223,14 +224,10 @@ impl LeaseStore for JetStream {
             Response::Ok(found) => {
                 let message =
                     StreamMessage::try_from(found.message).map_err(StoreError::Request)?;
-                Ok(watch::observation(
-                    message.sequence,
-                    &message.headers,
-                    &message.payload,
-                ))
+                watch::observation(message.sequence, &message.headers, &message.payload)
             }
             Response::Err { error } if error.error_code() == ErrorCode::NO_MESSAGE_FOUND => {
-                Ok(Observation::absent())
+                Observation::absent()
             }
             Response::Err { error } if error::is_stream_missing(&error) => {
                 // A recreated bucket is no shortcut: the key is absent in it, and candidates wait as for any absent
@@ -239,18 +236,25 @@ impl LeaseStore for JetStream {
                     Some(&lease) => self.check_or_create(place, lease).await?,
                     None => place.bucket.await_creation(),
                 }
-                Ok(Observation::absent())
+                Observation::absent()
             }
             Response::Err { error } => {
-                Err(error::of_call(error, self.requests.expects_jetstream()))
+                return Err(error::of_call(error, self.requests.expects_jetstream()));
             }
-        }
+        };
+        self.requests.note_read(connection);
+        Ok(seen)
     }
 
     async fn write(&self, expected: u64, value: Vec<u8>) -> Result<u64, WriteError> {
         let place = self
             .place()
             .map_err(|error| WriteError::Failed(error.into()))?;
+        // A server that went away may have lost the record at the expected revision, and given that revision to another
+        // one. Only a read shows it.
+        if self.requests.has_reconnected() {
+            return Err(WriteError::Failed(StoreError::Disconnected));
+        }
         let mut headers = HeaderMap::new();
         headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected.to_string());
         // Not `kv::Store::update`, which knows only one of the two codes of a conflict.

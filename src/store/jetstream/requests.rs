@@ -1,6 +1,9 @@
 use std::{
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -29,7 +32,12 @@ pub(super) struct Requests {
     /// The inboxes of requests that were answered. A new subscription costs two messages, and in a cluster a response
     /// from another server may overtake it.
     idle: Mutex<Vec<Inbox>>,
+    /// The connection on which the key was last read, or [`NEVER`].
+    last_read: AtomicU64,
 }
+
+/// The key was not read yet.
+const NEVER: u64 = u64::MAX;
 
 /// Why a request has no response.
 #[derive(Debug)]
@@ -58,6 +66,7 @@ impl Requests {
             prefix: api.map_or(Api::DEFAULT_PREFIX, Api::prefix).to_owned(),
             is_remote: api.is_some(),
             idle: Mutex::default(),
+            last_read: AtomicU64::new(NEVER),
         }
     }
 
@@ -126,6 +135,22 @@ impl Requests {
         }
     }
 
+    /// The number of the client's connection.
+    pub(super) fn connection(&self) -> u64 {
+        connection(&self.client)
+    }
+
+    /// Notes that the key was read, by a request that was sent on this connection or a later one.
+    pub(super) fn note_read(&self, connection: u64) {
+        self.last_read.store(connection, Ordering::Relaxed);
+    }
+
+    /// Whether the client has reconnected since the key was last read.
+    pub(super) fn has_reconnected(&self) -> bool {
+        let last_read = self.last_read.load(Ordering::Relaxed);
+        last_read != NEVER && last_read != self.connection()
+    }
+
     /// Whether the client has ended. Its connection state does not show this: it stays what it was last.
     fn is_closed(&self) -> bool {
         // Reserves a place in the client's queue, and gives it back.
@@ -164,6 +189,11 @@ impl Requests {
         // A panic cannot leave the list invalid.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The number of a client's connection.
+pub(super) fn connection(client: &Client) -> u64 {
+    client.statistics().connects.load(Ordering::Relaxed)
 }
 
 pub(super) fn no_answer(subject: &str) -> StoreError {
@@ -234,6 +264,7 @@ impl Clone for Requests {
             prefix: self.prefix.clone(),
             is_remote: self.is_remote,
             idle: Mutex::default(),
+            last_read: AtomicU64::new(NEVER),
         }
     }
 }

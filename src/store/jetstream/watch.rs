@@ -1,4 +1,4 @@
-use std::{sync::atomic::Ordering, time::Duration};
+use std::time::Duration;
 
 use async_nats::{
     Client, HeaderMap,
@@ -16,7 +16,13 @@ use futures_util::{StreamExt, stream};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{error, fitness::Needs, requests::Requests, settings::Place, stream_info::StreamInfo};
+use super::{
+    error,
+    fitness::Needs,
+    requests::{Requests, connection},
+    settings::Place,
+    stream_info::StreamInfo,
+};
 use crate::{
     lease::Observation,
     store::{error::StoreError, watch::Watch},
@@ -49,7 +55,7 @@ pub(super) async fn open(
     let name = format!("noleader_{}", Uuid::new_v4().simple());
     let call = format!("CONSUMER.CREATE.{stream}.{name}.{key}");
     let config = consumer(name, key, client.new_inbox());
-    let connects = connects(client);
+    let connection = requests.connection();
     let before = find(requests, place).await?.epoch()?;
     let body = json!({ "stream_name": stream, "config": config.clone().into_consumer_config() });
     let info = match requests.call::<Info>(&call, &body).await? {
@@ -68,7 +74,7 @@ pub(super) async fn open(
     let pushes = Pushes {
         messages,
         client: client.clone(),
-        connects,
+        connection,
         delivered: 0,
     };
     // Read on both sides, as the consumer may belong to an earlier stream of this name.
@@ -116,8 +122,8 @@ fn consumer(name: String, key: String, deliver_subject: String) -> Config {
 struct Pushes {
     messages: Messages,
     client: Client,
-    /// The client's number of connects when the watch was opened.
-    connects: u64,
+    /// The client's connection when the watch was opened.
+    connection: u64,
     /// The number of delivered messages, as counted by the server.
     delivered: u64,
 }
@@ -139,7 +145,7 @@ impl Pushes {
     /// A restored connection counts as lost, because the server may have removed the consumer.
     fn is_connected(&self) -> bool {
         self.client.connection_state() == State::Connected
-            && connects(&self.client) == self.connects
+            && connection(&self.client) == self.connection
     }
 
     fn observed(&mut self, message: &Message) -> Result<Observation, StoreError> {
@@ -161,10 +167,6 @@ fn follows(last: u64, sequence: u64) -> Result<u64, StoreError> {
     } else {
         Err(StoreError::Request("the watch missed a message".into()))
     }
-}
-
-fn connects(client: &Client) -> u64 {
-    client.statistics().connects.load(Ordering::Relaxed)
 }
 
 /// The state of the key after a message of the stream.
