@@ -30,7 +30,7 @@ async fn two_open_gates_are_detected() {
     cast.answers().await;
     traffic.stop().await;
 
-    let history = History::read(&cast.end().await, Vec::new()).unwrap();
+    let history = History::read(&cast.end().await, Vec::new(), Vec::new()).unwrap();
     let violations = check(&history, LEASE);
     let two_gates = |violation: &Violation| matches!(violation, Violation::Overlap { .. });
     assert!(

@@ -111,14 +111,21 @@ pub(crate) struct History {
     /// Sorted by token.
     pub(crate) tenures: Vec<Tenure>,
     pub(crate) silences: Vec<Silence>,
+    /// When the servers lost writes that they had acknowledged.
+    pub(crate) losses: Vec<u64>,
     /// The processes that panicked, or whose election ended unexpectedly.
     pub(crate) dead: Vec<Holder>,
 }
 
 impl History {
-    pub(crate) fn read(sessions: &[Session], silences: Vec<Silence>) -> Result<Self, String> {
+    pub(crate) fn read(
+        sessions: &[Session],
+        silences: Vec<Silence>,
+        losses: Vec<u64>,
+    ) -> Result<Self, String> {
         let mut history = Self {
             silences,
+            losses,
             ..Self::default()
         };
         for session in sessions {

@@ -38,6 +38,8 @@ pub(crate) enum Fault {
     MoveStream,
     /// All servers are killed with SIGKILL and restarted.
     RestartCluster,
+    /// The data of all servers is put back to a copy that was made shortly before, so that the writes since are lost.
+    PutBack,
 }
 
 impl Fault {
@@ -91,18 +93,19 @@ const OF_CANDIDATES: [Fault; 17] = [
     Fault::Empty,
 ];
 
-const OF_SERVERS: [Fault; 5] = [
+const OF_SERVERS: [Fault; 6] = [
     Fault::KillServer,
     Fault::RestartServer,
     Fault::PauseServer,
     Fault::MoveStream,
     Fault::RestartCluster,
+    Fault::PutBack,
 ];
 
 /// Seconds between two faults. The longest gap times the size of a deck is less than a minute, so that a run of a
 /// minute contains every fault.
 const CANDIDATES_GAP: Range<f64> = 0.2..3.5;
-const SERVERS_GAP: Range<f64> = 5.0..11.9;
+const SERVERS_GAP: Range<f64> = 4.0..9.9;
 
 const fn cut(direction: Direction) -> Fault {
     Fault::Cut {
@@ -200,6 +203,7 @@ mod tests {
             Fault::PauseServer,
             Fault::MoveStream,
             Fault::RestartCluster,
+            Fault::PutBack,
         ];
         for kind in kinds {
             assert!(

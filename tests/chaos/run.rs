@@ -131,7 +131,11 @@ async fn play(settings: &Settings, logs: PathBuf) -> Run {
     cast.answers().await;
     traffic.stop().await;
     let sessions = cast.end().await;
-    let history = History::read(&sessions, trouble::silences(&faults.done)).unwrap();
+    let (silences, losses) = (
+        trouble::silences(&faults.done),
+        trouble::losses(&faults.done),
+    );
+    let history = History::read(&sessions, silences, losses).unwrap();
     Run {
         seed,
         from,

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     cast::Cast,
-    faults::{Done, Lane, inflict},
+    faults::{Done, Lane, PUT_BACK, inflict},
     history::Silence,
     plan::Step,
     traffic::Traffic,
@@ -84,6 +84,12 @@ pub(crate) fn silences(done: &[Done]) -> Vec<Silence> {
         _ => None,
     };
     done.iter().filter_map(silence).collect()
+}
+
+/// When the servers lost writes.
+pub(crate) fn losses(done: &[Done]) -> Vec<u64> {
+    let lost = done.iter().filter(|done| done.name == PUT_BACK);
+    lost.map(|done| done.from).collect()
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub(crate) use violation::Violation;
 pub(crate) fn check(history: &History, lease: Duration) -> Vec<Violation> {
     let silences = merged(&history.silences);
     let mut violations = owners(&history.tenures);
-    violations.extend(order(&history.tenures, &silences, lease));
+    violations.extend(order(history, &silences, lease));
     for tenure in &history.tenures {
         violations.extend(outlived(tenure, &silences, lease));
         violations.extend(alone(tenure));
@@ -68,18 +68,30 @@ fn owners(tenures: &[Tenure]) -> Vec<Violation> {
 
 /// G1, G2 and G5: no event with a smaller token follows the win of a larger one. A gate opens only after its win,
 /// when the gate before it has closed.
-fn order(tenures: &[Tenure], silences: &[Silence], lease: Duration) -> Vec<Violation> {
+///
+/// A leader whose record the servers have lost may keep its gate open until its deadline.
+fn order(history: &History, silences: &[Silence], lease: Duration) -> Vec<Violation> {
+    let outlives_its_record = |old: &Tenure, new: &Tenure| {
+        history.losses.iter().any(|&lost| {
+            let is_over = old.last_outside <= lost.saturating_add(nanos(lease));
+            old.begun() < lost && lost <= new.begun() && is_over
+        })
+    };
     let mut violations = Vec::new();
     // Of all terms with a larger token, the one that started first.
     let mut next: Option<&Tenure> = None;
-    for tenure in tenures.iter().rev() {
+    for tenure in history.tenures.iter().rev() {
         if let Some(new) = next.filter(|new| new.token > tenure.token) {
             let begun = new.begun();
             let pair = || (tenure.clone(), new.clone());
+            let is_backwards =
+                || won_after(tenure, silences, lease).is_some_and(|after| after > begun);
             if tenure.last_outside > begun {
-                let (old, new) = pair();
-                violations.push(Violation::Overlap { old, new });
-            } else if won_after(tenure, silences, lease).is_some_and(|after| after > begun) {
+                if !outlives_its_record(tenure, new) {
+                    let (old, new) = pair();
+                    violations.push(Violation::Overlap { old, new });
+                }
+            } else if is_backwards() {
                 let (old, new) = pair();
                 violations.push(Violation::Backwards { old, new });
             }

@@ -14,7 +14,7 @@ use crate::{
     traffic::Traffic,
 };
 
-pub(crate) use {key::purge, process::step_down};
+pub(crate) use {key::purge, process::step_down, servers::PUT_BACK};
 
 /// The target of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,5 +135,6 @@ pub(crate) async fn inflict(cast: &Cast, step: Step, traffic: &Traffic) -> Optio
         Fault::PauseServer => servers::pause(cast, aim, lasts).await,
         Fault::MoveStream => Some(servers::move_stream(cast).await),
         Fault::RestartCluster => servers::restart_all(cast, lasts / 3).await,
+        Fault::PutBack => servers::put_back(cast, lasts).await,
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_nats::{HeaderMap, jetstream};
+use noleader_fixture::Cluster;
 use tokio::time::{sleep, timeout};
 
 use super::{Done, Lane, Span, key::ask};
@@ -72,17 +73,50 @@ pub(super) async fn move_stream(cast: &Cast) -> Done {
     span.end().taken(took)
 }
 
+/// The name of the fault after which writes are lost.
+pub(crate) const PUT_BACK: &str = "put back";
+
+/// Copies the data of all servers, and puts it back once they have run for a while.
+pub(super) async fn put_back(cast: &Cast, lasts: Duration) -> Option<Done> {
+    let [a, b, c] = &cast.servers;
+    let _servers = (a.try_lock().ok()?, b.try_lock().ok()?, c.try_lock().ok()?);
+    let mut cluster = cast.cluster.lock().await;
+    kill_all(&mut cluster);
+    let save = |index| cluster.server_mut(index).kill_and_save().unwrap();
+    let saved: Vec<_> = (0..SERVERS).map(save).collect();
+    start_all(&mut cluster).await;
+    drop(cluster);
+    sleep(lasts).await;
+
+    let mut cluster = cast.cluster.lock().await;
+    let span = Span::begin(PUT_BACK, Lane::Servers);
+    kill_all(&mut cluster);
+    for (index, saved) in saved.iter().enumerate() {
+        cluster.server_mut(index).kill_and_put_back(saved).unwrap();
+    }
+    start_all(&mut cluster).await;
+    Some(span.end())
+}
+
+fn kill_all(cluster: &mut Cluster) {
+    for index in 0..SERVERS {
+        cluster.server_mut(index).kill();
+    }
+}
+
+async fn start_all(cluster: &mut Cluster) {
+    for index in 0..SERVERS {
+        cluster.server_mut(index).restart().await.unwrap();
+    }
+}
+
 pub(super) async fn restart_all(cast: &Cast, lasts: Duration) -> Option<Done> {
     let [a, b, c] = &cast.servers;
     let _servers = (a.try_lock().ok()?, b.try_lock().ok()?, c.try_lock().ok()?);
     let mut cluster = cast.cluster.lock().await;
     let span = Span::begin("restart all", Lane::Servers);
-    for index in 0..SERVERS {
-        cluster.server_mut(index).kill();
-    }
+    kill_all(&mut cluster);
     sleep(lasts).await;
-    for index in 0..SERVERS {
-        cluster.server_mut(index).restart().await.unwrap();
-    }
+    start_all(&mut cluster).await;
     Some(span.end())
 }

@@ -38,6 +38,12 @@ impl Logs {
         self
     }
 
+    /// The servers lose writes.
+    fn loss(mut self, at: u64) -> Self {
+        self.history.losses.push(at);
+        self
+    }
+
     fn violations(&self) -> Vec<&'static str> {
         let name = |violation: &Violation| match violation {
             Violation::Overlap { .. } => "overlap",

@@ -46,6 +46,31 @@ fn admission_after_a_larger_token_is_a_violation() {
 }
 
 #[test]
+fn a_leader_whose_record_is_lost_may_keep_its_gate_open_for_a_lease() {
+    let logs = |lost, outside| {
+        let old = [
+            won(5, 9),
+            admitted(5, 0, 10, 11),
+            admitted(5, 1, outside, outside),
+        ];
+        let new = [won(6, 30), admitted(6, 0, 31, 32)];
+        let logs = Logs::default().by(A, 1000, &old).by(B, 1000, &new);
+        logs.loss(lost)
+    };
+    assert!(logs(20, 120).violations().is_empty());
+    assert_eq!(logs(20, 121).violations(), ["overlap"]);
+    // Not before the loss, and not for a leader that won after it.
+    assert_eq!(logs(32, 120).violations(), ["overlap"]);
+    assert_eq!(logs(8, 105).violations(), ["overlap"]);
+    // The token has one holder all the same.
+    let twice = Logs::default()
+        .by(A, 20, &[won(5, 10)])
+        .by(B, 40, &[won(5, 30)])
+        .loss(25);
+    assert_eq!(twice.violations(), ["two holders"]);
+}
+
+#[test]
 fn order_covers_more_than_adjacent_terms() {
     let logs = Logs::default()
         .by(A, 1000, &[won(5, 9), admitted(5, 0, 50, 51)])
