@@ -72,6 +72,8 @@ pub mod middleware;
 pub mod names;
 #[doc(hidden)]
 pub mod runtime;
+#[doc(hidden)]
+pub mod shards;
 pub mod store;
 mod sync;
 mod task;

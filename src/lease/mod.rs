@@ -44,3 +44,8 @@ pub use self::{
     status::Status,
     validity::{MIN_GUARD, Timing},
 };
+// What the sharded protocol shares.
+pub(crate) use self::{
+    own_writes::{OwnWrites, deserialize as write_id},
+    record::{address, check_lease, check_tokens, parse, version},
+};

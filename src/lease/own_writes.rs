@@ -30,7 +30,7 @@ impl Serialize for WriteId {
 }
 
 /// Reads an id, or none if it is invalid: no process then recognizes the record as its own.
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<WriteId>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
@@ -41,23 +41,23 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(
 /// The ids of the last writes that this process sent and that were not refused.
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug, Default)]
-pub(super) struct OwnWrites(VecDeque<WriteId>);
+pub(crate) struct OwnWrites(VecDeque<WriteId>);
 
 impl OwnWrites {
-    pub(super) fn sent(&mut self, id: WriteId) {
+    pub(crate) fn sent(&mut self, id: WriteId) {
         if self.0.len() == MOST {
             self.0.pop_front();
         }
         self.0.push_back(id);
     }
 
-    pub(super) fn refused(&mut self, id: WriteId) {
+    pub(crate) fn refused(&mut self, id: WriteId) {
         if let Some(index) = self.0.iter().rposition(|sent| *sent == id) {
             self.0.remove(index);
         }
     }
 
-    pub(super) fn contain(&self, id: Option<WriteId>) -> bool {
+    pub(crate) fn contain(&self, id: Option<WriteId>) -> bool {
         id.is_some_and(|id| self.0.contains(&id))
     }
 }

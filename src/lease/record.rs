@@ -183,26 +183,41 @@ impl Record {
     ///
     /// [`Garbage`] if the bytes are not a record of this or a later version, or if its lease or token is out of range.
     pub fn decode(revision: u64, bytes: &[u8]) -> Result<Self, Garbage> {
-        if bytes.len() > MAX_BYTES {
-            return Err(Garbage(format!("too long: {} bytes", bytes.len())));
-        }
-        let record = match parse::<Version>(bytes)?.version {
-            0 => return Err(Garbage("unsupported version 0".to_owned())),
+        let record = match version(bytes)? {
             VERSION => parse(bytes)?,
             later => Self::later(later, &parse(bytes)?),
         };
-        if !(MIN_LEASE..=MAX_LEASE).contains(&record.lease()) {
-            return Err(Garbage(format!(
-                "lease out of range: {} ms",
-                record.lease_ms
-            )));
-        }
-        let most = revision.saturating_add(MAX_TOKEN_LEAD);
-        if record.token > most || record.floor >= most {
-            return Err(Garbage("token out of range".to_owned()));
-        }
+        check_lease(record.lease_ms)?;
+        check_tokens(revision, record.token, record.floor)?;
         Ok(record)
     }
+}
+
+/// The version of the layout of a record, which is at least 1.
+pub(crate) fn version(bytes: &[u8]) -> Result<u32, Garbage> {
+    if bytes.len() > MAX_BYTES {
+        return Err(Garbage(format!("too long: {} bytes", bytes.len())));
+    }
+    match parse::<Version>(bytes)?.version {
+        0 => Err(Garbage("unsupported version 0".to_owned())),
+        version => Ok(version),
+    }
+}
+
+pub(crate) fn check_lease(lease_ms: u64) -> Result<(), Garbage> {
+    if (MIN_LEASE..=MAX_LEASE).contains(&Duration::from_millis(lease_ms)) {
+        return Ok(());
+    }
+    Err(Garbage(format!("lease out of range: {lease_ms} ms")))
+}
+
+/// Checks the token and the floor of a record at `revision`.
+pub(crate) fn check_tokens(revision: u64, token: u64, floor: u64) -> Result<(), Garbage> {
+    let most = revision.saturating_add(MAX_TOKEN_LEAD);
+    if token > most || floor >= most {
+        return Err(Garbage("token out of range".to_owned()));
+    }
+    Ok(())
 }
 
 /// The part of a record that says how to read the rest.
@@ -222,11 +237,14 @@ struct Later {
     floor: u64,
 }
 
-fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Garbage> {
+pub(crate) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Garbage> {
     serde_json::from_slice(bytes).map_err(|error| Garbage(error.to_string()))
 }
 
-fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Address>, D::Error> {
+/// Reads an address, or none if it is invalid.
+pub(crate) fn address<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Address>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     Ok(text.and_then(|text| Address::parse(text).ok()))
 }
@@ -234,6 +252,12 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Address>
 /// Why the content of the key is not a valid record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Garbage(String);
+
+impl Garbage {
+    pub(crate) fn new(why: impl Into<String>) -> Self {
+        Self(why.into())
+    }
+}
 
 impl fmt::Display for Garbage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

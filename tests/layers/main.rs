@@ -23,7 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["clock"],
     &["lease", "runtime"],
     &["store"],
-    &["task"],
+    &["shards", "task"],
     &["builder", "fencing", "health", "middleware"],
     &["worker"],
     &["guide", "test_util"],
