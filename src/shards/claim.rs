@@ -1,0 +1,257 @@
+//! The next step with a shard, and the writes of its record.
+
+use std::time::Duration;
+
+use super::{
+    action::Record,
+    due::NEVER,
+    machine::Machine,
+    ownership::{Held, Ownership},
+    peers::{ME, Peer, Verdict},
+    requests::{About, Purpose, Write},
+    rule::Rule,
+    session_record::SessionId,
+    shard::{Own, ShardContent, Term, Wanted},
+};
+use crate::{clock::Moment, lease::Outcome};
+
+/// The next step with a shard.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Step {
+    /// Only an input changes something.
+    Rest,
+    /// Until there is evidence of the death of a session.
+    WaitFor(Peer, Verdict),
+    At(Moment, Do),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Do {
+    Read,
+    Mark,
+    Claim(SessionId),
+    Free(Term),
+    StopDraining(Term),
+}
+
+impl Machine {
+    fn shard_step(&self, now: Moment, shard: u32) -> Step {
+        let state = &self.shards[shard as usize];
+        if state.is_busy {
+            return Step::Rest;
+        }
+        if state.is_reading {
+            return Step::At(state.retry_at, Do::Read);
+        }
+        match state.own {
+            Own::Draining(term, until) => return Step::At(until, Do::StopDraining(term)),
+            Own::Freeing(term) => return Step::At(state.retry_at, Do::Free(term)),
+            Own::Warming(_) | Own::Open(_) => return Step::Rest,
+            Own::None => {}
+        }
+        let session = self.session.valid(now).filter(|_| self.leaving.is_none());
+        let is_wanted = state.want == Wanted::Have;
+        if let Some(carried) = state.carried()
+            && carried < state.floor
+        {
+            // Whoever claims the shard then knows the highest token. Who does not want it leaves others the time to say so.
+            let pause = if is_wanted { 0 } else { 2 + state.delay_us % 4 };
+            let at = state.first_seen + self.me.timing.lease / 8 * pause;
+            return Step::At(at.max(state.retry_at), Do::Mark);
+        }
+        match session {
+            Some(session) if is_wanted => self.claim_step(now, shard, session),
+            _ => Step::Rest,
+        }
+    }
+
+    /// R6.
+    fn claim_step(&self, now: Moment, shard: u32, session: SessionId) -> Step {
+        let state = &self.shards[shard as usize];
+        let timing = &self.me.timing;
+        let not_before = self.claims_from(shard).max(state.retry_at);
+        let claim = |at: Moment| Step::At(at.max(not_before), Do::Claim(session));
+        let delay = Duration::from_micros(u64::from(state.delay_us));
+        match state.content {
+            ShardContent::Unseen if !self.watches.is_complete() => Step::Rest,
+            ShardContent::Unseen | ShardContent::Absent => Step::At(state.retry_at, Do::Mark),
+            ShardContent::Vacant { .. } | ShardContent::Marker | ShardContent::Garbage => {
+                match self.keeps(Rule::ShardMarkWaited) {
+                    true => claim(timing.unknown_until(state.first_seen, timing.lease) + delay),
+                    false => claim(now),
+                }
+            }
+            ShardContent::Free { wanted } => {
+                // The hint of the last owner: the others go second.
+                let others_first = wanted.is_some_and(|wanted| wanted != ME);
+                let later = if others_first {
+                    timing.campaign_delay
+                } else {
+                    Duration::ZERO
+                };
+                claim(state.first_seen + delay + later)
+            }
+            ShardContent::Held {
+                node: ME,
+                session: held,
+                ..
+            } if held == session => claim(now),
+            ShardContent::Held {
+                node,
+                session: held,
+                seen,
+            } => {
+                let verdict = self.peers[node]
+                    .verdict(now, (held, seen), timing.lease, |rule| self.keeps(rule));
+                match verdict {
+                    Verdict::Dead => claim(now),
+                    verdict => Step::WaitFor(node, verdict),
+                }
+            }
+            ShardContent::Nameless => Step::Rest,
+        }
+    }
+
+    fn claims_from(&self, shard: u32) -> Moment {
+        let sat_out = self.sat_out.get(&shard);
+        sat_out.map_or(Moment::default(), |(_, until)| *until)
+    }
+
+    pub(super) fn look_at_shard(&mut self, now: Moment, shard: u32) {
+        let step = self.shard_step(now, shard);
+        let due = match step {
+            Step::Rest => NEVER,
+            Step::At(at, _) if at > now => at,
+            Step::At(..) => NEVER,
+            Step::WaitFor(peer, verdict) => self.wait_for(now, shard, peer, verdict),
+        };
+        self.plan_shard(shard, due);
+        if let Step::At(at, what) = step
+            && at <= now
+        {
+            self.act_on_shard(now, shard, what);
+        }
+    }
+
+    /// Leaves a wish for evidence with a session. Returns when it will be dead, if that is known.
+    fn wait_for(&mut self, now: Moment, shard: u32, peer: Peer, verdict: Verdict) -> Moment {
+        let state = &mut self.peers[peer];
+        let is_first = state.waiting.is_empty();
+        state.waiting.insert(shard);
+        let is_behind = verdict == Verdict::NoEvidence && state.behind_since.is_none();
+        if is_behind {
+            state.behind_since = Some(now);
+        }
+        if is_first || is_behind {
+            self.plan_peer(peer, now);
+        }
+        match verdict {
+            Verdict::DeadAt(at) => at,
+            _ => NEVER,
+        }
+    }
+
+    fn act_on_shard(&mut self, now: Moment, shard: u32, what: Do) {
+        let state = &self.shards[shard as usize];
+        let (revision, floor) = (state.revision, state.floor);
+        match what {
+            Do::Read => self.send_read(now, About::Shard(shard)),
+            Do::Mark => {
+                let expected = match state.content {
+                    ShardContent::Unseen | ShardContent::Absent => 0,
+                    _ => revision,
+                };
+                self.send_shard(
+                    now,
+                    shard,
+                    (Purpose::Mark, expected),
+                    Ownership::Vacant { floor },
+                );
+            }
+            Do::Claim(session) => {
+                // The time is in the record only, and not part of what is known: nodes would otherwise replace each
+                // other's marks without end.
+                let time = self.wall.map_or(0, |wall| wall.as_unix_ms() - 1);
+                let held = Held {
+                    node: self.me.id.clone(),
+                    session,
+                    seen: self.session.held().map_or(0, |held| held.revision),
+                    token: 0,
+                    floor: floor.max(time),
+                };
+                self.send_shard(
+                    now,
+                    shard,
+                    (Purpose::Claim(session), revision),
+                    Ownership::Held(held),
+                );
+            }
+            Do::Free(term) => {
+                let wanted = match state.want {
+                    Wanted::Give(to) => to.map(|peer| self.peers[peer].id.clone()),
+                    Wanted::Nothing | Wanted::Have => None,
+                };
+                let free = Ownership::Free {
+                    wanted,
+                    token: term.token,
+                    floor,
+                };
+                self.send_shard(now, shard, (Purpose::Free, term.revision), free);
+            }
+            Do::StopDraining(term) => self.begin_free(now, shard, term),
+        }
+    }
+
+    pub(super) fn handle_shard_written(
+        &mut self,
+        now: Moment,
+        shard: u32,
+        write: Write,
+        outcome: Outcome,
+    ) {
+        let Record::Shard(record) = write.record else {
+            return;
+        };
+        match outcome {
+            Outcome::Acknowledged(revision) if revision <= write.expected => {
+                self.handle_data_lost(now);
+            }
+            Outcome::Acknowledged(revision) => {
+                let (content, token) = self.content_of(&record, revision);
+                let term = Term { revision, token };
+                match write.purpose {
+                    Purpose::Claim(session) => self.take_claim(now, shard, session, term),
+                    Purpose::Free => self.finish_free(shard, write.expected),
+                    _ => {}
+                }
+                self.note_shard(now, shard, revision, (content, token));
+                self.begin_term(now, shard, term);
+            }
+            Outcome::Conflict | Outcome::Unknown => {
+                let state = &self.shards[shard as usize];
+                let is_absent =
+                    matches!(state.content, ShardContent::Absent | ShardContent::Unseen);
+                if is_absent || state.revision <= write.expected {
+                    self.pause_shard_if_repeated(now, shard);
+                    self.read_later(now, About::Shard(shard));
+                }
+            }
+            Outcome::Failed => self.back_off_shard(now, shard),
+        }
+    }
+
+    fn pause_shard_if_repeated(&mut self, now: Moment, shard: u32) {
+        if self.shards[shard as usize].failures > 0 {
+            self.back_off_shard(now, shard);
+        } else {
+            self.shards[shard as usize].failures = 1;
+        }
+    }
+
+    pub(super) fn back_off_shard(&mut self, now: Moment, shard: u32) {
+        let state = &mut self.shards[shard as usize];
+        state.failures = state.failures.saturating_add(1);
+        let failures = u32::from(state.failures);
+        state.retry_at = now + self.me.timing.retry_after(failures, &mut self.rng);
+    }
+}
