@@ -101,17 +101,21 @@ impl Machine {
             self.handle_me_read();
         }
         // A stale response shows an older state, which changes nothing; the next write is refused, and leads here again.
-        self.finish_read(request.about);
+        self.finish_read(now, request.about);
         let key = self.key(request.about);
         self.note(now, &key, seen);
         self.look_again(now, request.about);
     }
 
-    fn finish_read(&mut self, about: About) {
+    fn finish_read(&mut self, now: Moment, about: About) {
         match about {
             About::Me => self.peers[ME].is_reading = false,
             About::Peer(peer) => self.peers[peer].is_reading = false,
-            About::Shard(shard) => self.shards[shard as usize].is_reading = false,
+            About::Shard(shard) => {
+                let state = &mut self.shards[shard as usize];
+                state.is_reading = false;
+                state.retry_at = state.retry_at.max(now);
+            }
         }
     }
 

@@ -20,8 +20,8 @@ use crate::{clock::Moment, lease::Outcome};
 enum Step {
     /// Only an input changes something.
     Rest,
-    /// Until there is evidence of the death of a session.
-    WaitFor(Peer, Verdict),
+    /// Until there is evidence of the death of a session, and no longer than this.
+    WaitFor(Peer, Verdict, Moment),
     At(Moment, Do),
 }
 
@@ -59,8 +59,17 @@ impl Machine {
             let at = state.first_seen + self.me.timing.lease / 8 * pause;
             return Step::At(at.max(state.retry_at), Do::Mark);
         }
+        if state.content == ShardContent::Absent {
+            // The others still see the record that was removed without a marker.
+            return Step::At(state.retry_at, Do::Mark);
+        }
         match session {
             Some(session) if is_wanted => self.claim_step(now, shard, session),
+            Some(session) if state.is_held_by(session) => {
+                // A claim of unknown outcome was applied, and is no longer wanted. It was never open.
+                let (revision, token) = (state.revision, state.floor);
+                Step::At(state.retry_at, Do::Free(Term { revision, token }))
+            }
             _ => Step::Rest,
         }
     }
@@ -74,7 +83,7 @@ impl Machine {
         let delay = Duration::from_micros(u64::from(state.delay_us));
         match state.content {
             ShardContent::Unseen if !self.watches.is_complete() => Step::Rest,
-            ShardContent::Unseen | ShardContent::Absent => Step::At(state.retry_at, Do::Mark),
+            ShardContent::Unseen | ShardContent::Absent => Step::At(not_before, Do::Mark),
             ShardContent::Vacant { .. } | ShardContent::Marker | ShardContent::Garbage => {
                 match self.keeps(Rule::ShardMarkWaited) {
                     true => claim(timing.unknown_until(state.first_seen, timing.lease) + delay),
@@ -91,11 +100,7 @@ impl Machine {
                 };
                 claim(state.first_seen + delay + later)
             }
-            ShardContent::Held {
-                node: ME,
-                session: held,
-                ..
-            } if held == session => claim(now),
+            ShardContent::Held { .. } if state.is_held_by(session) => claim(now),
             ShardContent::Held {
                 node,
                 session: held,
@@ -103,9 +108,15 @@ impl Machine {
             } => {
                 let verdict = self.peers[node]
                     .verdict(now, (held, seen), timing.lease, |rule| self.keeps(rule));
+                // A record that was removed without a marker is found by a read only.
+                let read_at = state.first_seen.max(state.retry_at) + timing.lease;
                 match verdict {
                     Verdict::Dead => claim(now),
-                    verdict => Step::WaitFor(node, verdict),
+                    Verdict::DeadAt(at) => Step::WaitFor(node, verdict, at),
+                    Verdict::Alive | Verdict::NoEvidence if now >= read_at => {
+                        Step::At(read_at, Do::Read)
+                    }
+                    Verdict::Alive | Verdict::NoEvidence => Step::WaitFor(node, verdict, read_at),
                 }
             }
             ShardContent::Nameless => Step::Rest,
@@ -123,7 +134,10 @@ impl Machine {
             Step::Rest => NEVER,
             Step::At(at, _) if at > now => at,
             Step::At(..) => NEVER,
-            Step::WaitFor(peer, verdict) => self.wait_for(now, shard, peer, verdict),
+            Step::WaitFor(peer, verdict, at) => {
+                self.wait_for(now, shard, peer, verdict);
+                at
+            }
         };
         self.plan_shard(shard, due);
         if let Step::At(at, what) = step
@@ -133,8 +147,8 @@ impl Machine {
         }
     }
 
-    /// Leaves a wish for evidence with a session. Returns when it will be dead, if that is known.
-    fn wait_for(&mut self, now: Moment, shard: u32, peer: Peer, verdict: Verdict) -> Moment {
+    /// Leaves a wish for evidence with a session.
+    fn wait_for(&mut self, now: Moment, shard: u32, peer: Peer, verdict: Verdict) {
         let state = &mut self.peers[peer];
         let is_first = state.waiting.is_empty();
         state.waiting.insert(shard);
@@ -144,10 +158,6 @@ impl Machine {
         }
         if is_first || is_behind {
             self.plan_peer(peer, now);
-        }
-        match verdict {
-            Verdict::DeadAt(at) => at,
-            _ => NEVER,
         }
     }
 

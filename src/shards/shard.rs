@@ -1,7 +1,11 @@
 //! What a node knows of a shard, and what it does with it.
 
 use super::{
-    due::NEVER, input::Want, ownership::Ownership, peers::Peer, session_record::SessionId,
+    due::NEVER,
+    input::Want,
+    ownership::Ownership,
+    peers::{ME, Peer},
+    session_record::SessionId,
 };
 use crate::clock::Moment;
 
@@ -158,6 +162,11 @@ impl Shard {
     pub(super) fn forget(&mut self) {
         let former = std::mem::replace(self, Self::new());
         (self.floor, self.want, self.due) = (former.floor, former.want, former.due);
+    }
+
+    /// Whether the record names this session of this node.
+    pub(super) fn is_held_by(&self, session: SessionId) -> bool {
+        matches!(self.content, ShardContent::Held { node: ME, session: held, .. } if held == session)
     }
 
     /// The floor to which the content bounds the next token from below, if it grants nothing and has no owner. A node

@@ -1,0 +1,107 @@
+//! Faults.
+
+use super::{
+    super::super::*,
+    process::{LEASE, MS, SHARDS, node_id},
+    world::{Event, World},
+};
+
+impl World {
+    pub(super) fn make_trouble(&mut self) {
+        if self.is_calm {
+            return;
+        }
+        let next = self.now + self.rng.u64(20 * MS..LEASE / 3);
+        self.schedule(next, Event::Trouble);
+        let up = |p: &usize| self.processes[*p].is_up;
+        let up: Vec<usize> = (0..self.processes.len()).filter(up).collect();
+        let Some(process) = self.rng.choice(&up).copied() else {
+            return;
+        };
+        match self.rng.u8(0..20) {
+            0 => self.crash(process),
+            1 => self.feed(process, Input::Leave),
+            2..5 => {
+                let pause = self.rng.u64(0..LEASE * 3 / 2);
+                let p = &mut self.processes[process];
+                p.resumes_at = p.resumes_at.max(self.now + pause);
+            }
+            5..8 if self.removes => self.remove(),
+            8..11 if self.stalls => self.stall(process),
+            11 if self.twins => {
+                let node = self.processes[process].node;
+                if up
+                    .iter()
+                    .filter(|p| self.processes[**p].node == node)
+                    .count()
+                    < 2
+                {
+                    self.start(node);
+                }
+            }
+            12 => self.restart_missing(),
+            _ => self.shift(),
+        }
+        if self.rng.u8(0..4) == 0 {
+            self.restart_missing();
+        }
+    }
+
+    pub(super) fn crash(&mut self, process: usize) {
+        self.processes[process].is_up = false;
+        let node = self.processes[process].node;
+        let soon = self.rng.u64(0..LEASE * 2);
+        let at = self.now + self.rng.choice([MS, soon]).unwrap_or(MS);
+        self.schedule(at, Event::Restart(node));
+    }
+
+    fn restart_missing(&mut self) {
+        for node in 0..self.nodes {
+            if !self.processes.iter().any(|p| p.is_up && p.node == node) {
+                self.start(node);
+            }
+        }
+    }
+
+    /// Somebody deletes, purges or overwrites a record.
+    fn remove(&mut self) {
+        let key = match self.rng.u8(0..3) {
+            0 => Key::Session(node_id(self.rng.usize(..self.nodes))),
+            _ => Key::Shard(self.rng.u32(..SHARDS)),
+        };
+        let now = self.now;
+        match self.rng.u8(0..4) {
+            0 => self.store.put(now, &key, Some(b"hello".to_vec())),
+            1 => self.store.put(now, &key, None),
+            _ => return self.store.purge(now, &key),
+        }
+        self.publish(&key);
+    }
+
+    fn stall(&mut self, process: usize) {
+        let until = self.now + self.rng.u64(0..LEASE * 2);
+        let is_end = self.rng.u8(0..3) == 0;
+        let p = &mut self.processes[process];
+        let Some((&watch, kept)) = p.watches.iter_mut().next_back() else {
+            return;
+        };
+        if is_end {
+            p.watches.remove(&watch);
+            let at = self.now + MS;
+            self.schedule(at, Event::Input(process, Input::WatchEnded { watch }));
+        } else {
+            kept.stalled_until = until;
+        }
+    }
+
+    /// The placement moves a shard. The nodes learn of it at different times, or never.
+    fn shift(&mut self) {
+        let shard = self.rng.u32(..SHARDS);
+        self.targets[shard as usize] = self.rng.usize(..self.nodes);
+        for process in 0..self.processes.len() {
+            if self.processes[process].is_up && self.rng.u8(0..6) > 0 {
+                self.advise(process, shard);
+            }
+        }
+    }
+}
