@@ -172,6 +172,8 @@ impl Machine {
                 if let Some(request) = self.requests.take(attempt) {
                     self.handle_written(now, request, outcome);
                 }
+                #[cfg(test)]
+                self.handle_given_up(now, attempt, outcome);
             }
             Input::Wanted { shard, want } => self.handle_wanted(now, shard, &want),
             Input::Warmed {
@@ -220,6 +222,16 @@ impl Machine {
 
     pub(super) fn session_key(&self, peer: Peer) -> Key {
         Key::Session(self.peers[peer].id.clone())
+    }
+
+    /// What R6 forbids.
+    #[cfg(test)]
+    fn handle_given_up(&mut self, now: Moment, attempt: u64, outcome: crate::lease::Outcome) {
+        if let Some(request) = self.requests.take_given_up(attempt)
+            && matches!(request.about, super::requests::About::Shard(_))
+        {
+            self.handle_written(now, request, outcome);
+        }
     }
 
     /// Whether a rule is in force: always, except in tests of the simulation.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{action::Record, peers::Peer, session_record::SessionId};
 use crate::clock::Moment;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Request {
     pub(super) about: About,
     pub(super) sent_at: Moment,
@@ -22,7 +22,7 @@ pub(super) enum About {
     Shard(u32),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Write {
     pub(super) purpose: Purpose,
     pub(super) expected: u64,
@@ -52,6 +52,9 @@ pub(super) struct Requests {
     open: BTreeMap<u64, Request>,
     /// How many are about other things than the own session.
     others: usize,
+    /// Claims that were given up, whose responses R6 ignores.
+    #[cfg(test)]
+    given_up: BTreeMap<u64, Request>,
 }
 
 impl Requests {
@@ -75,6 +78,16 @@ impl Requests {
 
     pub(super) fn others(&self) -> usize {
         self.others
+    }
+
+    #[cfg(test)]
+    pub(super) fn give_up(&mut self, attempt: u64, request: &Request) {
+        self.given_up.insert(attempt, request.clone());
+    }
+
+    #[cfg(test)]
+    pub(super) fn take_given_up(&mut self, attempt: u64) -> Option<Request> {
+        self.given_up.remove(&attempt)
     }
 
     /// Forgets all requests: their responses are ignored.

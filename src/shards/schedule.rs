@@ -42,15 +42,14 @@ impl Machine {
         if self.watch_at().is_some_and(|at| at <= now) {
             self.open_watch(now);
         }
-        while self.has_room()
-            && let Some(peer) = self.due_peers.next(now)
-        {
-            self.look_at_peer(now, peer);
-        }
-        while self.has_room()
-            && let Some(shard) = self.due_shards.next(now)
-        {
-            self.look_at_shard(now, shard);
+        while self.has_room() {
+            if let Some(peer) = self.due_peers.next(now) {
+                self.look_at_peer(now, peer);
+            } else if let Some(shard) = self.due_shards.next(now) {
+                self.look_at_shard(now, shard);
+            } else {
+                break;
+            }
         }
     }
 

@@ -50,7 +50,10 @@ impl Machine {
             None => self.replace_broken(now, watch),
             Some(false) => {}
             // Keys that were not delivered have no message.
-            Some(true) => self.wake_all(now),
+            Some(true) => {
+                self.peers[ME].first_seen = self.peers[ME].first_seen.max(now);
+                self.wake_all(now);
+            }
         }
     }
 

@@ -38,7 +38,7 @@ impl World {
             self.targets[shard as usize] = shard as usize % self.nodes;
             for process in 0..self.processes.len() {
                 if self.processes[process].is_up {
-                    self.advise(process, shard);
+                    self.advise_soon(process, shard);
                 }
             }
         }
@@ -63,18 +63,6 @@ impl World {
                 Some(_) => false,
             };
             if !is_held {
-                for p in &self.processes {
-                    if p.is_up {
-                        println!(
-                            "{} {:?} {:?} {:?} {:?}",
-                            p.node,
-                            p.machine.shards[shard as usize],
-                            p.local(now),
-                            p.machine.requests,
-                            p.machine.sat_out
-                        );
-                    }
-                }
                 self.violate(format!(
                     "calm: shard {shard} is open in {open:?} and not in {target}: {owner:?}"
                 ));

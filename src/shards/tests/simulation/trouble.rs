@@ -26,7 +26,8 @@ impl World {
                 let p = &mut self.processes[process];
                 p.resumes_at = p.resumes_at.max(self.now + pause);
             }
-            5..8 if self.removes => self.remove(),
+            5..7 if self.removes => self.remove(),
+            7 if self.removes => self.usurp(process),
             8..11 if self.stalls => self.stall(process),
             11 if self.twins => {
                 let node = self.processes[process].node;
@@ -78,6 +79,44 @@ impl World {
         self.publish(&key);
     }
 
+    /// While a process is paused, its session is removed, its shards are wanted elsewhere, and others start.
+    fn usurp(&mut self, process: usize) {
+        let pause = self.rng.u64(LEASE / 4..LEASE * 5 / 4);
+        let now = self.now;
+        let p = &mut self.processes[process];
+        p.resumes_at = p.resumes_at.max(now + pause);
+        let node = p.node;
+        let others: Vec<usize> = (0..self.nodes).filter(|n| *n != node).collect();
+        let heir = self.rng.choice(&others).copied().unwrap_or(node);
+        let twin = self.twins && self.rng.bool();
+        if !twin && self.rng.bool() {
+            for other in 0..self.processes.len() {
+                self.processes[other].is_up &= self.processes[other].node != heir;
+            }
+            self.start(heir);
+        }
+        for shard in 0..SHARDS {
+            if self.processes[process].gates.contains_key(&shard) {
+                self.targets[shard as usize] = if twin { node } else { heir };
+                for other in 0..self.processes.len() {
+                    self.advise_soon(other, shard);
+                }
+            }
+        }
+        let key = Key::Session(node_id(node));
+        match self.rng.u8(0..6) {
+            0 => self.store.put(now, &key, Some(b"hello".to_vec())),
+            1 => self.store.put(now, &key, None),
+            _ => self.store.purge(now, &key),
+        }
+        if self.store.keys.contains_key(&key) {
+            self.publish(&key);
+        }
+        if twin {
+            self.start(node);
+        }
+    }
+
     fn stall(&mut self, process: usize) {
         let until = self.now + self.rng.u64(0..LEASE * 2);
         let is_end = self.rng.u8(0..3) == 0;
@@ -100,7 +139,7 @@ impl World {
         self.targets[shard as usize] = self.rng.usize(..self.nodes);
         for process in 0..self.processes.len() {
             if self.processes[process].is_up && self.rng.u8(0..6) > 0 {
-                self.advise(process, shard);
+                self.advise_soon(process, shard);
             }
         }
     }

@@ -27,6 +27,8 @@ pub(super) enum Event {
     /// It arrives at the store.
     Arrive(usize, Action),
     Input(usize, Input),
+    /// A process learns what the placement says of a shard at that time.
+    Advise(usize, u32),
     /// The next message of a watch.
     Push(usize, u64),
     Trouble,
@@ -49,6 +51,8 @@ pub(super) struct World {
     pub(super) removes: bool,
     pub(super) twins: bool,
     pub(super) stalls: bool,
+    /// Only two gates at once count as a violation.
+    pub(super) gates_only: bool,
     /// All nodes have wall clocks, or none has.
     has_walls: bool,
     /// Prints each input and action.
@@ -78,6 +82,7 @@ impl World {
             removes,
             twins,
             stalls,
+            gates_only: false,
             has_walls: rng.bool(),
             traces: std::env::var("NOLEADER_TRACE").is_ok(),
             events: BinaryHeap::new(),
@@ -134,12 +139,16 @@ impl World {
         self.processes.push(process);
         let index = self.processes.len() - 1;
         for shard in 0..SHARDS {
-            self.advise(index, shard);
+            self.advise_soon(index, shard);
         }
         self.feed(index, Input::Tick);
     }
 
-    pub(super) fn advise(&mut self, process: usize, shard: u32) {
+    pub(super) fn advise_soon(&mut self, process: usize, shard: u32) {
+        self.schedule(self.now, Event::Advise(process, shard));
+    }
+
+    fn advise(&mut self, process: usize, shard: u32) {
         let target = self.targets[shard as usize];
         let want = match self.processes[process].node == target {
             true => Want::Have,
@@ -153,9 +162,11 @@ impl World {
 
     fn take(&mut self, event: Event) {
         let process = match &event {
-            Event::Wake(p) | Event::Leave(p, ..) | Event::Input(p, _) | Event::Push(p, ..) => {
-                Some(*p)
-            }
+            Event::Wake(p)
+            | Event::Advise(p, _)
+            | Event::Leave(p, ..)
+            | Event::Input(p, _)
+            | Event::Push(p, ..) => Some(*p),
             _ => None,
         };
         if let Some(process) = process {
@@ -177,6 +188,7 @@ impl World {
             Event::Leave(process, decided_at, action) => self.leave(process, decided_at, action),
             Event::Arrive(process, action) => self.arrive(process, action),
             Event::Input(process, input) => self.feed(process, input),
+            Event::Advise(process, shard) => self.advise(process, shard),
             Event::Push(process, watch) => self.push(process, watch),
             Event::Trouble => self.make_trouble(),
             Event::Restart(node) => {
@@ -223,7 +235,7 @@ impl World {
             Action::Read { attempt, key } => {
                 let seen = Some(match self.rng.u8(0..8) {
                     0 if !self.is_calm => {
-                        let ago = self.rng.u64(0..LEASE);
+                        let ago = self.rng.u64(0..LEASE * 3);
                         self.store.at(&key, self.now.saturating_sub(ago))
                     }
                     _ => self.store.get(&key),
