@@ -64,7 +64,11 @@ fn r6_waits_for_a_mark_or_a_marker() {
         let mut d = Driver::begun(&[]);
         d.at(1).deliver(Key::Shard(0), 12, record.as_ref());
         assert_eq!(d.want(0, Want::Have), []);
-        assert!(d.machine.shards[0].due >= at(LEASE + 1));
+        assert_eq!(d.keep_alive_until(LEASE), []);
+        let actions = d.at(LEASE + 1).tick();
+        let seen = d.machine.session.held().unwrap().revision;
+        let claim = held("me", nonce(7), seen, 0);
+        assert_eq!(actions, [d.write(Key::Shard(0), 12, claim)]);
     }
 }
 
