@@ -8,7 +8,8 @@
 //! next timeout. Which shards a node should have is advice from outside: [`Want`].
 //!
 //! - `machine`: a node and its inputs; `input`, `action`: their types; `node`: its settings.
-//! - `session`: the session of this node; `barrier`: which of its renewals count; `leave`: how it ends on purpose.
+//! - `session`: the session of this node; `begin`, `renew`, `leave`: how it begins, is renewed, and ends on purpose;
+//!   `barrier`: which of its renewals count.
 //! - `fence`: silent sessions of others; `peers`: what is known of all sessions, and when one is dead.
 //! - `claim`: the next step with a shard; `term`: how its term starts and ends; `shard`: its state.
 //! - `watching`, `watches`: the ordered watch of the bucket; `sightings`: what is seen of a key.
@@ -19,6 +20,7 @@
 mod action;
 mod answer;
 mod barrier;
+mod begin;
 mod claim;
 mod config;
 mod due;
@@ -30,6 +32,7 @@ mod machine;
 mod node;
 mod ownership;
 mod peers;
+mod renew;
 mod requests;
 mod rule;
 mod schedule;

@@ -28,7 +28,8 @@ impl World {
             }
             5..7 if self.removes => self.remove(),
             7 if self.removes => self.usurp(process),
-            8..11 if self.stalls => self.stall(process),
+            8..10 if self.stalls => self.stall(process),
+            10 if self.stalls && self.removes => self.remove_unseen(process),
             11 if self.twins => {
                 let node = self.processes[process].node;
                 if up
@@ -115,6 +116,30 @@ impl World {
         if twin {
             self.start(node);
         }
+    }
+
+    /// A record of an owner is removed while its watches stall, and another node wants the shard.
+    fn remove_unseen(&mut self, process: usize) {
+        let now = self.now;
+        let until = now + self.rng.u64(LEASE..LEASE * 5 / 2);
+        let p = &mut self.processes[process];
+        let Some(shard) = p.gates.keys().next().copied() else {
+            return;
+        };
+        for watch in p.watches.values_mut() {
+            watch.stalled_until = until;
+        }
+        let node = p.node;
+        let others: Vec<usize> = (0..self.nodes).filter(|n| *n != node).collect();
+        let heir = self.rng.choice(&others).copied().unwrap_or(node);
+        self.targets[shard as usize] = heir;
+        for other in 0..self.processes.len() {
+            if self.processes[other].node == heir {
+                self.advise_soon(other, shard);
+            }
+        }
+        self.store.put(now, &Key::Shard(shard), None);
+        self.publish(&Key::Shard(shard));
     }
 
     fn stall(&mut self, process: usize) {
