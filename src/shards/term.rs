@@ -15,12 +15,11 @@ impl Machine {
     /// record was seen.
     pub(super) fn take_claim(&mut self, now: Moment, shard: u32, session: SessionId, term: Term) {
         let current = self.session.valid(now);
-        let is_current = match self.keeps(Rule::AckBound) {
-            true => current == Some(session),
-            false => current.is_some(),
-        };
+        let ignores_session = !self.keeps(Rule::AckBound);
+        let is_current = current.is_some() && (current == Some(session) || ignores_session);
+        let is_newest = self.shards[shard as usize].revision <= term.revision;
         let state = &mut self.shards[shard as usize];
-        if !is_current || state.own != Own::None || state.revision > term.revision {
+        if !is_current || state.own != Own::None || !(is_newest || ignores_session) {
             return;
         }
         state.own = Own::Warming(term);
