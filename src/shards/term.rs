@@ -17,8 +17,8 @@ impl Machine {
         let current = self.session.valid(now);
         let ignores_session = !self.keeps(Rule::AckBound);
         let is_current = current.is_some() && (current == Some(session) || ignores_session);
-        let is_newest = self.shards[shard as usize].revision <= term.revision;
         let state = &mut self.shards[shard as usize];
+        let is_newest = state.revision <= term.revision;
         if !is_current || state.own != Own::None || !(is_newest || ignores_session) {
             return;
         }

@@ -2,7 +2,7 @@
 
 use super::{
     super::super::*,
-    process::{LEASE, SHARDS, node_id},
+    process::{SHARDS, node_id},
     world::World,
 };
 
@@ -43,7 +43,6 @@ impl World {
             }
         }
         self.checks.renewals.clear();
-        self.checks.ends.insert(format!("{}", now / LEASE));
     }
 
     /// Every shard is open exactly once, on the node that the placement names, and the records say so.

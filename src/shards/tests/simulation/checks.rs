@@ -1,6 +1,6 @@
 //! What must hold at every instant.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
     super::super::*,
@@ -21,8 +21,6 @@ pub(super) struct Checks {
     pub(super) moves: u64,
     pub(super) takeovers: u64,
     pub(super) fences: u64,
-    /// Shards that lost their owner to a fence or a removal.
-    pub(super) ends: BTreeSet<String>,
 }
 
 impl World {
@@ -54,7 +52,7 @@ impl World {
         }
     }
 
-    /// No gate without an acknowledged claim is tested by `check_owner`; here: shut and drained before it is freed.
+    /// A shard is shut and drained before it is freed, and opens with a claim only.
     pub(super) fn check_action(&mut self, process: usize, action: &Action) {
         let now = self.now;
         let p = &self.processes[process];
