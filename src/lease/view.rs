@@ -112,8 +112,8 @@ impl View {
         self.sighting.as_ref().is_some_and(|s| s.is_own)
     }
 
-    /// Notes that this write was refused. Returns true if the record in the key was believed to be this write: a copy of
-    /// the process's image then made the same write, and its record is waited for like any other.
+    /// Notes that this write was refused. Returns true if the record in the key was believed to be this write. A copy of
+    /// the process's image then made the same write, and the candidate waits for its lease as for any other.
     pub(super) fn refuse(&mut self, now: Moment, id: WriteId, rules: &mut Rules<'_>) -> bool {
         let is_it =
             |s: &&mut Sighting| s.is_own && s.content.record().and_then(|r| r.write_id) == Some(id);
@@ -273,7 +273,7 @@ impl View {
         self.is_contested = false;
     }
 
-    /// Counts the sighting as if it was first observed now.
+    /// Treats the sighting as first observed now.
     pub(super) fn restart(&mut self, now: Moment, rules: &mut Rules<'_>) {
         self.keep_contested();
         self.suspect = None;

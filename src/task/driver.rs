@@ -62,7 +62,7 @@ pub(super) struct Driver<S> {
     pub(super) stopping: bool,
     /// The preparation of the store, until it has succeeded.
     pub(super) preparing: Option<Preparing>,
-    /// The store is closed for good, and no shutdown had begun before.
+    /// The store was closed before a shutdown began.
     pub(super) closed: bool,
 }
 
@@ -168,7 +168,7 @@ impl<S: LeaseStore> Driver<S> {
         answer.input
     }
 
-    /// The store is closed for good. A shutdown follows, unless one has begun.
+    /// The store is closed. A shutdown follows, unless one has begun.
     pub(super) fn give_up(&mut self) {
         if !self.stopping && !mem::replace(&mut self.closed, true) {
             self.journal.closed();

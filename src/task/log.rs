@@ -178,7 +178,7 @@ impl Journal for Log {
     }
 
     fn closed(&mut self) {
-        tracing::error!("lease store is closed for good; leaving the election");
+        tracing::error!("lease store is closed; leaving the election");
     }
 
     fn died(&mut self, was_to_stop: bool) {

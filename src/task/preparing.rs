@@ -6,7 +6,7 @@ use crate::{
     store::{LeaseStore, StoreError},
 };
 
-/// The preparation of the store, which is attempted until it succeeds.
+/// Attempts to prepare the store, until one succeeds.
 pub(super) struct Preparing {
     attempt: Attempt,
     /// Creates the next attempt, after this many failures.
@@ -42,7 +42,7 @@ impl Preparing {
         }
     }
 
-    /// Waits for the outcome of the next attempt. Cancel safe. After a success it must not be called again.
+    /// Waits for the outcome of the next attempt. Cancel safe. Do not call it again after a success.
     pub(super) async fn attempted(&mut self) -> Result<(), StoreError> {
         let outcome = self.attempt.as_mut().await;
         if outcome.is_err() {

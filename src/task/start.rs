@@ -46,7 +46,7 @@ impl<S: LeaseStore> Start<S> {
         prepare(self.store.clone(), self.timing.lease, self.observer).await
     }
 
-    /// Prepares the store, and starts the task. A store that only needs time is prepared by the task.
+    /// Prepares the store, and starts the task. If the store's error is transient, the task prepares it.
     pub(crate) async fn start(self) -> Result<LeaderHandle, StoreError> {
         let clock = &self.runtime.clock;
         let until = clock.now() + PATIENCE;

@@ -1,4 +1,4 @@
-//! A store of one's own that cannot be used yet.
+//! Candidates on a custom store that cannot be used yet.
 
 use std::{
     sync::{
@@ -22,7 +22,7 @@ use crate::{
 
 type Outcome = Arc<Mutex<fn() -> Result<(), StoreError>>>;
 
-/// A store with another outcome of its preparation, and what it was asked for.
+/// A store whose preparation has a chosen outcome. It counts its preparations and its other uses.
 #[derive(Clone)]
 struct Unready {
     memory: Memory,
@@ -158,7 +158,7 @@ async fn a_silent_store_has_30_s() {
         other => panic!("{other:?}"),
     }
 
-    // One that answers in time is no error, nor one that falls silent later.
+    // The start succeeds if the store responds in time, even if it stops responding later.
     let store = Unready::new(silent);
     let starting = tokio::spawn(candidate(store.clone(), "a", &clock).start());
     advance_until(&clock, || store.prepared() > 2).await;
@@ -183,9 +183,9 @@ async fn a_closed_store_stops_a_waiting_candidate() {
     assert_eq!(a.step_down().await, Err(ReleaseError::Stopped));
 }
 
-/// There is no leader to learn of, whom a request could wait for.
+/// A shutdown does not wait for the next leader here, because a waiting candidate learns of no leader.
 #[tokio::test]
-async fn a_held_request_does_not_delay_the_stop_of_a_waiting_candidate() {
+async fn held_request_does_not_delay_a_stop() {
     let a = candidate(Unready::new(forming), "a", &FakeClock::new());
     let a = a.start().await.unwrap();
     let gate = noleader::LeaderOnlyLayer::new(a.clone()).wait_up_to(LEASE * 2);

@@ -1,4 +1,4 @@
-//! A cluster that is upgraded server by server, as an operator does it.
+//! A cluster whose servers are upgraded one after the other, as docs/nats.md describes.
 
 use noleader::LeaderHandle;
 use noleader_fixture::{Cluster, PINNED};

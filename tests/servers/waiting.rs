@@ -107,7 +107,7 @@ async fn a_waiting_node_stops_at_once() {
 }
 
 #[tokio::test]
-async fn a_bucket_found_unfit_later_is_logged_and_retried() {
+async fn bucket_found_unfit_later_is_retried() {
     let (lines, _guard) = Lines::collect();
     let mut server = Server::start().await.unwrap();
     let bucket = |max_age| jetstream::kv::Config {
@@ -182,7 +182,7 @@ async fn a_store_without_answers_fails_after_30_s() {
     let paused = async || clock.next_timer();
     eventually("a second attempt", BOUND, paused).await.unwrap();
     clock.advance(Duration::from_secs(29));
-    // The second attempt fails as well, and it is not the last.
+    // The second attempt fails too, and a third follows.
     let paused = async || clock.next_timer().filter(|_| !starting.is_finished());
     eventually("a third attempt", BOUND, paused).await.unwrap();
     clock.advance(Duration::from_secs(2));
@@ -196,14 +196,14 @@ async fn a_store_without_answers_fails_after_30_s() {
 }
 
 #[tokio::test]
-async fn a_server_in_lame_duck_mode_is_waited_out() {
+async fn node_waits_for_server_in_lame_duck_mode() {
     let (lines, _guard) = Lines::collect();
     let config = "lame_duck_grace_period: \"40s\"\nlame_duck_duration: \"80s\"";
     let mut server = Server::builder().config(config).start().await.unwrap();
     let client = server.client().await.unwrap();
     signal(&server, "ldm");
     lines.until(&["lame duck mode detected"]).await;
-    // It does not answer any more, and is still connected.
+    // The server no longer responds, and the client is still connected.
     let starting = tokio::spawn(steady("a").start(client.clone()));
     let unanswered = client.request("$JS.API.INFO", "".into()).await;
     assert!(unanswered.is_err(), "{unanswered:?}");

@@ -103,7 +103,7 @@ fn a_record_of_a_copy_is_not_released() {
 
 /// A stale response may show a write that is no longer remembered.
 #[test]
-fn an_older_record_is_no_evidence_of_a_copy() {
+fn older_record_is_no_evidence_of_a_copy() {
     let mut d = Driver::renewing();
     d.acknowledge(9);
     let old = mine(BEFORE).written_as(OTHER);

@@ -83,7 +83,7 @@ fn another_bucket_leaves_nothing_to_release() {
 }
 
 #[test]
-fn a_first_release_of_a_lossy_store_is_waited_out() {
+fn lossy_store_waits_after_a_first_release() {
     let seen = holds(BEFORE, &theirs(5_000).released(BEFORE));
     let mut d = Driver::that_read(lossy(), seen.clone());
     assert_eq!(d.campaign(&seen), (5_000, BEFORE, mine(BEFORE)));
@@ -98,13 +98,13 @@ fn a_first_release_of_a_lossy_store_is_waited_out() {
 }
 
 #[test]
-fn a_new_watch_of_a_lossy_store_restarts_the_wait() {
+fn new_watch_of_a_lossy_store_restarts_wait() {
     let seen = holds(BEFORE, &theirs(LEASE));
     let mut d = Driver::that_read(lossy(), seen.clone());
     d.keep_reading(&seen, 9_000);
     assert_eq!(d.at(9_000).feed(watching(5)), []);
     assert_eq!(d.campaign(&seen), (9_000 + LEASE, BEFORE, mine(BEFORE)));
-    // It goes for a release as well, which a lost write may have replaced.
+    // The same holds for a release, which a lost write may have replaced.
     let mut d = Driver::that_read(lossy(), holds(BEFORE, &theirs(LEASE)));
     d.machine.me.observer = true;
     let release = holds(8, &theirs(LEASE).released(BEFORE));
@@ -115,7 +115,7 @@ fn a_new_watch_of_a_lossy_store_restarts_the_wait() {
 }
 
 #[test]
-fn a_leader_keeps_its_term_over_a_new_watch() {
+fn leader_keeps_its_term_over_a_new_watch() {
     let release = holds(BEFORE, &released());
     let mut d = Driver::that_read(lossy(), release.clone());
     d.campaign(&release);

@@ -138,8 +138,8 @@ impl Bucket {
         }
     }
 
-    /// Looks at a bucket that was accepted before. Whoever changed it meanwhile sees no error from `start`.
-    pub(super) fn look_again(&self, info: &StreamInfo, needs: &Needs) {
+    /// Checks a bucket that was accepted before. If it has become unfit, only an event shows this.
+    pub(super) fn check_again(&self, info: &StreamInfo, needs: &Needs) {
         let Some(flaw) = needs.unmet(&info.config) else {
             return self.warn(info);
         };
@@ -154,7 +154,7 @@ impl Bucket {
                 setting,
                 found,
                 remedy,
-                "bucket was changed and cannot keep the lease; the election goes on unsafely"
+                "bucket was changed and cannot keep the lease; the election is no longer safe"
             );
         }
     }
@@ -236,14 +236,14 @@ impl Bucket {
         }
     }
 
-    /// The time in milliseconds, so that a bucket that is made again repeats no revision.
+    /// The time in milliseconds, so that a recreated bucket repeats no revision.
     fn first_revision(&self, now: Option<WallTime>) -> Option<u64> {
         let first = now.filter(|now| now.is_plausible());
         if first.is_none() {
-            let now_ms = now.map(WallTime::as_unix_ms);
+            let unix_ms = now.map(WallTime::as_unix_ms);
             tracing::warn!(
                 bucket = self.name.as_str(),
-                now_ms,
+                unix_ms,
                 "wall clock is wrong; a new bucket starts at revision 1"
             );
         }

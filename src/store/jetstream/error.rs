@@ -24,7 +24,8 @@ pub(super) fn is_stream_missing(error: &jetstream::Error) -> bool {
     error.error_code() == ErrorCode::STREAM_NOT_FOUND
 }
 
-/// Classifies an error of the JetStream API. A server that is expected to have JetStream may be about to stop.
+/// Classifies an error of the JetStream API. If JetStream is expected but not enabled, the server is starting or
+/// stopping.
 pub(super) fn of_call(error: jetstream::Error, expects_jetstream: bool) -> StoreError {
     match error.error_code() {
         ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => StoreError::JetStreamDisabled(error.into()),
@@ -35,7 +36,7 @@ pub(super) fn of_call(error: jetstream::Error, expects_jetstream: bool) -> Store
     }
 }
 
-/// Whether the server could not create a bucket for a reason that passes by itself.
+/// Whether the reason why the server could not create a bucket is temporary.
 pub(super) fn is_passing(code: ErrorCode) -> bool {
     PASSING.contains(&code) || code == ErrorCode::JETSTREAM_NOT_ENABLED
 }

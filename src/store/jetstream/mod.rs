@@ -250,8 +250,8 @@ impl LeaseStore for JetStream {
         let place = self
             .place()
             .map_err(|error| WriteError::Failed(error.into()))?;
-        // A server that went away may have lost the record at the expected revision, and given that revision to another
-        // one. Only a read shows it.
+        // A server that was restarted may have lost the record at the expected revision, and given that revision to
+        // another record. Only a read shows this.
         if self.requests.has_reconnected() {
             return Err(WriteError::Failed(StoreError::Disconnected));
         }

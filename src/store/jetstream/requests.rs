@@ -23,11 +23,11 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Sends requests, each with an inbox that no other request in progress has.
 ///
 /// The requests of async-nats share one inbox, where each leaves an entry until its response arrives. A request that is
-/// never answered leaves its entry there for the life of the client. Here it unsubscribes its inbox when it is dropped.
+/// never answered leaves its entry there for the life of the client. Here, a dropped request unsubscribes its inbox.
 pub(super) struct Requests {
     client: Client,
     prefix: String,
-    /// Whether JetStream is reached through another server or account, which the client's own server cannot speak for.
+    /// Whether JetStream is in another domain or account, about which the client's server knows nothing.
     is_remote: bool,
     /// The inboxes of requests that were answered. A new subscription costs two messages, and in a cluster a response
     /// from another server may overtake it.
@@ -151,7 +151,7 @@ impl Requests {
         last_read != NEVER && last_read != self.connection()
     }
 
-    /// Whether the client has ended. Its connection state does not show this: it stays what it was last.
+    /// Whether the client is closed. Its connection state does not show this: it keeps its last value.
     fn is_closed(&self) -> bool {
         // Reserves a place in the client's queue, and gives it back.
         let mut client = self.client.clone();
@@ -159,8 +159,8 @@ impl Requests {
         matches!(ready, Some(Err(_)))
     }
 
-    /// Whether a missing JetStream is expected to appear: the server has said that it has one, for example before it
-    /// began to shut down, or another server or account has it.
+    /// Whether JetStream is expected to respond later: the server has announced it or is in lame-duck mode, or JetStream
+    /// is in another domain or account.
     pub(super) fn expects_jetstream(&self) -> bool {
         let info = self.client.server_info();
         self.is_remote || info.jetstream || info.lame_duck_mode
@@ -170,7 +170,7 @@ impl Requests {
         match unanswered {
             Unanswered::NotSent(error) => error,
             Unanswered::Invalid(error) => StoreError::Request(error.into()),
-            // Only a server of another domain or account can be the one that is missing.
+            // The server that is missing is in another domain or account.
             Unanswered::NoResponders if self.is_remote => StoreError::ApiUnreachable {
                 subject: subject.to_owned(),
             },
@@ -210,7 +210,7 @@ fn no_responders(subject: &str) -> String {
 impl Inbox {
     async fn open(client: &Client) -> Result<Self, Unanswered> {
         let subject = client.new_inbox();
-        // An inbox is a valid subject, so that this fails only once the client has ended.
+        // An inbox is a valid subject, so that this fails only if the client is closed.
         let subscriber = client
             .subscribe(format!("{subject}.*"))
             .await
@@ -230,7 +230,7 @@ impl Inbox {
         payload: Vec<u8>,
     ) -> Result<Message, Unanswered> {
         self.requests += 1;
-        // Each request has a subject, so that a late second response to one is never taken for the response to another.
+        // Each request has its own reply subject. A late second response is thus not taken for that to another request.
         let reply = format!("{}.{}", self.subject, self.requests);
         client
             .publish_with_reply_and_headers(
@@ -256,7 +256,7 @@ impl Inbox {
     }
 }
 
-/// With the same client, and inboxes of its own.
+/// The clone has the same client, and separate inboxes.
 impl Clone for Requests {
     fn clone(&self) -> Self {
         Self {

@@ -77,14 +77,14 @@ pub(super) async fn open(
         connection,
         delivered: 0,
     };
-    // Read on both sides, as the consumer may belong to an earlier stream of this name.
+    // Read before and after, as the consumer may belong to an earlier stream of this name.
     let info = find(requests, place).await?;
     let epoch = info.epoch()?;
     if epoch != before {
         let error = "the bucket was recreated while the watch was opened";
         return Err(StoreError::Request(error.into()));
     }
-    place.bucket.look_again(&info, needs);
+    place.bucket.check_again(&info, needs);
     let changes = stream::unfold(Some(pushes), async |pushes| {
         let mut pushes = pushes?;
         let item = pushes.next().await?;
