@@ -166,6 +166,7 @@ async fn a_work_loop_waits_for_its_server() {
 /// The server neither answers nor refuses a call that the user may not make.
 #[tokio::test]
 async fn a_store_without_answers_fails_after_30_s() {
+    let (lines, _guard) = Lines::collect();
     let users = "authorization { users: [
         { user: admin, password: admin },
         { user: mute, password: mute, permissions: { publish: [\"nothing\"] } },
@@ -190,6 +191,8 @@ async fn a_store_without_answers_fails_after_30_s() {
     match started {
         Err(StartError::Store(StoreError::NoAnswer { subject, .. })) => {
             assert_eq!(subject, "$JS.API.STREAM.INFO.KV_elections");
+            let logged = lines.with(&["WARN", "no response from the lease store"]);
+            assert_eq!(logged.len(), 1, "{lines}");
         }
         other => panic!("{other:?}"),
     }
