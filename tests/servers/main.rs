@@ -28,6 +28,7 @@ mod paused_work;
 mod permissions;
 mod process;
 mod put_back;
+mod reconnect;
 mod refusals;
 mod restart;
 mod store;
