@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 
 use super::{
     driver::Driver,
-    guarded::{Guarded, InSpan, survive, within},
+    guarded::{Guarded, InSpan, within},
     handle::LeaderHandle,
     journal::Journals,
     log::Log,
@@ -14,6 +14,7 @@ use super::{
     watcher::Watcher,
 };
 use crate::{
+    error::survive,
     lease::{Candidate, Machine, Timing},
     names::{Address, NodeId},
     runtime::Runtime,

@@ -23,6 +23,7 @@ mod first_revision;
 mod lines;
 mod long_names;
 mod node;
+mod panicking;
 mod partition;
 mod paused_work;
 mod permissions;
