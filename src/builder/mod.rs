@@ -180,7 +180,7 @@ impl<S> Builder<S> {
     /// - If the first state that this node sees is a release, it waits for the lease that the release names, because the
     ///   write that replaced the release may be lost. A node that starts after a release leads one lease later.
     /// - What this node saw before it opened its current watch counts as first seen when the watch was opened. A lost
-    ///   connection therefore restarts the wait for an expired lease.
+    ///   connection therefore restarts the wait for an expired lease. In all, no wait is longer than four leases.
     ///
     /// Prefer a server that loses nothing: the guide on NATS lists its settings. Fencing tokens protect a storage in
     /// both cases.

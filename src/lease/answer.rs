@@ -43,6 +43,8 @@ impl Machine {
         } else if self.me.lossy_store {
             self.with_rules(|view, rules| view.restart(now, rules));
         }
+        // The client may have reconnected, and the store then rejects a write before a read.
+        self.reading.get_or_insert(Source::Hint);
     }
 
     /// Forgets what was known of the old bucket, except its tokens. Revisions of the new bucket may repeat those of the

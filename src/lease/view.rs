@@ -35,6 +35,10 @@ pub(super) struct View {
     floor: u64,
 }
 
+/// How many waits a state of the key is waited out at most, however often the wait starts again: a node whose watches do
+/// not last as long as a lease could otherwise never lead.
+const MOST_WAITS: u32 = 4;
+
 /// The newest record observed: the one with the highest token and, among equal tokens, with the highest revision.
 /// Tokens never decrease, while revisions restart after a loss of data.
 #[derive(Debug, Default)]
@@ -282,11 +286,14 @@ impl View {
             revision,
             content,
             open_from,
+            first_seen,
             ..
         }) = self.sighting.take()
         {
             let mut sighting = rules.sight(now, revision, content, (last_lease, true));
-            sighting.open_from = sighting.open_from.max(open_from);
+            let at_most = sighting.open_from.saturating_since(now) * MOST_WAITS;
+            sighting.open_from = sighting.open_from.min(first_seen + at_most).max(open_from);
+            sighting.first_seen = first_seen;
             self.sighting = Some(sighting);
         }
     }

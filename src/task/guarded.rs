@@ -14,14 +14,10 @@ use tracing::Span;
 use super::journal::Journal;
 use crate::{
     clock::Moment,
+    error::survive,
     lease::{Action, Input, LeaderInfo, Machine, Readings},
     store::StoreError,
 };
-
-/// Calls the application's subscriber or recorder. None if that panics.
-pub(super) fn survive<T>(call: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(call)).ok()
-}
 
 /// A journal whose panics are caught.
 pub(super) struct Guarded<J>(pub(super) J);

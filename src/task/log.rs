@@ -1,9 +1,9 @@
 use std::{error::Error, mem};
 
-use super::{guarded::survive, journal::Journal, meter::Meter};
+use super::{journal::Journal, meter::Meter};
 use crate::{
     clock::Moment,
-    error,
+    error::{self, survive},
     lease::{Action, Ended, Input, LeaderInfo, Machine, Notice, Readings, Settled, Status},
     names::{Address, ElectionName},
     store::StoreError,

@@ -6,6 +6,9 @@ use crate::{
     store::{LeaseStore, StoreError},
 };
 
+/// The longest pause between two attempts. A thirtieth of a long lease is longer than anyone waits for a start.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
 /// Attempts to prepare the store, until one succeeds.
 pub(super) struct Preparing {
     attempt: Attempt,
@@ -28,7 +31,8 @@ impl Preparing {
         let attempt = Box::pin(prepare(store.clone(), timing.lease, observer));
         let retry = Box::new(move |failures| -> Attempt {
             let mut rng = fastrand::Rng::with_seed(random.seed());
-            let pause = clock.sleep(timing.retry_after(failures, &mut rng));
+            let pause = timing.retry_after(failures, &mut rng).min(LONGEST_PAUSE);
+            let pause = clock.sleep(pause);
             let attempt = prepare(store.clone(), timing.lease, observer);
             Box::pin(async move {
                 pause.await;

@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 
 use super::{
     driver::Driver,
-    guarded::{Guarded, InSpan, survive, within},
+    guarded::{Guarded, InSpan, within},
     handle::LeaderHandle,
     journal::Journals,
     log::Log,
@@ -14,7 +14,7 @@ use super::{
     watcher::Watcher,
 };
 use crate::{
-    error,
+    error::{self, survive},
     lease::{Candidate, Machine, Timing},
     names::{Address, NodeId},
     runtime::Runtime,
@@ -81,7 +81,7 @@ impl<S: LeaseStore> Start<S> {
                 key,
                 error,
                 "no response from the lease store; `start` retries for 30 s"
-            )
+            );
         });
     }
 

@@ -3,10 +3,9 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use futures_core::Stream;
 use futures_util::{StreamExt, stream};
 
-use super::guarded::survive;
 use crate::{
     clock::{Clock, Moment},
-    error,
+    error::{self, survive},
     lease::Input,
     store::{Epoch, LeaseStore, Observation, StoreError, Watch},
 };

@@ -26,6 +26,7 @@ type Outcome = Arc<Mutex<fn() -> Result<(), StoreError>>>;
 #[derive(Clone)]
 struct Unready {
     memory: Memory,
+    lease: Duration,
     outcome: Outcome,
     prepared: Arc<AtomicUsize>,
     used: Arc<AtomicUsize>,
@@ -35,6 +36,7 @@ impl Unready {
     fn new(outcome: fn() -> Result<(), StoreError>) -> Self {
         Self {
             memory: Memory::new(),
+            lease: LEASE,
             outcome: Arc::new(Mutex::new(outcome)),
             prepared: Arc::default(),
             used: Arc::default(),
@@ -60,7 +62,7 @@ impl LeaseStore for Unready {
     }
 
     async fn prepare(&self, lease: Duration) -> Result<(), StoreError> {
-        assert_eq!(lease, LEASE);
+        assert_eq!(lease, self.lease);
         self.prepared.fetch_add(1, Ordering::Relaxed);
         let outcome = *self.outcome.lock().unwrap();
         outcome()
@@ -170,6 +172,33 @@ async fn a_silent_store_has_30_s() {
     let end = clock.now() + LEASE * 4;
     advance_until(&clock, || clock.now() >= end).await;
     assert_eq!(a.status(), Status::Follower { leader: None });
+}
+
+/// A thirtieth of it, the first pause of other retries, is 48 minutes.
+#[tokio::test]
+async fn a_long_lease_does_not_delay_the_start() {
+    let lease = Duration::from_secs(24 * 60 * 60);
+    let with = |outcome| Unready {
+        lease,
+        ..Unready::new(outcome)
+    };
+    let (store, clock) = (with(silent), FakeClock::new());
+    let begun = clock.now();
+    let starting = tokio::spawn(candidate(store, "a", &clock).lease(lease).start());
+    advance_until(&clock, || starting.is_finished()).await;
+    let took = clock.now().saturating_since(begun).as_secs();
+    assert!((30..=35).contains(&took), "{took} s");
+    assert!(starting.await.unwrap().is_err());
+
+    let store = with(forming);
+    let a = candidate(store.clone(), "a", &clock).lease(lease);
+    let a = a.start().await.unwrap();
+    advance_until(&clock, || store.prepared() > 8).await;
+    store.becomes(|| Ok(()));
+    let ready = clock.now();
+    advance_until(&clock, || a.is_leader()).await;
+    let took = clock.now().saturating_since(ready).as_secs();
+    assert!(took <= 5, "{took} s");
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, WallTime},
+    error::survive,
     store::error::StoreError,
 };
 
@@ -87,13 +88,13 @@ impl Bucket {
         let config = self.config(needs.lease);
         let error = match StreamInfo::create(requests, &config).await? {
             Response::Ok(info) => {
-                match self.found.get() {
+                survive(|| match self.found.get() {
                     None => tracing::info!(bucket = self.name.as_str(), "created the bucket"),
                     Some(_) => tracing::error!(
                         bucket = self.name.as_str(),
                         "bucket was missing; recreated it"
                     ),
-                }
+                });
                 return self.accept(&info, needs);
             }
             Response::Err { error } => error,
@@ -131,10 +132,12 @@ impl Bucket {
     /// Logs that an observer found no bucket.
     pub(super) fn await_creation(&self) {
         if self.notices.is_new("missing") {
-            tracing::info!(
-                bucket = self.name.as_str(),
-                "bucket does not exist; waiting for a candidate to create it"
-            );
+            survive(|| {
+                tracing::info!(
+                    bucket = self.name.as_str(),
+                    "bucket does not exist; waiting for a candidate to create it"
+                );
+            });
         }
     }
 
@@ -169,7 +172,7 @@ impl Bucket {
                 remedy: flaw.remedy,
             });
         }
-        self.warn(info);
+        survive(|| self.warn(info));
         Ok(())
     }
 
@@ -241,11 +244,13 @@ impl Bucket {
         let first = now.filter(|now| now.is_plausible());
         if first.is_none() {
             let unix_ms = now.map(WallTime::as_unix_ms);
-            tracing::warn!(
-                bucket = self.name.as_str(),
-                unix_ms,
-                "wall clock is wrong; a new bucket starts at revision 1"
-            );
+            survive(|| {
+                tracing::warn!(
+                    bucket = self.name.as_str(),
+                    unix_ms,
+                    "wall clock is wrong; a new bucket starts at revision 1"
+                );
+            });
         }
         first.map(WallTime::as_unix_ms)
     }

@@ -12,11 +12,12 @@ const CONFLICTS: [ErrorCode; 2] = [
 
 /// The errors of servers that are forming a cluster, or are short of a member or of space, and that of a bucket that
 /// another node has just created.
-const PASSING: [ErrorCode; 5] = [
+const PASSING: [ErrorCode; 6] = [
     ErrorCode::STREAM_NAME_EXIST,
     ErrorCode::CLUSTER_NO_PEERS,
     ErrorCode::CLUSTER_NOT_AVAILABLE,
     ErrorCode::INSUFFICIENT_RESOURCES,
+    ErrorCode::MEMORY_RESOURCES_EXCEEDED,
     ErrorCode::STORAGE_RESOURCES_EXCEEDED,
 ];
 
@@ -131,6 +132,7 @@ mod tests {
             (10005, true),
             (10008, true),
             (10023, true),
+            (10028, true),
             (10047, true),
             (10058, true),
             (10076, true),

@@ -24,6 +24,7 @@ use super::{
     stream_info::StreamInfo,
 };
 use crate::{
+    error::survive,
     lease::Observation,
     store::{error::StoreError, watch::Watch},
 };
@@ -84,7 +85,7 @@ pub(super) async fn open(
         let error = "the bucket was recreated while the watch was opened";
         return Err(StoreError::Request(error.into()));
     }
-    place.bucket.check_again(&info, needs);
+    survive(|| place.bucket.check_again(&info, needs));
     let changes = stream::unfold(Some(pushes), async |pushes| {
         let mut pushes = pushes?;
         let item = pushes.next().await?;
