@@ -52,6 +52,7 @@ pub(super) fn of_write(unanswered: Unanswered, subject: &str) -> WriteError {
             WriteError::Failed(StoreError::Request("no stream stores the key".into()))
         }
         Unanswered::TimedOut => WriteError::Unknown(no_answer(subject)),
+        Unanswered::Reconnected => WriteError::Unknown(StoreError::Disconnected),
         Unanswered::Closed => WriteError::Unknown(StoreError::Closed),
     }
 }

@@ -36,6 +36,9 @@ pub(super) struct Requests {
     last_read: AtomicU64,
 }
 
+/// The interval at which a request or a watch checks its connection.
+pub(super) const CHECK_EVERY: Duration = Duration::from_millis(500);
+
 /// The key was not read yet.
 const NEVER: u64 = u64::MAX;
 
@@ -49,6 +52,8 @@ pub(super) enum Unanswered {
     /// No service subscribes to the subject.
     NoResponders,
     TimedOut,
+    /// The connection was lost, and the response with it.
+    Reconnected,
     /// The client was closed before the response arrived.
     Closed,
 }
@@ -114,12 +119,24 @@ impl Requests {
             self.idle().push(inbox);
             Ok(answer)
         };
-        let answer: Message = tokio::time::timeout(TIMEOUT, exchange)
-            .await
-            .map_err(|_| Unanswered::TimedOut)??;
+        let answer: Message = tokio::select! {
+            biased;
+            answer = tokio::time::timeout(TIMEOUT, exchange) => {
+                answer.map_err(|_| Unanswered::TimedOut)??
+            }
+            () = self.reconnected() => return Err(Unanswered::Reconnected),
+        };
         match answer.status {
             Some(StatusCode::NO_RESPONDERS) => Err(Unanswered::NoResponders),
             _ => Ok(answer),
+        }
+    }
+
+    /// Waits until the client has another connection than at this call. Cancel safe.
+    async fn reconnected(&self) {
+        let connection = self.connection();
+        while self.connection() == connection {
+            tokio::time::sleep(CHECK_EVERY).await;
         }
     }
 
@@ -181,6 +198,7 @@ impl Requests {
                 StoreError::JetStreamDisabled(no_responders(subject).into())
             }
             Unanswered::TimedOut => no_answer(subject),
+            Unanswered::Reconnected => StoreError::Disconnected,
             Unanswered::Closed => StoreError::Closed,
         }
     }

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::{
     error,
     fitness::Needs,
-    requests::{Requests, connection},
+    requests::{CHECK_EVERY, Requests, connection},
     settings::Place,
     stream_info::StreamInfo,
 };
@@ -31,9 +31,6 @@ use crate::{
 
 /// The headers of a deletion by a client, and by the server.
 const DELETIONS: [&str; 2] = ["KV-Operation", "Nats-Marker-Reason"];
-
-/// The interval at which a watch checks its connection.
-const CHECK_EVERY: Duration = Duration::from_millis(500);
 
 /// The interval of the server's heartbeats. The watch ends after two missed heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(5);
