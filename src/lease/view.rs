@@ -35,8 +35,8 @@ pub(super) struct View {
     floor: u64,
 }
 
-/// How many waits a state of the key is waited out at most, however often the wait starts again: a node whose watches do
-/// not last as long as a lease could otherwise never lead.
+/// The longest wait for an unchanged record of a lossy store, in multiples of the wait. Each new watch starts the wait
+/// again, so that a node whose watches end within a lease could otherwise never lead.
 const MOST_WAITS: u32 = 4;
 
 /// The newest record observed: the one with the highest token and, among equal tokens, with the highest revision.

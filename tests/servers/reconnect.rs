@@ -2,8 +2,9 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
+use async_nats::connection::State;
 use futures_util::StreamExt;
-use noleader::store::{JetStream, LeaseStore, StoreError};
+use noleader::store::{JetStream, LeaseStore, StoreError, WriteError};
 use noleader_fixture::{Direction, Proxy, Server, eventually};
 use tokio::time::timeout;
 
@@ -57,4 +58,33 @@ async fn a_request_fails_with_its_connection() {
     proxy.heal();
     let error = timeout(BOUND, read).await.unwrap().unwrap().unwrap_err();
     assert!(matches!(error, StoreError::Disconnected), "{error:?}");
+}
+
+/// The server may have lost writes meanwhile, and have another record at the expected revision.
+#[tokio::test]
+async fn nothing_is_written_on_a_new_connection_before_a_read() {
+    let server = Server::start().await.unwrap();
+    let client = server.client().await.unwrap();
+    let store = JetStream::new(client.clone(), "elections", "writer");
+    store.prepare(LEASE).await.unwrap();
+    store.read().await.unwrap();
+    let first = store.write(0, b"a".to_vec()).await.unwrap();
+
+    let connects = || client.statistics().connects.load(Ordering::Relaxed);
+    let before = connects();
+    client.force_reconnect().await.unwrap();
+    let is_back = async || {
+        let is_connected = client.connection_state() == State::Connected;
+        (connects() > before && is_connected).then_some(())
+    };
+    eventually("a new connection", BOUND, is_back)
+        .await
+        .unwrap();
+    let error = store.write(first, b"b".to_vec()).await.unwrap_err();
+    assert!(
+        matches!(error, WriteError::Failed(StoreError::Disconnected)),
+        "{error:?}"
+    );
+    assert_eq!(store.read().await.unwrap().value(), Some(&b"a"[..]));
+    assert!(store.write(first, b"b".to_vec()).await.unwrap() > first);
 }

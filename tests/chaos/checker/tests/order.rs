@@ -62,7 +62,7 @@ fn a_leader_whose_record_is_lost_may_keep_its_gate_open_for_a_lease() {
     // Not before the loss, and not for a leader that won after it.
     assert_eq!(logs(32, 120).violations(), ["overlap"]);
     assert_eq!(logs(8, 105).violations(), ["overlap"]);
-    // The token has one holder all the same.
+    // A token still has only one holder.
     let twice = Logs::default()
         .by(A, 20, &[won(5, 10)])
         .by(B, 40, &[won(5, 30)])
