@@ -13,6 +13,7 @@ use async_nats::{
 };
 use futures_util::{FutureExt, SinkExt, StreamExt, future::poll_fn};
 use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
 
 use super::api::Api;
 use crate::store::error::StoreError;
@@ -61,7 +62,6 @@ pub(super) enum Unanswered {
 struct Inbox {
     subscriber: Subscriber,
     subject: String,
-    requests: u64,
 }
 
 impl Requests {
@@ -209,6 +209,12 @@ impl Requests {
     }
 }
 
+/// A subject for responses or pushes that no copy of this process has. The client draws its own names from a generator
+/// in memory, which a copy repeats.
+pub(super) fn new_inbox(client: &Client) -> String {
+    format!("{}.{}", client.new_inbox(), Uuid::new_v4().simple())
+}
+
 /// The number of a client's connection.
 pub(super) fn connection(client: &Client) -> u64 {
     client.statistics().connects.load(Ordering::Relaxed)
@@ -227,7 +233,7 @@ fn no_responders(subject: &str) -> String {
 
 impl Inbox {
     async fn open(client: &Client) -> Result<Self, Unanswered> {
-        let subject = client.new_inbox();
+        let subject = new_inbox(client);
         // An inbox is a valid subject, so that this fails only if the client is closed.
         let subscriber = client
             .subscribe(format!("{subject}.*"))
@@ -236,7 +242,6 @@ impl Inbox {
         Ok(Self {
             subscriber,
             subject,
-            requests: 0,
         })
     }
 
@@ -247,9 +252,9 @@ impl Inbox {
         headers: HeaderMap,
         payload: Vec<u8>,
     ) -> Result<Message, Unanswered> {
-        self.requests += 1;
-        // Each request has its own reply subject. A late second response is thus not taken for that to another request.
-        let reply = format!("{}.{}", self.subject, self.requests);
+        // Each request has its own reply subject. A late second response is thus not taken for that to another request,
+        // nor is the response to a request of a copy of this process, which subscribes to the same inbox.
+        let reply = format!("{}.{}", self.subject, Uuid::new_v4().simple());
         client
             .publish_with_reply_and_headers(
                 subject.to_owned(),

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::{
     error,
     fitness::Needs,
-    requests::{CHECK_EVERY, Requests, connection},
+    requests::{CHECK_EVERY, Requests, connection, new_inbox},
     settings::Place,
     stream_info::StreamInfo,
 };
@@ -52,7 +52,7 @@ pub(super) async fn open(
     let (client, stream, key) = (requests.client(), place.bucket.stream(), place.subject());
     let name = format!("noleader_{}", Uuid::new_v4().simple());
     let call = format!("CONSUMER.CREATE.{stream}.{name}.{key}");
-    let config = consumer(name, key, client.new_inbox());
+    let config = consumer(name, key, new_inbox(client));
     let connection = requests.connection();
     let before = find(requests, place).await?.epoch()?;
     let body = json!({ "stream_name": stream, "config": config.clone().into_consumer_config() });
