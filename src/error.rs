@@ -1,11 +1,20 @@
 //! Error types and helpers that several modules share.
 
-use std::{error::Error, fmt, io, iter};
+use std::{
+    error::Error,
+    fmt, io, iter,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use thiserror::Error;
 
 /// An error of a user's closure or of another library.
 pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Calls the application's subscriber of log events or recorder of metrics. None if that panics.
+pub(crate) fn survive<T>(call: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(call)).ok()
+}
 
 /// A setting that is out of bounds or contradicts another setting.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

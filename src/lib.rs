@@ -35,7 +35,7 @@
 //!   the same lease, and none of them sets [`dangerous_trust_absent_key`](Builder::dangerous_trust_absent_key).
 //! - Every client that writes the key follows the protocol, and no process image runs twice, as a cloned VM would.
 //!
-//! It decides nothing by wall clocks. It tolerates pauses, and late, lost, repeated or reordered messages.
+//! No decision depends on a wall clock. The guarantee tolerates pauses, and late, lost, repeated or reordered messages.
 //! [`guide::guarantees`] shows how each promise is checked.
 //!
 //! To decide whether this node leads, use [`LeaderHandle::is_leader`], [`LeaderHandle::admit`] or the layer, which

@@ -177,10 +177,10 @@ impl<S> Builder<S> {
     /// Default: `false`. With `true`, two open gates after such a loss are rarer, and some elections take one lease
     /// longer:
     ///
-    /// - A release that is the first state that this node sees is waited out for the lease that it names, because the
-    ///   write that replaced it may be lost. A node that starts after a release therefore leads one lease later.
-    /// - Whatever was seen before the present watch was opened counts as seen at its opening. A lost connection
-    ///   therefore restarts the wait for an expired lease.
+    /// - If the first state that this node sees is a release, it waits for the lease that the release names, because the
+    ///   write that replaced the release may be lost. A node that starts after a release leads one lease later.
+    /// - What this node saw before it opened its current watch counts as first seen when the watch was opened. A lost
+    ///   connection therefore restarts the wait for an expired lease. In all, no wait is longer than four leases.
     ///
     /// Prefer a server that loses nothing: the guide on NATS lists its settings. Fencing tokens protect a storage in
     /// both cases.
@@ -290,12 +290,12 @@ impl Builder<BucketSettings> {
     /// It does not wait for an election: see [`elected`](LeaderHandle::elected). Once started, the candidate retries
     /// failed requests without limit.
     ///
-    /// A server that only needs time is no error. The candidate then starts with its gate closed, prepares the bucket in
-    /// the background, and logs what it waits for:
+    /// In these cases the candidate starts with its gate closed, prepares the bucket in the background, and logs what it
+    /// waits for:
     ///
-    /// - The client is not connected, for example after `retry_on_initial_connect`.
-    /// - The cluster has no leader yet, or lacks a server or space.
-    /// - JetStream does not respond yet, although the server has announced it, or the bucket is in another domain.
+    /// - The client is not connected, for example with `retry_on_initial_connect`.
+    /// - The cluster has no leader yet, or too few servers or too little space.
+    /// - JetStream does not respond yet, although the server has announced it.
     ///
     /// If the server does not respond at all, `start` retries for 30 s.
     ///
@@ -326,11 +326,11 @@ impl Builder<BucketSettings> {
 
     /// Checks the settings, and checks or creates the bucket, without starting the candidate.
     ///
-    /// Unlike [`start`](Self::start), it does not wait: it makes one attempt.
+    /// Unlike [`start`](Self::start), it makes only one attempt.
     ///
     /// # Errors
     ///
-    /// As for [`start`](Self::start), and every error that [is transient](StartError::is_transient).
+    /// The errors of [`start`](Self::start), and every [transient](StartError::is_transient) error.
     pub async fn prepare(self, client: async_nats::Client) -> Result<(), StartError> {
         self.with(|settings| JetStream::with_settings(client, settings))
             .prepare()
@@ -366,11 +366,11 @@ impl<S: LeaseStore> Builder<S> {
 
     /// Checks the settings and prepares the store, without starting the candidate.
     ///
-    /// Unlike [`start`](Self::start), it does not wait: it makes one attempt.
+    /// Unlike [`start`](Self::start), it makes only one attempt.
     ///
     /// # Errors
     ///
-    /// As for [`start`](Self::start), and every error that [is transient](StartError::is_transient).
+    /// The errors of [`start`](Self::start), and every [transient](StartError::is_transient) error.
     pub async fn prepare(self) -> Result<(), StartError> {
         let start = self.settings.parse(self.store)?;
         start.prepare().await?;

@@ -17,8 +17,8 @@ pub enum StartError {
 impl StartError {
     /// Whether the same call may succeed later, without a change that a person has to make.
     ///
-    /// A [`start`](crate::Builder::start) waits for what is transient, and returns only one such error:
-    /// [`NoAnswer`](StoreError::NoAnswer), after 30 s. A [`prepare`](crate::Builder::prepare) does not wait:
+    /// [`start`](crate::Builder::start) returns only one transient error: [`NoAnswer`](StoreError::NoAnswer), after
+    /// 30 s. For the others, it returns a handle whose node waits. [`prepare`](crate::Builder::prepare) does not wait:
     ///
     /// ```
     /// # use std::time::Duration;
@@ -28,7 +28,7 @@ impl StartError {
     /// loop {
     ///     match builder.clone().prepare(client.clone()).await {
     ///         Err(error) if error.is_transient() => tokio::time::sleep(Duration::from_secs(1)).await,
-    ///         prepared_or_failed => return prepared_or_failed,
+    ///         result => return result,
     ///     }
     /// }
     /// # }

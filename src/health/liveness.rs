@@ -61,7 +61,7 @@ impl LeaderHandle {
     ///
     /// - the application blocks the threads of the runtime
     /// - the task has panicked, or its runtime has ended
-    /// - the client of the store is closed for good
+    /// - the client of the store is closed
     /// - the election was [shut down](Self::shutdown)
     ///
     /// The service responds on every path, to `GET` and `HEAD`, and with 405 to other methods. The body is a JSON

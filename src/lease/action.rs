@@ -67,7 +67,7 @@ pub enum Ended {
     Deleted,
     /// The server's sequence numbers went backwards: it lost data.
     DataLost,
-    /// The bucket was deleted and created again.
+    /// The bucket was recreated.
     Recreated,
 }
 
@@ -102,7 +102,7 @@ pub enum Notice {
         /// The lower revision that replaced it.
         found: u64,
     },
-    /// The bucket was deleted and created again. What was known of the old one, except its tokens, is forgotten.
+    /// The bucket was recreated. What was known of the old one, except its tokens, is forgotten.
     Recreated,
     /// An acquiring write was acknowledged after its deadline.
     AcquiredTooLate,

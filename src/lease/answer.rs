@@ -43,10 +43,12 @@ impl Machine {
         } else if self.me.lossy_store {
             self.with_rules(|view, rules| view.restart(now, rules));
         }
+        // The client may have reconnected, and the store then rejects a write before a read.
+        self.reading.get_or_insert(Source::Hint);
     }
 
-    /// Revisions of the new bucket may repeat those of the old one, where this candidate's record and its writes on
-    /// their way mean nothing.
+    /// Forgets what was known of the old bucket, except its tokens. Revisions of the new bucket may repeat those of the
+    /// old one, and this candidate's record and pending writes do not belong to it.
     fn forget_bucket(&mut self, now: Moment) {
         self.notice(Notice::Recreated);
         self.view.forget();
@@ -68,7 +70,7 @@ impl Machine {
                 .timing
                 .silence_after(self.view.lease(), &mut self.rng);
         if self.view.is_contested() {
-            // Another record at the revision of this candidate's own: the server lost that one.
+            // Another record is at the revision of this candidate's own record: the server lost its own.
             self.lose(now, Ended::DataLost);
         }
         if change != Change::New {
@@ -162,7 +164,7 @@ impl Machine {
         }
     }
 
-    /// The record in the key is not this write, even if a copy of this process's image made the same write.
+    /// A rejected write is not the record in the key, even if a copy of this process's image made the same write.
     fn handle_refused(&mut self, now: Moment, record: &Record) {
         let Some(id) = record.write_id else {
             return;
@@ -173,7 +175,7 @@ impl Machine {
         }
     }
 
-    /// A refusal does not prove that the key has changed, so that it does not end a term. The read after it decides.
+    /// A refusal does not prove that the key has changed. The term therefore continues until the read that follows.
     fn handle_conflict(&mut self, now: Moment, purpose: Purpose, expected: u64) {
         self.pause_if_repeated(now);
         self.reading = Some(Source::AfterConflict(expected));

@@ -41,7 +41,7 @@ pub struct Readings {
     pub now: Moment,
     /// The wall clock, if there is one. Only fencing tokens contain it.
     pub wall: Option<WallTime>,
-    /// A random number from the operating system, for the write that the machine may decide on. The driver draws it
+    /// A random number from the operating system, for a write that this input may cause. The driver draws it
     /// after it has read the clock: if the process image is copied in between, the deadline that the write grants still
     /// counts from before the copy.
     pub write_id: WriteId,

@@ -10,7 +10,7 @@
 //! - `state`: the states of a candidate, as a diagram; `status`: what others see of them.
 //! - `view`: what a candidate knows of the key; `sighting`: one observation, and how long it counts.
 //! - `validity`: every computation with a deadline; `settings`: the times that it is derived from.
-//! - `own_writes`: the writes of this process, by which it recognizes its own record.
+//! - `own_writes`: the ids of this process's writes, by which it recognizes its own record.
 //! - `record`: the record in the key; `leader_info`: the part of it that names the leader.
 
 mod action;

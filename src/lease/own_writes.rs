@@ -1,11 +1,11 @@
-//! The writes of this process.
+//! The ids of this process's writes.
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// How many writes are remembered. A candidate has one write in progress, and reads the key after each whose outcome is
-/// unknown, so that an older write is applied only if it was on its way for many leases.
+/// How many writes are remembered. A candidate has one write in progress, and reads the key after each write whose
+/// outcome is unknown. A forgotten write can therefore be applied only if it was delayed by many leases.
 const MOST: usize = 32;
 
 /// The random id of a write.

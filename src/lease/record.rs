@@ -22,8 +22,8 @@ pub const MAX_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_BYTES: usize = 8 * 1024;
 
 /// By how much a token may exceed its record's revision. A token may be a time in ms, which is below 2^43 until the
-/// year 2248, and revisions may start at 1. The bound is relative to the revision and leaves room for all later tokens, so that one bad write cannot
-/// make every later record garbage.
+/// year 2248, and revisions may start at 1. The bound is relative to the revision and leaves room for all later tokens,
+/// so that one bad write cannot make every later record garbage.
 const MAX_TOKEN_LEAD: u64 = 1 << 48;
 
 /// The record in the key: the holder of the lease, its duration and its fencing token.

@@ -127,7 +127,7 @@ impl Rules<'_> {
             Content::Held(record) => self.timing.held_until(now, record.lease()),
             Content::Vacant(_) if self.trust_absent_key => now,
             Content::Vacant(record) => self.timing.unknown_until(now, record.lease()),
-            // A store that loses writes may have lost the one that replaced the release.
+            // A store that loses writes may have lost the write that replaced the release.
             Content::Released(record) if is_first && self.lossy_store => {
                 self.timing.held_until(now, record.lease())
             }

@@ -35,6 +35,10 @@ pub(super) struct View {
     floor: u64,
 }
 
+/// The longest wait for an unchanged record of a lossy store, in multiples of the wait. Each new watch starts the wait
+/// again, so that a node whose watches end within a lease could otherwise never lead.
+const MOST_WAITS: u32 = 4;
+
 /// The newest record observed: the one with the highest token and, among equal tokens, with the highest revision.
 /// Tokens never decrease, while revisions restart after a loss of data.
 #[derive(Debug, Default)]
@@ -112,8 +116,8 @@ impl View {
         self.sighting.as_ref().is_some_and(|s| s.is_own)
     }
 
-    /// Notes that this write was refused. Returns true if the record in the key was believed to be this write: a copy of
-    /// the process's image then made the same write, and its record is waited for like any other.
+    /// Notes that this write was refused. Returns true if the record in the key was believed to be this write. A copy of
+    /// the process's image then made the same write, and the candidate waits for its lease as for any other.
     pub(super) fn refuse(&mut self, now: Moment, id: WriteId, rules: &mut Rules<'_>) -> bool {
         let is_it =
             |s: &&mut Sighting| s.is_own && s.content.record().and_then(|r| r.write_id) == Some(id);
@@ -187,13 +191,17 @@ impl View {
     ) -> Change {
         self.keep_contested();
         let content = rules.parse(seen.revision, seen.value);
+        // This process forgets the ids of its oldest writes. Those of a copy lie above them.
+        let is_newest = seen.revision > self.newest.revision;
         self.compare(seen.revision, &content);
         let believed = self.revision();
         let refused = source == Source::AfterConflict(believed);
         let sighting = match &self.sighting {
             Some(sighting) if seen.revision <= sighting.revision => sighting,
             _ => {
-                rules.check_writer(seen.revision, &content);
+                if is_newest {
+                    rules.check_writer(seen.revision, &content);
+                }
                 let is_first = self.sighting.is_none();
                 let sighting =
                     rules.sight(now, seen.revision, content, (self.last_lease(), is_first));
@@ -273,7 +281,7 @@ impl View {
         self.is_contested = false;
     }
 
-    /// Counts the sighting as if it was first observed now.
+    /// Treats the sighting as first observed now.
     pub(super) fn restart(&mut self, now: Moment, rules: &mut Rules<'_>) {
         self.keep_contested();
         self.suspect = None;
@@ -282,11 +290,14 @@ impl View {
             revision,
             content,
             open_from,
+            first_seen,
             ..
         }) = self.sighting.take()
         {
             let mut sighting = rules.sight(now, revision, content, (last_lease, true));
-            sighting.open_from = sighting.open_from.max(open_from);
+            let at_most = sighting.open_from.saturating_since(now) * MOST_WAITS;
+            sighting.open_from = sighting.open_from.min(first_seen + at_most).max(open_from);
+            sighting.first_seen = first_seen;
             self.sighting = Some(sighting);
         }
     }

@@ -33,7 +33,7 @@ impl Random {
     }
 
     /// 128 random bits, which also differ between copies of this process's image if they come from the operating
-    /// system. A generator in the process, such as the one that uuid uses with its feature `fast-rng`, would repeat.
+    /// system. A generator in the process, such as that of uuid's feature `fast-rng`, would repeat them.
     ///
     /// # Panics
     ///

@@ -14,9 +14,9 @@ pub enum StoreError {
     /// The client is not connected. Nothing was sent.
     #[error("not connected to the NATS server")]
     Disconnected,
-    /// The client is closed for good, and will not connect again. Nothing was sent.
+    /// The client is closed, and never connects again. Nothing was sent.
     ///
-    /// It stops the election. Every other error is retried once the election has started.
+    /// This error stops the election. Every other error is retried once the election has started.
     #[error(
         "the NATS client is closed: it was drained, or has used up its `max_reconnects`; start again with a new client"
     )]
@@ -94,8 +94,9 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same request may succeed later, without a change that a person has to make.
     ///
-    /// A [`start`](crate::Builder::start) waits as long as the store reports such an error. It waits at most 30 s for a
-    /// store that reports [`NoAnswer`](Self::NoAnswer), which has other causes too, such as a missing permission.
+    /// A node waits as long as the store returns such an error: see [`start`](crate::Builder::start). For
+    /// [`NoAnswer`](Self::NoAnswer), which has other causes too, such as a missing permission, `start` waits at most
+    /// 30 s.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(
@@ -120,7 +121,8 @@ fn seconds(duration: &Duration) -> String {
 pub enum WriteError {
     /// The key's last revision was not the expected revision. Nothing was written.
     ///
-    /// A store may also report this while it cannot tell, as long as nothing was written: the candidate reads the key.
+    /// A store may also return this if it does not know whether the key has changed, as long as nothing was written.
+    /// The candidate then reads the key.
     #[error("the key has changed since it was last read")]
     Conflict,
     /// Nothing was written, and nothing will be.

@@ -48,7 +48,7 @@ pub trait LeaseStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// A [`StoreError`]. If it [is transient](StoreError::is_transient), the candidate starts and retries in the
-    /// background. Otherwise it says what to change.
+    /// background. Otherwise the error says what to change.
     fn prepare(&self, lease: Duration) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Checks the store for an observer. It is called in place of [`prepare`](Self::prepare), and must create nothing.

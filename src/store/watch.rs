@@ -22,12 +22,12 @@ type Changes = Pin<Box<dyn Stream<Item = Result<Observation, StoreError>> + Send
 
 /// The identity of a bucket over its lifetime, for example its creation time.
 ///
-/// A bucket that was deleted and created again has another epoch, and its revisions may repeat earlier ones.
+/// A recreated bucket has another epoch, and its revisions may repeat earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Epoch(u64);
 
 impl Epoch {
-    /// The epoch of a bucket that cannot be deleted and created again while a candidate lives.
+    /// The epoch of a bucket that cannot be recreated while a candidate runs.
     pub const ONLY: Self = Self(0);
 
     /// The epoch of a bucket that was created at this time, in any unit.

@@ -62,7 +62,7 @@ pub(super) struct Driver<S> {
     pub(super) stopping: bool,
     /// The preparation of the store, until it has succeeded.
     pub(super) preparing: Option<Preparing>,
-    /// The store is closed for good, and no shutdown had begun before.
+    /// The store was closed before a shutdown began.
     pub(super) closed: bool,
 }
 
@@ -168,7 +168,7 @@ impl<S: LeaseStore> Driver<S> {
         answer.input
     }
 
-    /// The store is closed for good. A shutdown follows, unless one has begun.
+    /// The store is closed. A shutdown follows, unless one has begun.
     pub(super) fn give_up(&mut self) {
         if !self.stopping && !mem::replace(&mut self.closed, true) {
             self.journal.closed();
@@ -282,6 +282,8 @@ impl<S: LeaseStore> Driver<S> {
             Action::End { why } => self.end(*why),
             Action::Settled(settled) => self.settle(*settled),
             Action::Notice(Notice::DataLost { .. }) => self.watcher.reopen(),
+            // It was for a bucket that is gone.
+            Action::Notice(Notice::Recreated) => self.request = None,
             Action::Notice(_) => {}
         }
         self.journal.performed(token, action);
@@ -490,6 +492,25 @@ mod tests {
             assert_eq!(timed_out.load(Ordering::Relaxed), expected);
             drop(kept);
         }
+    }
+
+    /// Fails at a request that is said to have no response.
+    struct Answered;
+
+    impl Journal for Answered {
+        fn unanswered(&mut self, error: &(dyn Error + Send + Sync + 'static)) {
+            panic!("{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_to_a_recreated_bucket_is_not_unanswered() {
+        let (mut driver, _handle) = driver(&FakeClock::new());
+        driver.journal = Box::new(Answered);
+        driver.perform(&Action::Read { attempt: 1 });
+        driver.perform(&Action::Notice(Notice::Recreated));
+        driver.perform(&Action::Read { attempt: 2 });
+        assert!(driver.request.is_some());
     }
 
     #[tokio::test]

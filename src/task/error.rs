@@ -29,7 +29,7 @@ impl Stopped {
 pub enum StopReason {
     /// It was [shut down](crate::LeaderHandle::shutdown), or its last handle was dropped.
     Shutdown,
-    /// The client of the store is closed for good: another part of the program has drained it, or it has used up its
+    /// The client of the store is closed: another part of the program has drained it, or it has used up its
     /// `max_reconnects`. The process needs a new client and a new handle.
     ClientClosed,
     /// The background task ended early, through a panic or with its runtime.

@@ -1,5 +1,5 @@
-//! The application's subscriber of log events and its recorder of metrics may panic. The election goes on, and a second
-//! panic during the first one does not abort the process.
+//! The application's log subscriber and its metrics recorder may panic. The election continues, and a second panic
+//! during the first does not abort the process.
 
 use std::{
     error::Error,
@@ -14,16 +14,12 @@ use tracing::Span;
 use super::journal::Journal;
 use crate::{
     clock::Moment,
+    error::survive,
     lease::{Action, Input, LeaderInfo, Machine, Readings},
     store::StoreError,
 };
 
-/// Calls the application's subscriber or recorder. None if that panics.
-pub(super) fn survive<T>(call: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(call)).ok()
-}
-
-/// A journal whose panics change nothing.
+/// A journal whose panics are caught.
 pub(super) struct Guarded<J>(pub(super) J);
 
 impl<J: Journal> Guarded<J> {
@@ -78,8 +74,8 @@ impl<J: Journal> Journal for Guarded<J> {
     }
 }
 
-/// A task inside a span. `tracing::Instrument` does the same, and aborts the process if the subscriber panics while the
-/// task does.
+/// A task inside a span. `tracing::Instrument` does the same, but aborts the process if the subscriber panics while the
+/// task unwinds.
 pub(super) struct InSpan<F> {
     /// None if it could not be created.
     span: Option<Span>,
@@ -115,7 +111,7 @@ impl<F> Drop for InSpan<F> {
     }
 }
 
-/// Calls within a span.
+/// Runs the call inside the span.
 pub(super) fn within<T>(span: Option<&Span>, call: impl FnOnce() -> T) -> T {
     let entered = survive(|| span.map(Span::enter));
     let result = catch_unwind(AssertUnwindSafe(call));

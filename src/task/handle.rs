@@ -129,7 +129,7 @@ impl LeaderHandle {
         }
     }
 
-    /// Why the election has stopped on this node. None before it has.
+    /// Why the election has stopped on this node, or none while it has not.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -56,7 +56,7 @@ pub trait Journal: Send + 'static {
         let _ = (now, machine);
     }
 
-    /// The store is closed for good. The election stops.
+    /// The store is closed. The election stops.
     fn closed(&mut self) {}
 
     /// The task ended before the election had stopped.

@@ -1,9 +1,9 @@
 use std::{error::Error, mem};
 
-use super::{guarded::survive, journal::Journal, meter::Meter};
+use super::{journal::Journal, meter::Meter};
 use crate::{
     clock::Moment,
-    error,
+    error::{self, survive},
     lease::{Action, Ended, Input, LeaderInfo, Machine, Notice, Readings, Settled, Status},
     names::{Address, ElectionName},
     store::StoreError,
@@ -178,7 +178,7 @@ impl Journal for Log {
     }
 
     fn closed(&mut self) {
-        tracing::error!("lease store is closed for good; leaving the election");
+        tracing::error!("lease store is closed; leaving the election");
     }
 
     fn died(&mut self, was_to_stop: bool) {

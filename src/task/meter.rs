@@ -32,8 +32,8 @@ impl Meter {
         }
     }
 
-    /// Makes every series exist, because a missing one cannot be distinguished from one that is zero. The application may
-    /// install its recorder late.
+    /// Makes every series exist: a missing series cannot be distinguished from a series that is zero. The application
+    /// may install its recorder late.
     pub(super) fn refresh(&self, leads: Option<u64>) {
         match leads {
             Some(token) => self.leads(token),

@@ -8,7 +8,7 @@
 //! - `handle`: [`LeaderHandle`]; `not_leader`, `error`: the errors of its methods.
 //! - `request`: a request to the store in progress; `watcher`: a watch that reopens after a failure or silence.
 //! - `warm_up`: runs before the gate opens; `leaving`: what must end before the lease is released.
-//! - `journal`: receives what the task does; `log`, `meter`: as log events and metrics; `guarded`: survives their panics.
+//! - `journal`: receives what the task does; `log`, `meter`: log events and metrics; `guarded`: catches their panics.
 //! - `interleavings`: tests of threads that share the gate, in every order of their steps.
 
 mod admission;

@@ -10,7 +10,7 @@ use crate::lease::{LeaderInfo, Status};
 /// can use `let admission = leader.admit()?;`. Clones are cheap.
 #[derive(Clone, PartialEq, Eq, Error)]
 #[error("this node does not lead: {}", self.reason().explanation())]
-// Of the size of a pointer, because services move their results, and an admitted request pays for that as well.
+// As small as a pointer: services move their results, and admitted requests pay for that too.
 pub struct NotLeader(Arc<Inner>);
 
 #[derive(PartialEq, Eq)]

@@ -6,7 +6,10 @@ use crate::{
     store::{LeaseStore, StoreError},
 };
 
-/// The preparation of the store, which is attempted until it succeeds.
+/// The longest pause between two attempts. A thirtieth of a long lease is longer than anyone waits for a start.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Attempts to prepare the store, until one succeeds.
 pub(super) struct Preparing {
     attempt: Attempt,
     /// Creates the next attempt, after this many failures.
@@ -28,7 +31,8 @@ impl Preparing {
         let attempt = Box::pin(prepare(store.clone(), timing.lease, observer));
         let retry = Box::new(move |failures| -> Attempt {
             let mut rng = fastrand::Rng::with_seed(random.seed());
-            let pause = clock.sleep(timing.retry_after(failures, &mut rng));
+            let pause = timing.retry_after(failures, &mut rng).min(LONGEST_PAUSE);
+            let pause = clock.sleep(pause);
             let attempt = prepare(store.clone(), timing.lease, observer);
             Box::pin(async move {
                 pause.await;
@@ -42,7 +46,7 @@ impl Preparing {
         }
     }
 
-    /// Waits for the outcome of the next attempt. Cancel safe. After a success it must not be called again.
+    /// Waits for the outcome of the next attempt. Cancel safe. Do not call it again after a success.
     pub(super) async fn attempted(&mut self) -> Result<(), StoreError> {
         let outcome = self.attempt.as_mut().await;
         if outcome.is_err() {

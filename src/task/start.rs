@@ -1,10 +1,10 @@
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
 use super::{
     driver::Driver,
-    guarded::{Guarded, InSpan, survive, within},
+    guarded::{Guarded, InSpan, within},
     handle::LeaderHandle,
     journal::Journals,
     log::Log,
@@ -14,6 +14,7 @@ use super::{
     watcher::Watcher,
 };
 use crate::{
+    error::{self, survive},
     lease::{Candidate, Machine, Timing},
     names::{Address, NodeId},
     runtime::Runtime,
@@ -46,22 +47,42 @@ impl<S: LeaseStore> Start<S> {
         prepare(self.store.clone(), self.timing.lease, self.observer).await
     }
 
-    /// Prepares the store, and starts the task. A store that only needs time is prepared by the task.
+    /// Prepares the store, and starts the task. If the store's error is transient, the task prepares it.
     pub(crate) async fn start(self) -> Result<LeaderHandle, StoreError> {
         let clock = &self.runtime.clock;
         let until = clock.now() + PATIENCE;
         let (runtime, timing) = (&self.runtime, &self.timing);
         let mut preparing = Preparing::new(&self.store, runtime, timing, self.observer);
+        let mut is_logged = false;
         let waits = loop {
             match preparing.attempted().await {
                 Ok(()) => break None,
-                Err(StoreError::NoAnswer { .. }) if clock.now() < until => {}
-                Err(error @ StoreError::NoAnswer { .. }) => return Err(error),
+                Err(error @ StoreError::NoAnswer { .. }) => {
+                    if clock.now() >= until {
+                        return Err(error);
+                    }
+                    if !mem::replace(&mut is_logged, true) {
+                        self.log_no_answer(&error);
+                    }
+                }
                 Err(error) if error.is_transient() => break Some(Waits(preparing, error)),
                 Err(error) => return Err(error),
             }
         };
         Ok(self.spawn(waits))
+    }
+
+    fn log_no_answer(&self, error: &StoreError) {
+        let (election, error) = (self.store.name(), error::line(error));
+        let (bucket, key) = (election.bucket(), election.key());
+        survive(|| {
+            tracing::warn!(
+                bucket,
+                key,
+                error,
+                "no response from the lease store; `start` retries for 30 s"
+            );
+        });
     }
 
     fn spawn(self, waits: Option<Waits>) -> LeaderHandle {

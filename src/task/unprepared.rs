@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl<S: LeaseStore> Driver<S> {
-    /// Prepares the store, and returns the first input of the protocol, which does not act before.
+    /// Prepares the store, and returns the first input of the protocol. The protocol does not act before that.
     pub(super) async fn prepared(&mut self) -> Input {
         let clock = self.shared.clock().clone();
         while let Some(preparing) = &mut self.preparing {

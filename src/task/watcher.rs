@@ -3,10 +3,9 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use futures_core::Stream;
 use futures_util::{StreamExt, stream};
 
-use super::guarded::survive;
 use crate::{
     clock::{Clock, Moment},
-    error,
+    error::{self, survive},
     lease::Input,
     store::{Epoch, LeaseStore, Observation, StoreError, Watch},
 };
@@ -73,14 +72,14 @@ impl Watcher {
         }
     }
 
-    /// Waits until a watch is open, or pushes a state of the key. None if the store is closed for good. Cancel safe.
+    /// Waits until a watch is open, or pushes a state of the key. None if the store is closed. Cancel safe.
     pub(super) async fn next(&mut self) -> Option<Input> {
         loop {
             match self.events.next().await {
                 Some(Event::Opened(epoch)) => {
                     self.is_open = true;
                     self.has_delivered = false;
-                    // In a bucket that was created again, revisions may be lower.
+                    // In a recreated bucket, revisions may be lower.
                     self.last_pushed = 0;
                     self.missed_since = None;
                     let epoch = epoch.created_at();

@@ -153,8 +153,7 @@ impl Leader {
 
     /// Checks the bucket, and creates it if it does not exist.
     ///
-    /// Calling it is optional: a campaign does the same when it starts. Unlike a campaign, it does not wait for a server
-    /// that cannot be reached yet.
+    /// Calling it is optional: a campaign does the same when it starts. Unlike a campaign, it makes only one attempt.
     ///
     /// # Errors
     ///
@@ -178,8 +177,8 @@ impl Leader {
     /// Campaigns until `cancellation_token` is cancelled, then releases the lease and returns.
     ///
     /// The token is that of the crate `tokio-util`. The call also returns after a shutdown of the
-    /// [`handle`](Self::handle). A server that cannot be reached yet is no error, as for
-    /// [`Builder::start`](Builder::start). To run a closure concurrently, use
+    /// [`handle`](Self::handle). If the server cannot be reached yet, the candidate
+    /// waits, as for [`Builder::start`](Builder::start). To run a closure concurrently, use
     /// [`do_while_leader`](Self::do_while_leader).
     ///
     /// If the future is dropped, the lease is released in the background, provided that the runtime keeps running.

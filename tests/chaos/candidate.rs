@@ -2,9 +2,9 @@
 
 use std::{
     convert::Infallible,
-    env,
+    env, fs, io,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -28,6 +28,7 @@ use noleader::{LeaderHandle, LeaderOnlyLayer, Term};
 use serde::{Deserialize, Serialize};
 use tokio::{
     net::TcpListener,
+    runtime::Builder,
     sync::Notify,
     time::{sleep, timeout},
 };
@@ -35,7 +36,8 @@ use tokio::{
 use crate::{
     clock::now,
     http::Sender,
-    journal,
+    image::{self, Side},
+    journal::{self, Journal},
     log::Writer,
     probe::{self, Probe},
 };
@@ -71,6 +73,8 @@ pub(crate) struct Role {
     pub(crate) storage: String,
     pub(crate) log: PathBuf,
     pub(crate) risk: Risk,
+    /// Whether it has one thread, so that its process can be copied.
+    pub(crate) is_copyable: bool,
 }
 
 impl Role {
@@ -88,6 +92,7 @@ impl Role {
 struct App {
     leader: LeaderHandle,
     log: Writer,
+    journal: Journal,
     storage: Sender,
     leave: Arc<Notify>,
     /// Whether it was asked to shut down.
@@ -105,26 +110,49 @@ struct Wish {
     hold_ms: u64,
 }
 
+/// The query of a copy.
+#[derive(Deserialize)]
+struct Copy {
+    /// The file name of its log.
+    name: String,
+}
+
 /// Not a test: the body of the candidate processes that a run starts.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn candidate_process() {
+#[test]
+fn candidate_process() {
     if let Ok(role) = env::var(ROLE) {
-        run(serde_json::from_str(&role).unwrap()).await;
+        let role: Role = serde_json::from_str(&role).unwrap();
+        let mut runtime = if role.is_copyable {
+            Builder::new_current_thread()
+        } else {
+            Builder::new_multi_thread()
+        };
+        let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(run(role));
     }
 }
 
 async fn run(role: Role) {
     let log = Writer::create(&role.log).unwrap();
     probe::abort_at_a_panic(log.clone());
-    let closing = journal::install(log.clone(), &role.log);
+    let journal = journal::install(log.clone());
     let leader = start(&role).await;
     let leave = Arc::new(Notify::new());
     let leaving = Arc::<AtomicBool>::default();
-    tokio::spawn(Probe::new(leader.clone(), log.clone(), closing, leaving.clone()).run());
+    tokio::spawn(
+        Probe::new(
+            leader.clone(),
+            log.clone(),
+            journal.closing.clone(),
+            leaving.clone(),
+        )
+        .run(),
+    );
     let listener = TcpListener::bind(role.listen).await.unwrap();
     let app = router(App {
         leader,
         log,
+        journal,
         storage: Sender::new(role.storage),
         leave: leave.clone(),
         leaving,
@@ -168,6 +196,7 @@ fn router(app: App) -> Router {
         .layer(from_fn(stamp))
         .route("/step-down", post(step_down))
         .route("/shutdown", post(shutdown))
+        .route("/copy", post(copy))
         .with_state(app)
 }
 
@@ -220,5 +249,25 @@ async fn shutdown(State(app): State<App>) -> StatusCode {
     match left {
         Ok(()) => StatusCode::OK,
         Err(_) => StatusCode::GATEWAY_TIMEOUT,
+    }
+}
+
+/// Copies this process. The copy logs to `name` what this one has logged, and continues from there.
+async fn copy(Query(Copy { name }): Query<Copy>, State(app): State<App>) -> StatusCode {
+    let log = app.log.path().with_file_name(name);
+    app.copy(&log).unwrap();
+    // Nobody waits for the response of the copy.
+    StatusCode::OK
+}
+
+impl App {
+    /// Returns in both processes.
+    fn copy(&self, log: &Path) -> io::Result<()> {
+        fs::copy(self.log.path(), log)?;
+        if image::copy()? == Side::Copy {
+            self.log.move_to(log)?;
+            self.journal.move_to(log)?;
+        }
+        Ok(())
     }
 }

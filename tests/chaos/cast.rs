@@ -10,13 +10,15 @@ use tokio::sync::Mutex;
 use crate::{
     candidate::{LEASE, Risk, Role},
     clock::now,
-    history::Session,
+    history::{Copied, Session},
     http::Sender,
     storage::Storage,
 };
 
 pub(crate) const CANDIDATES: usize = 5;
 pub(crate) const SERVERS: usize = 3;
+/// The first candidates, whose processes can be copied.
+pub(crate) const COPYABLE: usize = 2;
 /// The longest wait for a candidate to start, on a very slow machine.
 const BOUND: Duration = Duration::from_secs(90);
 
@@ -69,6 +71,7 @@ impl Cast {
                 storage: storage.url.clone(),
                 log: PathBuf::new(),
                 risk,
+                is_copyable: index < COPYABLE,
             };
             candidates.push(Candidate::start(index, role, proxies, folder.clone()));
         }
@@ -150,10 +153,54 @@ impl Actor {
         }
     }
 
-    /// Kills the process, unless it has exited.
+    /// Kills the process and its copies, unless they have exited.
     pub(crate) fn kill(&mut self) {
         self.process.kill();
-        self.session().ended.get_or_insert_with(now);
+        let ended = now();
+        for session in &mut self.sessions {
+            session.ended.get_or_insert(ended);
+        }
+    }
+
+    /// The log of its process of this number.
+    pub(crate) fn log(&self, number: usize) -> PathBuf {
+        self.sessions[number].log.clone()
+    }
+
+    /// The current copy of the process.
+    pub(crate) fn copied(&self) -> Option<Copied> {
+        self.sessions.last()?.copied
+    }
+
+    /// The file name of the log of the next process.
+    pub(crate) fn next_log(&self) -> String {
+        log_name(&self.role.id, self.sessions.len())
+    }
+
+    /// Adds a copy of the process, which was made since `from`. It ends with [`Actor::kill`].
+    pub(crate) fn add_copy(&mut self, from: u64) {
+        let original = self.session().holder();
+        let (candidate, number) = (original.0, self.sessions.len());
+        self.sessions.push(Session {
+            candidate,
+            number,
+            log: self.folder.join(self.next_log()),
+            ended: None,
+            copied: Some(Copied {
+                original,
+                copy: (candidate, number),
+                from,
+                until: now(),
+            }),
+        });
+    }
+
+    /// Kills the process that was copied last, and not its copy.
+    pub(crate) fn kill_original(&mut self) {
+        self.process.kill_alone().unwrap();
+        if let Some(Copied { original, .. }) = self.copied() {
+            self.sessions[original.1].ended.get_or_insert_with(now);
+        }
     }
 
     /// Starts the next process without waiting for it, since no server may be reachable.
@@ -186,13 +233,18 @@ fn launch(
     candidate: usize,
     number: usize,
 ) -> (Process, Session) {
-    role.log = folder.join(format!("{}-{number}.log", role.id));
+    role.log = folder.join(log_name(&role.id, number));
     let process = Process::spawn_with_stdout(role.command()).unwrap();
     let session = Session {
         candidate,
         number,
         log: role.log.clone(),
         ended: None,
+        copied: None,
     };
     (process, session)
+}
+
+fn log_name(id: &str, number: usize) -> String {
+    format!("{id}-{number}.log")
 }

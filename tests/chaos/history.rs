@@ -19,6 +19,22 @@ pub(crate) struct Session {
     pub(crate) log: PathBuf,
     /// When it was killed, or was found to have exited.
     pub(crate) ended: Option<u64>,
+    pub(crate) copied: Option<Copied>,
+}
+
+/// A running process was copied between two times. The copy knows what the original knew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Copied {
+    pub(crate) original: Holder,
+    pub(crate) copy: Holder,
+    pub(crate) from: u64,
+    pub(crate) until: u64,
+}
+
+impl Session {
+    pub(crate) fn holder(&self) -> Holder {
+        (self.candidate, self.number)
+    }
 }
 
 /// The holder of a term: a candidate, and the number of its process.
@@ -92,6 +108,13 @@ impl Tenure {
         self.shut_by = Some(self.shut_by.map_or(at, |earlier| earlier.min(at)));
     }
 
+    /// The latest time that is known of it.
+    fn latest(&self) -> u64 {
+        let ends = [self.won, self.shut, self.shut_by, self.released];
+        let ends = ends.into_iter().flatten().max().unwrap_or(0);
+        ends.max(self.last_outside).max(self.last_done)
+    }
+
     /// A time by which the term had certainly started.
     pub(crate) fn begun(&self) -> u64 {
         self.first_inside.min(self.won.unwrap_or(u64::MAX))
@@ -113,6 +136,7 @@ pub(crate) struct History {
     pub(crate) silences: Vec<Silence>,
     /// When the servers lost writes that they had acknowledged.
     pub(crate) losses: Vec<u64>,
+    pub(crate) copies: Vec<Copied>,
     /// The processes that panicked, or whose election ended unexpectedly.
     pub(crate) dead: Vec<Holder>,
 }
@@ -133,9 +157,9 @@ impl History {
             if !session.log.exists() {
                 continue;
             }
-            let mut reader = Reader::new((session.candidate, session.number));
+            let mut reader = Reader::new(session.holder());
             log::read(&session.log, |entry| reader.add(entry))?;
-            reader.finish(session.ended, &mut history);
+            reader.finish(session.ended, session.copied, &mut history);
         }
         Ok(history)
     }
@@ -238,13 +262,23 @@ impl Reader {
         self.current.take_if(|current| *current == token);
     }
 
-    /// Requests in progress end when the process is killed.
-    pub(crate) fn finish(mut self, ended: Option<u64>, history: &mut History) {
+    /// Requests in progress end when the process is killed. Of a copy, only what it did itself is added.
+    pub(crate) fn finish(
+        mut self,
+        ended: Option<u64>,
+        copied: Option<Copied>,
+        history: &mut History,
+    ) {
         for token in std::mem::take(&mut self.under_way).into_values() {
             let tenure = self.tenure(token);
             tenure.last_done = tenure.last_done.max(ended.unwrap_or(0));
         }
         history.dead.extend(self.dead.then_some(self.holder));
+        if let Some(copied) = copied {
+            history.copies.push(copied);
+            self.tenures
+                .retain(|_, tenure| tenure.latest() > copied.from);
+        }
         history.tenures.extend(self.tenures.into_values());
         history.tenures.sort_by_key(|tenure| tenure.token);
     }

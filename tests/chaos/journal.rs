@@ -3,6 +3,7 @@
 use std::{
     fmt,
     fs::File,
+    io,
     path::Path,
     sync::{
         Arc,
@@ -25,24 +26,43 @@ use tracing_subscriber::{
 
 use crate::{
     clock::now,
+    image::redirect,
     log::{Entry, Writer},
 };
 
-/// Writes the terms to `log`, and the library's log to a text file next to it. Returns a cell with the token of
-/// the latest hand-over.
-pub(crate) fn install(log: Writer, path: &Path) -> Arc<AtomicU64> {
+#[derive(Clone)]
+pub(crate) struct Journal {
+    /// The token of the latest hand-over; 0 if there was none.
+    pub(crate) closing: Arc<AtomicU64>,
+    text: Arc<File>,
+}
+
+impl Journal {
+    /// Writes the library's log to another file from now on, in a process that is a copy.
+    pub(crate) fn move_to(&self, log: &Path) -> io::Result<()> {
+        redirect(&self.text, text(log)?)
+    }
+}
+
+fn text(log: &Path) -> io::Result<File> {
+    File::create(log.with_extension("txt"))
+}
+
+/// Writes the terms to `log`, and the library's log to a text file next to it.
+pub(crate) fn install(log: Writer) -> Journal {
     let closing = Arc::<AtomicU64>::default();
-    let text = File::create(path.with_extension("txt")).unwrap();
-    let text = layer().with_ansi(false).with_writer(Arc::new(text));
+    let text = Arc::new(text(log.path()).unwrap());
+    let journal = Journal {
+        closing: closing.clone(),
+        text: text.clone(),
+    };
+    let text = layer().with_ansi(false).with_writer(text);
     tracing_subscriber::registry()
-        .with(Terms {
-            log,
-            closing: closing.clone(),
-        })
+        .with(Terms { log, closing })
         .with(text)
         .with(Targets::new().with_target("noleader", LevelFilter::INFO))
         .init();
-    closing
+    journal
 }
 
 struct Terms {

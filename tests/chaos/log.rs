@@ -4,7 +4,7 @@ use std::{
     fmt,
     fs::File,
     io::{self, BufRead, BufReader, Write, stderr},
-    path::Path,
+    path::{Path, PathBuf},
     process,
     str::FromStr,
     sync::{
@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use crate::clock::now;
+use crate::{clock::now, image::redirect};
 
 /// One line. The times are from [`now`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,18 +112,29 @@ pub(crate) struct Writer(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     file: File,
+    path: PathBuf,
     ids: AtomicU64,
 }
 
 impl Writer {
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
         let file = File::options().append(true).create_new(true).open(path)?;
-        Ok(Self::to(file))
+        Ok(Self::to(file, path))
     }
 
-    fn to(file: File) -> Self {
-        let ids = AtomicU64::new(0);
-        Self(Arc::new(Inner { file, ids }))
+    fn to(file: File, path: &Path) -> Self {
+        let (path, ids) = (path.to_owned(), AtomicU64::new(0));
+        Self(Arc::new(Inner { file, path, ids }))
+    }
+
+    /// Where this process logs.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Appends to another file from now on, in a process that is a copy.
+    pub(crate) fn move_to(&self, path: &Path) -> io::Result<()> {
+        redirect(&self.0.file, File::options().append(true).open(path)?)
     }
 
     /// Aborts the process if the line cannot be written, since a missing line could hide a violation. A panic would
@@ -245,7 +256,10 @@ mod tests {
     fn process_aborts_when_its_log_is_full() {
         const NAME: &str = "log::tests::process_aborts_when_its_log_is_full";
         if env::var_os(FULL).is_some() {
-            let log = Writer::to(File::options().append(true).open("/dev/full").unwrap());
+            let log = Writer::to(
+                File::options().append(true).open("/dev/full").unwrap(),
+                Path::new("/dev/full"),
+            );
             let _ = std::thread::spawn(move || log.admitted(7, 0)).join();
             return;
         }

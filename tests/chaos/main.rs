@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `plan` | the schedule of the faults |
 //! | `cast`, `candidate`, `storage` | the participants |
+//! | `image` | a copy of a running candidate |
 //! | `journal`, `probe` | what a candidate logs about its election and its gate |
 //! | `faults`, `trouble` | one fault; all faults |
 //! | `traffic`, `http` | the clients |
@@ -15,6 +16,7 @@
 //! | `checker` | the promises, checked on the history |
 //! | `report`, `open_time`, `timeline` | the output for a reader |
 //! | `run` | one run from start to end |
+//! | `copies` | a leader and a copy of its process |
 //! | `control` | a run in which the checker must find two open gates |
 #![cfg(target_os = "linux")]
 #![allow(
@@ -30,9 +32,11 @@ mod cast;
 mod checker;
 mod clock;
 mod control;
+mod copies;
 mod faults;
 mod history;
 mod http;
+mod image;
 mod journal;
 mod log;
 mod open_time;

@@ -16,6 +16,8 @@ pub(crate) enum Fault {
     Stop,
     /// A candidate is cut off from the servers. If `late`, its messages arrive afterwards; otherwise they are lost.
     Cut { direction: Direction, late: bool },
+    /// A candidate's process is copied while it runs. If `original_dies`, only the copy continues.
+    Copy { original_dies: bool },
     /// A candidate's network is slow.
     Slow { by: Duration },
     /// A candidate is asked to step down.
@@ -49,6 +51,7 @@ impl Fault {
             self,
             Self::Kill
                 | Self::Stop
+                | Self::Copy { .. }
                 | Self::Cut { .. }
                 | Self::Slow { .. }
                 | Self::StepDown
@@ -73,7 +76,7 @@ pub(crate) struct Step {
 }
 
 /// Faults of the candidates and of their record, each as often as it occurs per deck.
-const OF_CANDIDATES: [Fault; 17] = [
+const OF_CANDIDATES: [Fault; 18] = [
     Fault::Stop,
     Fault::Kill,
     Fault::Kill,
@@ -83,6 +86,9 @@ const OF_CANDIDATES: [Fault; 17] = [
     cut(Direction::ToServer),
     cut(Direction::ToClient),
     cut(Direction::Both),
+    Fault::Copy {
+        original_dies: false,
+    },
     Fault::Slow { by: Duration::ZERO },
     Fault::StepDown,
     Fault::StepDown,
@@ -104,7 +110,7 @@ const OF_SERVERS: [Fault; 6] = [
 
 /// Seconds between two faults. The longest gap times the size of a deck is less than a minute, so that a run of a
 /// minute contains every fault.
-const CANDIDATES_GAP: Range<f64> = 0.2..3.5;
+const CANDIDATES_GAP: Range<f64> = 0.2..3.3;
 const SERVERS_GAP: Range<f64> = 4.0..9.9;
 
 const fn cut(direction: Direction) -> Fault {
@@ -146,6 +152,9 @@ fn step(rng: &mut Rng, at: Duration, fault: Fault) -> Step {
             direction,
             late: rng.bool(),
         },
+        Fault::Copy { .. } => Fault::Copy {
+            original_dies: rng.bool(),
+        },
         Fault::Slow { .. } => Fault::Slow {
             by: Duration::from_millis(rng.u64(50..600)),
         },
@@ -178,7 +187,9 @@ mod tests {
     fn is_alike(one: Fault, other: Fault) -> bool {
         match (one, other) {
             (Fault::Cut { direction: one, .. }, Fault::Cut { direction, .. }) => one == direction,
-            (Fault::Slow { .. }, Fault::Slow { .. }) => true,
+            (Fault::Copy { .. }, Fault::Copy { .. }) | (Fault::Slow { .. }, Fault::Slow { .. }) => {
+                true
+            }
             _ => one == other,
         }
     }
@@ -192,6 +203,9 @@ mod tests {
             cut(Direction::ToServer),
             cut(Direction::ToClient),
             cut(Direction::Both),
+            Fault::Copy {
+                original_dies: false,
+            },
             Fault::Slow { by: Duration::ZERO },
             Fault::StepDown,
             Fault::ShutDown,

@@ -25,7 +25,7 @@ pub(crate) struct Probe {
     leader: LeaderHandle,
     status: watch::Receiver<Status>,
     log: Writer,
-    /// The token of the latest hand-over; 0 if there was none.
+    /// See [`Journal`](crate::journal::Journal).
     closing: Arc<AtomicU64>,
     noted: u64,
     leaving: Arc<AtomicBool>,

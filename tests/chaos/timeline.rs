@@ -23,11 +23,13 @@ const LANES: usize = CANDIDATES + SERVERS + 2;
 const LETTER: f64 = 6.5;
 
 /// The colour of each kind of fault.
-const COLOURS: [(&str, &str); 15] = [
+const COLOURS: [(&str, &str); 18] = [
     ("kill", "#d62728"),
     ("restart", "#ff9896"),
     ("restart all", "#8c0d0e"),
     ("stop", "#ff7f0e"),
+    ("copy", "#8c564b"),
+    ("move", "#5d3a33"),
     ("pause", "#ffb347"),
     ("cut out", "#9467bd"),
     ("cut in", "#6a3fa0"),
@@ -35,6 +37,7 @@ const COLOURS: [(&str, &str); 15] = [
     ("slow", "#c5a3e8"),
     ("step down", "#17a2b8"),
     ("shut down", "#0b6b7a"),
+    ("put back", "#1a1a8c"),
     ("move leader", "#bcbd22"),
     ("delete", "#e377c2"),
     ("purge", "#c04a9c"),

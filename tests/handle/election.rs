@@ -44,7 +44,7 @@ async fn a_token_contains_the_time() {
 
 /// A node of a later version leads, and crashes.
 #[tokio::test]
-async fn a_record_of_a_later_version_is_waited_out() {
+async fn record_of_a_later_version_delays_takeover() {
     let (store, clock) = (Memory::new(), FakeClock::new());
     let later = r#"{"v":3,"holder":null,"lease_ms":40000,"token":1000,"leases":[]}"#;
     store.overwrite(later);

@@ -52,7 +52,7 @@ async fn a_term_is_logged_from_start_to_end() {
 }
 
 #[tokio::test]
-async fn a_wall_clock_that_is_not_set_is_logged() {
+async fn unset_wall_clock_is_logged() {
     let (lines, _guard) = Lines::collect();
     let (store, clock) = (Memory::new(), FakeClock::new());
     clock.set_wall(0);

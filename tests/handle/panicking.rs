@@ -90,7 +90,7 @@ impl Subscriber for Panicking {
     }
 }
 
-/// As [`Panicking`], and creates spans.
+/// Like [`Panicking`], but creates spans.
 struct Entered(Panicking);
 
 impl Subscriber for Entered {
@@ -173,7 +173,7 @@ async fn goes_on() {
     b.shutdown().await.unwrap();
 }
 
-/// The task panics, and then the subscriber or the recorder does while the task unwinds.
+/// The task panics, and the subscriber or the recorder panics while the task unwinds.
 async fn ends_in_a_panic() {
     let (clock, bomb) = (FakeClock::new(), Arc::<AtomicBool>::default());
     let store = Bomb(Memory::new(), bomb.clone());

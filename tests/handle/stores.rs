@@ -78,7 +78,7 @@ enum Delivers {
     /// The current content, and no change after it.
     TheFirst,
     Nothing,
-    /// All, and each watch is of a bucket that was created later, and ends after one push.
+    /// All. Each watch is of a newer bucket, and ends after one push.
     Recreated,
     /// The watches fail to open.
     Disconnected,
@@ -183,7 +183,7 @@ async fn another_bucket_ends_a_term() {
 
 /// The release may have been replaced by a write that the store has lost.
 #[tokio::test]
-async fn a_first_release_of_a_lossy_store_is_waited_out() {
+async fn lossy_store_waits_after_a_first_release() {
     for lossy in [false, true] {
         let (store, clock) = (Memory::new(), FakeClock::new());
         let a = leader(&store, &clock).await;

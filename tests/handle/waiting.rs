@@ -1,4 +1,4 @@
-//! A store of one's own that cannot be used yet.
+//! Candidates on a custom store that cannot be used yet.
 
 use std::{
     sync::{
@@ -22,10 +22,11 @@ use crate::{
 
 type Outcome = Arc<Mutex<fn() -> Result<(), StoreError>>>;
 
-/// A store with another outcome of its preparation, and what it was asked for.
+/// A store whose preparation has a chosen outcome. It counts its preparations and its other uses.
 #[derive(Clone)]
 struct Unready {
     memory: Memory,
+    lease: Duration,
     outcome: Outcome,
     prepared: Arc<AtomicUsize>,
     used: Arc<AtomicUsize>,
@@ -35,6 +36,7 @@ impl Unready {
     fn new(outcome: fn() -> Result<(), StoreError>) -> Self {
         Self {
             memory: Memory::new(),
+            lease: LEASE,
             outcome: Arc::new(Mutex::new(outcome)),
             prepared: Arc::default(),
             used: Arc::default(),
@@ -60,7 +62,7 @@ impl LeaseStore for Unready {
     }
 
     async fn prepare(&self, lease: Duration) -> Result<(), StoreError> {
-        assert_eq!(lease, LEASE);
+        assert_eq!(lease, self.lease);
         self.prepared.fetch_add(1, Ordering::Relaxed);
         let outcome = *self.outcome.lock().unwrap();
         outcome()
@@ -158,7 +160,7 @@ async fn a_silent_store_has_30_s() {
         other => panic!("{other:?}"),
     }
 
-    // One that answers in time is no error, nor one that falls silent later.
+    // The start succeeds if the store responds in time, even if it stops responding later.
     let store = Unready::new(silent);
     let starting = tokio::spawn(candidate(store.clone(), "a", &clock).start());
     advance_until(&clock, || store.prepared() > 2).await;
@@ -172,6 +174,33 @@ async fn a_silent_store_has_30_s() {
     assert_eq!(a.status(), Status::Follower { leader: None });
 }
 
+/// A thirtieth of it, the first pause of other retries, is 48 minutes.
+#[tokio::test]
+async fn a_long_lease_does_not_delay_the_start() {
+    let lease = Duration::from_secs(24 * 60 * 60);
+    let with = |outcome| Unready {
+        lease,
+        ..Unready::new(outcome)
+    };
+    let (store, clock) = (with(silent), FakeClock::new());
+    let begun = clock.now();
+    let starting = tokio::spawn(candidate(store, "a", &clock).lease(lease).start());
+    advance_until(&clock, || starting.is_finished()).await;
+    let took = clock.now().saturating_since(begun).as_secs();
+    assert!((30..=35).contains(&took), "{took} s");
+    assert!(starting.await.unwrap().is_err());
+
+    let store = with(forming);
+    let a = candidate(store.clone(), "a", &clock).lease(lease);
+    let a = a.start().await.unwrap();
+    advance_until(&clock, || store.prepared() > 8).await;
+    store.becomes(|| Ok(()));
+    let ready = clock.now();
+    advance_until(&clock, || a.is_leader()).await;
+    let took = clock.now().saturating_since(ready).as_secs();
+    assert!(took <= 5, "{took} s");
+}
+
 #[tokio::test]
 async fn a_closed_store_stops_a_waiting_candidate() {
     let (store, clock) = (Unready::new(forming), FakeClock::new());
@@ -183,9 +212,9 @@ async fn a_closed_store_stops_a_waiting_candidate() {
     assert_eq!(a.step_down().await, Err(ReleaseError::Stopped));
 }
 
-/// There is no leader to learn of, whom a request could wait for.
+/// A shutdown does not wait for the next leader here, because a waiting candidate learns of no leader.
 #[tokio::test]
-async fn a_held_request_does_not_delay_the_stop_of_a_waiting_candidate() {
+async fn held_request_does_not_delay_a_stop() {
     let a = candidate(Unready::new(forming), "a", &FakeClock::new());
     let a = a.start().await.unwrap();
     let gate = noleader::LeaderOnlyLayer::new(a.clone()).wait_up_to(LEASE * 2);

@@ -13,7 +13,7 @@ use crate::{
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/nats.md");
 
-/// So long that a follower sees only what is pushed: it reads the key every third of a lease.
+/// A follower reads the key every third of a lease. This lease is so long that it sees only what is pushed.
 const LONG: Duration = Duration::from_secs(3600);
 
 /// The configuration of the page.

@@ -166,7 +166,7 @@ async fn missing_bucket_is_rejected_if_creation_is_off() {
 }
 
 #[tokio::test]
-async fn observer_waits_for_the_bucket_and_does_not_create_it() {
+async fn observer_waits_for_bucket_without_creating_it() {
     let (lines, _guard) = Lines::collect();
     let server = Server::start().await.unwrap();
     let context = jetstream::new(server.client().await.unwrap());
@@ -205,7 +205,7 @@ async fn observer_waits_for_the_bucket_and_does_not_create_it() {
 }
 
 #[tokio::test]
-async fn full_bucket_fails_writes_and_an_election_waits_for_room() {
+async fn election_waits_for_room_in_a_full_bucket() {
     let (lines, _guard) = Lines::collect();
     let server = Server::start().await.unwrap();
     let client = server.client().await.unwrap();

@@ -1,4 +1,4 @@
-//! Clients that are closed for good.
+//! Clients that are closed: drained, or out of reconnects.
 
 use std::time::Duration;
 
@@ -17,10 +17,7 @@ use crate::{
     support::{BOUND, LEASE, elected, follows, steady, until},
 };
 
-const CLOSED: [&str; 2] = [
-    "ERROR",
-    "lease store is closed for good; leaving the election",
-];
+const CLOSED: [&str; 2] = ["ERROR", "lease store is closed; leaving the election"];
 
 /// How a client ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,7 +70,7 @@ async fn stopped(handle: &LeaderHandle, lines: &Lines) {
 async fn a_follower_stops_with_its_client() {
     for end in ENDS {
         let mut server = Server::start().await.unwrap();
-        // Its client tries on.
+        // Its client keeps trying.
         let a = steady("a").start(server.client().await.unwrap());
         let a = a.await.unwrap();
         elected(&a).await;

@@ -129,7 +129,7 @@ async fn candidate_insists_on_its_domain() {
 
 /// This is documented as a mistake to avoid.
 #[tokio::test]
-async fn without_a_domain_hub_and_leaf_have_two_elections() {
+async fn without_domain_hub_and_leaf_elect_two_leaders() {
     let folder = tempfile::tempdir().unwrap();
     let ports = [(); 3].map(|()| Port::reserve().unwrap());
     let listen = format!("listen: \"{}\"", ports[1].addr());

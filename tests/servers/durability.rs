@@ -1,4 +1,4 @@
-//! The durable configuration of docs/nats.md, and where its page says that it shows.
+//! The durable configuration of docs/nats.md, and the command with which the page checks it.
 
 use std::{fs, path::Path, process::Command, time::Duration};
 

@@ -1,4 +1,4 @@
-//! A bucket that is created here starts at a revision that is the time.
+//! A bucket that noleader creates starts at a revision that is the time.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -43,7 +43,7 @@ async fn settings(client: &async_nats::Client, bucket: &str) -> Value {
 }
 
 #[tokio::test]
-async fn every_way_to_create_a_bucket_starts_at_the_time() {
+async fn every_created_bucket_starts_at_the_time() {
     let server = Server::start().await.unwrap();
     let client = server.client().await.unwrap();
     let context = jetstream::new(client.clone());
@@ -133,7 +133,7 @@ async fn other_clients_use_the_bucket() {
 }
 
 #[tokio::test]
-async fn bucket_that_starts_at_1_is_taken_over_with_growing_tokens() {
+async fn tokens_grow_in_a_bucket_starting_at_1() {
     let server = Server::start().await.unwrap();
     let client = server.client().await.unwrap();
     let a = start(&server, candidate("a")).await;

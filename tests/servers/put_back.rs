@@ -1,12 +1,12 @@
-//! A server whose data is put back to an earlier copy, as after a power cut that lost the last writes, or after a restore
-//! from a backup.
+//! A server whose data is replaced with an earlier copy, as after a power cut that lost the last writes, or after a
+//! restore from a backup.
 
 use noleader::{Builder, LeaderHandle, Term};
 use noleader_fixture::{Proxy, Server};
 
 use crate::support::{Watchman, candidate, elected, ended, follows, start, start_through, steady};
 
-/// A server that lost the writes of the term under which a candidate leads, and that candidate, which is cut off.
+/// A server that lost the writes of a term, and the leader of that term, which is cut off.
 struct Rollback {
     server: Server,
     old: LeaderHandle,
@@ -14,7 +14,7 @@ struct Rollback {
     proxy: Proxy,
 }
 
-/// The release of an earlier term is what the server still has.
+/// The server still has the release of an earlier term.
 async fn rollback(builder: impl Fn(&str) -> Builder) -> Rollback {
     let mut server = Server::start().await.unwrap();
     let first = start(&server, steady("first")).await;
@@ -38,7 +38,7 @@ async fn rollback(builder: impl Fn(&str) -> Builder) -> Rollback {
 }
 
 #[tokio::test]
-async fn a_term_after_lost_writes_has_a_token_of_its_own() {
+async fn term_after_lost_writes_has_a_new_token() {
     let rollback = rollback(candidate).await;
     let new = start(&rollback.server, candidate("new")).await;
     let term = elected(&new).await;
@@ -71,9 +71,9 @@ async fn tokens_grow_after_a_backup_is_put_back() {
     assert!(elected(&b).await.token() > last);
 }
 
-/// The record that is lost is that of an open gate. The candidate sees the earlier release first, and cannot know.
+/// The record of an open gate is lost. The candidate sees only the earlier release.
 #[tokio::test]
-async fn a_lossy_store_waits_for_a_leader_whose_record_is_lost() {
+async fn lossy_store_waits_for_leader_of_lost_record() {
     let lossy = |id: &str| candidate(id).lossy_store(true);
     let rollback = rollback(lossy).await;
     let new = start(&rollback.server, lossy("new")).await;

@@ -52,8 +52,8 @@ async fn start_reports_an_account_without_jetstream() {
     );
 }
 
-/// A client of a server with this version. Only the greeting is that of the server: no release of an unsupported
-/// version is available to the fixture.
+/// A client of a server that reports this version. It speaks only the start of the protocol: the fixture has no binary
+/// of an unsupported version.
 async fn client_of(version: &'static str) -> async_nats::Client {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("nats://{}", listener.local_addr().unwrap());
@@ -89,7 +89,7 @@ async fn a_server_older_than_2_10_25_is_rejected() {
 }
 
 #[tokio::test]
-async fn a_server_of_unknown_version_is_used_with_a_warning() {
+async fn server_of_unknown_version_is_warned_of() {
     let (lines, _guard) = Lines::collect();
     // Nothing answers the request that follows.
     let store = JetStream::new(client_of("dev-7").await, "elections", "writer");

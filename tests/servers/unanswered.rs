@@ -1,9 +1,12 @@
 //! Requests that are never answered leave nothing behind.
 
-use std::{fs, future::Future};
+use std::{collections::BTreeSet, fs, future::Future};
 
 use async_nats::Client;
-use futures_util::{StreamExt, future::join_all};
+use futures_util::{
+    StreamExt,
+    future::{join, join_all},
+};
 use noleader::store::{JetStream, LeaseStore};
 use noleader_fixture::{Server, eventually};
 
@@ -75,6 +78,42 @@ impl Deaf {
         })
         .await;
     }
+}
+
+/// A copy of this process has the same inboxes and counters. It must not repeat a reply subject, since it would take the
+/// response to a write of this process for one to its own.
+#[tokio::test]
+async fn reply_subjects_are_random() {
+    /// The digits of 128 random bits.
+    const DIGITS: usize = 32;
+    let server = Server::start().await.unwrap();
+    let Deaf { store, received } = Deaf::new(&server, server.client().await.unwrap()).await;
+    let other = server.client().await.unwrap();
+    let answers = async move {
+        let replies = received.take(6).then(async |request| {
+            let reply = request.reply.unwrap();
+            other.publish(reply.clone(), "{}".into()).await.unwrap();
+            reply.to_string()
+        });
+        replies.collect::<Vec<_>>().await
+    };
+    let requests = async {
+        // One after the other, so that they have one inbox.
+        for _ in 0..3 {
+            let _ = store.write(1, b"a".to_vec()).await;
+            let _ = store.read().await;
+        }
+    };
+    let (replies, ()) = join(answers, requests).await;
+    let split = |reply: &String| {
+        let (inbox, number) = reply.rsplit_once('.').unwrap();
+        (inbox.to_owned(), number.to_owned())
+    };
+    let (inboxes, numbers): (BTreeSet<_>, BTreeSet<_>) = replies.iter().map(split).unzip();
+    assert_eq!(inboxes.len(), 1, "{replies:?}");
+    assert_eq!(numbers.len(), 6, "{replies:?}");
+    let is_random = |number: &String| number.len() == DIGITS;
+    assert!(numbers.iter().all(is_random), "{replies:?}");
 }
 
 /// The number of subscriptions that the server counts.

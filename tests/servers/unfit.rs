@@ -171,7 +171,7 @@ async fn risky_settings_are_warned_of_once() {
         create(&client, settings).await;
         let (lines, _guard) = Lines::collect();
         let a = start(&server, steady("a")).await;
-        // Each opened watch looks at the bucket again.
+        // Each opened watch checks the bucket again.
         elected(&a).await;
         a.shutdown().await.unwrap();
         let what = format!("setting=\"{setting}\"");
@@ -237,7 +237,7 @@ async fn change_to_an_unfit_setting_is_logged_once() {
     config["max_age"] = json!(LEASE.as_nanos());
     config["duplicate_window"] = json!(LEASE.as_nanos());
     api(&client, "STREAM.UPDATE.KV_elections", &config).await;
-    // Each restart ends the watch. The next one looks at the bucket.
+    // Each restart ends the watch. The next watch checks the bucket.
     for _ in 0..2 {
         server.kill();
         server.restart().await.unwrap();

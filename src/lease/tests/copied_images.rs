@@ -20,7 +20,7 @@ struct Tally {
 }
 
 #[test]
-fn a_copied_image_opens_one_gate_after_its_deadline() {
+fn copied_image_opens_one_gate_after_deadline() {
     let mut tally = Tally::default();
     let runs = (0..SEEDS).map(|seed| (seed, Sim::new(seed).run(&mut tally)));
     let bad: Vec<_> = runs

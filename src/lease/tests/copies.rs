@@ -103,10 +103,28 @@ fn a_record_of_a_copy_is_not_released() {
 
 /// A stale response may show a write that is no longer remembered.
 #[test]
-fn an_older_record_is_no_evidence_of_a_copy() {
+fn older_record_is_no_evidence_of_a_copy() {
     let mut d = Driver::renewing();
     d.acknowledge(9);
     let old = mine(BEFORE).written_as(OTHER);
     assert_eq!(d.push(holds(TOKEN, &old)), []);
     assert!(d.leads());
+}
+
+/// The same, once the key has vanished and any record is newer than none.
+#[test]
+fn older_record_after_an_absence_is_no_evidence_of_a_copy() {
+    let mut d = Driver::renewing();
+    d.acknowledge(9);
+    d.wake_until(is_write);
+    d.end_write(Outcome::Failed);
+    d.wake_until(is_read);
+    d.answer(Observation::absent());
+    assert!(d.follows());
+    let old = holds(TOKEN, &mine(BEFORE).written_as(OTHER));
+    let lost = d.elapsed();
+    let is_alarm = |a: &Action| matches!(a, Action::Notice(Notice::RunsTwice { .. }));
+    assert!(!d.answer(old.clone()).iter().any(is_alarm));
+    // It is waited for like any other leader's record.
+    assert!(d.campaign(&old).0 >= lost + LEASE);
 }

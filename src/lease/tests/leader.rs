@@ -219,7 +219,7 @@ fn a_refused_renewal_is_followed_by_a_read() {
 }
 
 #[test]
-fn a_renewal_refused_without_a_change_is_sent_again() {
+fn renewal_refused_without_change_is_sent_again() {
     let mut d = Driver::renewing();
     let own = holds(TOKEN, &mine(BEFORE));
     let again = |d: &Driver| d.write(TOKEN, renewed(TOKEN, 1));

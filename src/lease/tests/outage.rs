@@ -13,8 +13,8 @@ enum Kind {
     Silent,
 }
 
-/// Whether a leader keeps its term through an outage of `span` ms. `begins` selects its begin, in ms after a renewal,
-/// from the time of the next renewal.
+/// Whether a leader keeps its term through an outage of `span` ms. `begins` maps the time of
+/// the next renewal to the begin of the outage, both in ms after the last renewal.
 fn survives(seed: u64, kind: Kind, begins: impl Fn(u64) -> u64, span: u64) -> bool {
     let candidate = Candidate {
         timing: TimeSettings::default().timing().unwrap(),

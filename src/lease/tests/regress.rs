@@ -56,7 +56,7 @@ fn a_contested_revision_is_not_released() {
 
 /// Only a server that lost the leader's record can have another one at its revision.
 #[test]
-fn another_record_at_the_own_revision_ends_the_term() {
+fn another_record_at_own_revision_ends_term() {
     for seen_by_read in [false, true] {
         let mut d = Driver::leading();
         let other = holds(TOKEN, &theirs(LEASE));

@@ -47,7 +47,7 @@ fn the_time_is_that_of_the_decision() {
 }
 
 #[test]
-fn a_higher_known_token_counts_more_than_the_time() {
+fn higher_known_token_counts_more_than_time() {
     let known = theirs(LEASE).released(TIME + 5);
     let (mut d, actions) = that_read(TIME, holds(BEFORE, &known));
     assert_eq!(actions, [write(2, BEFORE, mine(TIME + 5))]);
@@ -96,7 +96,7 @@ fn a_refused_acquisition_raises_no_floor() {
 }
 
 #[test]
-fn an_implausible_time_is_logged_once_and_not_used() {
+fn implausible_time_is_logged_once_and_unused() {
     let off = |shown| Action::Notice(Notice::WallClockOff { shown });
     let year_1970 = WallTime::from_unix_ms(0);
     let mut d = Driver::new();
@@ -132,7 +132,7 @@ fn an_observer_ignores_its_wall_clock() {
 
 /// In a bucket whose revisions start at 1, and in one whose revisions start at a time in ms.
 #[test]
-fn every_plausible_time_is_in_the_bounds_of_a_record() {
+fn every_plausible_time_is_a_valid_token() {
     let year_2199 = 7_258_118_399_999;
     for revision in [1, TIME] {
         let record = mine(year_2199 - 1);

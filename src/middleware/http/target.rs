@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uri_that_becomes_too_long_has_no_target() {
+    fn uri_that_becomes_too_long_has_no_target() {
         // The longest path that `Uri` takes.
         let longest = format!("/{}", "a".repeat(65_533));
         let whole = joined("http://h", &longest).unwrap();

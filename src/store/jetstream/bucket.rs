@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, WallTime},
+    error::survive,
     store::error::StoreError,
 };
 
@@ -87,13 +88,13 @@ impl Bucket {
         let config = self.config(needs.lease);
         let error = match StreamInfo::create(requests, &config).await? {
             Response::Ok(info) => {
-                match self.found.get() {
+                survive(|| match self.found.get() {
                     None => tracing::info!(bucket = self.name.as_str(), "created the bucket"),
                     Some(_) => tracing::error!(
                         bucket = self.name.as_str(),
                         "bucket was missing; recreated it"
                     ),
-                }
+                });
                 return self.accept(&info, needs);
             }
             Response::Err { error } => error,
@@ -131,15 +132,17 @@ impl Bucket {
     /// Logs that an observer found no bucket.
     pub(super) fn await_creation(&self) {
         if self.notices.is_new("missing") {
-            tracing::info!(
-                bucket = self.name.as_str(),
-                "bucket does not exist; waiting for a candidate to create it"
-            );
+            survive(|| {
+                tracing::info!(
+                    bucket = self.name.as_str(),
+                    "bucket does not exist; waiting for a candidate to create it"
+                );
+            });
         }
     }
 
-    /// Looks at a bucket that was accepted before. Whoever changed it meanwhile sees no error from `start`.
-    pub(super) fn look_again(&self, info: &StreamInfo, needs: &Needs) {
+    /// Checks a bucket that was accepted before. If it has become unfit, only an event shows this.
+    pub(super) fn check_again(&self, info: &StreamInfo, needs: &Needs) {
         let Some(flaw) = needs.unmet(&info.config) else {
             return self.warn(info);
         };
@@ -154,7 +157,7 @@ impl Bucket {
                 setting,
                 found,
                 remedy,
-                "bucket was changed and cannot keep the lease; the election goes on unsafely"
+                "bucket was changed and cannot keep the lease; the election is no longer safe"
             );
         }
     }
@@ -169,7 +172,7 @@ impl Bucket {
                 remedy: flaw.remedy,
             });
         }
-        self.warn(info);
+        survive(|| self.warn(info));
         Ok(())
     }
 
@@ -236,16 +239,18 @@ impl Bucket {
         }
     }
 
-    /// The time in milliseconds, so that a bucket that is made again repeats no revision.
+    /// The time in milliseconds, so that a recreated bucket repeats no revision.
     fn first_revision(&self, now: Option<WallTime>) -> Option<u64> {
         let first = now.filter(|now| now.is_plausible());
         if first.is_none() {
-            let now_ms = now.map(WallTime::as_unix_ms);
-            tracing::warn!(
-                bucket = self.name.as_str(),
-                now_ms,
-                "wall clock is wrong; a new bucket starts at revision 1"
-            );
+            let unix_ms = now.map(WallTime::as_unix_ms);
+            survive(|| {
+                tracing::warn!(
+                    bucket = self.name.as_str(),
+                    unix_ms,
+                    "wall clock is wrong; a new bucket starts at revision 1"
+                );
+            });
         }
         first.map(WallTime::as_unix_ms)
     }

@@ -12,11 +12,12 @@ const CONFLICTS: [ErrorCode; 2] = [
 
 /// The errors of servers that are forming a cluster, or are short of a member or of space, and that of a bucket that
 /// another node has just created.
-const PASSING: [ErrorCode; 5] = [
+const PASSING: [ErrorCode; 6] = [
     ErrorCode::STREAM_NAME_EXIST,
     ErrorCode::CLUSTER_NO_PEERS,
     ErrorCode::CLUSTER_NOT_AVAILABLE,
     ErrorCode::INSUFFICIENT_RESOURCES,
+    ErrorCode::MEMORY_RESOURCES_EXCEEDED,
     ErrorCode::STORAGE_RESOURCES_EXCEEDED,
 ];
 
@@ -24,7 +25,8 @@ pub(super) fn is_stream_missing(error: &jetstream::Error) -> bool {
     error.error_code() == ErrorCode::STREAM_NOT_FOUND
 }
 
-/// Classifies an error of the JetStream API. A server that is expected to have JetStream may be about to stop.
+/// Classifies an error of the JetStream API. If JetStream is expected but not enabled, the server is starting or
+/// stopping.
 pub(super) fn of_call(error: jetstream::Error, expects_jetstream: bool) -> StoreError {
     match error.error_code() {
         ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => StoreError::JetStreamDisabled(error.into()),
@@ -35,7 +37,7 @@ pub(super) fn of_call(error: jetstream::Error, expects_jetstream: bool) -> Store
     }
 }
 
-/// Whether the server could not create a bucket for a reason that passes by itself.
+/// Whether the reason why the server could not create a bucket is temporary.
 pub(super) fn is_passing(code: ErrorCode) -> bool {
     PASSING.contains(&code) || code == ErrorCode::JETSTREAM_NOT_ENABLED
 }
@@ -50,6 +52,7 @@ pub(super) fn of_write(unanswered: Unanswered, subject: &str) -> WriteError {
             WriteError::Failed(StoreError::Request("no stream stores the key".into()))
         }
         Unanswered::TimedOut => WriteError::Unknown(no_answer(subject)),
+        Unanswered::Reconnected => WriteError::Unknown(StoreError::Disconnected),
         Unanswered::Closed => WriteError::Unknown(StoreError::Closed),
     }
 }
@@ -130,6 +133,7 @@ mod tests {
             (10005, true),
             (10008, true),
             (10023, true),
+            (10028, true),
             (10047, true),
             (10058, true),
             (10076, true),

@@ -18,7 +18,7 @@ pub(super) struct Flaw {
     pub(super) remedy: String,
 }
 
-/// What the election needs of the bucket.
+/// What the election needs from the bucket.
 #[derive(Debug)]
 pub(super) struct Needs {
     pub(super) bucket: String,
@@ -74,7 +74,7 @@ impl Needs {
             return flaw("persist_mode", mode, remedy);
         }
         if found.retention != "limits" {
-            let remedy = "the server removes records that were delivered; it must be limits, so use another bucket";
+            let remedy = "the server removes records that were delivered; use a bucket with the retention `limits`";
             return flaw("retention", &found.retention, remedy);
         }
         let (max_age, wanted) = (found.max_age(), self.lease.saturating_mul(MIN_LEASES));
@@ -107,7 +107,7 @@ impl Needs {
         None
     }
 
-    /// Settings with which the server does not store or not acknowledge a write.
+    /// Settings with which the server does not store or acknowledge a write.
     fn rejected_writes(found: &StreamConfig) -> Option<Flaw> {
         let remedy = "use a bucket that accepts and acknowledges writes";
         if found.sealed {

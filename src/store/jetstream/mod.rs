@@ -36,7 +36,11 @@ use super::{
     lease_store::{LeaseStore, Request},
     watch::Watch,
 };
-use crate::{error::ConfigError, lease::Observation, names::ElectionName};
+use crate::{
+    error::{ConfigError, survive},
+    lease::Observation,
+    names::ElectionName,
+};
 
 /// A key in a NATS JetStream KeyValue bucket.
 ///
@@ -157,7 +161,7 @@ impl JetStream {
     fn check_server(&self) -> Result<(), StoreError> {
         let version = self.requests.client().server_info().version;
         if !ServerVersion::check(&version)? && self.notices.is_new("version") {
-            tracing::warn!(version, "could not parse the version of nats-server");
+            survive(|| tracing::warn!(version, "could not parse the version of nats-server"));
         }
         Ok(())
     }
@@ -250,8 +254,8 @@ impl LeaseStore for JetStream {
         let place = self
             .place()
             .map_err(|error| WriteError::Failed(error.into()))?;
-        // A server that went away may have lost the record at the expected revision, and given that revision to another
-        // one. Only a read shows it.
+        // A server that was restarted may have lost the record at the expected revision, and given that revision to
+        // another record. Only a read shows this.
         if self.requests.has_reconnected() {
             return Err(WriteError::Failed(StoreError::Disconnected));
         }

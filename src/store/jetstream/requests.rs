@@ -13,6 +13,7 @@ use async_nats::{
 };
 use futures_util::{FutureExt, SinkExt, StreamExt, future::poll_fn};
 use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
 
 use super::api::Api;
 use crate::store::error::StoreError;
@@ -23,11 +24,11 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Sends requests, each with an inbox that no other request in progress has.
 ///
 /// The requests of async-nats share one inbox, where each leaves an entry until its response arrives. A request that is
-/// never answered leaves its entry there for the life of the client. Here it unsubscribes its inbox when it is dropped.
+/// never answered leaves its entry there for the life of the client. Here, a dropped request unsubscribes its inbox.
 pub(super) struct Requests {
     client: Client,
     prefix: String,
-    /// Whether JetStream is reached through another server or account, which the client's own server cannot speak for.
+    /// Whether JetStream is in another domain or account, about which the client's server knows nothing.
     is_remote: bool,
     /// The inboxes of requests that were answered. A new subscription costs two messages, and in a cluster a response
     /// from another server may overtake it.
@@ -35,6 +36,9 @@ pub(super) struct Requests {
     /// The connection on which the key was last read, or [`NEVER`].
     last_read: AtomicU64,
 }
+
+/// The interval at which a request or a watch checks its connection.
+pub(super) const CHECK_EVERY: Duration = Duration::from_millis(500);
 
 /// The key was not read yet.
 const NEVER: u64 = u64::MAX;
@@ -49,6 +53,8 @@ pub(super) enum Unanswered {
     /// No service subscribes to the subject.
     NoResponders,
     TimedOut,
+    /// The connection was lost, and the response with it.
+    Reconnected,
     /// The client was closed before the response arrived.
     Closed,
 }
@@ -56,7 +62,6 @@ pub(super) enum Unanswered {
 struct Inbox {
     subscriber: Subscriber,
     subject: String,
-    requests: u64,
 }
 
 impl Requests {
@@ -114,12 +119,24 @@ impl Requests {
             self.idle().push(inbox);
             Ok(answer)
         };
-        let answer: Message = tokio::time::timeout(TIMEOUT, exchange)
-            .await
-            .map_err(|_| Unanswered::TimedOut)??;
+        let answer: Message = tokio::select! {
+            biased;
+            answer = tokio::time::timeout(TIMEOUT, exchange) => {
+                answer.map_err(|_| Unanswered::TimedOut)??
+            }
+            () = self.reconnected() => return Err(Unanswered::Reconnected),
+        };
         match answer.status {
             Some(StatusCode::NO_RESPONDERS) => Err(Unanswered::NoResponders),
             _ => Ok(answer),
+        }
+    }
+
+    /// Waits until the client has another connection than at this call. Cancel safe.
+    async fn reconnected(&self) {
+        let connection = self.connection();
+        while self.connection() == connection {
+            tokio::time::sleep(CHECK_EVERY).await;
         }
     }
 
@@ -151,7 +168,7 @@ impl Requests {
         last_read != NEVER && last_read != self.connection()
     }
 
-    /// Whether the client has ended. Its connection state does not show this: it stays what it was last.
+    /// Whether the client is closed. Its connection state does not show this: it keeps its last value.
     fn is_closed(&self) -> bool {
         // Reserves a place in the client's queue, and gives it back.
         let mut client = self.client.clone();
@@ -159,8 +176,8 @@ impl Requests {
         matches!(ready, Some(Err(_)))
     }
 
-    /// Whether a missing JetStream is expected to appear: the server has said that it has one, for example before it
-    /// began to shut down, or another server or account has it.
+    /// Whether JetStream is expected to respond later: the server has announced it or is in lame-duck mode, or JetStream
+    /// is in another domain or account.
     pub(super) fn expects_jetstream(&self) -> bool {
         let info = self.client.server_info();
         self.is_remote || info.jetstream || info.lame_duck_mode
@@ -170,7 +187,7 @@ impl Requests {
         match unanswered {
             Unanswered::NotSent(error) => error,
             Unanswered::Invalid(error) => StoreError::Request(error.into()),
-            // Only a server of another domain or account can be the one that is missing.
+            // The server that is missing is in another domain or account.
             Unanswered::NoResponders if self.is_remote => StoreError::ApiUnreachable {
                 subject: subject.to_owned(),
             },
@@ -181,6 +198,7 @@ impl Requests {
                 StoreError::JetStreamDisabled(no_responders(subject).into())
             }
             Unanswered::TimedOut => no_answer(subject),
+            Unanswered::Reconnected => StoreError::Disconnected,
             Unanswered::Closed => StoreError::Closed,
         }
     }
@@ -189,6 +207,12 @@ impl Requests {
         // A panic cannot leave the list invalid.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A subject for responses or pushes that no copy of this process has. The client draws its own names from a generator
+/// in memory, which a copy repeats.
+pub(super) fn new_inbox(client: &Client) -> String {
+    format!("{}.{}", client.new_inbox(), Uuid::new_v4().simple())
 }
 
 /// The number of a client's connection.
@@ -209,8 +233,8 @@ fn no_responders(subject: &str) -> String {
 
 impl Inbox {
     async fn open(client: &Client) -> Result<Self, Unanswered> {
-        let subject = client.new_inbox();
-        // An inbox is a valid subject, so that this fails only once the client has ended.
+        let subject = new_inbox(client);
+        // An inbox is a valid subject, so that this fails only if the client is closed.
         let subscriber = client
             .subscribe(format!("{subject}.*"))
             .await
@@ -218,7 +242,6 @@ impl Inbox {
         Ok(Self {
             subscriber,
             subject,
-            requests: 0,
         })
     }
 
@@ -229,9 +252,9 @@ impl Inbox {
         headers: HeaderMap,
         payload: Vec<u8>,
     ) -> Result<Message, Unanswered> {
-        self.requests += 1;
-        // Each request has a subject, so that a late second response to one is never taken for the response to another.
-        let reply = format!("{}.{}", self.subject, self.requests);
+        // Each request has its own reply subject. A late second response is thus not taken for that to another request,
+        // nor is the response to a request of a copy of this process, which subscribes to the same inbox.
+        let reply = format!("{}.{}", self.subject, Uuid::new_v4().simple());
         client
             .publish_with_reply_and_headers(
                 subject.to_owned(),
@@ -256,7 +279,7 @@ impl Inbox {
     }
 }
 
-/// With the same client, and inboxes of its own.
+/// The clone has the same client, and separate inboxes.
 impl Clone for Requests {
     fn clone(&self) -> Self {
         Self {

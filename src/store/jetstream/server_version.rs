@@ -2,8 +2,8 @@ use std::fmt;
 
 use crate::store::error::StoreError;
 
-/// The oldest supported server, and the oldest that is tested. 2.10.19 accepts a compare-and-set that it must reject, and
-/// 2.10.20 to 2.10.22 may lose a whole stream when the process is killed.
+/// The oldest supported server, and the oldest that is tested. 2.10.19 accepts a compare-and-set that it must reject,
+/// and 2.10.20 to 2.10.22 may lose a whole stream when the process is killed.
 const OLDEST: ServerVersion = ServerVersion::release(2, 10, 25);
 
 /// A version of nats-server. A version with a suffix, such as `2.11.0-preview.1`, comes before its release.

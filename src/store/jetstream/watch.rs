@@ -19,20 +19,18 @@ use uuid::Uuid;
 use super::{
     error,
     fitness::Needs,
-    requests::{Requests, connection},
+    requests::{CHECK_EVERY, Requests, connection, new_inbox},
     settings::Place,
     stream_info::StreamInfo,
 };
 use crate::{
+    error::survive,
     lease::Observation,
     store::{error::StoreError, watch::Watch},
 };
 
 /// The headers of a deletion by a client, and by the server.
 const DELETIONS: [&str; 2] = ["KV-Operation", "Nats-Marker-Reason"];
-
-/// The interval at which a watch checks its connection.
-const CHECK_EVERY: Duration = Duration::from_millis(500);
 
 /// The interval of the server's heartbeats. The watch ends after two missed heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -54,7 +52,7 @@ pub(super) async fn open(
     let (client, stream, key) = (requests.client(), place.bucket.stream(), place.subject());
     let name = format!("noleader_{}", Uuid::new_v4().simple());
     let call = format!("CONSUMER.CREATE.{stream}.{name}.{key}");
-    let config = consumer(name, key, client.new_inbox());
+    let config = consumer(name, key, new_inbox(client));
     let connection = requests.connection();
     let before = find(requests, place).await?.epoch()?;
     let body = json!({ "stream_name": stream, "config": config.clone().into_consumer_config() });
@@ -77,14 +75,14 @@ pub(super) async fn open(
         connection,
         delivered: 0,
     };
-    // Read on both sides, as the consumer may belong to an earlier stream of this name.
+    // Read before and after, as the consumer may belong to an earlier stream of this name.
     let info = find(requests, place).await?;
     let epoch = info.epoch()?;
     if epoch != before {
         let error = "the bucket was recreated while the watch was opened";
         return Err(StoreError::Request(error.into()));
     }
-    place.bucket.look_again(&info, needs);
+    survive(|| place.bucket.check_again(&info, needs));
     let changes = stream::unfold(Some(pushes), async |pushes| {
         let mut pushes = pushes?;
         let item = pushes.next().await?;

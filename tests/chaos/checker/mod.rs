@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     clock::nanos,
-    history::{History, Silence, Tenure},
+    history::{Copied, History, Silence, Tenure},
 };
 
 pub(crate) use violation::Violation;
@@ -17,7 +17,7 @@ pub(crate) use violation::Violation;
 /// All violations in a history with this lease.
 pub(crate) fn check(history: &History, lease: Duration) -> Vec<Violation> {
     let silences = merged(&history.silences);
-    let mut violations = owners(&history.tenures);
+    let mut violations = owners(history, lease);
     violations.extend(order(history, &silences, lease));
     for tenure in &history.tenures {
         violations.extend(outlived(tenure, &silences, lease));
@@ -51,30 +51,60 @@ fn alone(tenure: &Tenure) -> impl Iterator<Item = Violation> {
 }
 
 /// G2: each token belongs to one term.
-fn owners(tenures: &[Tenure]) -> Vec<Violation> {
-    let mut owners = BTreeMap::new();
+///
+/// A process and its copy may share a term, until the deadline at the time of the copy.
+fn owners(history: &History, lease: Duration) -> Vec<Violation> {
+    let mut owners = BTreeMap::<u64, &Tenure>::new();
     let mut violations = Vec::new();
-    for tenure in tenures {
-        let first = *owners.entry(tenure.token).or_insert(tenure.holder);
-        if first != tenure.holder {
+    for tenure in &history.tenures {
+        let first = *owners.entry(tenure.token).or_insert(tenure);
+        let is_shared = || {
+            let both = [first, tenure];
+            history.copies.iter().any(|copied| {
+                both.iter().all(|tenure| is_of_image(tenure, copied))
+                    && both
+                        .iter()
+                        .any(|tenure| ends_with_image(tenure, copied, lease))
+            })
+        };
+        if first.holder != tenure.holder && !is_shared() {
             violations.push(Violation::TwoHolders {
                 token: tenure.token,
-                holders: [first, tenure.holder],
+                holders: [first.holder, tenure.holder],
             });
         }
     }
     violations
 }
 
+/// Whether a term is of a process that was copied, or of the copy.
+fn is_of_image(tenure: &Tenure, copied: &Copied) -> bool {
+    [copied.original, copied.copy].contains(&tenure.holder)
+}
+
+/// Whether the gate closed by the latest deadline that the image of the process can have.
+fn ends_with_image(tenure: &Tenure, copied: &Copied, lease: Duration) -> bool {
+    tenure.last_outside <= copied.until.saturating_add(nanos(lease))
+}
+
 /// G1, G2 and G5: no event with a smaller token follows the win of a larger one. A gate opens only after its win,
 /// when the gate before it has closed.
 ///
-/// A leader whose record the servers have lost may keep its gate open until its deadline.
+/// A leader whose record the servers have lost may keep its gate open until its deadline. So may a process and its copy,
+/// of which the other may have written the record since.
 fn order(history: &History, silences: &[Silence], lease: Duration) -> Vec<Violation> {
     let outlives_its_record = |old: &Tenure, new: &Tenure| {
         history.losses.iter().any(|&lost| {
             let is_over = old.last_outside <= lost.saturating_add(nanos(lease));
             old.begun() < lost && lost <= new.begun() && is_over
+        })
+    };
+    let is_of_copied = |old: &Tenure, new: &Tenure| {
+        history.copies.iter().any(|copied| {
+            is_of_image(old, copied)
+                && old.begun() < copied.until
+                && copied.from <= new.begun()
+                && ends_with_image(old, copied, lease)
         })
     };
     let mut violations = Vec::new();
@@ -87,7 +117,7 @@ fn order(history: &History, silences: &[Silence], lease: Duration) -> Vec<Violat
             let is_backwards =
                 || won_after(tenure, silences, lease).is_some_and(|after| after > begun);
             if tenure.last_outside > begun {
-                if !outlives_its_record(tenure, new) {
+                if !outlives_its_record(tenure, new) && !is_of_copied(tenure, new) {
                     let (old, new) = pair();
                     violations.push(Violation::Overlap { old, new });
                 }
@@ -95,7 +125,8 @@ fn order(history: &History, silences: &[Silence], lease: Duration) -> Vec<Violat
                 let (old, new) = pair();
                 violations.push(Violation::Backwards { old, new });
             }
-            if tenure.handed_over().is_some() && tenure.last_done > begun {
+            let is_hasty = tenure.handed_over().is_some() && tenure.last_done > begun;
+            if is_hasty && !is_of_copied(tenure, new) {
                 let (old, new) = pair();
                 violations.push(Violation::Hasty { old, new });
             }

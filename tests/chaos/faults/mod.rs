@@ -8,13 +8,17 @@ mod servers;
 use noleader_fixture::Direction;
 
 use crate::{
-    cast::{CANDIDATES, Cast},
+    cast::{CANDIDATES, COPYABLE, Cast},
     clock::{nanos, now},
     plan::{Aim, Fault, Step},
     traffic::Traffic,
 };
 
-pub(crate) use {key::purge, process::step_down, servers::PUT_BACK};
+pub(crate) use {
+    key::purge,
+    process::{ask_for_copy, step_down},
+    servers::PUT_BACK,
+};
 
 /// The target of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,10 +116,15 @@ pub(crate) async fn inflict(cast: &Cast, step: Step, traffic: &Traffic) -> Optio
         Aim::Leader => 0,
         Aim::Number(number) => number % CANDIDATES,
     };
+    let target = match fault {
+        Fault::Copy { .. } => target % COPYABLE,
+        _ => target,
+    };
     let candidate = &cast.candidates[target];
     match fault {
         Fault::Kill => process::kill(candidate, lasts).await,
         Fault::Stop => process::stop(candidate, lasts).await,
+        Fault::Copy { original_dies } => process::copy(candidate, original_dies, lasts).await,
         Fault::StepDown => Some(step_down(candidate).await),
         Fault::ShutDown => process::shut_down(candidate).await,
         Fault::Cut { direction, late } => {

@@ -6,7 +6,10 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use tokio::{sync::MutexGuard, time::sleep};
 
 use super::{Done, Lane, Span};
-use crate::cast::{Actor, Candidate};
+use crate::{
+    cast::{Actor, Candidate},
+    clock::now,
+};
 
 /// The longest hand-over: the drain and the release.
 const HAND_OVER: Duration = Duration::from_secs(60);
@@ -37,6 +40,26 @@ pub(super) async fn stop(candidate: &Candidate, lasts: Duration) -> Option<Done>
     Some(done.silent())
 }
 
+pub(super) async fn copy(
+    candidate: &Candidate,
+    original_dies: bool,
+    lasts: Duration,
+) -> Option<Done> {
+    let mut actor = process(candidate)?;
+    let name = if original_dies { "move" } else { "copy" };
+    let span = Span::begin(name, Lane::Candidate(candidate.index));
+    let took = ask_for_copy(candidate, &mut actor).await;
+    if took {
+        if original_dies {
+            actor.kill_original();
+        }
+        sleep(lasts).await;
+    }
+    // Also ends a process that did not respond, since it could copy itself later.
+    actor.restart();
+    Some(span.end().taken(took))
+}
+
 pub(crate) async fn step_down(candidate: &Candidate) -> Done {
     let span = Span::begin("step down", Lane::Candidate(candidate.index));
     let answer = ask(candidate, "/step-down").await;
@@ -57,6 +80,17 @@ pub(super) async fn shut_down(candidate: &Candidate) -> Option<Done> {
     }
     actor.restart();
     Some(span.end().taken(answer.is_some()))
+}
+
+/// Whether the process of the candidate was copied.
+pub(crate) async fn ask_for_copy(candidate: &Candidate, actor: &mut Actor) -> bool {
+    let from = now();
+    let path = format!("/copy?name={}", actor.next_log());
+    let took = ask(candidate, &path).await == Some(StatusCode::OK);
+    if took {
+        actor.add_copy(from);
+    }
+    took
 }
 
 async fn ask(candidate: &Candidate, path: &str) -> Option<StatusCode> {

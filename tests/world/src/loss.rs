@@ -45,7 +45,7 @@ impl World {
     }
 
     pub(crate) fn lose_stream(&mut self) {
-        self.say_of_all(|| "the bucket is lost, and created again".to_owned());
+        self.say_of_all(|| "the bucket is lost and recreated".to_owned());
         let sequence = match self.settings.plan {
             Plan::NewBucket => WALL_START + self.now / MILLISECOND,
             _ => 0,

@@ -7,7 +7,7 @@ pub enum Plan {
     /// Every candidate has its own lease. No other client touches the record of a live leader. The server's expiry
     /// removes the records of dead leaders.
     UnequalLeases,
-    /// The bucket is deleted and created again, during all other faults. All leases are equal. Messages to the old
+    /// The bucket is deleted and recreated, during all other faults. All leases are equal. Messages to the old
     /// bucket arrive at the new one. Its revisions start at the time in ms, so that none occurs twice.
     NewBucket,
     /// The server loses the stream once, during all other faults. One candidate that saw the last token reaches the
@@ -15,9 +15,8 @@ pub enum Plan {
     LostStream,
     /// Outside the assumptions: the clocks' rates differ by more than the bound.
     WildClocks,
-    /// Outside the assumptions: the server loses writes that it acknowledged, and continues from an older state: its
-    /// last writes are lost, or all, or a backup is restored. The wall clocks of two nodes differ by less than the time
-    /// after which tokens must have grown.
+    /// Outside the assumptions: the server loses acknowledged writes: its last, or all, or those since a backup. The wall
+    /// clocks of two nodes differ by less than the time after which tokens must have grown.
     RolledBack,
     /// Outside the assumptions: the server loses its last writes in a power cut, which breaks every watch. Candidates
     /// may know that it can.

@@ -144,7 +144,7 @@ impl Server {
         self.history.push(State { seen, by: None, at });
     }
 
-    /// The stream is lost, and created again. Its sequence numbers start after `sequence`.
+    /// The stream is lost and recreated. Its sequence numbers start after `sequence`.
     pub(crate) fn lose_stream(&mut self, at: u64, sequence: u64) {
         self.sequence = sequence;
         self.epoch += 1;

@@ -142,7 +142,7 @@ impl Settings {
             trust_absent_key: self.trust_absent_key,
             lossy_store: match self.plan {
                 Plan::PowerCut { lossy_store } => lossy_store,
-                // It must keep every promise as well.
+                // It must keep every promise too.
                 _ => choices.one_in(8),
             },
         }

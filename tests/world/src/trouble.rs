@@ -170,8 +170,8 @@ impl World {
         self.say_of_all(|| format!("another client writes {what} at {revision}"));
     }
 
-    /// A record of a foreign candidate with the same lease, in half of the cases of a later version. It is not a release,
-    /// which only the holder may write.
+    /// A record of a foreign candidate with the same lease; in half of the cases, of a later version. It is not a
+    /// release, which only the holder may write.
     fn foreign(&mut self, lease: u64) -> Vec<u8> {
         if self.choices.bool() {
             let ms = lease / MILLISECOND;

@@ -6,7 +6,7 @@ mod silence;
 
 use super::*;
 use crate::{
-    history::{Holder, Reader},
+    history::{Copied, Holder, Reader},
     log::Entry,
 };
 
@@ -25,7 +25,23 @@ impl Logs {
         for entry in entries {
             reader.add(*entry);
         }
-        reader.finish(Some(ended), &mut self.history);
+        reader.finish(Some(ended), None, &mut self.history);
+        self
+    }
+
+    /// Adds the log of a copy of [`A`], which is made at `from` and killed at 1000.
+    fn copy(mut self, from: u64, entries: &[Entry]) -> Self {
+        let mut reader = Reader::new(COPY);
+        for entry in entries {
+            reader.add(*entry);
+        }
+        let copied = Copied {
+            original: A,
+            copy: COPY,
+            from,
+            until: from + 1,
+        };
+        reader.finish(Some(1000), Some(copied), &mut self.history);
         self
     }
 
@@ -106,3 +122,5 @@ fn handed_over(token: u64, shut: u64, released: u64) -> [Entry; 2] {
 
 const A: Holder = (0, 0);
 const B: Holder = (1, 0);
+/// A copy of [`A`].
+const COPY: Holder = (0, 1);

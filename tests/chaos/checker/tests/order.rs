@@ -62,12 +62,84 @@ fn a_leader_whose_record_is_lost_may_keep_its_gate_open_for_a_lease() {
     // Not before the loss, and not for a leader that won after it.
     assert_eq!(logs(32, 120).violations(), ["overlap"]);
     assert_eq!(logs(8, 105).violations(), ["overlap"]);
-    // The token has one holder all the same.
+    // A token still has only one holder.
     let twice = Logs::default()
         .by(A, 20, &[won(5, 10)])
         .by(B, 40, &[won(5, 30)])
         .loss(25);
     assert_eq!(twice.violations(), ["two holders"]);
+}
+
+#[test]
+fn a_copied_leader_may_keep_its_gate_open_for_a_lease() {
+    let terms = |until_a, until_copy| {
+        let a = [won(5, 10), open(5, 20, 20), open(5, until_a, until_a)];
+        let copy = [won(5, 10), open(5, 20, 20), open(5, until_copy, until_copy)];
+        Logs::default().by(A, 1000, &a).copy(29, &copy)
+    };
+    let logs = terms(130, 130);
+    assert_eq!(logs.history.tenures.len(), 2);
+    assert!(logs.violations().is_empty());
+    // One of the two goes on.
+    assert!(terms(500, 130).violations().is_empty());
+    assert!(terms(130, 500).violations().is_empty());
+    assert_eq!(terms(131, 131).violations(), ["two holders"]);
+
+    // The record of one of them is released, and the other has not seen it yet.
+    let next = |at| [won(6, at), open(6, at + 1, at + 1)];
+    assert!(
+        terms(40, 130)
+            .by(B, 1000, &next(50))
+            .violations()
+            .is_empty()
+    );
+    let late = terms(40, 131).by(B, 1000, &next(50));
+    assert_eq!(late.violations(), ["overlap"]);
+    // No later term is excused.
+    let later = [won(5, 10), lost(5, 20), won(6, 40), open(6, 60, 60)];
+    let logs = Logs::default().by(A, 1000, &later).copy(29, &[]);
+    assert_eq!(logs.by(B, 1000, &[won(7, 50)]).violations(), ["overlap"]);
+    // No other process may have the token.
+    let other = terms(40, 40).by(B, 1000, &[won(5, 45)]);
+    assert_eq!(other.violations(), ["two holders"]);
+}
+
+#[test]
+fn what_a_copy_did_not_do_itself_counts_once() {
+    let log = [won(5, 10), admitted(5, 0, 11, 12), done(0, 13), lost(5, 20)];
+    let logs = Logs::default().by(A, 1000, &log).copy(29, &log);
+    assert_eq!(logs.history.tenures.len(), 1);
+    assert_eq!(logs.history.admissions(), 1);
+}
+
+#[test]
+fn a_copy_may_drain_a_term_that_the_original_has_released() {
+    let logs = |until| {
+        let start = [
+            won(5, 10),
+            admitted(5, 0, 11, 12),
+            admitted(5, 1, until, until),
+        ];
+        let [shut, released] = handed_over(5, until + 1, until + 3);
+        let original = [
+            &start[..],
+            &[done(0, 21), done(1, until + 1), shut, released],
+        ]
+        .concat();
+        let [shut, released] = handed_over(5, until + 1, until + 40);
+        let copy = [
+            &start[..],
+            &[done(1, until + 1), shut, done(0, until + 30), released],
+        ]
+        .concat();
+        Logs::default()
+            .by(A, 1000, &original)
+            .copy(25, &copy)
+            .by(B, 1000, &[won(6, until + 10)])
+    };
+    assert!(logs(30).violations().is_empty());
+    // Not after the deadline.
+    assert!(logs(200).violations().contains(&"hasty"));
 }
 
 #[test]
