@@ -134,13 +134,14 @@ mod tests {
         use std::time::Duration;
 
         use super::*;
-        use crate::clock::FakeClock;
+        use crate::{clock::FakeClock, task::HeldLease};
 
         const SECOND: Duration = Duration::from_secs(1);
 
         fn term(token: u64) -> (Term, FakeClock) {
             let clock = FakeClock::new();
-            let term = Term::new(token.into(), clock.now() + SECOND, clock.clone().into());
+            let lease = HeldLease::new(clock.now() + SECOND, clock.clone().into());
+            let term = Term::new(token.into(), lease);
             (term, clock)
         }
 

@@ -9,7 +9,10 @@ mod model;
 #[cfg(not(noleader_loom))]
 pub(crate) use {
     arc_swap::ArcSwapOption,
-    std::sync::{Mutex, MutexGuard, atomic::AtomicU64},
+    std::sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU64},
+    },
     tokio::sync::{Notify, futures::Notified, watch},
     tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned},
 };
@@ -19,5 +22,8 @@ pub(crate) use {
     self::model::{
         ArcSwapOption, CancellationToken, Notified, Notify, WaitForCancellationFutureOwned, watch,
     },
-    loom::sync::{Mutex, MutexGuard, atomic::AtomicU64},
+    loom::sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU64},
+    },
 };

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     error::StopReason,
+    held_lease::HeldLease,
     journal::Journal,
     leaving::Leaving,
     preparing::Preparing,
@@ -265,7 +266,8 @@ impl<S: LeaseStore> Driver<S> {
             }
             Action::Begin { token, deadline } => {
                 let clock = self.shared.clock().clone();
-                let term = Term::new((*token).into(), *deadline, clock);
+                let lease = HeldLease::new(*deadline, clock);
+                let term = Term::new((*token).into(), lease);
                 self.shared.gate.begin(term);
                 self.shared.pulse.confirm(self.now());
             }

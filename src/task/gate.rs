@@ -177,7 +177,7 @@ impl Drain {
 #[cfg(all(test, feature = "test-util"))]
 mod tests {
     use super::*;
-    use crate::clock::FakeClock;
+    use crate::{clock::FakeClock, task::held_lease::HeldLease};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -190,7 +190,10 @@ mod tests {
 
     fn open_again(gate: &Gate, clock: &FakeClock, token: u64) {
         let deadline = clock.now() + SECOND;
-        gate.begin(Term::new(token.into(), deadline, clock.clone().into()));
+        gate.begin(Term::new(
+            token.into(),
+            HeldLease::new(deadline, clock.clone().into()),
+        ));
         gate.open();
     }
 
@@ -199,11 +202,8 @@ mod tests {
         let clock = FakeClock::new();
         let gate = Gate::new();
         assert!(gate.held().is_none());
-        gate.begin(Term::new(
-            7.into(),
-            clock.now() + SECOND,
-            clock.clone().into(),
-        ));
+        let lease = HeldLease::new(clock.now() + SECOND, clock.clone().into());
+        gate.begin(Term::new(7.into(), lease));
         assert!(!gate.is_open() && gate.term().is_none());
         assert!(gate.admit(Duration::ZERO).is_none());
         let held = gate.held().unwrap();

@@ -3,7 +3,7 @@
 //! - `start`: creates the task and its first handle; `preparing`, `unprepared`: what it does until the store
 //!   is ready.
 //! - `driver`: one `select!` loop around the protocol in `lease`.
-//! - `gate`, `admission`, `term`, `deadline`: admit a request, and bound it; `shared`: everything that is published.
+//! - `gate`, `admission`, `term`, `held_lease`, `deadline`: admit a request, and bound it; `shared`: everything that is published.
 //! - `pulse`: when the task last made progress.
 //! - `handle`: [`LeaderHandle`]; `not_leader`, `error`: the errors of its methods.
 //! - `request`: a request to the store in progress; `watcher`: a watch that reopens after a failure or silence.
@@ -18,6 +18,7 @@ mod error;
 mod gate;
 mod guarded;
 mod handle;
+mod held_lease;
 mod holding;
 #[cfg(test)]
 #[cfg(noleader_loom)]
@@ -45,4 +46,6 @@ pub use self::{
     not_leader::{NotLeader, Reason},
     term::Term,
 };
-pub(crate) use self::{journal::Journals, shared::Shared, start::Start, warm_up::WarmUp};
+pub(crate) use self::{
+    held_lease::HeldLease, journal::Journals, shared::Shared, start::Start, warm_up::WarmUp,
+};

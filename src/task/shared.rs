@@ -240,7 +240,11 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::{clock::FakeClock, lease::TimeSettings, task::term::Term};
+    use crate::{
+        clock::FakeClock,
+        lease::TimeSettings,
+        task::{held_lease::HeldLease, term::Term},
+    };
 
     #[allow(clippy::unwrap_used, reason = "the settings are good")]
     fn shared() -> (Arc<Shared>, Publisher) {
@@ -280,7 +284,10 @@ mod tests {
         let (shared, publisher) = shared();
         let term = |token: u64| {
             let deadline = shared.clock().now() + shared.timing.lease;
-            Term::new(token.into(), deadline, shared.clock().clone())
+            Term::new(
+                token.into(),
+                HeldLease::new(deadline, shared.clock().clone()),
+            )
         };
         publisher.publish(Status::Leader { token: 7.into() });
         assert_eq!(shared.view().status, Status::Follower { leader: None });

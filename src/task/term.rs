@@ -1,15 +1,15 @@
 use std::{
     any::Any,
     fmt,
-    sync::{Arc, OnceLock, Weak},
+    sync::{Arc, OnceLock, Weak, atomic::Ordering},
     time::Duration,
 };
 
-use super::deadline::Deadline;
+use super::held_lease::HeldLease;
 use crate::{
-    clock::{Clock, Moment},
+    clock::Moment,
     names::FencingToken,
-    sync::{CancellationToken, WaitForCancellationFutureOwned},
+    sync::{AtomicBool, CancellationToken, WaitForCancellationFutureOwned},
 };
 
 /// A term of leadership. Clones are the same term.
@@ -21,8 +21,9 @@ pub struct Term(Arc<State>);
 
 struct State {
     token: FencingToken,
-    deadline: Deadline,
-    clock: Clock,
+    lease: HeldLease,
+    /// The lease may go on without the term.
+    is_over: AtomicBool,
     /// Cancelled when the gate closes under this term.
     closing: CancellationToken,
     ended: CancellationToken,
@@ -43,13 +44,13 @@ impl PartialEq for GateId {
 }
 
 impl Term {
-    pub(crate) fn new(token: FencingToken, deadline: Moment, clock: Clock) -> Self {
+    pub(crate) fn new(token: FencingToken, lease: HeldLease) -> Self {
         Self(Arc::new(State {
             token,
-            deadline: Deadline::new(deadline),
-            clock,
-            closing: CancellationToken::new(),
-            ended: CancellationToken::new(),
+            closing: lease.closing(),
+            ended: lease.ended(),
+            lease,
+            is_over: AtomicBool::new(false),
             opening: OnceLock::new(),
             gate: OnceLock::new(),
         }))
@@ -129,13 +130,13 @@ impl Term {
 
     #[inline]
     pub(super) fn left(&self) -> Option<Duration> {
-        let passed = || self.0.closing.cancel();
-        self.0.deadline.left(&self.0.clock, passed)
+        let left = self.0.lease.left();
+        left.filter(|_| !self.0.is_over.load(Ordering::Acquire))
     }
 
-    /// Extends the deadline. Returns false if a reader has observed the end of the term.
+    /// Extends the lease. Returns false if a reader has observed its end.
     pub(super) fn extend(&self, deadline: Moment) -> bool {
-        self.0.deadline.extend(deadline)
+        self.0.lease.extend(deadline)
     }
 
     /// Called once, when the term begins.
@@ -163,7 +164,7 @@ impl Term {
     }
 
     pub(super) fn end(&self) {
-        self.0.deadline.end();
+        self.0.is_over.store(true, Ordering::SeqCst);
         self.0.closing.cancel();
         self.0.ended.cancel();
     }
@@ -192,12 +193,16 @@ mod tests {
     use super::*;
     use crate::clock::FakeClock;
 
+    fn new(token: u64, clock: &FakeClock) -> Term {
+        let lease = HeldLease::new(clock.now() + SECOND, clock.clone().into());
+        Term::new(token.into(), lease)
+    }
+
     const SECOND: Duration = Duration::from_secs(1);
 
     fn term() -> (Term, FakeClock) {
         let clock = FakeClock::new();
-        let deadline = clock.now() + SECOND;
-        (Term::new(7.into(), deadline, clock.clone().into()), clock)
+        (new(7, &clock), clock)
     }
 
     #[test]
@@ -205,10 +210,7 @@ mod tests {
         let (term, _) = term();
         assert_eq!(term, term.clone());
         let clock = FakeClock::new();
-        assert_ne!(
-            term,
-            Term::new(7.into(), clock.now() + SECOND, clock.into())
-        );
+        assert_ne!(term, new(7, &clock));
     }
 
     #[test]
@@ -256,6 +258,27 @@ mod tests {
         assert!(left.is_current());
         lost.end();
         assert!(lost.closing().is_cancelled() && lost.cancellation().is_cancelled());
+    }
+
+    #[test]
+    fn terms_on_one_lease_end_with_it_and_without_each_other() {
+        let clock = FakeClock::new();
+        let lease = HeldLease::new(clock.now() + SECOND, clock.clone().into());
+        let [a, b, c] = [7, 8, 9].map(|token: u64| Term::new(token.into(), lease.clone()));
+        a.end();
+        assert!(!a.is_current() && a.cancellation().is_cancelled());
+        assert!(b.is_current() && !b.closing().is_cancelled());
+        assert!(lease.extend(clock.now() + SECOND * 2));
+        assert_eq!(b.remaining(), SECOND * 2);
+        assert_eq!(a.remaining(), Duration::ZERO);
+
+        clock.advance_silently(SECOND * 2);
+        assert!(!c.is_current());
+        assert!(b.closing().is_cancelled(), "one reader signals to all");
+        assert!(!lease.extend(clock.now() + SECOND));
+        assert!(!b.cancellation().is_cancelled());
+        lease.end();
+        assert!(b.cancellation().is_cancelled() && c.cancellation().is_cancelled());
     }
 
     #[test]

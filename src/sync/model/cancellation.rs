@@ -16,7 +16,7 @@ impl CancellationToken {
         Self(Arc::new(Cell::new(false)))
     }
 
-    /// Sufficient because the library cancels no child token.
+    /// Sufficient because the models have one term for each lease, and cancel no token that a term has given out.
     pub(crate) fn child_token(&self) -> Self {
         self.clone()
     }

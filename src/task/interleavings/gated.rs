@@ -5,6 +5,7 @@ use crate::{
     task::{
         admission::Admission,
         gate::{Drain, Gate},
+        held_lease::HeldLease,
         term::Term,
     },
 };
@@ -30,7 +31,10 @@ impl Gated {
     /// Opens the gate for a second.
     pub(super) fn open(&self, token: u64) -> Term {
         let deadline = self.clock.now() + SECOND;
-        let term = Term::new(token.into(), deadline, self.clock.clone().into());
+        let term = Term::new(
+            token.into(),
+            HeldLease::new(deadline, self.clock.clone().into()),
+        );
         self.gate.begin(term.clone());
         self.gate.open();
         term
