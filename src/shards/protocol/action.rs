@@ -72,12 +72,18 @@ pub enum Action {
         token: u64,
     },
     /// Shut the gate of a shard for good, drop a warm-up of it, and return [`Input::Drained`](super::Input::Drained)
-    /// once every request that it admitted has finished.
+    /// once every request that it admitted has finished, unless its term ends before.
     Shut {
         /// The shard.
         shard: u32,
     },
-    /// Do the same for all shards, and return [`Input::Emptied`](super::Input::Emptied) once every request that was ever
+    /// End the term of a shard: shut its gate if it is open, drop a warm-up of it, and stop waiting for its requests. Its
+    /// record is about to be freed, or was replaced.
+    EndTerm {
+        /// The shard.
+        shard: u32,
+    },
+    /// Do the same as [`Shut`](Self::Shut) for all shards, and return [`Input::Emptied`](super::Input::Emptied) once every request that was ever
     /// admitted has finished.
     ShutAll,
     /// The session has ended: shut all gates, and cancel their terms.

@@ -22,6 +22,7 @@ impl Machine {
             let own = &mut self.shards[*shard as usize].own;
             if let Own::Warming(term) | Own::Open(term) = *own {
                 *own = Own::Draining(term, until);
+                self.changed_shards.insert(*shard);
             }
         }
     }

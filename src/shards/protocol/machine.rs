@@ -52,6 +52,9 @@ pub struct Machine {
     pub(super) due_shards: Due<u32>,
     /// The shards with which this node does something.
     pub(super) owned: BTreeSet<u32>,
+    /// What others have not been told yet: see `view`.
+    pub(super) changed_shards: BTreeSet<u32>,
+    pub(super) has_changed_members: bool,
     /// The shards whose warm-up failed: how often in a row, and when they are claimed again.
     pub(super) sat_out: BTreeMap<u32, (u32, Moment)>,
     /// The wall clock at the last input, if it was plausible.
@@ -98,6 +101,8 @@ impl Machine {
             shards,
             due_shards: Due::default(),
             owned: BTreeSet::new(),
+            changed_shards: BTreeSet::new(),
+            has_changed_members: false,
             sat_out: BTreeMap::new(),
             wall: None,
             is_wall_off: false,

@@ -15,6 +15,7 @@
 //! - `watching`, `watches`: the ordered watch of the bucket; `sightings`: what is seen of a key.
 //! - `answer`, `requests`: requests to the store; `schedule`, `due`: timeouts.
 //! - `key`, `config`, `session_record`, `ownership`, `versioned`: the keys and their records.
+//! - `view`: what is known of shards and nodes.
 //! - `rule`: the rules, for tests that switch one off.
 
 mod action;
@@ -44,6 +45,7 @@ mod term;
 #[cfg(test)]
 mod tests;
 mod versioned;
+mod view;
 mod watches;
 mod watching;
 
@@ -56,4 +58,5 @@ pub use self::{
     node::{MIN_SESSION_LEASE, Node},
     ownership::{Held, Ownership},
     session_record::{Alive, SessionId, SessionRecord},
+    view::{Holder, Member, ShardView, Stage},
 };

@@ -29,6 +29,8 @@ pub(super) struct PeerState {
     pub(super) content: SessionContent,
     /// When this process first saw this content at this revision.
     pub(super) first_seen: Moment,
+    /// When this process first saw this session.
+    pub(super) begun_at: Moment,
     /// The longest lease that a record named.
     pub(super) last_lease: Duration,
     /// A random delay of the fence.
@@ -125,6 +127,7 @@ impl PeerState {
             revision: 0,
             content: SessionContent::Unseen,
             first_seen: Moment::default(),
+            begun_at: Moment::default(),
             last_lease: Duration::ZERO,
             delay: Duration::ZERO,
             waiting: BTreeSet::new(),

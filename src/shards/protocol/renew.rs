@@ -43,6 +43,7 @@ impl Machine {
         self.barrier.clear();
         for shard in std::mem::take(&mut self.owned) {
             self.shards[shard as usize].own = Own::None;
+            self.changed_shards.insert(shard);
             self.plan_shard(shard, now);
         }
         let me = &mut self.peers[ME];

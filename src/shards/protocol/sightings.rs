@@ -94,6 +94,7 @@ impl Machine {
             return self.handle_data_lost(now);
         }
         let former = state.granted().and_then(|(record, _)| record.session());
+        let said = state.said();
         state.revision = state.revision.max(revision);
         state.content = content;
         state.first_seen = now;
@@ -108,6 +109,15 @@ impl Machine {
         }
         state.delay = self.me.timing.campaign_after(&mut self.rng);
         let is_renewal = former.is_some() && present.and_then(|(session, _)| session) == former;
+        if !is_renewal {
+            state.begun_at = now;
+        }
+        if !is_renewal || state.said() != said {
+            let session = present.and_then(|(session, _)| session);
+            self.note_member(peer, former);
+            self.note_member(peer, session.filter(|session| Some(*session) != former));
+        }
+        let state = &mut self.peers[peer];
         // The shards of a session that is renewed go on waiting.
         if !is_renewal || state.behind_since.is_some() {
             self.wake_waiting(now, peer);
@@ -140,6 +150,7 @@ impl Machine {
         if is_contested && revision != 0 {
             return self.handle_data_lost(now);
         }
+        self.changed_shards.insert(shard);
         state.revision = state.revision.max(revision);
         state.content = content;
         state.first_seen = now;
@@ -164,8 +175,9 @@ impl Machine {
         let own = &mut self.shards[shard as usize].own;
         let former = std::mem::replace(own, Own::None);
         self.owned.remove(&shard);
-        if matches!(former, Own::Warming(_) | Own::Open(_)) {
-            self.actions.push_back(Action::Shut { shard });
+        self.changed_shards.insert(shard);
+        if !matches!(former, Own::Freeing(_)) {
+            self.actions.push_back(Action::EndTerm { shard });
         }
         // A release of unknown outcome may have been applied.
         if !matches!(former, Own::Freeing(_)) {

@@ -24,6 +24,7 @@ impl Machine {
         }
         state.own = Own::Warming(term);
         self.owned.insert(shard);
+        self.changed_shards.insert(shard);
     }
 
     pub(super) fn begin_term(&mut self, now: Moment, shard: u32, term: Term) {
@@ -40,12 +41,18 @@ impl Machine {
             self.actions.push_back(Action::WarmUp { shard, token });
         } else {
             state.own = Own::Open(term);
+            self.changed_shards.insert(shard);
             self.actions.push_back(Action::Open { shard, token });
         }
     }
 
+    /// Nothing is inside any more, or what is has had its time.
     pub(super) fn begin_free(&mut self, now: Moment, shard: u32, term: Term) {
         self.shards[shard as usize].own = Own::Freeing(term);
+        self.changed_shards.insert(shard);
+        if self.keeps(Rule::ClosedBeforeFreed) {
+            self.actions.push_back(Action::EndTerm { shard });
+        }
         self.plan_shard(shard, now);
     }
 
@@ -54,6 +61,7 @@ impl Machine {
         if matches!(state.own, Own::Freeing(term) if term.revision == expected) {
             state.own = Own::None;
             self.owned.remove(&shard);
+            self.changed_shards.insert(shard);
             if !self.keeps(Rule::ClosedBeforeFreed) {
                 self.actions.push_back(Action::Shut { shard });
             }
@@ -84,6 +92,7 @@ impl Machine {
                 return self.begin_free(now, shard, term);
             }
             *own = Own::Draining(term, until);
+            self.changed_shards.insert(shard);
             self.actions.push_back(Action::Shut { shard });
         }
     }
@@ -115,6 +124,7 @@ impl Machine {
         }
         if ready {
             state.own = Own::Open(term);
+            self.changed_shards.insert(shard);
             self.sat_out.remove(&shard);
             self.actions.push_back(Action::Open { shard, token });
         } else {

@@ -112,7 +112,7 @@ fn r7_an_owner_shuts_what_was_overwritten() {
         };
         assert_eq!(
             actions[..2],
-            [Action::Shut { shard: 0 }, Action::Notice(notice)]
+            [Action::EndTerm { shard: 0 }, Action::Notice(notice)]
         );
         assert_eq!(d.machine.open(0), None);
     }

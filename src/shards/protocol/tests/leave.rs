@@ -27,7 +27,13 @@ fn r9_frees_each_shard_as_soon_as_it_is_drained() {
         shard: 0,
         token: 11,
     });
-    assert_eq!(actions, [d.write(Key::Shard(0), 11, free(None, 11))]);
+    assert_eq!(
+        actions,
+        [
+            Action::EndTerm { shard: 0 },
+            d.write(Key::Shard(0), 11, free(None, 11))
+        ]
+    );
 }
 
 #[test]

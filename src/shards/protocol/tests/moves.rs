@@ -19,7 +19,10 @@ fn r8_shuts_drains_and_frees() {
     });
     assert_eq!(
         actions,
-        [d.write(Key::Shard(0), 11, free(Some("other"), 11))]
+        [
+            Action::EndTerm { shard: 0 },
+            d.write(Key::Shard(0), 11, free(Some("other"), 11))
+        ]
     );
     assert_eq!(d.acknowledge(12), []);
 }
@@ -51,7 +54,13 @@ fn r8_shut_is_final() {
         shard: 0,
         token: 11,
     });
-    assert_eq!(actions, [d.write(Key::Shard(0), 11, free(None, 11))]);
+    assert_eq!(
+        actions,
+        [
+            Action::EndTerm { shard: 0 },
+            d.write(Key::Shard(0), 11, free(None, 11))
+        ]
+    );
     let actions = d.acknowledge(12);
     // Only a new claim opens it again.
     assert_eq!(
@@ -109,7 +118,13 @@ fn r8_a_failed_warm_up_gives_the_shard_back() {
     });
     assert_eq!(actions, [Action::Shut { shard: 0 }]);
     let actions = d.feed(Input::Drained { shard, token });
-    assert_eq!(actions, [d.write(Key::Shard(0), 11, free(None, 11))]);
+    assert_eq!(
+        actions,
+        [
+            Action::EndTerm { shard: 0 },
+            d.write(Key::Shard(0), 11, free(None, 11))
+        ]
+    );
     // It sits out, although the placement still names this node.
     assert_eq!(d.acknowledge(12), []);
 }

@@ -286,6 +286,7 @@ impl World {
                 p.shut(now, shard);
                 self.drain(process, shard);
             }
+            Action::EndTerm { shard } => p.shut(now, shard),
             Action::ShutAll => {
                 p.shut_all(now);
                 p.left_at = Some(now);
