@@ -1,7 +1,19 @@
 //! Sharded leadership: many shards, each with a leader of its own, over nodes that renew one lease each.
 //!
+//! - `handle`: [`Shards`]; `shard`, `member`, `status`: what it shows.
+//! - `shared`: what the task publishes; `gates`: the gates of all shards; `changes`: wakes those who wait for one shard.
+//! - `task`: the background task of a node.
 //! - `protocol`: which node may lead which shard, and from when until when, without IO.
 
-mod protocol;
+mod changes;
+mod gates;
+mod handle;
+mod member;
+pub mod protocol;
+mod shard;
+mod shared;
+mod status;
+mod task;
 
-pub use self::protocol::*;
+pub(crate) use self::task::Start;
+pub use self::{handle::Shards, member::Member, shard::Shard, status::ShardsStatus, task::Journal};

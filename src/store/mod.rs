@@ -4,19 +4,25 @@
 //! another store with a compare-and-set and growing revisions, implement [`LeaseStore`] and pass it to
 //! [`LeaderHandle::with_store`](crate::LeaderHandle::with_store).
 
+mod bucket_watch;
 mod error;
 #[cfg(feature = "jetstream")]
 mod jetstream;
 mod lease_store;
 mod memory;
+mod memory_shards;
+mod shard_store;
 mod watch;
 
 #[cfg(feature = "jetstream")]
 pub use self::jetstream::{BucketSettings, JetStream, Storage};
 pub use self::{
+    bucket_watch::{BucketWatch, Delivery},
     error::{StoreError, WriteError},
     lease_store::{LeaseStore, Request},
     memory::Memory,
+    memory_shards::MemoryShards,
+    shard_store::ShardStore,
     watch::{Epoch, Watch},
 };
 pub use crate::{lease::Observation, names::ElectionName};

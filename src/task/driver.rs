@@ -303,7 +303,8 @@ impl<S: LeaseStore> Driver<S> {
     fn start_warm_up(&mut self) {
         let earlier = self.warm_ups();
         if let Some((warm_up, term)) = self.warm_up.as_ref().zip(self.shared.gate.begun()) {
-            let warming = warm_up.start(&self.shared.runtime.spawner, term, earlier);
+            let begun = (term.token().into(), term);
+            let warming = warm_up.start(&self.shared.runtime.spawner, begun, earlier);
             self.warm_ups.push(warming.ended());
             self.warming = Some(warming);
         }

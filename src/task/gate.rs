@@ -37,7 +37,7 @@ pub(crate) struct Held {
 }
 
 impl Gate {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             id: GateId::default(),
             held: ArcSwapOption::empty(),
@@ -86,12 +86,12 @@ impl Gate {
     }
 
     /// Whether this is a term of this gate, past or present.
-    pub(super) fn owns(&self, term: &Term) -> bool {
+    pub(crate) fn owns(&self, term: &Term) -> bool {
         term.is_of(&self.id)
     }
 
     /// The term that has begun and was not ended. Its deadline may have passed.
-    pub(super) fn begun(&self) -> Option<Term> {
+    pub(crate) fn begun(&self) -> Option<Term> {
         let opening = self.held.load();
         opening.as_ref().map(|opening| opening.term().clone())
     }
@@ -106,13 +106,13 @@ impl Gate {
     }
 
     /// Begins a term. The gate stays closed.
-    pub(super) fn begin(&self, term: Term) {
+    pub(crate) fn begin(&self, term: Term) {
         term.begun(self.id.clone());
         self.held.store(Some(Opening::shut(term)));
     }
 
     /// Opens the gate under the term that has begun.
-    pub(super) fn open(&self) {
+    pub(crate) fn open(&self) {
         if let Some(term) = self.begun() {
             self.held.store(Some(Opening::open(term)));
         }
@@ -131,7 +131,7 @@ impl Gate {
     }
 
     /// Closes the gate, and returns the requests in progress of all openings. The term continues.
-    pub(super) fn shut(&self) -> Drain {
+    pub(crate) fn shut(&self) -> Drain {
         let opening = self.held.load_full();
         let term = opening.as_ref().map(|opening| opening.term().clone());
         if let Some(opening) = opening.filter(|opening| opening.is_open()) {
@@ -149,7 +149,7 @@ impl Gate {
     }
 
     /// Ends the held term, and closes the gate if it is open.
-    pub(super) fn end(&self) -> Option<Term> {
+    pub(crate) fn end(&self) -> Option<Term> {
         self.shut();
         let term = self.held.swap(None)?.term().clone();
         term.end();
@@ -159,7 +159,7 @@ impl Gate {
 
 /// The requests in progress when a gate closed.
 #[derive(Debug)]
-pub(super) struct Drain(Vec<CancellationToken>);
+pub(crate) struct Drain(Vec<CancellationToken>);
 
 impl Drain {
     pub(super) fn is_finished(&self) -> bool {

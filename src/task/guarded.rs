@@ -76,14 +76,14 @@ impl<J: Journal> Journal for Guarded<J> {
 
 /// A task inside a span. `tracing::Instrument` does the same, but aborts the process if the subscriber panics while the
 /// task unwinds.
-pub(super) struct InSpan<F> {
+pub(crate) struct InSpan<F> {
     /// None if it could not be created.
     span: Option<Span>,
     task: Option<Pin<Box<F>>>,
 }
 
 impl<F> InSpan<F> {
-    pub(super) fn new(span: Option<Span>, task: F) -> Self {
+    pub(crate) fn new(span: Option<Span>, task: F) -> Self {
         Self {
             span,
             task: Some(Box::pin(task)),
@@ -112,7 +112,7 @@ impl<F> Drop for InSpan<F> {
 }
 
 /// Runs the call inside the span.
-pub(super) fn within<T>(span: Option<&Span>, call: impl FnOnce() -> T) -> T {
+pub(crate) fn within<T>(span: Option<&Span>, call: impl FnOnce() -> T) -> T {
     let entered = survive(|| span.map(Span::enter));
     let result = catch_unwind(AssertUnwindSafe(call));
     survive(|| drop(entered));

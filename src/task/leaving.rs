@@ -4,7 +4,7 @@ use super::gate::Drain;
 
 /// The work that must end between closing the gate and releasing the lease.
 #[derive(Debug)]
-pub(super) struct Leaving {
+pub(crate) struct Leaving {
     token: u64,
     /// One token for each cancelled warm-up that has not yielded yet, cancelled at its end.
     warm_ups: Vec<CancellationToken>,
@@ -13,7 +13,7 @@ pub(super) struct Leaving {
 
 impl Leaving {
     /// Starts to wait, under the term `token` if one is held.
-    pub(super) fn new(token: Option<u64>, warm_ups: Vec<CancellationToken>, drain: Drain) -> Self {
+    pub(crate) fn new(token: Option<u64>, warm_ups: Vec<CancellationToken>, drain: Drain) -> Self {
         Self {
             token: token.unwrap_or(0),
             warm_ups,
@@ -22,17 +22,17 @@ impl Leaving {
     }
 
     /// The fencing token of the term, or 0 without a term.
-    pub(super) fn token(&self) -> u64 {
+    pub(crate) fn token(&self) -> u64 {
         self.token
     }
 
     /// Whether there is nothing to wait for.
-    pub(super) fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         self.warm_ups.iter().all(CancellationToken::is_cancelled) && self.drain.is_finished()
     }
 
     /// Waits for the warm-ups and for every admitted request, and returns the [token](Self::token). Cancel safe.
-    pub(super) async fn finished(&mut self) -> u64 {
+    pub(crate) async fn finished(&mut self) -> u64 {
         for ended in &self.warm_ups {
             ended.cancelled().await;
         }

@@ -47,5 +47,14 @@ pub use self::{
     term::Term,
 };
 pub(crate) use self::{
-    held_lease::HeldLease, journal::Journals, shared::Shared, start::Start, warm_up::WarmUp,
+    gate::{Drain, Gate},
+    guarded::{InSpan, within},
+    held_lease::HeldLease,
+    journal::Journals,
+    leaving::Leaving,
+    preparing::{Attempt, Preparing},
+    pulse::Pulse,
+    shared::Shared,
+    start::Start,
+    warm_up::WarmUp,
 };

@@ -13,7 +13,7 @@ pub(crate) struct Pulse {
 
 impl Pulse {
     /// Starts to count at `now`, before the first turn of the task.
-    pub(super) fn new(now: Moment) -> Self {
+    pub(crate) fn new(now: Moment) -> Self {
         Self {
             progress: AtomicU64::new(now.as_nanos()),
             confirmed: AtomicU64::new(NEVER),
@@ -21,12 +21,12 @@ impl Pulse {
     }
 
     /// The task completed a turn of its loop.
-    pub(super) fn beat(&self, now: Moment) {
+    pub(crate) fn beat(&self, now: Moment) {
         self.progress.store(now.as_nanos(), Ordering::Relaxed);
     }
 
     /// The store acknowledged that this node holds the lease.
-    pub(super) fn confirm(&self, now: Moment) {
+    pub(crate) fn confirm(&self, now: Moment) {
         self.confirmed.store(now.as_nanos(), Ordering::Relaxed);
     }
 

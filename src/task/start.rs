@@ -1,4 +1,4 @@
-use std::{mem, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
@@ -8,21 +8,18 @@ use super::{
     handle::LeaderHandle,
     journal::Journals,
     log::Log,
-    preparing::{Preparing, prepare},
+    preparing::{Attempt, Preparing},
     shared::Shared,
     warm_up::WarmUp,
     watcher::Watcher,
 };
 use crate::{
-    error::{self, survive},
+    error::survive,
     lease::{Candidate, Machine, Timing},
     names::{Address, NodeId},
     runtime::Runtime,
     store::{LeaseStore, StoreError},
 };
-
-/// How long `start` waits for a store that does not respond.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A candidate with valid settings.
 pub(crate) struct Start<S> {
@@ -44,45 +41,29 @@ struct Waits(Preparing, StoreError);
 impl<S: LeaseStore> Start<S> {
     /// Prepares the store once.
     pub(crate) async fn prepare(&self) -> Result<(), StoreError> {
-        prepare(self.store.clone(), self.timing.lease, self.observer).await
+        self.attempt()().await
+    }
+
+    /// Creates attempts to prepare the store.
+    fn attempt(&self) -> impl Fn() -> Attempt + Send + 'static {
+        let (store, lease, observer) = (self.store.clone(), self.timing.lease, self.observer);
+        move || {
+            let store = store.clone();
+            Box::pin(async move {
+                match observer {
+                    true => store.prepare_observer(lease).await,
+                    false => store.prepare(lease).await,
+                }
+            })
+        }
     }
 
     /// Prepares the store, and starts the task. If the store's error is transient, the task prepares it.
     pub(crate) async fn start(self) -> Result<LeaderHandle, StoreError> {
-        let clock = &self.runtime.clock;
-        let until = clock.now() + PATIENCE;
-        let (runtime, timing) = (&self.runtime, &self.timing);
-        let mut preparing = Preparing::new(&self.store, runtime, timing, self.observer);
-        let mut is_logged = false;
-        let waits = loop {
-            match preparing.attempted().await {
-                Ok(()) => break None,
-                Err(error @ StoreError::NoAnswer { .. }) => {
-                    if clock.now() >= until {
-                        return Err(error);
-                    }
-                    if !mem::replace(&mut is_logged, true) {
-                        self.log_no_answer(&error);
-                    }
-                }
-                Err(error) if error.is_transient() => break Some(Waits(preparing, error)),
-                Err(error) => return Err(error),
-            }
-        };
-        Ok(self.spawn(waits))
-    }
-
-    fn log_no_answer(&self, error: &StoreError) {
-        let (election, error) = (self.store.name(), error::line(error));
-        let (bucket, key) = (election.bucket(), election.key());
-        survive(|| {
-            tracing::warn!(
-                bucket,
-                key,
-                error,
-                "no response from the lease store; `start` retries for 30 s"
-            );
-        });
+        let mut preparing = Preparing::new(self.attempt(), &self.runtime, &self.timing);
+        let name = self.store.name();
+        let waits = preparing.started(&self.runtime.clock, &name).await?;
+        Ok(self.spawn(waits.map(|error| Waits(preparing, error))))
     }
 
     fn spawn(self, waits: Option<Waits>) -> LeaderHandle {

@@ -12,14 +12,13 @@ use crate::{error::BoxError, runtime::Spawner};
 
 type BoxFuture = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
 
-/// The closure that runs between winning the election and opening the gate.
-#[derive(Clone)]
-pub(crate) struct WarmUp(Arc<dyn Fn(Term) -> BoxFuture + Send + Sync>);
+/// The closure that runs between winning the election and opening the gate. It is called with the term, or the shard.
+pub(crate) struct WarmUp<T = Term>(Arc<dyn Fn(T) -> BoxFuture + Send + Sync>);
 
-impl WarmUp {
+impl<T: Send + 'static> WarmUp<T> {
     pub(crate) fn new<F, Fut, E>(run: F) -> Self
     where
-        F: Fn(Term) -> Fut + Send + Sync + 'static,
+        F: Fn(T) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<BoxError>,
     {
@@ -31,13 +30,12 @@ impl WarmUp {
 
     /// Starts the closure once the `earlier` warm-ups have ended: a cancelled warm-up runs on while it blocks its
     /// thread.
-    pub(super) fn start(
+    pub(crate) fn start(
         &self,
         spawner: &Spawner,
-        term: Term,
+        (token, term): (u64, T),
         earlier: Vec<CancellationToken>,
     ) -> Warming {
-        let token = term.token().into();
         let (run, ended) = (self.0.clone(), CancellationToken::new());
         let end = ended.clone().drop_guard();
         let warm = async move {
@@ -66,7 +64,13 @@ impl WarmUp {
     }
 }
 
-impl fmt::Debug for WarmUp {
+impl<T> Clone for WarmUp<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> fmt::Debug for WarmUp<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("WarmUp")
     }
@@ -77,7 +81,7 @@ type Caught = Result<Result<(), BoxError>, Box<dyn Any + Send>>;
 
 /// A running warm-up. Dropping this cancels it.
 #[derive(Debug)]
-pub(super) struct Warming {
+pub(crate) struct Warming {
     token: u64,
     result: oneshot::Receiver<Caught>,
     abort: AbortHandle,
@@ -86,7 +90,7 @@ pub(super) struct Warming {
 
 impl Warming {
     /// Waits for the end, and returns the term's fencing token and whether the node is ready. Cancel safe.
-    pub(super) async fn finished(&mut self) -> (u64, bool) {
+    pub(crate) async fn finished(&mut self) -> (u64, bool) {
         let ready = match (&mut self.result).await {
             Ok(Ok(Ok(()))) => true,
             Ok(Ok(Err(error))) => {
@@ -104,7 +108,7 @@ impl Warming {
     }
 
     /// A token that is cancelled when the warm-up ends. A cancelled warm-up ends at its next `await`.
-    pub(super) fn ended(&self) -> CancellationToken {
+    pub(crate) fn ended(&self) -> CancellationToken {
         self.ended.clone()
     }
 }

@@ -24,8 +24,8 @@ pub enum Input {
         watch: u64,
         /// The number of the message in the watch, from 1. A missing number is a gap.
         index: u64,
-        /// The key.
-        key: Key,
+        /// The key, or none if it is none of the protocol's.
+        key: Option<Key>,
         /// The state of the key. Its revision is the sequence in the stream.
         seen: Observation,
     },

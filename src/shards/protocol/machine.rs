@@ -135,6 +135,19 @@ impl Machine {
         }
     }
 
+    /// The number of shards whose gates are open or about to open, or wait for their requests.
+    #[must_use]
+    pub fn owned(&self) -> usize {
+        self.owned.len()
+    }
+
+    /// Whether the node leaves once nothing is inside any more.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        let is_past = matches!(self.session, Session::Parting { .. } | Session::Stopped);
+        self.leaving.is_some() && !is_past
+    }
+
     /// Whether the node has left.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
@@ -169,7 +182,7 @@ impl Machine {
                 index,
                 key,
                 seen,
-            } => self.handle_delivered(now, (watch, index), &key, &seen),
+            } => self.handle_delivered(now, (watch, index), key.as_ref(), &seen),
             Input::CaughtUp { watch, index } => self.handle_caught_up(now, watch, index),
             Input::WatchEnded { watch } => self.handle_watch_ended(now, watch),
             Input::Read { attempt, seen } => self.handle_read(now, attempt, seen.as_ref()),

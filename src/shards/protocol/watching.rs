@@ -27,13 +27,16 @@ impl Machine {
         &mut self,
         now: Moment,
         (watch, index): (u64, u64),
-        key: &Key,
+        key: Option<&Key>,
         seen: &Observation,
     ) {
         match self.watches.deliver(now, watch, index, seen.revision()) {
             Delivery::Old => {}
             Delivery::Gap => self.replace_broken(now, watch),
             Delivery::New => {
+                let Some(key) = key else {
+                    return;
+                };
                 self.note(now, key, seen);
                 let is_mine = matches!(key, Key::Session(id) if *id == self.me.id);
                 if is_mine {

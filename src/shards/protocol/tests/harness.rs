@@ -213,7 +213,7 @@ impl Driver {
         self.feed(Input::Delivered {
             watch: self.watch,
             index: self.index,
-            key,
+            key: Some(key),
             seen,
         })
     }

@@ -146,7 +146,7 @@ impl World {
                 Input::Delivered {
                     watch,
                     index: kept.index,
-                    key,
+                    key: Some(key),
                     seen,
                 }
             }

@@ -1,0 +1,45 @@
+use crate::names::{Address, NodeId};
+
+/// A node that takes part in the shards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    id: NodeId,
+    address: Option<Address>,
+    weight: u32,
+}
+
+impl Member {
+    pub(super) fn new(id: NodeId, address: Option<Address>, weight: u32) -> Self {
+        Self {
+            id,
+            address,
+            weight,
+        }
+    }
+
+    /// The id of the node.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    /// The address that it publishes, if any.
+    #[must_use]
+    pub fn address(&self) -> Option<&str> {
+        self.address.as_ref().map(Address::as_str)
+    }
+
+    /// Its part of the shards, compared with the weights of the others.
+    #[must_use]
+    pub fn weight(&self) -> u32 {
+        self.weight
+    }
+
+    pub(super) fn node_id(&self) -> &NodeId {
+        &self.id
+    }
+
+    pub(super) fn parsed_address(&self) -> Option<&Address> {
+        self.address.as_ref()
+    }
+}

@@ -1,0 +1,253 @@
+use std::{
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::mpsc;
+
+use super::{
+    changes::{Changes, ShardChanges},
+    gates::Gates,
+    member::Member,
+    protocol::Stage,
+    shard::Shard,
+    status::ShardsStatus,
+};
+use crate::{
+    clock::Clock,
+    lease::{LeaderInfo, Settled, Timing},
+    names::{Address, ElectionName, NodeId, ShardId},
+    runtime::Runtime,
+    sync::watch,
+    task::{Admission, NotLeader, Pulse, Reason, StopReason, Stopped},
+};
+
+/// The state that the background task publishes and every clone of the handle reads.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(super) gates: Gates,
+    holders: Mutex<Vec<Holding>>,
+    changes: Changes,
+    /// Those who are told of each shard that opens.
+    openings: Mutex<Vec<mpsc::UnboundedSender<Shard>>>,
+    members: watch::Receiver<Vec<Member>>,
+    status: watch::Receiver<ShardsStatus>,
+    pub(super) count: u32,
+    pub(super) name: ElectionName,
+    pub(super) id: NodeId,
+    pub(super) address: Option<Address>,
+    pub(super) runtime: Runtime,
+    pub(super) timing: Timing,
+    pub(super) pulse: Pulse,
+    /// Set once the node has left.
+    pub(super) ended: OnceLock<End>,
+}
+
+/// How the node left.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    pub(super) reason: StopReason,
+    pub(super) settled: Settled,
+}
+
+/// Who holds a shard, for requests that are not admitted here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Holding {
+    #[default]
+    Nobody,
+    Me(Stage, u64),
+    Other(Arc<Member>, u64),
+}
+
+/// The task's side of what it publishes. The channels close with it, so that a loop over their changes ends.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    shared: Arc<Shared>,
+    members: watch::Sender<Vec<Member>>,
+    status: watch::Sender<ShardsStatus>,
+}
+
+impl Publisher {
+    /// Publishes who holds a shard. Call it after a change of the gate, so that a waiter never wakes before.
+    pub(super) fn publish_holder(&self, shard: u32, holding: Holding) {
+        if let Some(published) = self.shared.holders().get_mut(shard as usize) {
+            if *published == holding {
+                return;
+            }
+            *published = holding;
+        }
+        self.shared.changes.wake(shard);
+    }
+
+    pub(super) fn publish_members(&self, members: Vec<Member>) {
+        self.members.send_if_modified(|published| {
+            let is_changed = *published != members;
+            *published = members;
+            is_changed
+        });
+    }
+
+    pub(super) fn publish_status(&self, status: ShardsStatus) {
+        self.status
+            .send_if_modified(|published| std::mem::replace(published, status) != status);
+    }
+
+    /// Tells those who wait for shards to open.
+    pub(super) fn opened(&self, shard: &Shard) {
+        self.shared
+            .openings()
+            .retain(|opened| opened.send(shard.clone()).is_ok());
+    }
+
+    /// Wakes everyone who waits. No shard opens any more.
+    pub(super) fn stop(&self) {
+        self.shared.openings().clear();
+        self.publish_status(ShardsStatus::Stopped);
+        self.shared.changes.wake_all();
+    }
+}
+
+impl Shared {
+    pub(super) fn new(
+        name: ElectionName,
+        (id, address): (NodeId, Option<Address>),
+        count: u32,
+        runtime: Runtime,
+        timing: Timing,
+    ) -> (Arc<Self>, Publisher) {
+        let members = watch::Sender::new(Vec::new());
+        let status = watch::Sender::new(ShardsStatus::Joining);
+        let shared = Arc::new(Self {
+            gates: Gates::new(count),
+            holders: Mutex::new(vec![Holding::Nobody; count as usize]),
+            changes: Changes::default(),
+            openings: Mutex::default(),
+            members: members.subscribe(),
+            status: status.subscribe(),
+            count,
+            name,
+            id,
+            address,
+            pulse: Pulse::new(runtime.clock.now()),
+            runtime,
+            timing,
+            ended: OnceLock::new(),
+        });
+        let publisher = Publisher {
+            shared: shared.clone(),
+            members,
+            status,
+        };
+        (shared, publisher)
+    }
+
+    #[inline]
+    pub(crate) fn admit(
+        &self,
+        shard: ShardId,
+        min_remaining: Duration,
+    ) -> Result<Admission, NotLeader> {
+        let admission = self.gates.admit(shard.index(), min_remaining);
+        admission.ok_or_else(|| self.not_leader(shard))
+    }
+
+    /// The reason to reject a request for a shard at this instant.
+    #[cold]
+    pub(crate) fn not_leader(&self, shard: ShardId) -> NotLeader {
+        let reason = match self.holding(shard) {
+            _ if self.ended.get().is_some() => Reason::Stopped,
+            Holding::Other(member, token) => {
+                let leader = leader_of(&member, token);
+                let retry_after = self.timing.renew_every;
+                return NotLeader::new(Reason::NotLeader, Some(leader), retry_after);
+            }
+            Holding::Me(Stage::Warming, _) => Reason::Warming,
+            Holding::Me(Stage::Draining, _) => Reason::Draining,
+            // The gate may have opened since the request was rejected.
+            Holding::Me(Stage::Open, _) | Holding::Nobody => Reason::NoLeader,
+        };
+        NotLeader::new(reason, None, Duration::from_secs(1))
+    }
+
+    /// The node that leads a shard, this one included.
+    pub(crate) fn owner(&self, shard: ShardId) -> Option<LeaderInfo> {
+        match self.holding(shard) {
+            Holding::Nobody => None,
+            Holding::Other(member, token) => Some(leader_of(&member, token)),
+            Holding::Me(_, token) => {
+                let id = self.id.as_str().to_owned();
+                Some(LeaderInfo::new(id, self.address.clone(), token.into()))
+            }
+        }
+    }
+
+    fn holding(&self, shard: ShardId) -> Holding {
+        let holders = self.holders();
+        holders
+            .get(shard.index() as usize)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// The shards whose gates are open here at this instant.
+    pub(crate) fn owned(&self) -> Vec<Shard> {
+        let is_mine = |(_, holding): &(u32, &Holding)| matches!(holding, Holding::Me(..));
+        let mine: Vec<u32> = {
+            let holders = self.holders();
+            let mine = (0..).zip(&*holders).filter(is_mine);
+            mine.map(|(shard, _)| shard).collect()
+        };
+        let open = |shard: u32| {
+            let term = self.gates.term(shard)?;
+            Some(Shard::new(ShardId::new(shard), term))
+        };
+        mine.into_iter().filter_map(open).collect()
+    }
+
+    /// The changes of one shard: of its gate here, and of who holds it.
+    pub(crate) fn changes(&self, shard: ShardId) -> ShardChanges {
+        self.changes.of(shard.index())
+    }
+
+    /// Each shard that opens here after this call.
+    pub(crate) fn subscribe_openings(&self) -> mpsc::UnboundedReceiver<Shard> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let mut openings = self.openings();
+        // After the end, nobody removes the sender.
+        if self.ended.get().is_none() {
+            openings.push(sender);
+        }
+        receiver
+    }
+
+    pub(crate) fn members(&self) -> watch::Receiver<Vec<Member>> {
+        self.members.clone()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<ShardsStatus> {
+        self.status.clone()
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.runtime.clock
+    }
+
+    pub(crate) fn stopped(&self) -> Option<Stopped> {
+        let end = self.ended.get()?;
+        Some(Stopped::new(end.reason))
+    }
+
+    fn holders(&self) -> MutexGuard<'_, Vec<Holding>> {
+        // A panic cannot leave the list invalid.
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn openings(&self) -> MutexGuard<'_, Vec<mpsc::UnboundedSender<Shard>>> {
+        self.openings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn leader_of(member: &Member, token: u64) -> LeaderInfo {
+    let id = member.id().to_owned();
+    LeaderInfo::new(id, member.parsed_address().cloned(), token.into())
+}

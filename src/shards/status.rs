@@ -1,0 +1,30 @@
+use std::fmt;
+
+/// The status of a node that takes part in the shards.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ShardsStatus {
+    /// It has no session: it has just started, or has lost its session. It leads no shard.
+    #[default]
+    Joining,
+    /// It has a session, and leads this many shards.
+    Member {
+        /// The number of shards whose gates are open here.
+        owned: usize,
+    },
+    /// It is shutting down, and waits for the admitted requests.
+    Leaving,
+    /// It has left.
+    Stopped,
+}
+
+impl fmt::Display for ShardsStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Joining => f.write_str("joining"),
+            Self::Member { owned } => write!(f, "leading {owned} shards"),
+            Self::Leaving => f.write_str("leaving"),
+            Self::Stopped => f.write_str("stopped"),
+        }
+    }
+}

@@ -1,0 +1,428 @@
+use std::{
+    collections::{BTreeSet, VecDeque},
+    error::Error,
+    mem,
+    sync::Arc,
+};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    journal::Journal,
+    requests::{Requests, Write},
+    terms::Terms,
+    watches::Watches,
+};
+use crate::{
+    clock::Moment,
+    error::{self, survive},
+    lease::{Readings, Settled, WriteId},
+    names::ShardId,
+    runtime::Runtime,
+    shards::{
+        member::Member,
+        protocol::{self, Action, Holder, Input, Machine, SessionId, Stage},
+        shard::Shard,
+        shared::{End, Holding, Publisher, Shared},
+        status::ShardsStatus,
+    },
+    store::{ShardStore, StoreError},
+    task::{HeldLease, Preparing, StopReason, Term, WarmUp},
+};
+
+/// A request of a handle to the task: to shut down.
+pub(crate) type Shutdown = oneshot::Sender<Settled>;
+
+/// The background task: feeds inputs to the protocol, and performs its actions.
+pub(crate) struct Driver<S> {
+    pub(super) machine: Machine,
+    pub(super) shared: Arc<Shared>,
+    pub(super) publisher: Publisher,
+    pub(super) commands: mpsc::UnboundedReceiver<Shutdown>,
+    pub(super) requests: Requests<S>,
+    pub(super) watches: Watches<S>,
+    pub(super) terms: Terms,
+    pub(super) warm_up: Option<WarmUp<Shard>>,
+    pub(super) journal: Box<dyn Journal>,
+    /// The preparation of the store, until it has succeeded.
+    pub(super) preparing: Option<Preparing>,
+    /// The session that this node holds, and its lease, on which the terms of all shards rest.
+    pub(super) session: Option<(SessionId, HeldLease)>,
+    /// The shards whose requests have to finish before they are freed, or before the node leaves.
+    pub(super) draining: BTreeSet<u32>,
+    /// The inputs that the actions of this turn ask to feed next.
+    pub(super) follow: VecDeque<Input>,
+    pub(super) waiting: Vec<Shutdown>,
+    pub(super) state: State,
+    /// The store is closed.
+    pub(super) closed: bool,
+}
+
+/// How far the task is from its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Running,
+    /// A shutdown was requested, the last handle was dropped, or the store is closed.
+    Leaving {
+        commands_closed: bool,
+    },
+}
+
+impl<S: ShardStore> Driver<S> {
+    pub(super) async fn run(mut self) {
+        let spawner = self.shared.runtime.spawner.clone();
+        let first = self.prepared().await;
+        self.feed(first);
+        loop {
+            spawner.step().await;
+            if self.step() {
+                continue;
+            }
+            if self.machine.is_stopped() {
+                return;
+            }
+            let input = self.next_input().await;
+            self.feed(input);
+        }
+    }
+
+    /// Prepares the store, and returns the first input of the protocol, which does not act before that.
+    async fn prepared(&mut self) -> Input {
+        let clock = self.shared.clock().clone();
+        while let Some(preparing) = &mut self.preparing {
+            let now = clock.now();
+            self.shared.pulse.beat(now);
+            tokio::select! {
+                biased;
+                attempted = preparing.attempted() => match attempted {
+                    Ok(()) => {
+                        self.preparing = None;
+                        self.tell(|journal| journal.prepared());
+                    }
+                    Err(StoreError::Closed) => {
+                        self.closed = true;
+                        self.tell(|journal| journal.closed());
+                        return self.leave_for(false);
+                    }
+                    Err(error) => self.tell(|journal| journal.waits(&error)),
+                },
+                command = self.commands.recv() => return self.leave(command),
+                () = clock.sleep_until(now + self.shared.timing.lease) => {}
+            }
+        }
+        Input::Tick
+    }
+
+    /// Waits for the next input.
+    ///
+    /// The order decides between inputs that are ready at once. Requests come first, since the renewal of the session is
+    /// one, and the watch last: it can be ready for long while it delivers a whole bucket. Timeouts are handled with
+    /// each input.
+    async fn next_input(&mut self) -> Input {
+        loop {
+            let wake = self.wake();
+            let clock = self.shared.clock().clone();
+            let takes_commands = self.state
+                != State::Leaving {
+                    commands_closed: true,
+                };
+            tokio::select! {
+                biased;
+                Some(answer) = self.requests.answered(), if !self.requests.is_empty() => {
+                    let is_closed = answer.error.as_deref().is_some_and(is_closed);
+                    self.tell(|journal| journal.answered(answer.error.as_deref()));
+                    if is_closed && !mem::replace(&mut self.closed, true) {
+                        self.tell(|journal| journal.closed());
+                        let leave = self.leave_for(false);
+                        self.follow.push_back(leave);
+                    }
+                    return answer.input;
+                }
+                Some(input) = self.terms.ended(), if !self.terms.is_empty() => return input,
+                () = clock.sleep_until(wake) => return Input::Tick,
+                command = self.commands.recv(), if takes_commands => return self.leave(command),
+                Some(event) = self.watches.next(), if !self.watches.is_empty() => {
+                    self.tell(|journal| journal.watched(&event.input, event.error.as_ref()));
+                    return event.input;
+                }
+            }
+        }
+    }
+
+    /// The latest time of the next turn, so that liveness can detect a stuck task.
+    fn wake(&self) -> Moment {
+        let latest = self.now() + self.shared.timing.lease;
+        let due = self.machine.poll_timeout();
+        due.map_or(latest, |due| due.min(latest))
+    }
+
+    fn leave(&mut self, command: Option<Shutdown>) -> Input {
+        let commands_closed = command.is_none();
+        self.waiting.extend(command);
+        self.leave_for(commands_closed)
+    }
+
+    fn leave_for(&mut self, commands_closed: bool) -> Input {
+        let was_leaving = mem::replace(&mut self.state, State::Leaving { commands_closed });
+        match was_leaving {
+            State::Running => Input::Leave,
+            State::Leaving { .. } => Input::Tick,
+        }
+    }
+
+    /// Tells the journal. A log subscriber of the application may panic.
+    pub(super) fn tell(&mut self, tell: impl FnOnce(&mut dyn Journal)) {
+        survive(|| tell(&mut *self.journal));
+    }
+
+    fn now(&self) -> Moment {
+        self.shared.clock().now()
+    }
+
+    /// Feeds an input that was received now. The resulting [steps](Self::step) follow.
+    fn feed(&mut self, input: Input) {
+        let Runtime { clock, random, .. } = &self.shared.runtime;
+        let readings = Readings {
+            now: clock.now(),
+            wall: clock.wall(),
+            write_id: WriteId::from_bits(random.bits()),
+        };
+        if let Input::Drained { shard, .. } = input {
+            self.draining.remove(&shard);
+        }
+        self.tell(|journal| journal.received(readings, &input));
+        self.machine.handle(readings, input);
+    }
+
+    /// Takes the next step of a turn: performs an action, feeds the input that follows from the actions, or else
+    /// publishes the result. Returns false if the turn is complete.
+    ///
+    /// The task, or its whole process, may be paused for any time between two steps.
+    fn step(&mut self) -> bool {
+        if let Some(action) = self.machine.poll_action() {
+            self.tell(|journal| journal.performs(&action));
+            self.perform(action);
+            return true;
+        }
+        if let Some(input) = self.follow.pop_front() {
+            self.feed(input);
+            return true;
+        }
+        if self.is_emptied() {
+            self.feed(Input::Emptied);
+            return true;
+        }
+        let now = self.now();
+        self.shared.pulse.beat(now);
+        self.publish();
+        survive(|| self.journal.turned(now, &self.machine));
+        false
+    }
+
+    fn perform(&mut self, action: Action) {
+        let due = self.now() + self.shared.timing.request_timeout;
+        match action {
+            Action::Read { attempt, key } => self.requests.read(due, attempt, &key),
+            Action::Write {
+                attempt,
+                key,
+                expected,
+                record,
+            } => {
+                let value = record.encode();
+                let write = Write {
+                    attempt,
+                    key,
+                    expected,
+                    value,
+                };
+                self.requests.write(due, write);
+            }
+            Action::Watch { watch, after } => self.watches.open(watch, after),
+            Action::CloseWatch { watch } => self.watches.close(watch),
+            Action::Begin { session, deadline } => {
+                let lease = HeldLease::new(deadline, self.shared.clock().clone());
+                self.session = Some((session, lease));
+                self.shared.pulse.confirm(self.now());
+            }
+            Action::Extend { deadline } => self.extend(deadline),
+            Action::WarmUp { shard, token } => {
+                let shard = self.begin(shard, token);
+                if let Some((warm_up, shard)) = self.warm_up.as_ref().zip(shard) {
+                    let spawner = &self.shared.runtime.spawner;
+                    self.terms.warm_up(spawner, warm_up, shard);
+                }
+            }
+            Action::Open { shard, token } => self.open(shard, token),
+            Action::Shut { shard } => {
+                let drained = self.shut(shard);
+                self.follow.extend(drained);
+            }
+            Action::EndTerm { shard } => self.end_term(shard),
+            Action::ShutAll => self.shut_all(),
+            Action::End { .. } => self.end(),
+            Action::Settled(settled) => self.settle(settled),
+            Action::Notice(_) => {}
+        }
+    }
+
+    fn extend(&mut self, deadline: Moment) {
+        self.shared.pulse.confirm(self.now());
+        if let Some((session, lease)) = &self.session
+            && !lease.extend(deadline)
+        {
+            // A reader came after the old deadline, and observed the end of the session.
+            self.follow.push_back(Input::Expired { session: *session });
+        }
+    }
+
+    /// Begins the term of a shard. Its gate stays shut.
+    fn begin(&self, shard: u32, token: u64) -> Option<Shard> {
+        let (_, lease) = self.session.as_ref()?;
+        let term = Term::new(token.into(), lease.clone());
+        self.shared.gates.create(shard)?.begin(term.clone());
+        Some(Shard::new(ShardId::new(shard), term))
+    }
+
+    fn open(&mut self, shard: u32, token: u64) {
+        let gate = self.shared.gates.gate(shard);
+        let warmed = gate.and_then(|gate| gate.begun());
+        let warmed = warmed.map(|term| Shard::new(ShardId::new(shard), term));
+        let Some(opened) = warmed.or_else(|| self.begin(shard, token)) else {
+            return;
+        };
+        if let Some(gate) = self.shared.gates.gate(shard) {
+            gate.open();
+        }
+        self.publisher.opened(&opened);
+    }
+
+    /// Shuts the gate of a shard. Returns the input that follows if nothing is inside.
+    fn shut(&mut self, shard: u32) -> Option<Input> {
+        let gate = self.shared.gates.gate(shard)?;
+        let token = gate.begun().map_or(0, |term| term.token().into());
+        let drained = self.terms.drain(shard, token, gate.shut());
+        if drained.is_none() {
+            self.draining.insert(shard);
+        }
+        drained
+    }
+
+    fn shut_all(&mut self) {
+        let drained: Vec<_> = (0..self.shared.count)
+            .filter_map(|shard| self.shut(shard))
+            .collect();
+        // With nothing inside, one write frees all of them.
+        if !self.draining.is_empty() {
+            self.follow.extend(drained);
+        }
+    }
+
+    /// Whether the node leaves, and nothing is inside any more.
+    fn is_emptied(&mut self) -> bool {
+        let is_leaving = matches!(self.state, State::Leaving { .. });
+        is_leaving && self.draining.is_empty() && self.machine.is_draining()
+    }
+
+    fn end_term(&mut self, shard: u32) {
+        self.terms.forget(shard);
+        self.draining.remove(&shard);
+        let Some(gate) = self.shared.gates.gate(shard) else {
+            return;
+        };
+        gate.end();
+        let left = gate.draining();
+        if left > 0 {
+            self.tell(|journal| journal.drain_timed_out(shard, left));
+        }
+        self.shared.gates.remove(shard);
+    }
+
+    /// Ends the session, and with it every term.
+    fn end(&mut self) {
+        if let Some((_, lease)) = self.session.take() {
+            lease.end();
+        }
+        for shard in 0..self.shared.count {
+            if let Some(gate) = self.shared.gates.gate(shard)
+                && gate.end().is_some()
+            {
+                self.terms.forget(shard);
+                self.draining.remove(&shard);
+            }
+        }
+    }
+
+    fn settle(&mut self, settled: Settled) {
+        let reason = match self.closed {
+            true => StopReason::ClientClosed,
+            false => StopReason::Shutdown,
+        };
+        let _ = self.shared.ended.set(End { reason, settled });
+        for waiting in mem::take(&mut self.waiting) {
+            // The receiver may have been dropped.
+            let _ = waiting.send(settled);
+        }
+    }
+
+    fn publish(&mut self) {
+        while let Some(shard) = self.machine.poll_changed_shard() {
+            let holding = self.machine.shard(shard).map(holding);
+            self.publisher
+                .publish_holder(shard, holding.unwrap_or_default());
+        }
+        if self.machine.poll_changed_members() {
+            let members = self.machine.members().map(member).collect();
+            self.publisher.publish_members(members);
+        }
+        let status = match self.state {
+            _ if self.machine.is_stopped() => ShardsStatus::Stopped,
+            State::Leaving { .. } => ShardsStatus::Leaving,
+            State::Running if self.session.is_some() => ShardsStatus::Member {
+                owned: self.machine.owned(),
+            },
+            State::Running => ShardsStatus::Joining,
+        };
+        self.publisher.publish_status(status);
+    }
+}
+
+fn holding(view: protocol::ShardView<'_>) -> Holding {
+    match view.holder {
+        Holder::Nobody => Holding::Nobody,
+        Holder::Me(stage) => Holding::Me(stage, view.token),
+        Holder::Other(other) => Holding::Other(Arc::new(member(other)), view.token),
+    }
+}
+
+fn member(member: protocol::Member<'_>) -> Member {
+    let address = member.alive.and_then(|alive| alive.address.clone());
+    let weight = member.alive.map_or(1, |alive| alive.weight);
+    Member::new(member.id.clone(), address, weight)
+}
+
+/// Shuts all gates and wakes every waiter, also if the task panics or its runtime ends.
+impl<S> Drop for Driver<S> {
+    fn drop(&mut self) {
+        if let Some((_, lease)) = self.session.take() {
+            lease.end();
+        }
+        for shard in 0..self.shared.count {
+            if let Some(gate) = self.shared.gates.gate(shard) {
+                gate.end();
+            }
+        }
+        let died = self.shared.ended.set(End {
+            reason: StopReason::TaskEnded,
+            settled: Settled::LeftToExpire,
+        });
+        self.publisher.stop();
+        if died.is_ok() {
+            survive(|| self.journal.died());
+        }
+    }
+}
+
+fn is_closed(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    matches!(error::find(error), Some(StoreError::Closed))
+}

@@ -1,0 +1,18 @@
+//! The background task of a node that takes part in shards.
+//!
+//! - `start`: creates the task; `configure`: the record that all nodes of a bucket agree on.
+//! - `driver`: one `select!` loop around the protocol.
+//! - `requests`, `watches`, `terms`: what the task waits for.
+//! - `journal`: receives what the task does; `log`: log events.
+
+mod configure;
+mod driver;
+mod journal;
+mod log;
+mod requests;
+mod start;
+mod terms;
+mod watches;
+
+pub use self::journal::Journal;
+pub(crate) use self::{driver::Shutdown, start::Start};

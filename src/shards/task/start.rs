@@ -1,0 +1,114 @@
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use tokio::sync::mpsc;
+
+use super::{
+    configure::configure,
+    driver::{Driver, Shutdown, State},
+    journal::Journal,
+    log::Log,
+    requests::Requests,
+    terms::Terms,
+    watches::Watches,
+};
+use crate::{
+    error::survive,
+    runtime::Runtime,
+    shards::{
+        handle::Shards,
+        protocol::{Machine, Node},
+        shard::Shard,
+        shared::Shared,
+    },
+    store::{ShardStore, StoreError},
+    task::{Attempt, InSpan, Preparing, WarmUp, within},
+};
+
+/// A node with valid settings.
+pub(crate) struct Start<S> {
+    pub(crate) store: Arc<S>,
+    pub(crate) node: Node,
+    pub(crate) warm_up: Option<WarmUp<Shard>>,
+    pub(crate) runtime: Runtime,
+    /// Instead of the log.
+    pub(crate) journal: Option<Box<dyn Journal>>,
+}
+
+impl<S: ShardStore> Start<S> {
+    /// Prepares the store, and starts the task. If the store's error is transient, the task prepares it.
+    pub(crate) async fn start(self) -> Result<Shards, StoreError> {
+        let timing = &self.node.timing;
+        let mut preparing = Preparing::new(self.attempt(), &self.runtime, timing);
+        let name = self.store.name();
+        let waits = preparing.started(&self.runtime.clock, &name).await?;
+        let span = survive(|| {
+            tracing::info_span!("shards", bucket = name.bucket(), id = self.node.id.as_str(),)
+        });
+        let spawner = self.runtime.spawner.clone();
+        let (mut driver, handle) = self.into_parts();
+        if let Some(error) = waits {
+            within(span.as_ref(), || {
+                driver.tell(|journal| journal.waits(&error))
+            });
+            driver.preparing = Some(preparing);
+        }
+        spawner.spawn(InSpan::new(span, driver.run()));
+        Ok(handle)
+    }
+
+    fn attempt(&self) -> impl Fn() -> Attempt + Send + 'static {
+        let (store, lease, config) = (
+            self.store.clone(),
+            self.node.timing.lease,
+            self.node.config(),
+        );
+        move || {
+            let (store, config) = (store.clone(), config.clone());
+            Box::pin(async move {
+                store.prepare(lease).await?;
+                configure(&*store, &config).await
+            })
+        }
+    }
+
+    fn into_parts(self) -> (Driver<S>, Shards) {
+        let Self {
+            store,
+            node,
+            warm_up,
+            runtime,
+            journal,
+        } = self;
+        let (shared, publisher) = Shared::new(
+            store.name(),
+            (node.id.clone(), node.address.clone()),
+            node.shards,
+            runtime.clone(),
+            node.timing.clone(),
+        );
+        let journal = journal.unwrap_or_else(|| Box::new(Log::default()));
+        let (sender, commands) = mpsc::unbounded_channel::<Shutdown>();
+        let driver = Driver {
+            machine: Machine::new(node, runtime.random.seed()),
+            shared: shared.clone(),
+            publisher,
+            commands,
+            requests: Requests::new(store.clone(), runtime.clock.clone()),
+            watches: Watches::new(store),
+            terms: Terms::default(),
+            warm_up,
+            journal,
+            preparing: None,
+            session: None,
+            draining: BTreeSet::new(),
+            follow: VecDeque::new(),
+            waiting: Vec::new(),
+            state: State::Running,
+            closed: false,
+        };
+        (driver, Shards::new(shared, sender))
+    }
+}
