@@ -58,12 +58,13 @@ pub enum StoreError {
     },
     /// The bucket does not exist, and [`create_bucket`](crate::Builder::create_bucket) is off.
     #[error(
-        "bucket `{bucket}` does not exist: create it with `nats kv add {bucket} --history 1`, or set \
-         `.create_bucket(true)`"
+        "bucket `{bucket}` does not exist: create it with `{command}`, or set `.create_bucket(true)`"
     )]
     BucketMissing {
         /// The bucket's name.
         bucket: String,
+        /// The command that creates it.
+        command: String,
     },
     /// The bucket could not be created.
     #[error("could not create bucket `{bucket}`")]

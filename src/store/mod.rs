@@ -3,6 +3,9 @@
 //! `JetStream` (feature `jetstream`) keeps the lease in a NATS KeyValue bucket, and [`Memory`] in the process. To use
 //! another store with a compare-and-set and growing revisions, implement [`LeaseStore`] and pass it to
 //! [`LeaderHandle::with_store`](crate::LeaderHandle::with_store).
+//!
+//! Sharded leadership keeps many keys: in a bucket, with `JetStreamShards`, in the process, with [`MemoryShards`], or in
+//! any [`ShardStore`].
 
 mod bucket_watch;
 mod error;
@@ -15,7 +18,7 @@ mod shard_store;
 mod watch;
 
 #[cfg(feature = "jetstream")]
-pub use self::jetstream::{BucketSettings, JetStream, Storage};
+pub use self::jetstream::{BucketSettings, JetStream, JetStreamShards, Storage};
 pub use self::{
     bucket_watch::{BucketWatch, Delivery},
     error::{StoreError, WriteError},

@@ -1,5 +1,3 @@
-use std::fmt;
-
 use crate::error::ConfigError;
 
 /// nats-server closes the connection of a client that sends a line of more than 4096 bytes. The longest line creates a
@@ -24,11 +22,9 @@ impl KeyName {
             "it must be parts of letters, digits, `-`, `/`, `_` and `=`, separated by single dots";
         Err(ConfigError::new("key", format_args!("{name:?}"), bound))
     }
-}
 
-impl fmt::Display for KeyName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -39,7 +35,7 @@ mod tests {
     #[test]
     fn parse_accepts_names_that_nats_accepts() {
         for name in ["writer", "a.b-c/d_e=f", "7"] {
-            assert_eq!(KeyName::parse(name).unwrap().to_string(), name);
+            assert_eq!(KeyName::parse(name).unwrap().as_str(), name);
         }
     }
 

@@ -1,6 +1,6 @@
 use async_nats::jetstream::{self, ErrorCode};
 
-use super::requests::{Unanswered, no_answer};
+use super::{Unanswered, no_answer};
 use crate::store::error::{StoreError, WriteError};
 
 /// The server has two codes for a write over an unexpected revision. async-nats 0.51 has an error kind for the first
@@ -21,13 +21,13 @@ const PASSING: [ErrorCode; 6] = [
     ErrorCode::STORAGE_RESOURCES_EXCEEDED,
 ];
 
-pub(super) fn is_stream_missing(error: &jetstream::Error) -> bool {
+pub(crate) fn is_stream_missing(error: &jetstream::Error) -> bool {
     error.error_code() == ErrorCode::STREAM_NOT_FOUND
 }
 
 /// Classifies an error of the JetStream API. If JetStream is expected but not enabled, the server is starting or
 /// stopping.
-pub(super) fn of_call(error: jetstream::Error, expects_jetstream: bool) -> StoreError {
+pub(crate) fn of_call(error: jetstream::Error, expects_jetstream: bool) -> StoreError {
     match error.error_code() {
         ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => StoreError::JetStreamDisabled(error.into()),
         ErrorCode::JETSTREAM_NOT_ENABLED if !expects_jetstream => {
@@ -38,12 +38,12 @@ pub(super) fn of_call(error: jetstream::Error, expects_jetstream: bool) -> Store
 }
 
 /// Whether the reason why the server could not create a bucket is temporary.
-pub(super) fn is_passing(code: ErrorCode) -> bool {
+pub(crate) fn is_passing(code: ErrorCode) -> bool {
     PASSING.contains(&code) || code == ErrorCode::JETSTREAM_NOT_ENABLED
 }
 
 /// Classifies a write without a response.
-pub(super) fn of_write(unanswered: Unanswered, subject: &str) -> WriteError {
+pub(crate) fn of_write(unanswered: Unanswered, subject: &str) -> WriteError {
     match unanswered {
         Unanswered::NotSent(error) => WriteError::Failed(error),
         Unanswered::Invalid(error) => WriteError::Failed(StoreError::Request(error.into())),
@@ -73,7 +73,7 @@ fn is_full(error: &jetstream::Error) -> bool {
 }
 
 /// Classifies a write that the server rejected.
-pub(super) fn of_refused_write(error: jetstream::Error) -> WriteError {
+pub(crate) fn of_refused_write(error: jetstream::Error) -> WriteError {
     if CONFLICTS.contains(&error.error_code()) {
         return WriteError::Conflict;
     }

@@ -6,45 +6,58 @@ use async_nats::{
 };
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{error, requests::Requests};
-use crate::store::{error::StoreError, watch::Epoch};
+use crate::store::{
+    error::StoreError,
+    jetstream::requests::{Requests, error},
+    watch::Epoch,
+};
 
 /// A stream, as the server describes it.
 ///
 /// `stream::Info` of async-nats lacks settings that matter here, and cannot be decoded once a server has a value that
 /// async-nats does not know.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct StreamInfo {
-    pub(super) config: StreamConfig,
+pub(crate) struct StreamInfo {
+    pub(crate) config: StreamConfig,
     created: String,
+    #[serde(default)]
+    state: State,
     #[serde(default)]
     cluster: Cluster,
 }
 
-/// The settings of a stream that matter to a lease.
+/// The settings of a stream that matter to an election.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct StreamConfig {
-    pub(super) subjects: Vec<String>,
-    pub(super) retention: String,
-    pub(super) storage: String,
-    pub(super) num_replicas: usize,
-    pub(super) max_msgs: i64,
-    pub(super) max_bytes: i64,
-    pub(super) max_msgs_per_subject: i64,
-    pub(super) max_msg_size: i64,
+pub(crate) struct StreamConfig {
+    pub(crate) subjects: Vec<String>,
+    pub(crate) retention: String,
+    pub(crate) storage: String,
+    pub(crate) num_replicas: usize,
+    pub(crate) max_msgs: i64,
+    pub(crate) max_bytes: i64,
+    pub(crate) max_msgs_per_subject: i64,
+    pub(crate) max_msg_size: i64,
     /// In nanoseconds.
     max_age: u64,
-    pub(super) discard_new_per_subject: bool,
-    pub(super) no_ack: bool,
-    pub(super) sealed: bool,
-    pub(super) deny_delete: bool,
-    pub(super) mirror: Option<IgnoredAny>,
-    pub(super) sources: Option<IgnoredAny>,
-    pub(super) subject_transform: Option<IgnoredAny>,
-    pub(super) persist_mode: Option<String>,
-    pub(super) allow_msg_counter: bool,
+    pub(crate) discard_new_per_subject: bool,
+    pub(crate) no_ack: bool,
+    pub(crate) sealed: bool,
+    pub(crate) deny_delete: bool,
+    pub(crate) deny_purge: bool,
+    pub(crate) allow_msg_ttl: bool,
+    pub(crate) mirror: Option<IgnoredAny>,
+    pub(crate) sources: Option<IgnoredAny>,
+    pub(crate) subject_transform: Option<IgnoredAny>,
+    pub(crate) persist_mode: Option<String>,
+    pub(crate) allow_msg_counter: bool,
     metadata: HashMap<String, IgnoredAny>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct State {
+    last_seq: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -55,7 +68,7 @@ struct Cluster {
 
 impl StreamInfo {
     /// Requests a stream. None if it does not exist.
-    pub(super) async fn find(
+    pub(crate) async fn find(
         requests: &Requests,
         stream: &str,
     ) -> Result<Option<Self>, StoreError> {
@@ -67,7 +80,7 @@ impl StreamInfo {
     }
 
     /// Creates a stream.
-    pub(super) async fn create(
+    pub(crate) async fn create(
         requests: &Requests,
         config: &Config,
     ) -> Result<Response<Self>, StoreError> {
@@ -77,24 +90,29 @@ impl StreamInfo {
     }
 
     /// The time at which the stream was created, in nanoseconds.
-    pub(super) fn epoch(&self) -> Result<Epoch, StoreError> {
+    pub(crate) fn epoch(&self) -> Result<Epoch, StoreError> {
         let created = datetime::parse_rfc3339(&self.created).map_err(StoreError::Request)?;
         let nanos = u64::try_from(created.unix_timestamp_nanos());
         Ok(Epoch::new(nanos.unwrap_or_default()))
     }
 
-    pub(super) fn is_in_cluster(&self) -> bool {
+    /// The sequence of the last message, which may have been removed.
+    pub(crate) fn last_sequence(&self) -> u64 {
+        self.state.last_seq
+    }
+
+    pub(crate) fn is_in_cluster(&self) -> bool {
         self.cluster.name.is_some()
     }
 
     /// Whether the server that leads the stream is 2.11 or later. Earlier servers do not add their version.
-    pub(super) fn is_on_2_11(&self) -> bool {
+    pub(crate) fn is_on_2_11(&self) -> bool {
         self.config.metadata.contains_key("_nats.ver")
     }
 }
 
 impl StreamConfig {
-    pub(super) fn max_age(&self) -> Duration {
+    pub(crate) fn max_age(&self) -> Duration {
         Duration::from_nanos(self.max_age)
     }
 }

@@ -1,8 +1,4 @@
-use std::time::Duration;
-
-use super::{
-    bucket::Bucket, bucket_name::BucketName, fitness::Needs, key_name::KeyName, storage::Storage,
-};
+use super::{Bucket, bucket_name::BucketName, storage::Storage};
 use crate::{error::ConfigError, names::ElectionName};
 
 /// The bucket and key of an election, and the settings with which the bucket is created.
@@ -13,13 +9,6 @@ pub struct BucketSettings {
     create: bool,
     replicas: Option<usize>,
     storage: Option<Storage>,
-}
-
-/// A bucket and a key with valid settings.
-#[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub(super) bucket: Bucket,
-    pub(super) key: KeyName,
 }
 
 impl BucketSettings {
@@ -51,13 +40,16 @@ impl BucketSettings {
         }
     }
 
-    pub(super) fn name(&self) -> ElectionName {
+    pub(crate) fn name(&self) -> ElectionName {
         ElectionName::new(&self.bucket, &self.key)
     }
 
-    pub(super) fn parse(&self) -> Result<Place, ConfigError> {
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub(crate) fn bucket(&self) -> Result<Bucket, ConfigError> {
         let name = BucketName::parse(&self.bucket)?;
-        let key = KeyName::parse(&self.key)?;
         if let Some(replicas) = self.replicas
             && !(1..=5).contains(&replicas)
         {
@@ -67,26 +59,7 @@ impl BucketSettings {
                 "it must be between 1 and 5",
             ));
         }
-        Ok(Place {
-            bucket: Bucket::new(name, self.create, self.replicas, self.storage),
-            key,
-        })
-    }
-}
-
-impl Place {
-    /// The subject of the key in the bucket's stream.
-    pub(super) fn subject(&self) -> String {
-        self.bucket.subject(&self.key)
-    }
-
-    /// What the election needs of the bucket.
-    pub(super) fn needs(&self, lease: Duration) -> Needs {
-        Needs {
-            bucket: self.bucket.name().to_string(),
-            subject: self.subject(),
-            lease,
-        }
+        Ok(Bucket::new(name, self.create, self.replicas, self.storage))
     }
 }
 
@@ -96,13 +69,12 @@ mod tests {
 
     #[test]
     fn settings_out_of_bounds_are_rejected() {
-        let setting = |settings: BucketSettings| settings.parse().unwrap_err().setting();
+        let setting = |settings: BucketSettings| settings.bucket().unwrap_err().setting();
         assert_eq!(setting(BucketSettings::new("a b", "writer")), "bucket");
-        assert_eq!(setting(BucketSettings::new("orders", "a..b")), "key");
         let orders = || BucketSettings::new("orders", "writer");
         assert_eq!(setting(orders().replicas(0)), "replicas");
         assert_eq!(setting(orders().replicas(6)), "replicas");
-        let place = orders().replicas(5).parse().unwrap();
-        assert_eq!(place.subject(), "$KV.orders.writer");
+        let bucket = orders().replicas(5).bucket().unwrap();
+        assert_eq!(bucket.subject("writer"), "$KV.orders.writer");
     }
 }

@@ -8,7 +8,7 @@ const OLDEST: ServerVersion = ServerVersion::release(2, 10, 25);
 
 /// A version of nats-server. A version with a suffix, such as `2.11.0-preview.1`, comes before its release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct ServerVersion {
+pub(crate) struct ServerVersion {
     numbers: [u32; 3],
     is_release: bool,
 }
@@ -43,7 +43,7 @@ impl ServerVersion {
 
     /// Rejects a server that is too old. Returns whether the version could be parsed: a server with another kind of
     /// version may be good.
-    pub(super) fn check(found: &str) -> Result<bool, StoreError> {
+    pub(crate) fn check(found: &str) -> Result<bool, StoreError> {
         match Self::parse(found) {
             Some(version) if version < OLDEST => Err(StoreError::ServerTooOld {
                 found: found.to_owned(),

@@ -12,14 +12,14 @@ pub enum Storage {
 
 impl Storage {
     /// The storage of a stream, by the name that the server gives it.
-    pub(super) fn of(storage: &str) -> Self {
+    pub(crate) fn of(storage: &str) -> Self {
         match storage {
             "memory" => Self::Memory,
             _ => Self::File,
         }
     }
 
-    pub(super) fn storage_type(self) -> StorageType {
+    pub(crate) fn storage_type(self) -> StorageType {
         match self {
             Self::File => StorageType::File,
             Self::Memory => StorageType::Memory,

@@ -1,9 +1,11 @@
+mod api;
+pub(super) mod error;
+mod server_version;
+mod shown;
+
 use std::{
     fmt,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
@@ -15,8 +17,13 @@ use futures_util::{FutureExt, SinkExt, StreamExt, future::poll_fn};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::api::Api;
-use crate::store::error::StoreError;
+pub(super) use self::shown::Shown;
+use self::{api::Api, server_version::ServerVersion};
+use super::notices::Notices;
+use crate::{
+    error::{ConfigError, survive},
+    store::error::StoreError,
+};
 
 /// How long a request waits for a response, unless its future is dropped before.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,27 +32,22 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// The requests of async-nats share one inbox, where each leaves an entry until its response arrives. A request that is
 /// never answered leaves its entry there for the life of the client. Here, a dropped request unsubscribes its inbox.
-pub(super) struct Requests {
+pub(crate) struct Requests {
     client: Client,
-    prefix: String,
-    /// Whether JetStream is in another domain or account, about which the client's server knows nothing.
-    is_remote: bool,
+    /// Set if JetStream is in another domain or account, about which the client's server knows nothing.
+    api: Option<Api>,
     /// The inboxes of requests that were answered. A new subscription costs two messages, and in a cluster a response
     /// from another server may overtake it.
     idle: Mutex<Vec<Inbox>>,
-    /// The connection on which the key was last read, or [`NEVER`].
-    last_read: AtomicU64,
+    shown: Arc<Shown>,
 }
 
 /// The interval at which a request or a watch checks its connection.
-pub(super) const CHECK_EVERY: Duration = Duration::from_millis(500);
-
-/// The key was not read yet.
-const NEVER: u64 = u64::MAX;
+pub(crate) const CHECK_EVERY: Duration = Duration::from_millis(500);
 
 /// Why a request has no response.
 #[derive(Debug)]
-pub(super) enum Unanswered {
+pub(crate) enum Unanswered {
     /// The client is not connected, or is closed. Nothing was sent.
     NotSent(StoreError),
     /// The client rejected the request. Nothing was sent.
@@ -65,27 +67,69 @@ struct Inbox {
 }
 
 impl Requests {
-    pub(super) fn new(client: Client, api: Option<&Api>) -> Self {
+    pub(crate) fn new(client: Client) -> Self {
         Self {
             client,
-            prefix: api.map_or(Api::DEFAULT_PREFIX, Api::prefix).to_owned(),
-            is_remote: api.is_some(),
+            api: None,
             idle: Mutex::default(),
-            last_read: AtomicU64::new(NEVER),
+            shown: Arc::default(),
         }
     }
 
-    pub(super) fn client(&self) -> &Client {
+    /// Uses the JetStream API of a domain.
+    pub(crate) fn in_domain(self, domain: &str) -> Self {
+        self.reached_by(Api::of_domain(domain))
+    }
+
+    /// Uses the JetStream API at a prefix.
+    pub(crate) fn at_prefix(self, prefix: String) -> Self {
+        self.reached_by(Api::with_prefix(prefix))
+    }
+
+    fn reached_by(self, api: Api) -> Self {
+        Self {
+            // The default one does not lead to the stream's subjects.
+            api: Some(api).filter(|api| api.prefix() != Api::DEFAULT_PREFIX),
+            ..Self::new(self.client)
+        }
+    }
+
+    /// Checks the settings.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        self.api.as_ref().map_or(Ok(()), Api::check)
+    }
+
+    /// Checks that the client is connected, to a server that is not too old.
+    pub(crate) fn check_server(&self, notices: &Notices) -> Result<(), StoreError> {
+        self.connected()?;
+        let version = self.client.server_info().version;
+        if !ServerVersion::check(&version)? && notices.is_new("version") {
+            survive(|| tracing::warn!(version, "could not parse the version of nats-server"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn client(&self) -> &Client {
         &self.client
     }
 
+    pub(super) fn api(&self) -> Option<&Api> {
+        self.api.as_ref()
+    }
+
+    /// The keys that were shown on the present connection.
+    pub(crate) fn shown(&self) -> &Arc<Shown> {
+        &self.shown
+    }
+
     /// The subject of a call of the JetStream API.
-    pub(super) fn subject(&self, call: &str) -> String {
-        format!("{}.{call}", self.prefix)
+    pub(crate) fn subject(&self, call: &str) -> String {
+        let prefix = self.api().map_or(Api::DEFAULT_PREFIX, Api::prefix);
+        format!("{prefix}.{call}")
     }
 
     /// Calls the JetStream API. Cancel safe: a dropped call leaves nothing behind.
-    pub(super) async fn call<T: DeserializeOwned>(
+    pub(crate) async fn call<T: DeserializeOwned>(
         &self,
         call: &str,
         body: &(impl Serialize + ?Sized),
@@ -100,7 +144,7 @@ impl Requests {
     }
 
     /// Sends a request, and waits for its response. Cancel safe: a dropped request leaves nothing behind.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
         subject: &str,
         headers: HeaderMap,
@@ -141,7 +185,7 @@ impl Requests {
     }
 
     /// Whether requests can be sent at this instant.
-    pub(super) fn connected(&self) -> Result<(), StoreError> {
+    pub(crate) fn connected(&self) -> Result<(), StoreError> {
         if self.is_closed() {
             return Err(StoreError::Closed);
         }
@@ -153,19 +197,8 @@ impl Requests {
     }
 
     /// The number of the client's connection.
-    pub(super) fn connection(&self) -> u64 {
+    pub(crate) fn connection(&self) -> u64 {
         connection(&self.client)
-    }
-
-    /// Notes that the key was read, by a request that was sent on this connection or a later one.
-    pub(super) fn note_read(&self, connection: u64) {
-        self.last_read.store(connection, Ordering::Relaxed);
-    }
-
-    /// Whether the client has reconnected since the key was last read.
-    pub(super) fn has_reconnected(&self) -> bool {
-        let last_read = self.last_read.load(Ordering::Relaxed);
-        last_read != NEVER && last_read != self.connection()
     }
 
     /// Whether the client is closed. Its connection state does not show this: it keeps its last value.
@@ -178,17 +211,17 @@ impl Requests {
 
     /// Whether JetStream is expected to respond later: the server has announced it or is in lame-duck mode, or JetStream
     /// is in another domain or account.
-    pub(super) fn expects_jetstream(&self) -> bool {
+    pub(crate) fn expects_jetstream(&self) -> bool {
         let info = self.client.server_info();
-        self.is_remote || info.jetstream || info.lame_duck_mode
+        self.api.is_some() || info.jetstream || info.lame_duck_mode
     }
 
-    pub(super) fn unanswered(&self, unanswered: Unanswered, subject: &str) -> StoreError {
+    pub(crate) fn unanswered(&self, unanswered: Unanswered, subject: &str) -> StoreError {
         match unanswered {
             Unanswered::NotSent(error) => error,
             Unanswered::Invalid(error) => StoreError::Request(error.into()),
             // The server that is missing is in another domain or account.
-            Unanswered::NoResponders if self.is_remote => StoreError::ApiUnreachable {
+            Unanswered::NoResponders if self.api.is_some() => StoreError::ApiUnreachable {
                 subject: subject.to_owned(),
             },
             Unanswered::NoResponders if self.expects_jetstream() => {
@@ -211,16 +244,16 @@ impl Requests {
 
 /// A subject for responses or pushes that no copy of this process has. The client draws its own names from a generator
 /// in memory, which a copy repeats.
-pub(super) fn new_inbox(client: &Client) -> String {
+pub(crate) fn new_inbox(client: &Client) -> String {
     format!("{}.{}", client.new_inbox(), Uuid::new_v4().simple())
 }
 
 /// The number of a client's connection.
-pub(super) fn connection(client: &Client) -> u64 {
+pub(crate) fn connection(client: &Client) -> u64 {
     client.statistics().connects.load(Ordering::Relaxed)
 }
 
-pub(super) fn no_answer(subject: &str) -> StoreError {
+pub(crate) fn no_answer(subject: &str) -> StoreError {
     StoreError::NoAnswer {
         subject: subject.to_owned(),
         waited: TIMEOUT,
@@ -279,15 +312,12 @@ impl Inbox {
     }
 }
 
-/// The clone has the same client, and separate inboxes.
+/// The clone has the same client, separate inboxes, and was shown nothing.
 impl Clone for Requests {
     fn clone(&self) -> Self {
         Self {
-            client: self.client.clone(),
-            prefix: self.prefix.clone(),
-            is_remote: self.is_remote,
-            idle: Mutex::default(),
-            last_read: AtomicU64::new(NEVER),
+            api: self.api.clone(),
+            ..Self::new(self.client.clone())
         }
     }
 }
@@ -295,7 +325,7 @@ impl Clone for Requests {
 impl fmt::Debug for Requests {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Requests")
-            .field("prefix", &self.prefix)
+            .field("api", &self.api)
             .finish_non_exhaustive()
     }
 }

@@ -1,18 +1,27 @@
-use std::{sync::OnceLock, time::Duration};
+//! The bucket: its name, its settings, and whether it can keep leases.
+
+mod bucket_name;
+pub(super) mod fitness;
+pub(super) mod settings;
+pub(super) mod storage;
+pub(super) mod stream_info;
+
+use std::sync::OnceLock;
 
 use async_nats::jetstream::{
     response::Response,
     stream::{Config, DiscardPolicy},
 };
 
-use super::{
+use self::{
     bucket_name::BucketName,
-    error,
-    fitness::{self, Flaw, MIN_LEASES, Needs},
-    notices::Notices,
-    requests::Requests,
+    fitness::{Flaw, Needs},
     storage::Storage,
     stream_info::StreamInfo,
+};
+use super::{
+    notices::Notices,
+    requests::{Requests, error},
 };
 use crate::{
     clock::{Clock, WallTime},
@@ -20,12 +29,9 @@ use crate::{
     store::error::StoreError,
 };
 
-/// The minimum `max_age` of a new bucket.
-const MIN_MAX_AGE: Duration = Duration::from_secs(60 * 60);
-
 /// The bucket, and the settings with which it is created.
 #[derive(Clone, Debug)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     name: BucketName,
     create: bool,
     replicas: Option<usize>,
@@ -37,7 +43,7 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn new(
+    pub(crate) fn new(
         name: BucketName,
         create: bool,
         replicas: Option<usize>,
@@ -53,39 +59,36 @@ impl Bucket {
         }
     }
 
-    pub(super) fn name(&self) -> &BucketName {
-        &self.name
-    }
-
     /// The name of the bucket's stream.
-    pub(super) fn stream(&self) -> String {
+    pub(crate) fn stream(&self) -> String {
         format!("KV_{}", self.name)
     }
 
     /// The subject of a key in the bucket's stream, where `>` is every key.
-    pub(super) fn subject(&self, key: impl std::fmt::Display) -> String {
+    pub(crate) fn subject(&self, key: impl std::fmt::Display) -> String {
         format!("$KV.{}.{key}", self.name)
     }
 
-    pub(super) fn missing(&self) -> StoreError {
+    pub(crate) fn missing(&self, needs: &impl Needs) -> StoreError {
         StoreError::BucketMissing {
             bucket: self.name.to_string(),
+            command: needs.command(self.name.as_str()),
         }
     }
 
     /// Checks the bucket for a candidate, and creates it if it does not exist.
-    pub(super) async fn check_or_create(
+    pub(crate) async fn check_or_create(
         &self,
         requests: &Requests,
-        needs: &Needs,
-    ) -> Result<(), StoreError> {
-        if self.check(requests, needs).await? {
-            return Ok(());
+        needs: &impl Needs,
+    ) -> Result<StreamInfo, StoreError> {
+        if let Some(info) = self.check(requests, needs).await? {
+            return Ok(info);
         }
         if !self.create {
-            return Err(self.missing());
+            return Err(self.missing(needs));
         }
-        let config = self.config(needs.lease);
+        let config = self.config(needs);
         let error = match StreamInfo::create(requests, &config).await? {
             Response::Ok(info) => {
                 survive(|| match self.found.get() {
@@ -95,14 +98,14 @@ impl Bucket {
                         "bucket was missing; recreated it"
                     ),
                 });
-                return self.accept(&info, needs);
+                return self.accept(info, needs);
             }
             Response::Err { error } => error,
         };
         // Another node may have created it meanwhile, with another first revision.
         match self.check(requests, needs).await {
             Err(error @ StoreError::BucketUnfit { .. }) => return Err(error),
-            Ok(true) => return Ok(()),
+            Ok(Some(info)) => return Ok(info),
             _ => {}
         }
         let code = error.error_code();
@@ -117,20 +120,20 @@ impl Bucket {
         }
     }
 
-    /// Checks the bucket. Returns whether it exists.
-    pub(super) async fn check(
+    /// Checks the bucket. None if it does not exist.
+    pub(crate) async fn check(
         &self,
         requests: &Requests,
-        needs: &Needs,
-    ) -> Result<bool, StoreError> {
+        needs: &impl Needs,
+    ) -> Result<Option<StreamInfo>, StoreError> {
         match StreamInfo::find(requests, &self.stream()).await? {
-            Some(info) => self.accept(&info, needs).map(|()| true),
-            None => Ok(false),
+            Some(info) => self.accept(info, needs).map(Some),
+            None => Ok(None),
         }
     }
 
     /// Logs that an observer found no bucket.
-    pub(super) fn await_creation(&self) {
+    pub(crate) fn await_creation(&self) {
         if self.notices.is_new("missing") {
             survive(|| {
                 tracing::info!(
@@ -142,8 +145,8 @@ impl Bucket {
     }
 
     /// Checks a bucket that was accepted before. If it has become unfit, only an event shows this.
-    pub(super) fn check_again(&self, info: &StreamInfo, needs: &Needs) {
-        let Some(flaw) = needs.unmet(&info.config) else {
+    pub(crate) fn check_again(&self, info: &StreamInfo, needs: &impl Needs) {
+        let Some(flaw) = needs.unmet(self.name.as_str(), &info.config) else {
             return self.warn(info);
         };
         if self.notices.is_new(flaw.setting) {
@@ -163,8 +166,8 @@ impl Bucket {
     }
 
     /// Rejects a bucket that cannot keep the lease, and warns of one that endangers it or differs from the settings.
-    fn accept(&self, info: &StreamInfo, needs: &Needs) -> Result<(), StoreError> {
-        if let Some(flaw) = needs.unmet(&info.config) {
+    fn accept(&self, info: StreamInfo, needs: &impl Needs) -> Result<StreamInfo, StoreError> {
+        if let Some(flaw) = needs.unmet(self.name.as_str(), &info.config) {
             return Err(StoreError::BucketUnfit {
                 bucket: self.name.to_string(),
                 setting: flaw.setting,
@@ -172,8 +175,8 @@ impl Bucket {
                 remedy: flaw.remedy,
             });
         }
-        survive(|| self.warn(info));
-        Ok(())
+        survive(|| self.warn(&info));
+        Ok(info)
     }
 
     fn warn(&self, info: &StreamInfo) {
@@ -219,24 +222,21 @@ impl Bucket {
         }
     }
 
-    /// The stream of a new bucket, as the KeyValue clients of NATS create it. They do not set the first revision.
-    fn config(&self, lease: Duration) -> Config {
+    /// The stream of a new bucket.
+    fn config(&self, needs: &impl Needs) -> Config {
         let (replicas, storage) = self.found.get().copied().unwrap_or((1, Storage::File));
-        Config {
+        needs.config(Config {
             name: self.stream(),
-            description: Some("leases of noleader".to_owned()),
             subjects: vec![self.subject('>')],
             max_messages_per_subject: 1,
-            max_age: MIN_MAX_AGE.max(lease.saturating_mul(MIN_LEASES)),
             storage: self.storage.unwrap_or(storage).storage_type(),
             num_replicas: self.replicas.unwrap_or(replicas),
             discard: DiscardPolicy::New,
-            allow_rollup: true,
             deny_delete: true,
             allow_direct: true,
             first_sequence: self.first_revision(Clock::system().wall()),
             ..Default::default()
-        }
+        })
     }
 
     /// The time in milliseconds, so that a recreated bucket repeats no revision.
@@ -257,12 +257,19 @@ impl Bucket {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     fn bucket() -> Bucket {
         let name = BucketName::parse("orders").unwrap();
         Bucket::new(name, true, None, None)
+    }
+
+    /// The settings of a new bucket, as the server reports them.
+    pub(crate) fn new_config(needs: &impl Needs) -> serde_json::Value {
+        let config = bucket().config(needs);
+        assert!(config.first_sequence.is_some());
+        serde_json::to_value(config).unwrap()
     }
 
     #[test]
@@ -275,21 +282,5 @@ mod tests {
             assert_eq!(first(wrong), None, "{wrong}");
         }
         assert_eq!(bucket().first_revision(None), None);
-        assert!(bucket().config(Duration::ZERO).first_sequence.is_some());
-    }
-
-    #[test]
-    fn new_bucket_meets_its_own_needs() {
-        let bucket = bucket();
-        for lease in [Duration::from_millis(200), Duration::from_secs(86_400)] {
-            let needs = Needs {
-                bucket: "orders".to_owned(),
-                subject: "$KV.orders.writer".to_owned(),
-                lease,
-            };
-            let config = serde_json::to_value(bucket.config(lease)).unwrap();
-            let config = serde_json::from_value(config).unwrap();
-            assert_eq!(needs.unmet(&config), None);
-        }
     }
 }

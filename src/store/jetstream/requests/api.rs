@@ -5,16 +5,16 @@ const LONGEST: usize = 1024;
 
 /// Where the JetStream API is, if not at its default: in another domain or account.
 #[derive(Clone, Debug)]
-pub(super) struct Api {
+pub(crate) struct Api {
     setting: &'static str,
     given: String,
     prefix: String,
 }
 
 impl Api {
-    pub(super) const DEFAULT_PREFIX: &'static str = "$JS.API";
+    pub(crate) const DEFAULT_PREFIX: &'static str = "$JS.API";
 
-    pub(super) fn of_domain(domain: &str) -> Self {
+    pub(crate) fn of_domain(domain: &str) -> Self {
         Self {
             setting: "domain",
             given: domain.to_owned(),
@@ -22,7 +22,7 @@ impl Api {
         }
     }
 
-    pub(super) fn with_prefix(prefix: String) -> Self {
+    pub(crate) fn with_prefix(prefix: String) -> Self {
         Self {
             setting: "api_prefix",
             given: prefix.clone(),
@@ -30,12 +30,12 @@ impl Api {
         }
     }
 
-    pub(super) fn prefix(&self) -> &str {
+    pub(crate) fn prefix(&self) -> &str {
         &self.prefix
     }
 
     /// Checks that the prefix is a subject, and that a domain is one part of it.
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
         if self.given.len() > LONGEST {
             return Err(ConfigError::too_long(self.setting, &self.given, LONGEST));
         }
