@@ -89,12 +89,13 @@ pub use self::task::Journal;
 #[cfg(not(noleader_loom))]
 pub use self::worker::{Leader, RunError};
 pub use self::{
-    builder::{Builder, StartError},
+    builder::{Builder, ShardsBuilder, StartError},
     error::{BoxError, ConfigError},
     health::{Health, Liveness},
     lease::{LeaderInfo, Status},
     middleware::{LeaderOnly, LeaderOnlyLayer, TermLost},
-    names::{FencingToken, ParseTokenError},
+    names::{FencingToken, ParseTokenError, ShardId},
+    shards::{Member, Shard, Shards, ShardsStatus},
     task::{Admission, LeaderHandle, NotLeader, Reason, ReleaseError, StopReason, Stopped, Term},
 };
 

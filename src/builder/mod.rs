@@ -1,12 +1,14 @@
 //! The settings of a candidate.
 //!
+//! - `shards`: the settings of a node that takes part in shards.
 //! - `start_error`: why a candidate did not start.
 
+mod shards;
 mod start_error;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-pub use self::start_error::StartError;
+pub use self::{shards::ShardsBuilder, start_error::StartError};
 #[cfg(feature = "jetstream")]
 use crate::store::{BucketSettings, JetStream, Storage};
 #[cfg(feature = "test-util")]

@@ -11,7 +11,7 @@ pub(super) struct Changes(Mutex<HashMap<u32, Weak<Notify>>>);
 
 /// The changes of one shard.
 #[derive(Clone, Debug)]
-pub(super) struct ShardChanges(Arc<Notify>);
+pub(crate) struct ShardChanges(Arc<Notify>);
 
 impl Changes {
     pub(super) fn of(&self, shard: u32) -> ShardChanges {
@@ -50,7 +50,7 @@ impl Changes {
 
 impl ShardChanges {
     /// Resolves at the next change after this call.
-    pub(super) fn next(&self) -> OwnedNotified {
+    pub(crate) fn next(&self) -> OwnedNotified {
         self.0.clone().notified_owned()
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     runtime::Runtime,
     shards::{
         member::Member,
-        protocol::{self, Action, Holder, Input, Machine, SessionId, Stage},
+        protocol::{self, Action, Holder, Input, Machine, SessionId},
         shard::Shard,
         shared::{End, Holding, Publisher, Shared},
         status::ShardsStatus,
@@ -72,6 +72,10 @@ impl<S: ShardStore> Driver<S> {
     pub(super) async fn run(mut self) {
         let spawner = self.shared.runtime.spawner.clone();
         let first = self.prepared().await;
+        self.follow.extend((0..self.shared.count).map(|shard| Input::Wanted {
+            shard,
+            want: protocol::Want::Have,
+        }));
         self.feed(first);
         loop {
             spawner.step().await;

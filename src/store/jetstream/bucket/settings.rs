@@ -22,6 +22,11 @@ impl BucketSettings {
         }
     }
 
+    /// The settings of a bucket with many keys.
+    pub(crate) fn of_shards(bucket: impl Into<String>) -> Self {
+        Self::new(bucket, "shards")
+    }
+
     pub(crate) fn create_bucket(self, create: bool) -> Self {
         Self { create, ..self }
     }

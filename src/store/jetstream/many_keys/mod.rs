@@ -74,9 +74,13 @@ impl JetStreamShards {
     ///
     /// The name is checked when the store is used.
     pub fn new(client: Client, bucket: impl Into<String>) -> Self {
+        Self::with_settings(client, BucketSettings::of_shards(bucket))
+    }
+
+    pub(crate) fn with_settings(client: Client, settings: BucketSettings) -> Self {
         Self {
             requests: Requests::new(client),
-            settings: BucketSettings::new(bucket, "shards"),
+            settings,
             bucket: OnceLock::new(),
             removes: Arc::default(),
             notices: Notices::default(),

@@ -1,0 +1,309 @@
+use std::{future::Future, num::NonZeroU32, sync::Arc, time::Duration};
+
+use super::start_error::StartError;
+#[cfg(feature = "test-util")]
+use crate::clock::FakeClock;
+#[cfg(feature = "jetstream")]
+use crate::store::{BucketSettings, JetStreamShards, Storage};
+use crate::{
+    error::{BoxError, ConfigError},
+    lease::TimeSettings,
+    names::{Address, NodeId},
+    runtime::Runtime,
+    shards::{Shard, Shards, Start, protocol},
+    store::ShardStore,
+    task::WarmUp,
+};
+
+/// The most shards.
+const MOST_SHARDS: u32 = 1 << 16;
+/// The requests in progress at a time, apart from the renewal of the session: enough that a node takes over thousands
+/// of shards in a second over a network with a round trip of some milliseconds.
+const REQUESTS: usize = 256;
+
+/// The settings of a node that takes part in shards.
+///
+/// Created by [`Shards::builder`] or [`Shards::with_store`].
+#[derive(Clone, Debug)]
+#[must_use = "a node takes part only once it is started"]
+pub struct ShardsBuilder<
+    #[cfg(feature = "jetstream")] S = BucketSettings,
+    #[cfg(not(feature = "jetstream"))] S,
+> {
+    store: S,
+    settings: Settings,
+}
+
+#[derive(Clone, Debug)]
+struct Settings {
+    shards: u32,
+    id: String,
+    address: Option<String>,
+    weight: u32,
+    time: TimeSettings,
+    warm_up: Option<WarmUp<Shard>>,
+    runtime: Runtime,
+}
+
+#[cfg(feature = "jetstream")]
+impl Shards {
+    /// Configures a node that takes part in `shards` shards, from 1 to 65,536, in a bucket of their own.
+    ///
+    /// All nodes of a bucket need the same number of shards, and the same lease.
+    ///
+    /// ```no_run
+    /// # async fn load(_: u32) -> Result<(), std::io::Error> { Ok(()) }
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use noleader::{Shard, Shards};
+    ///
+    /// let client = async_nats::connect("localhost:4222").await?;
+    /// let shards = Shards::builder("order_shards", 256)
+    ///     .id("node-7")
+    ///     .address("http://10.0.0.7:8080")
+    ///     .warm_up(|shard: Shard| async move { load(shard.index()).await })
+    ///     .start(client)
+    ///     .await?;
+    /// let id = shards.of("customer-17");
+    /// if let Ok(admission) = shards.admit(id) {
+    ///     println!("leading {id} with the fencing token {}", admission.term().token());
+    /// }
+    /// shards.shutdown().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn builder(bucket: impl Into<String>, shards: u32) -> ShardsBuilder<BucketSettings> {
+        ShardsBuilder::new(BucketSettings::of_shards(bucket), shards)
+    }
+}
+
+impl Shards {
+    /// Configures a node that takes part in `shards` shards, from 1 to 65,536, in any store.
+    pub fn with_store<S: ShardStore>(store: S, shards: u32) -> ShardsBuilder<S> {
+        ShardsBuilder::new(store, shards)
+    }
+}
+
+impl<S> ShardsBuilder<S> {
+    fn new(store: S, shards: u32) -> Self {
+        let runtime = Runtime::default();
+        Self {
+            store,
+            settings: Settings {
+                shards,
+                id: runtime.random.uuid().to_string(),
+                address: None,
+                weight: 1,
+                time: TimeSettings::default(),
+                warm_up: None,
+                runtime,
+            },
+        }
+    }
+
+    /// Sets the id of this node, which must be unique and should be stable over restarts: it decides which shards come
+    /// here, and a node that comes back gets its shards back.
+    ///
+    /// Default: a random UUID.
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.settings.id = id.into();
+        self
+    }
+
+    /// Publishes an address to the other nodes, which forward or redirect requests to it.
+    ///
+    /// Default: none.
+    pub fn address(mut self, address: impl Into<String>) -> Self {
+        self.settings.address = Some(address.into());
+        self
+    }
+
+    /// Sets this node's part of the shards, compared with the weights of the others, from 1 to 1,000.
+    ///
+    /// Default: 1.
+    pub fn weight(mut self, weight: u32) -> Self {
+        self.settings.weight = weight;
+        self
+    }
+
+    /// Sets the lease, from 2 s: the longest time for which the shards of a node that has crashed have no leader.
+    ///
+    /// Default: 15 s. All nodes of a bucket need the same.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.settings.time.lease = lease;
+        self
+    }
+
+    /// As [`Builder::renew_every`](crate::Builder::renew_every).
+    pub fn renew_every(mut self, period: Duration) -> Self {
+        self.settings.time.renew_every = Some(period);
+        self
+    }
+
+    /// As [`Builder::max_clock_drift`](crate::Builder::max_clock_drift).
+    pub fn max_clock_drift(mut self, fraction: f64) -> Self {
+        self.settings.time.max_clock_drift = fraction;
+        self
+    }
+
+    /// As [`Builder::drain_timeout`](crate::Builder::drain_timeout), for each shard.
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.time.drain_timeout = timeout;
+        self
+    }
+
+    /// Runs a closure before the gate of a shard opens. If it fails, the shard is given back, and this node sits out for
+    /// it for a while.
+    pub fn warm_up<F, Fut, E>(mut self, run: F) -> Self
+    where
+        F: Fn(Shard) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        self.settings.warm_up = Some(WarmUp::new(run));
+        self
+    }
+
+    /// Sets the clock.
+    #[cfg(feature = "test-util")]
+    pub fn clock(mut self, clock: FakeClock) -> Self {
+        self.settings.runtime.clock = clock.into();
+        self
+    }
+
+    #[cfg(feature = "test-util")]
+    #[doc(hidden)]
+    pub fn runtime(mut self, runtime: Runtime) -> Self {
+        self.settings.runtime = runtime;
+        self
+    }
+
+    #[cfg(feature = "jetstream")]
+    fn with<T>(self, change: impl FnOnce(S) -> T) -> ShardsBuilder<T> {
+        ShardsBuilder {
+            store: change(self.store),
+            settings: self.settings,
+        }
+    }
+}
+
+#[cfg(feature = "jetstream")]
+impl ShardsBuilder<BucketSettings> {
+    /// Sets the number of replicas of the bucket, from 1 to 5, if this call creates it.
+    ///
+    /// Default: 1.
+    pub fn replicas(self, replicas: usize) -> Self {
+        self.with(|settings| settings.replicas(replicas))
+    }
+
+    /// Sets where the bucket keeps its data, if this call creates it.
+    ///
+    /// Default: [`Storage::File`].
+    pub fn storage(self, storage: Storage) -> Self {
+        self.with(|settings| settings.storage(storage))
+    }
+
+    /// Sets whether to create the bucket if it does not exist.
+    ///
+    /// Default: `true`.
+    pub fn create_bucket(self, create: bool) -> Self {
+        self.with(|settings| settings.create_bucket(create))
+    }
+
+    /// Starts the node. It does not wait for shards.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::start`](crate::Builder::start). A bucket of nodes with another number of shards or another lease is
+    /// [`StoreError::BucketUnfit`](crate::store::StoreError::BucketUnfit).
+    pub async fn start(self, client: async_nats::Client) -> Result<Shards, StartError> {
+        self.with(|settings| JetStreamShards::with_settings(client, settings))
+            .start()
+            .await
+    }
+}
+
+impl<S: ShardStore> ShardsBuilder<S> {
+    /// Starts the node. It does not wait for shards.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::start`](crate::Builder::start). A store of nodes with another number of shards or another lease is
+    /// [`StoreError::BucketUnfit`](crate::store::StoreError::BucketUnfit).
+    pub async fn start(self) -> Result<Shards, StartError> {
+        let Settings {
+            shards,
+            id,
+            address,
+            weight,
+            time,
+            warm_up,
+            runtime,
+        } = self.settings;
+        check_lease(time.lease)?;
+        let shards = check("shards", shards, MOST_SHARDS)?;
+        let node = protocol::Node {
+            id: NodeId::parse(id)?,
+            address: address.map(Address::parse).transpose()?,
+            weight: check("weight", weight, 1_000)?.get(),
+            lock: None,
+            timing: time.timing()?,
+            shards: shards.get(),
+            warm_up: warm_up.is_some(),
+            max_requests: REQUESTS,
+        };
+        let start = Start {
+            store: Arc::new(self.store),
+            node,
+            warm_up,
+            runtime,
+            journal: None,
+        };
+        Ok(start.start().await?)
+    }
+}
+
+fn check_lease(lease: Duration) -> Result<(), ConfigError> {
+    if lease >= protocol::MIN_SESSION_LEASE {
+        return Ok(());
+    }
+    Err(ConfigError::new(
+        "lease",
+        format_args!("{lease:?}"),
+        "a lease of shards must be at least 2 s",
+    ))
+}
+
+fn check(setting: &'static str, value: u32, most: u32) -> Result<NonZeroU32, ConfigError> {
+    let in_bounds = NonZeroU32::new(value).filter(|value| value.get() <= most);
+    in_bounds.ok_or_else(|| {
+        ConfigError::new(setting, value, format!("it must be between 1 and {most}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryShards;
+
+    async fn refused(
+        shards: u32,
+        change: impl FnOnce(ShardsBuilder<MemoryShards>) -> ShardsBuilder<MemoryShards>,
+    ) -> &'static str {
+        let builder = Shards::with_store(MemoryShards::new(), shards);
+        match change(builder).start().await {
+            Err(StartError::Config(error)) => error.setting(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn settings_out_of_bounds_are_rejected() {
+        assert_eq!(refused(0, |b| b).await, "shards");
+        assert_eq!(refused(65_537, |b| b).await, "shards");
+        assert_eq!(refused(1, |b| b.id("")).await, "id");
+        assert_eq!(refused(1, |b| b.weight(0)).await, "weight");
+        assert_eq!(refused(1, |b| b.weight(1_001)).await, "weight");
+        assert_eq!(refused(1, |b| b.address("10.0.0.7:8080")).await, "address");
+        let short = Duration::from_millis(1_999);
+        assert_eq!(refused(1, |b| b.lease(short)).await, "lease");
+    }
+}
