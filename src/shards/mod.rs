@@ -15,5 +15,5 @@ mod shared;
 mod status;
 mod task;
 
-pub(crate) use self::task::Start;
 pub use self::{handle::Shards, member::Member, shard::Shard, status::ShardsStatus, task::Journal};
+pub(crate) use self::{shared::Shared, task::Start};

@@ -151,6 +151,12 @@ impl Shared {
         admission.ok_or_else(|| self.not_leader(shard))
     }
 
+    /// Admits a piece of work under this very term of a shard.
+    pub(crate) fn admit_under(&self, shard: &Shard) -> Option<Admission> {
+        let admission = self.gates.admit(shard.index(), Duration::ZERO)?;
+        (admission.term() == shard.term()).then_some(admission)
+    }
+
     /// The reason to reject a request for a shard at this instant.
     #[cold]
     pub(crate) fn not_leader(&self, shard: ShardId) -> NotLeader {
@@ -226,6 +232,14 @@ impl Shared {
 
     pub(crate) fn watch(&self) -> watch::Receiver<ShardsStatus> {
         self.status.clone()
+    }
+
+    pub(crate) fn drain_timeout(&self) -> Duration {
+        self.timing.drain_timeout
+    }
+
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
     }
 
     pub(crate) fn clock(&self) -> &Clock {

@@ -1,10 +1,4 @@
-use std::{
-    fmt,
-    future::{Future, poll_fn},
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +6,7 @@ use super::{
     campaign::{Campaign, Claim, Progress, Running},
     candidate::Candidate,
     error::RunError,
+    run_once::{GRACE_PERIOD, PACE, run_once},
 };
 #[cfg(feature = "jetstream")]
 use crate::store::JetStream;
@@ -20,14 +15,8 @@ use crate::{
     error::BoxError,
     lease::Status,
     store::LeaseStore,
-    task::{Admission, LeaderHandle, Term},
+    task::{LeaderHandle, Term},
 };
-
-/// The default grace period.
-const GRACE_PERIOD: Duration = Duration::from_secs(5);
-
-/// The minimum time between two runs of the closure.
-const PACE: Duration = Duration::from_secs(1);
 
 /// Runs a closure while this node leads.
 ///
@@ -329,7 +318,10 @@ impl Leader {
                 continue;
             };
             let pace = handle.clock().sleep(PACE);
-            self.run_once(handle, admission, work).await?;
+            let working = work(admission.term().clone());
+            run_once(handle.clock(), self.longest_grace(), admission, working)
+                .await
+                .map_err(|error| RunError::Work(error.into()))?;
             // A shutdown does not wait for the next run.
             tokio::select! {
                 biased;
@@ -338,40 +330,6 @@ impl Leader {
             }
         }
         Ok(())
-    }
-
-    /// Runs `work` once, under the term of the admission.
-    async fn run_once<F, Fut, E>(
-        &self,
-        handle: &LeaderHandle,
-        admission: Admission,
-        work: &F,
-    ) -> Result<(), RunError>
-    where
-        F: Fn(Term) -> Fut,
-        Fut: Future<Output = Result<(), E>>,
-        E: Into<BoxError>,
-    {
-        let term = admission.term();
-        let closing = term.closing();
-        let mut working = pin!(work(term.clone()));
-        // In a process that was paused, the background task may not have noticed the end of the term yet.
-        let mut working = poll_fn(|cx| {
-            if !term.is_current() {
-                term.close();
-            }
-            working.as_mut().poll(cx)
-        });
-        let done = tokio::select! {
-            biased;
-            done = &mut working => Some(done),
-            () = grace_elapsed(handle, &closing, self.longest_grace()) => None,
-        };
-        if done.is_none() {
-            tracing::warn!(grace_period = ?self.longest_grace(), "grace period elapsed; dropping the leader's work");
-        }
-        done.unwrap_or(Ok(()))
-            .map_err(|error| RunError::Work(error.into()))
     }
 }
 
@@ -393,12 +351,6 @@ where
     let token = term.closing();
     let _ended = token.clone().drop_guard();
     work(token).await
-}
-
-/// Waits until the gate has closed and the grace period has elapsed.
-async fn grace_elapsed(handle: &LeaderHandle, closing: &CancellationToken, grace_period: Duration) {
-    closing.cancelled().await;
-    handle.clock().sleep(grace_period).await;
 }
 
 async fn stopped(handle: &LeaderHandle) {

@@ -1,30 +1,9 @@
 //! How nodes come to lead shards, and hand them over.
 
-use std::time::Duration;
-
-use noleader::{ShardId, Shards, store::MemoryShards};
+use noleader::{ShardId, store::MemoryShards};
 use noleader_fixture::eventually;
 
-const BOUND: Duration = Duration::from_secs(60);
-const LEASE: Duration = Duration::from_secs(2);
-const SHARDS: u32 = 20;
-
-async fn node(store: &MemoryShards, id: &str) -> Shards {
-    Shards::with_store(store.clone(), SHARDS)
-        .id(id)
-        .address(format!("http://{id}.example"))
-        .lease(LEASE)
-        .start()
-        .await
-        .unwrap()
-}
-
-async fn owns(node: &Shards, count: usize) {
-    let owned = async || (node.owned().len() == count).then_some(());
-    eventually(format!("{count} shards of {}", node.id()), BOUND, owned)
-        .await
-        .unwrap();
-}
+use crate::support::{BOUND, SHARDS, node, owns};
 
 #[tokio::test]
 async fn a_single_node_leads_all_shards_and_passes_them_on() {
@@ -40,7 +19,10 @@ async fn a_single_node_leads_all_shards_and_passes_them_on() {
     let knows = async || (b.owner(id)?.id() == "a").then_some(());
     eventually("the owner", BOUND, knows).await.unwrap();
     let refused = b.admit(id).unwrap_err();
-    assert_eq!(refused.leader().unwrap().address(), Some("http://a.example"));
+    assert_eq!(
+        refused.leader().unwrap().address(),
+        Some("http://a.example")
+    );
 
     a.shutdown().await.unwrap();
     owns(&b, SHARDS as usize).await;

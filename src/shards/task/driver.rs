@@ -72,10 +72,11 @@ impl<S: ShardStore> Driver<S> {
     pub(super) async fn run(mut self) {
         let spawner = self.shared.runtime.spawner.clone();
         let first = self.prepared().await;
-        self.follow.extend((0..self.shared.count).map(|shard| Input::Wanted {
-            shard,
-            want: protocol::Want::Have,
-        }));
+        self.follow
+            .extend((0..self.shared.count).map(|shard| Input::Wanted {
+                shard,
+                want: protocol::Want::Have,
+            }));
         self.feed(first);
         loop {
             spawner.step().await;

@@ -1,0 +1,28 @@
+//! Nodes on a store in memory.
+
+use std::time::Duration;
+
+use noleader::{Shards, store::MemoryShards};
+use noleader_fixture::eventually;
+
+pub(crate) const BOUND: Duration = Duration::from_secs(60);
+pub(crate) const LEASE: Duration = Duration::from_secs(2);
+pub(crate) const SHARDS: u32 = 20;
+
+pub(crate) async fn node(store: &MemoryShards, id: &str) -> Shards {
+    Shards::with_store(store.clone(), SHARDS)
+        .id(id)
+        .address(format!("http://{id}.example"))
+        .lease(LEASE)
+        .start()
+        .await
+        .unwrap()
+}
+
+/// Waits until the node leads this many shards.
+pub(crate) async fn owns(node: &Shards, count: usize) {
+    let owned = async || (node.owned().len() == count).then_some(());
+    eventually(format!("{count} shards of {}", node.id()), BOUND, owned)
+        .await
+        .unwrap();
+}
