@@ -1,22 +1,46 @@
 use std::{
     convert::Infallible,
+    fmt,
     future::{Ready, ready},
     sync::Arc,
     task::{Context, Poll},
 };
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use tower_service::Service;
 
-use super::{answer::answer, report::Report};
-use crate::task::{LeaderHandle, Shared};
+use super::{answer::answer, report::Report, shards_report::ShardsReport};
+use crate::{
+    shards::{self, Shards},
+    task::{LeaderHandle, Shared},
+};
 
 /// An HTTP service that reports whether this node leads, from [`LeaderHandle::health`].
 ///
 /// It does not keep the election running once every [`LeaderHandle`] is dropped.
 #[derive(Clone, Debug)]
 pub struct Health {
-    shared: Arc<Shared>,
+    node: Arc<dyn Node>,
+}
+
+/// A node that reports about itself.
+trait Node: fmt::Debug + Send + Sync {
+    /// The response to a request with this method.
+    fn answer(&self, method: &Method) -> Response<String>;
+}
+
+impl Node for Shared {
+    fn answer(&self, method: &Method) -> Response<String> {
+        let report = Report::new(self);
+        answer(method, report.leads(), &report)
+    }
+}
+
+impl Node for shards::Shared {
+    fn answer(&self, method: &Method) -> Response<String> {
+        let report = ShardsReport::new(self);
+        answer(method, report.is_member(), &report)
+    }
 }
 
 impl LeaderHandle {
@@ -48,7 +72,31 @@ impl LeaderHandle {
     #[must_use]
     pub fn health(&self) -> Health {
         Health {
-            shared: self.shared().clone(),
+            node: self.shared().clone(),
+        }
+    }
+}
+
+impl Shards {
+    /// Returns an HTTP service for load balancers that responds with 200 while this node takes part, and 503 otherwise.
+    ///
+    /// A node that takes part has a session at the instant of the request. It serves the requests for its own shards, and
+    /// can forward the others. The service responds on every path, to `GET` and `HEAD`, and with 405 to other methods. The
+    /// body is a JSON object:
+    ///
+    /// | field | |
+    /// |---|---|
+    /// | `status` | `member` with a 200; `joining`, `leaving` or `stopped` with a 503 |
+    /// | `id` | the id of this node |
+    /// | `shards` | the number of shards, here and elsewhere |
+    /// | `owned` | the number of shards that are open here |
+    /// | `members` | the number of nodes that this node knows, itself included |
+    /// | `remaining_ms` | milliseconds until the session of this node expires, or null |
+    /// | `renewed_secs_ago` | seconds since the last renewal; null before the session has begun |
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health {
+            node: self.shared().clone(),
         }
     }
 }
@@ -63,7 +111,6 @@ impl<B> Service<Request<B>> for Health {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let report = Report::new(&self.shared);
-        ready(Ok(answer(request.method(), report.leads(), &report)))
+        ready(Ok(self.node.answer(request.method())))
     }
 }

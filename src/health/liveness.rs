@@ -1,8 +1,10 @@
 use std::{
     convert::Infallible,
+    fmt,
     future::{Ready, ready},
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::{Request, Response};
@@ -12,7 +14,10 @@ use tower_service::Service;
 use super::answer::answer;
 #[cfg(doc)]
 use crate::task::StopReason;
-use crate::task::{LeaderHandle, Shared};
+use crate::{
+    shards::{self, Shards},
+    task::{LeaderHandle, Shared, Stopped},
+};
 
 /// The number of leases without progress after which a task is stuck. A live task makes progress at least once per
 /// lease, whatever it waits for.
@@ -23,7 +28,42 @@ const PATIENCE: u32 = 2;
 /// It does not keep the election running once every [`LeaderHandle`] is dropped.
 #[derive(Clone, Debug)]
 pub struct Liveness {
-    shared: Arc<Shared>,
+    task: Arc<dyn Task>,
+}
+
+/// What is known of a background task.
+trait Task: fmt::Debug + Send + Sync {
+    fn since_progress(&self) -> Duration;
+    fn lease(&self) -> Duration;
+    fn stopped(&self) -> Option<Stopped>;
+}
+
+impl Task for Shared {
+    fn since_progress(&self) -> Duration {
+        self.since_progress()
+    }
+
+    fn lease(&self) -> Duration {
+        self.lease()
+    }
+
+    fn stopped(&self) -> Option<Stopped> {
+        self.stopped()
+    }
+}
+
+impl Task for shards::Shared {
+    fn since_progress(&self) -> Duration {
+        self.since_progress()
+    }
+
+    fn lease(&self) -> Duration {
+        self.lease()
+    }
+
+    fn stopped(&self) -> Option<Stopped> {
+        self.stopped()
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -78,18 +118,28 @@ impl LeaderHandle {
     #[must_use]
     pub fn liveness(&self) -> Liveness {
         Liveness {
-            shared: self.shared().clone(),
+            task: self.shared().clone(),
+        }
+    }
+}
+
+impl Shards {
+    /// Returns an HTTP service for supervisors that restart a broken process, as [`LeaderHandle::liveness`] does.
+    #[must_use]
+    pub fn liveness(&self) -> Liveness {
+        Liveness {
+            task: self.shared().clone(),
         }
     }
 }
 
 impl Report {
-    fn new(shared: &Shared) -> Self {
-        let since = shared.since_progress();
-        let stopped = shared.stopped();
+    fn new(task: &dyn Task) -> Self {
+        let since = task.since_progress();
+        let stopped = task.stopped();
         let status = if stopped.is_some() {
             Condition::Stopped
-        } else if since >= shared.lease() * PATIENCE {
+        } else if since >= task.lease() * PATIENCE {
             Condition::Stalled
         } else {
             Condition::Alive
@@ -112,7 +162,7 @@ impl<B> Service<Request<B>> for Liveness {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let report = Report::new(&self.shared);
+        let report = Report::new(&*self.task);
         let alive = report.status == Condition::Alive;
         ready(Ok(answer(request.method(), alive, &report)))
     }

@@ -20,6 +20,9 @@
 //! # Ok(()) }
 //! ```
 //!
+//! [`Shards`](crate::Shards) has the same two services. Its `health` asks whether the node takes part, since each node
+//! leads some shards and can forward the requests for the others.
+//!
 //! With feature `tonic`, `LeaderHandle::grpc_health` answers the first question in the standard protocol
 //! `grpc.health.v1`.
 //!
@@ -36,7 +39,7 @@
 //! # Code map
 //!
 //! - `leadership`, `liveness`: the two services; `answer`: their HTTP responses.
-//! - `report`: the body of `leadership`.
+//! - `report`, `shards_report`: the body of `leadership`, for one election and for shards.
 //! - `grpc`: the service of `grpc.health.v1`; `watching`: its stream of changes; `serving`: its responses.
 //!
 //! [`LeaderHandle::health`]: crate::LeaderHandle::health
@@ -50,6 +53,7 @@ mod liveness;
 mod report;
 #[cfg(feature = "tonic")]
 mod serving;
+mod shards_report;
 #[cfg(feature = "tonic")]
 mod watching;
 

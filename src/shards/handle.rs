@@ -101,7 +101,7 @@ impl Shards {
     /// The status of this node, as the background task has published it last.
     #[must_use]
     pub fn status(&self) -> ShardsStatus {
-        *self.0.shared.watch().borrow()
+        self.0.shared.status()
     }
 
     /// A channel with the status of this node. It closes once the node has left.

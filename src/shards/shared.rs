@@ -19,7 +19,7 @@ use crate::{
     names::{Address, ElectionName, NodeId, ShardId},
     runtime::Runtime,
     sync::watch,
-    task::{Admission, NotLeader, Pulse, Reason, StopReason, Stopped},
+    task::{Admission, HeldLease, NotLeader, Pulse, Reason, StopReason, Stopped},
 };
 
 /// The state that the background task publishes and every clone of the handle reads.
@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(super) runtime: Runtime,
     pub(super) timing: Timing,
     pub(super) pulse: Pulse,
+    /// The lease of the session that this node holds.
+    session: Mutex<Option<HeldLease>>,
     /// Set once the node has left.
     pub(super) ended: OnceLock<End>,
 }
@@ -131,6 +133,7 @@ impl Shared {
             pulse: Pulse::new(runtime.clock.now()),
             runtime,
             timing,
+            session: Mutex::default(),
             ended: OnceLock::new(),
         });
         let publisher = Publisher {
@@ -232,6 +235,45 @@ impl Shared {
 
     pub(crate) fn watch(&self) -> watch::Receiver<ShardsStatus> {
         self.status.clone()
+    }
+
+    pub(super) fn hold(&self, session: Option<HeldLease>) {
+        *self.session() = session;
+    }
+
+    /// The time until the session of this node expires, if it holds one at this instant.
+    pub(crate) fn session_left(&self) -> Option<Duration> {
+        self.session().as_ref()?.left()
+    }
+
+    fn session(&self) -> MutexGuard<'_, Option<HeldLease>> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn status(&self) -> ShardsStatus {
+        *self.status.borrow()
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    pub(crate) fn count(&self) -> u32 {
+        self.count
+    }
+
+    pub(crate) fn lease(&self) -> Duration {
+        self.timing.lease
+    }
+
+    /// The time since the store last acknowledged the session of this node, if it ever has.
+    pub(crate) fn since_confirmed(&self) -> Option<Duration> {
+        self.pulse.since_confirmed(self.clock().now())
+    }
+
+    /// The time since the background task last made progress.
+    pub(crate) fn since_progress(&self) -> Duration {
+        self.clock().now().saturating_since(self.pulse.last_beat())
     }
 
     pub(crate) fn drain_timeout(&self) -> Duration {

@@ -33,7 +33,7 @@ impl HeldLease {
     /// The time that is left at this instant, or none once the deadline has passed. The one reader that finds it passed
     /// first signals that to all terms.
     #[inline]
-    pub(super) fn left(&self) -> Option<Duration> {
+    pub(crate) fn left(&self) -> Option<Duration> {
         let passed = || self.0.passed.cancel();
         self.0.deadline.left(&self.0.clock, passed)
     }

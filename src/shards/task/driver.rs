@@ -247,6 +247,7 @@ impl<S: ShardStore> Driver<S> {
             Action::CloseWatch { watch } => self.watches.close(watch),
             Action::Begin { session, deadline } => {
                 let lease = HeldLease::new(deadline, self.shared.clock().clone());
+                self.shared.hold(Some(lease.clone()));
                 self.session = Some((session, lease));
                 self.shared.pulse.confirm(self.now());
             }
@@ -348,6 +349,7 @@ impl<S: ShardStore> Driver<S> {
         if let Some((_, lease)) = self.session.take() {
             lease.end();
         }
+        self.shared.hold(None);
         for shard in 0..self.shared.count {
             if let Some(gate) = self.shared.gates.gate(shard)
                 && gate.end().is_some()
