@@ -35,10 +35,6 @@ impl Member {
         self.weight
     }
 
-    pub(super) fn node_id(&self) -> &NodeId {
-        &self.id
-    }
-
     pub(super) fn parsed_address(&self) -> Option<&Address> {
         self.address.as_ref()
     }

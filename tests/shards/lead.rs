@@ -1,9 +1,9 @@
 //! How nodes come to lead shards, and hand them over.
 
-use noleader::{ShardId, store::MemoryShards};
+use noleader::{ShardId, Shards, store::MemoryShards};
 use noleader_fixture::eventually;
 
-use crate::support::{BOUND, SHARDS, node, owns};
+use crate::support::{BOUND, LEASE, SHARDS, node, owns};
 
 #[tokio::test]
 async fn a_single_node_leads_all_shards_and_passes_them_on() {
@@ -29,4 +29,40 @@ async fn a_single_node_leads_all_shards_and_passes_them_on() {
     assert!(b.admit(id).unwrap().term().token() > first);
     assert!(a.admit(ShardId::new(0)).is_err());
     assert!(a.owned().is_empty());
+}
+
+#[tokio::test]
+async fn a_removed_configuration_or_bucket_is_made_again() {
+    let store = MemoryShards::new();
+    let a = node(&store, "a").await;
+    owns(&a, SHARDS as usize).await;
+    let before = a.admit(ShardId::new(0)).unwrap().term().token();
+    let since = async || {
+        let token = a.admit(ShardId::new(0)).ok()?.term().token();
+        (token > before && a.owned().len() == SHARDS as usize).then_some(token)
+    };
+    store.delete("cfg");
+    let second = eventually("the next terms", BOUND, since).await.unwrap();
+    store.recreate();
+    let again = async || (since().await? > second).then_some(());
+    eventually("the terms in the next bucket", BOUND, again)
+        .await
+        .unwrap();
+    a.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn nodes_with_other_settings_are_refused() {
+    let store = MemoryShards::new();
+    let _a = node(&store, "a").await;
+    let other = Shards::with_store(store.clone(), SHARDS + 1).lease(LEASE);
+    let error = other.start().await.unwrap_err().to_string();
+    assert!(error.contains("start each node with 20 shards"), "{error}");
+    let other = Shards::with_store(store.clone(), SHARDS).lease(LEASE * 2);
+    let error = other.start().await.unwrap_err().to_string();
+    assert!(error.contains("a lease of 2000 ms"), "{error}");
+    store.overwrite("cfg", "garbage");
+    let other = Shards::with_store(store, SHARDS).lease(LEASE);
+    let error = other.start().await.unwrap_err().to_string();
+    assert!(error.contains("cannot be read"), "{error}");
 }

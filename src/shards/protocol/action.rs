@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::{
     key::Key,
     ownership::Ownership,
@@ -7,6 +9,8 @@ use crate::{
     clock::{Moment, WallTime},
     lease::{Garbage, Settled},
 };
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// An action for the driver to perform, in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,6 +117,15 @@ impl Record {
         match self {
             Self::Session(record) => record.encode(),
             Self::Shard(record) => record.encode(),
+        }
+    }
+
+    /// R11: when the store may remove the record. Absence is safe, and costs a lease.
+    #[must_use]
+    pub fn removed_after(&self) -> Option<Duration> {
+        match self {
+            Self::Session(SessionRecord::Dead { .. } | SessionRecord::Left) => Some(DAY),
+            Self::Session(_) | Self::Shard(_) => None,
         }
     }
 }

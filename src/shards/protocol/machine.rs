@@ -135,6 +135,12 @@ impl Machine {
         }
     }
 
+    /// Whether the bucket has no configuration, or another one than this node's. No session begins then.
+    #[must_use]
+    pub fn is_unconfigured(&self) -> bool {
+        self.watches.is_complete() && self.is_configured != Some(true)
+    }
+
     /// The number of shards whose gates are open or about to open, or wait for their requests.
     #[must_use]
     pub fn owned(&self) -> usize {

@@ -1,6 +1,7 @@
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     error::Error,
+    future::pending,
     mem,
     sync::Arc,
 };
@@ -17,7 +18,7 @@ use crate::{
     clock::Moment,
     error::{self, survive},
     lease::{Readings, Settled, WriteId},
-    names::ShardId,
+    names::{NodeId, ShardId},
     runtime::Runtime,
     shards::{
         member::Member,
@@ -46,10 +47,16 @@ pub(crate) struct Driver<S> {
     pub(super) journal: Box<dyn Journal>,
     /// The preparation of the store, until it has succeeded.
     pub(super) preparing: Option<Preparing>,
+    /// Prepares the store again, after the configuration or the whole bucket was removed.
+    pub(super) prepare: Box<dyn Fn() -> Preparing + Send>,
+    /// When that is due at the earliest.
+    pub(super) prepare_at: Moment,
     /// The session that this node holds, and its lease, on which the terms of all shards rest.
     pub(super) session: Option<(SessionId, HeldLease)>,
     /// The shards whose requests have to finish before they are freed, or before the node leaves.
     pub(super) draining: BTreeSet<u32>,
+    /// The nodes that take part, each shared by the shards that it leads.
+    pub(super) members: BTreeMap<NodeId, Arc<Member>>,
     /// The inputs that the actions of this turn ask to feed next.
     pub(super) follow: VecDeque<Input>,
     pub(super) waiting: Vec<Shutdown>,
@@ -144,6 +151,7 @@ impl<S: ShardStore> Driver<S> {
                     return answer.input;
                 }
                 Some(input) = self.terms.ended(), if !self.terms.is_empty() => return input,
+                attempted = prepared(self.preparing.as_mut()) => self.prepared_again(attempted),
                 () = clock.sleep_until(wake) => return Input::Tick,
                 command = self.commands.recv(), if takes_commands => return self.leave(command),
                 Some(event) = self.watches.next(), if !self.watches.is_empty() => {
@@ -151,6 +159,23 @@ impl<S: ShardStore> Driver<S> {
                     return event.input;
                 }
             }
+        }
+    }
+
+    /// The configuration is in the bucket. The watch delivers it.
+    fn prepared_again(&mut self, attempted: Result<(), StoreError>) {
+        match attempted {
+            Ok(()) => self.preparing = None,
+            Err(error) => self.tell(|journal| journal.waits(&error)),
+        }
+    }
+
+    /// Prepares the store again if its configuration is gone or differs, at most once per lease.
+    fn check_configuration(&mut self, now: Moment) {
+        let is_due = self.preparing.is_none() && now >= self.prepare_at;
+        if is_due && self.state == State::Running && self.machine.is_unconfigured() {
+            self.preparing = Some((self.prepare)());
+            self.prepare_at = now + self.shared.timing.lease;
         }
     }
 
@@ -219,6 +244,7 @@ impl<S: ShardStore> Driver<S> {
         }
         let now = self.now();
         self.shared.pulse.beat(now);
+        self.check_configuration(now);
         self.publish();
         survive(|| self.journal.turned(now, &self.machine));
         false
@@ -234,12 +260,12 @@ impl<S: ShardStore> Driver<S> {
                 expected,
                 record,
             } => {
-                let value = record.encode();
                 let write = Write {
                     attempt,
                     key,
                     expected,
-                    value,
+                    value: record.encode(),
+                    removed_after: record.removed_after(),
                 };
                 self.requests.write(due, write);
             }
@@ -373,14 +399,22 @@ impl<S: ShardStore> Driver<S> {
     }
 
     fn publish(&mut self) {
+        if self.machine.poll_changed_members() {
+            let members = self.machine.members();
+            let published = |member: protocol::Member<'_>| {
+                let (id, described) = (member.id.clone(), described(&member));
+                let same = self.members.get(&id).filter(|same| ***same == described);
+                (id, same.cloned().unwrap_or_else(|| Arc::new(described)))
+            };
+            self.members = members.map(published).collect();
+            let members = self.members.values();
+            self.publisher
+                .publish_members(members.map(|member| Member::clone(member)).collect());
+        }
         while let Some(shard) = self.machine.poll_changed_shard() {
-            let holding = self.machine.shard(shard).map(holding);
+            let holding = self.machine.shard(shard).map(|view| self.holding(view));
             self.publisher
                 .publish_holder(shard, holding.unwrap_or_default());
-        }
-        if self.machine.poll_changed_members() {
-            let members = self.machine.members().map(member).collect();
-            self.publisher.publish_members(members);
         }
         let status = match self.state {
             _ if self.machine.is_stopped() => ShardsStatus::Stopped,
@@ -392,17 +426,21 @@ impl<S: ShardStore> Driver<S> {
         };
         self.publisher.publish_status(status);
     }
-}
 
-fn holding(view: protocol::ShardView<'_>) -> Holding {
-    match view.holder {
-        Holder::Nobody => Holding::Nobody,
-        Holder::Me(stage) => Holding::Me(stage, view.token),
-        Holder::Other(other) => Holding::Other(Arc::new(member(other)), view.token),
+    fn holding(&self, view: protocol::ShardView<'_>) -> Holding {
+        match view.holder {
+            Holder::Nobody => Holding::Nobody,
+            Holder::Me(stage) => Holding::Me(stage, view.token),
+            // Its session has been published.
+            Holder::Other(other) => match self.members.get(other.id) {
+                Some(member) => Holding::Other(member.clone(), view.token),
+                None => Holding::Nobody,
+            },
+        }
     }
 }
 
-fn member(member: protocol::Member<'_>) -> Member {
+fn described(member: &protocol::Member<'_>) -> Member {
     let address = member.alive.and_then(|alive| alive.address.clone());
     let weight = member.alive.map_or(1, |alive| alive.weight);
     Member::new(member.id.clone(), address, weight)
@@ -427,6 +465,14 @@ impl<S> Drop for Driver<S> {
         if died.is_ok() {
             survive(|| self.journal.died());
         }
+    }
+}
+
+/// Waits for the preparation, or forever if there is none.
+async fn prepared(preparing: Option<&mut Preparing>) -> Result<(), StoreError> {
+    match preparing {
+        Some(preparing) => preparing.attempted().await,
+        None => pending().await,
     }
 }
 

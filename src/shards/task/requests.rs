@@ -1,4 +1,4 @@
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
@@ -33,6 +33,7 @@ pub(super) struct Write {
     pub(super) key: Key,
     pub(super) expected: u64,
     pub(super) value: Vec<u8>,
+    pub(super) removed_after: Option<Duration>,
 }
 
 impl<S: ShardStore> Requests<S> {
@@ -76,13 +77,14 @@ impl<S: ShardStore> Requests<S> {
             key,
             expected,
             value,
+            removed_after,
         } = write;
         self.in_progress.push(Box::pin(async move {
             let key = key.to_string();
             let written = match clock.now() < due {
                 true => tokio::select! {
                     biased;
-                    written = store.write(&key, expected, value, None) => written,
+                    written = store.write(&key, expected, value, removed_after) => written,
                     () = clock.sleep_until(due) => Err(WriteError::Unknown(unanswered(&key))),
                 },
                 false => Err(WriteError::Failed(StoreError::Request(TOO_LATE.into()))),

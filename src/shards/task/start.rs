@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -15,6 +15,7 @@ use super::{
     watches::Watches,
 };
 use crate::{
+    clock::Moment,
     error::survive,
     runtime::Runtime,
     shards::{
@@ -40,8 +41,7 @@ pub(crate) struct Start<S> {
 impl<S: ShardStore> Start<S> {
     /// Prepares the store, and starts the task. If the store's error is transient, the task prepares it.
     pub(crate) async fn start(self) -> Result<Shards, StoreError> {
-        let timing = &self.node.timing;
-        let mut preparing = Preparing::new(self.attempt(), &self.runtime, timing);
+        let mut preparing = self.prepare()();
         let name = self.store.name();
         let waits = preparing.started(&self.runtime.clock, &name).await?;
         let span = survive(|| {
@@ -59,22 +59,14 @@ impl<S: ShardStore> Start<S> {
         Ok(handle)
     }
 
-    fn attempt(&self) -> impl Fn() -> Attempt + Send + 'static {
-        let (store, lease, config) = (
-            self.store.clone(),
-            self.node.timing.lease,
-            self.node.config(),
-        );
-        move || {
-            let (store, config) = (store.clone(), config.clone());
-            Box::pin(async move {
-                store.prepare(lease).await?;
-                configure(&*store, &config).await
-            })
-        }
+    /// Creates preparations of the store.
+    fn prepare(&self) -> impl Fn() -> Preparing + Send + 'static {
+        let (store, runtime, node) = (self.store.clone(), self.runtime.clone(), self.node.clone());
+        move || Preparing::new(attempt(&store, &node), &runtime, &node.timing)
     }
 
     fn into_parts(self) -> (Driver<S>, Shards) {
+        let prepare = self.prepare();
         let Self {
             store,
             node,
@@ -102,13 +94,28 @@ impl<S: ShardStore> Start<S> {
             warm_up,
             journal,
             preparing: None,
+            prepare: Box::new(prepare),
+            prepare_at: Moment::default(),
             session: None,
             draining: BTreeSet::new(),
+            members: BTreeMap::new(),
             follow: VecDeque::new(),
             waiting: Vec::new(),
             state: State::Running,
             closed: false,
         };
         (driver, Shards::new(shared, sender))
+    }
+}
+
+/// Creates attempts to prepare the store.
+fn attempt<S: ShardStore>(store: &Arc<S>, node: &Node) -> impl Fn() -> Attempt + Send + 'static {
+    let (store, lease, config) = (store.clone(), node.timing.lease, node.config());
+    move || {
+        let (store, config) = (store.clone(), config.clone());
+        Box::pin(async move {
+            store.prepare(lease).await?;
+            configure(&*store, &config).await
+        })
     }
 }
