@@ -7,10 +7,12 @@ mod address;
 mod election_name;
 mod fencing_token;
 mod node_id;
+mod shard_id;
 
 pub use self::{
     address::Address,
     election_name::ElectionName,
     fencing_token::{FencingToken, ParseTokenError},
     node_id::NodeId,
+    shard_id::ShardId,
 };
