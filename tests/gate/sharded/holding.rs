@@ -81,45 +81,34 @@ async fn one_shard_is_handed_over_while_others_serve() {
     let here = app(0).layer(gate);
 
     let (admission, stepped_down) = cluster.candidate(0, 0).drain().await;
-    let mut held = [&here, &there].map(|app| task::spawn(send(app, post("/shards/0"))));
-    for held in &mut held {
-        assert_pending!(held.poll());
-    }
-    assert_eq!(
-        text(send(&here, post("/shards/1")).await).await,
-        "a leads 1"
-    );
+    let mut held = task::spawn(send(&here, post("/shards/0")));
+    assert_pending!(held.poll());
+    let answer = async |path| text(send(&here, post(path)).await).await;
+    assert_eq!(answer("/shards/1").await, "a leads 1");
     drop(admission);
     released(stepped_down).await;
     cluster.elected(1, 0).await;
-    for held in held {
-        assert_eq!(text(soon(held).await).await, "b leads 0");
-    }
-    assert_eq!(
-        text(send(&here, post("/shards/0")).await).await,
-        "b leads 0"
-    );
-    assert_eq!(
-        text(send(&here, post("/shards/1")).await).await,
-        "a leads 1"
-    );
+    assert_eq!(text(soon(held).await).await, "b leads 0");
+    assert_eq!(answer("/shards/0").await, "b leads 0");
+    assert_eq!(answer("/shards/1").await, "a leads 1");
 }
 
 /// A request that is held for the next leader holds up the shutdown of its own election only.
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_waits_for_the_requests_of_its_shard() {
-    let cluster = Cluster::led_by(&[None, None], &ADDRESSES[..1]).await;
+    let cluster = Cluster::led_by(&[None, None], &ADDRESSES[..2]).await;
     let app = app(0).layer(cluster.gate(0).redirect().wait_up_to(LONG));
     let mut held = task::spawn(send(&app, post("/shards/0")));
     assert_pending!(held.poll());
+    cluster.advance(LEASE / 2).await;
     let [first, second] = [0, 1].map(|shard| {
         let handle = cluster.candidate(0, shard).handle.clone();
         tokio::spawn(async move { handle.shutdown().await })
     });
     settle().await;
     assert!(second.is_finished() && !first.is_finished());
-    let leader = Some("http://x.example");
-    cluster.candidate(0, 0).sees_leader(leader).await;
+    cluster.advance(LEASE / 2).await;
+    cluster.elected(1, 0).await;
     assert_eq!(soon(held).await.status(), 307);
     released(first).await;
 }
