@@ -12,12 +12,13 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
+    elections::{Elections, Node, Pick, Sharded},
     gate::{Gate, Ready},
     hold::Hold,
     matcher::{EveryRequest, Matcher, NotReady, When, WritesOnly},
     ready::Readiness,
 };
-use crate::task::{Admission, NotLeader};
+use crate::task::{Admission, LeaderHandle, NotLeader, Reason};
 
 /// A [`Layer`] that fails requests with [`NotLeader`] while this node does not lead, for a service of any kind.
 ///
@@ -31,15 +32,17 @@ use crate::task::{Admission, NotLeader};
 ///   being sent.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
-pub struct FailLayer<M = EveryRequest> {
-    gate: Gate<M>,
+pub struct FailLayer<M = EveryRequest, E = LeaderHandle> {
+    gate: Gate<M, E>,
 }
 
-impl<M> FailLayer<M> {
-    pub(super) fn new(gate: Gate<M>) -> Self {
+impl<M, E> FailLayer<M, E> {
+    pub(super) fn new(gate: Gate<M, E>) -> Self {
         Self { gate }
     }
+}
 
+impl<M, E: Node> FailLayer<M, E> {
     /// As [`LeaderOnlyLayer::min_remaining`](super::LeaderOnlyLayer::min_remaining).
     pub fn min_remaining(mut self, min_remaining: Duration) -> Self {
         self.gate.set_min_remaining(min_remaining);
@@ -53,27 +56,29 @@ impl<M> FailLayer<M> {
     }
 }
 
-impl FailLayer {
+impl<E> FailLayer<EveryRequest, E> {
     /// As [`LeaderOnlyLayer::writes_only`](super::LeaderOnlyLayer::writes_only), for HTTP requests.
-    pub fn writes_only(self) -> FailLayer<WritesOnly> {
+    pub fn writes_only(self) -> FailLayer<WritesOnly, E> {
         FailLayer::new(self.gate.writes_only())
     }
 
     /// As [`LeaderOnlyLayer::when`](super::LeaderOnlyLayer::when).
-    pub fn when<F, Req>(self, gated: F) -> FailLayer<When<F>>
+    pub fn when<F, Req>(self, gated: F) -> FailLayer<When<F>, E>
     where
         F: Fn(&Req) -> bool,
     {
         FailLayer::new(self.gate.when(gated))
     }
+}
 
+impl FailLayer {
     /// As [`LeaderOnlyLayer::not_ready`](super::LeaderOnlyLayer::not_ready).
     pub fn not_ready(self) -> FailLayer<NotReady> {
         FailLayer::new(self.gate.not_ready())
     }
 }
 
-impl FailLayer<WritesOnly> {
+impl<E> FailLayer<WritesOnly, E> {
     /// As [`LeaderOnlyLayer::upgrades_pass`](super::LeaderOnlyLayer::upgrades_pass).
     pub fn upgrades_pass(mut self) -> Self {
         self.gate.set_upgrades_pass();
@@ -81,10 +86,18 @@ impl FailLayer<WritesOnly> {
     }
 }
 
-impl<S, M: Clone> Layer<S> for FailLayer<M> {
-    type Service = Fail<S, M>;
+impl<M, S, F> FailLayer<M, Sharded<S, F>> {
+    /// As [`LeaderOnlyLayer::keyless_pass`](super::LeaderOnlyLayer::keyless_pass).
+    pub fn keyless_pass(mut self) -> Self {
+        self.gate.set_keyless_pass();
+        self
+    }
+}
 
-    fn layer(&self, inner: S) -> Fail<S, M> {
+impl<S, M: Clone, E: Clone> Layer<S> for FailLayer<M, E> {
+    type Service = Fail<S, M, E>;
+
+    fn layer(&self, inner: S) -> Fail<S, M, E> {
         Fail {
             inner,
             gate: self.gate.clone(),
@@ -96,17 +109,18 @@ impl<S, M: Clone> Layer<S> for FailLayer<M> {
 ///
 /// Clones share the election. A clone has to be polled until it is ready before it is called, even if the original was.
 #[derive(Clone, Debug)]
-pub struct Fail<S, M = EveryRequest> {
+pub struct Fail<S, M = EveryRequest, E = LeaderHandle> {
     inner: S,
-    gate: Gate<M>,
+    gate: Gate<M, E>,
 }
 
-impl<S, M, Req> Service<Req> for Fail<S, M>
+impl<S, M, E, Req> Service<Req> for Fail<S, M, E>
 where
     S: Service<Req> + Clone + Send + 'static,
     S::Future: Send + 'static,
     S::Error: From<NotLeader>,
-    M: Matcher<Req> + Readiness,
+    M: Matcher<Req> + Readiness<E>,
+    E: Elections<Req>,
     Req: Send + 'static,
 {
     type Response = S::Response;
@@ -117,23 +131,28 @@ where
         let inner = &mut self.inner;
         match ready!(self.gate.poll_ready(cx, |cx| inner.poll_ready(cx)))? {
             Ready::Yes => Poll::Ready(Ok(())),
-            Ready::Stopped => Poll::Ready(Err(self.gate.handle().not_leader().into())),
+            Ready::Stopped(not_leader) => Poll::Ready(Err(not_leader.into())),
         }
     }
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        if !self.gate.gates(&request) {
-            return FailFuture::inner(self.inner.call(request), None);
-        }
-        let not_leader = match self.gate.admit() {
-            Ok(admission) => return FailFuture::inner(self.inner.call(request), Some(admission)),
-            Err(not_leader) => not_leader,
+        let (not_leader, hold) = match self.gate.pick(&request) {
+            Pick::Pass | Pick::Keyless { passes: true } => {
+                return FailFuture::inner(self.inner.call(request), None);
+            }
+            Pick::Election(picked) => match self.gate.admit(&picked) {
+                Ok(admission) => {
+                    return FailFuture::inner(self.inner.call(request), Some(admission));
+                }
+                Err(not_leader) => (not_leader, self.gate.hold(&picked)),
+            },
+            Pick::Keyless { passes: false } => (NotLeader::unassigned(Reason::NoKey), None),
         };
         // The service that is ready is called, or dropped with the permit that it may hold. The clone is not ready.
         let clone = self.inner.clone();
         let inner = mem::replace(&mut self.inner, clone);
-        match self.gate.hold() {
+        match hold {
             Some(hold) => FailFuture::held(held(inner, request, hold)),
             None => FailFuture::failed(not_leader),
         }

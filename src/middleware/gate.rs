@@ -4,47 +4,48 @@ use std::{
 };
 
 use super::{
+    elections::{Election, Elections, Node, Pick, Picked, Sharded, Which},
     hold::Hold,
     matcher::{EveryRequest, Matcher, NotReady, When, WritesOnly},
     ready::Readiness,
 };
-use crate::task::{Admission, LeaderHandle, NotLeader};
+use crate::{
+    clock::Clock,
+    task::{Admission, LeaderHandle, NotLeader},
+};
 
-/// The gate of one service: an election, and what the service asks of it.
+/// The gate of one service: the elections `E`, of which one decides about each request, and what the service asks of
+/// it.
 #[derive(Clone, Debug)]
-pub(super) struct Gate<M> {
-    handle: LeaderHandle,
+pub(super) struct Gate<M, E = LeaderHandle> {
+    elections: E,
     matcher: M,
     min_remaining: Duration,
     /// How long a request is held, if at all.
     wait_up_to: Option<Duration>,
 }
 
-impl Gate<EveryRequest> {
-    pub(super) fn new(handle: LeaderHandle) -> Self {
+impl<E> Gate<EveryRequest, E> {
+    pub(super) fn new(elections: E) -> Self {
         Self {
-            handle,
+            elections,
             matcher: EveryRequest,
             min_remaining: Duration::ZERO,
             wait_up_to: None,
         }
     }
 
-    pub(super) fn writes_only(self) -> Gate<WritesOnly> {
+    pub(super) fn writes_only(self) -> Gate<WritesOnly, E> {
         self.matching(WritesOnly::default())
     }
 
-    pub(super) fn when<F>(self, gated: F) -> Gate<When<F>> {
+    pub(super) fn when<F>(self, gated: F) -> Gate<When<F>, E> {
         self.matching(When(gated))
     }
 
-    pub(super) fn not_ready(self) -> Gate<NotReady> {
-        self.matching(NotReady::default())
-    }
-
-    fn matching<M>(self, matcher: M) -> Gate<M> {
+    fn matching<M>(self, matcher: M) -> Gate<M, E> {
         Gate {
-            handle: self.handle,
+            elections: self.elections,
             matcher,
             min_remaining: self.min_remaining,
             wait_up_to: self.wait_up_to,
@@ -52,15 +53,27 @@ impl Gate<EveryRequest> {
     }
 }
 
-impl Gate<WritesOnly> {
+impl Gate<EveryRequest> {
+    pub(super) fn not_ready(self) -> Gate<NotReady> {
+        self.matching(NotReady::default())
+    }
+}
+
+impl<E> Gate<WritesOnly, E> {
     pub(super) fn set_upgrades_pass(&mut self) {
         self.matcher.upgrades_pass = true;
     }
 }
 
-impl<M> Gate<M> {
+impl<M, S, F> Gate<M, Sharded<S, F>> {
+    pub(super) fn set_keyless_pass(&mut self) {
+        self.elections.set_keyless_pass();
+    }
+}
+
+impl<M, E: Node> Gate<M, E> {
     pub(super) fn set_min_remaining(&mut self, min_remaining: Duration) {
-        let always_left = self.handle.always_left();
+        let always_left = self.elections.always_left();
         if min_remaining > always_left {
             tracing::warn!(
                 ?min_remaining,
@@ -76,37 +89,64 @@ impl<M> Gate<M> {
         self.wait_up_to = Some(at_most);
     }
 
-    pub(super) fn handle(&self) -> &LeaderHandle {
-        &self.handle
+    pub(super) fn elections(&self) -> &E {
+        &self.elections
     }
 
+    pub(super) fn clock(&self) -> &Clock {
+        &self.elections.runtime().clock
+    }
+
+    /// What decides about a request.
     #[inline]
-    pub(super) fn gates<Req>(&self, request: &Req) -> bool
+    pub(super) fn pick<Req>(&self, request: &Req) -> Pick<E::Election<'_>, E::Which>
     where
         M: Matcher<Req>,
+        E: Elections<Req>,
     {
-        self.matcher.gates(request)
+        match self.matcher.gates(request) {
+            true => self.elections.pick(request),
+            false => Pick::Pass,
+        }
     }
 
     #[inline]
-    pub(super) fn admit(&self) -> Result<Admission, NotLeader> {
-        self.handle.admit_for(self.min_remaining)
+    pub(super) fn admit(
+        &self,
+        picked: &Picked<impl Election, impl Which>,
+    ) -> Result<Admission, NotLeader> {
+        picked.admit_for(self.min_remaining)
     }
 
     /// Holds a request that was not admitted, if requests are held.
-    pub(super) fn hold(&self) -> Option<Hold> {
-        Some(self.hold_for(self.wait_up_to?, false))
+    pub(super) fn hold(&self, picked: &Picked<impl Election, impl Which>) -> Option<Hold> {
+        Some(self.hold_for(picked, self.wait_up_to?, false))
     }
 
     /// As [`hold`](Self::hold), for a request that another node has forwarded and holds for `at_most`.
-    pub(super) fn hold_forwarded(&self, at_most: Duration) -> Option<Hold> {
+    pub(super) fn hold_forwarded(
+        &self,
+        picked: &Picked<impl Election, impl Which>,
+        at_most: Duration,
+    ) -> Option<Hold> {
         let at_most = self.wait_up_to?.min(at_most);
-        Some(self.hold_for(at_most, true))
+        Some(self.hold_for(picked, at_most, true))
     }
 
-    fn hold_for(&self, at_most: Duration, is_forwarded: bool) -> Hold {
-        let handle = self.handle.clone();
-        Hold::new(handle, self.min_remaining, at_most, is_forwarded)
+    fn hold_for(
+        &self,
+        picked: &Picked<impl Election, impl Which>,
+        at_most: Duration,
+        is_forwarded: bool,
+    ) -> Hold {
+        let clock = self.clock().clone();
+        Hold::new(
+            picked.boxed(),
+            clock,
+            self.min_remaining,
+            at_most,
+            is_forwarded,
+        )
     }
 }
 
@@ -114,26 +154,26 @@ impl<M> Gate<M> {
 pub(super) enum Ready {
     Yes,
     /// Not asked: the gate will admit no further request.
-    Stopped,
+    Stopped(NotLeader),
 }
 
-impl<M: Readiness> Gate<M> {
+impl<M: Readiness<E>, E> Gate<M, E> {
     /// Polls the gate, and then the inner service with `poll_inner`.
     #[inline]
-    pub(super) fn poll_ready<E>(
+    pub(super) fn poll_ready<Error>(
         &mut self,
         cx: &mut Context<'_>,
-        mut poll_inner: impl FnMut(&mut Context<'_>) -> Poll<Result<(), E>>,
-    ) -> Poll<Result<Ready, E>> {
+        mut poll_inner: impl FnMut(&mut Context<'_>) -> Poll<Result<(), Error>>,
+    ) -> Poll<Result<Ready, Error>> {
         loop {
             // The gate first, so that a follower holds no permit of the inner service.
-            if !ready!(self.matcher.poll_open(&self.handle, cx)) {
-                return Poll::Ready(Ok(Ready::Stopped));
+            if let Err(stopped) = ready!(self.matcher.poll_open(&self.elections, cx)) {
+                return Poll::Ready(Ok(Ready::Stopped(stopped)));
             }
             match poll_inner(cx) {
                 Poll::Ready(ready) => return Poll::Ready(ready.map(|()| Ready::Yes)),
                 // The gate may close before the inner service is ready.
-                Poll::Pending => ready!(self.matcher.poll_change(&self.handle, cx)),
+                Poll::Pending => ready!(self.matcher.poll_change(&self.elections, cx)),
             }
         }
     }

@@ -1,26 +1,30 @@
 use std::{
     fmt,
-    future::Future,
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use http::HeaderMap;
 
-use super::http::grpc_timeout::Deadline;
+use super::{
+    elections::{Changed, HeldPick},
+    http::grpc_timeout::Deadline,
+};
 use crate::{
     clock::{Clock, Moment},
-    lease::Status,
-    sync::watch,
-    task::{Admission, LeaderHandle, NotLeader, Reason},
+    names::ShardId,
+    task::{Admission, NotLeader, Reason},
 };
 
 /// Holds one request until it is decided who serves it, for as long as `wait_up_to` allows.
 pub struct Hold {
-    handle: LeaderHandle,
+    picked: HeldPick,
+    clock: Clock,
     min_remaining: Duration,
-    status: watch::Receiver<Status>,
+    /// Resolves at the first change since the last decision.
+    changed: Option<Changed>,
     timeout: Timeout,
     /// When the client stops waiting, if it says so.
     deadline: Option<Deadline>,
@@ -39,16 +43,18 @@ struct Timeout {
 
 impl Hold {
     pub(super) fn new(
-        handle: LeaderHandle,
+        picked: HeldPick,
+        clock: Clock,
         min_remaining: Duration,
         at_most: Duration,
         is_forwarded: bool,
     ) -> Self {
         Self {
-            timeout: Timeout::new(handle.clock(), at_most),
-            status: handle.watch(),
-            handle,
+            timeout: Timeout::new(&clock, at_most),
+            picked,
+            clock,
             min_remaining,
+            changed: None,
             deadline: None,
             is_forwarded,
             needs_leader: false,
@@ -65,37 +71,41 @@ impl Hold {
     pub(super) fn with_deadline(mut self, deadline: Option<Deadline>) -> Self {
         self.deadline = deadline;
         if let Some(deadline) = deadline.filter(|deadline| deadline.at() < self.timeout.until) {
-            let clock = self.handle.clock();
-            let left = deadline.at().saturating_since(clock.now());
-            self.timeout = Timeout::new(clock, left);
+            let left = deadline.at().saturating_since(self.clock.now());
+            self.timeout = Timeout::new(&self.clock, left);
         }
         self
     }
 
     /// Whether the client's deadline has passed.
     pub(super) fn is_late(&self) -> bool {
-        let now = self.handle.clock().now();
+        let now = self.clock.now();
         self.deadline.is_some_and(|deadline| deadline.at() <= now)
     }
 
     /// Takes the time that the request was held off the timeout in its headers.
     pub(super) fn shorten_timeout(&self, headers: &mut HeaderMap) {
         if let Some(deadline) = self.deadline {
-            deadline.shorten(headers, self.handle.clock().now());
+            deadline.shorten(headers, self.clock.now());
         }
     }
 
     pub(super) fn admit(&self) -> Result<Admission, NotLeader> {
-        self.handle.admit_for(self.min_remaining)
+        self.picked.admit_for(self.min_remaining)
     }
 
     pub(super) fn not_leader(&self) -> NotLeader {
-        self.handle.not_leader()
+        self.picked.not_leader()
+    }
+
+    /// The shard of the request, if its gate has many.
+    pub(super) fn shard(&self) -> Option<ShardId> {
+        self.picked.which()
     }
 
     /// The rest of the time.
     pub(super) fn left(&self) -> Duration {
-        let now = self.handle.clock().now();
+        let now = self.clock.now();
         self.timeout.until.saturating_since(now)
     }
 
@@ -104,42 +114,56 @@ impl Hold {
         (&mut self.timeout).await;
     }
 
-    /// Waits for a change of the status since the last decision, at most for `pause`. Returns false if the time is over.
-    /// Cancel safe.
+    /// Waits for a change of the election since the last decision, at most for `pause`. Returns false if the time is
+    /// over. Cancel safe.
     pub(super) async fn pause(&mut self, pause: Duration) -> bool {
-        let pause = self.handle.clock().sleep(pause);
-        tokio::select! {
-            biased;
-            () = &mut self.timeout => false,
+        let clock = self.clock.clone();
+        let mut pause = pin!(clock.sleep(pause));
+        poll_fn(|cx| {
+            if Pin::new(&mut self.timeout).poll(cx).is_ready() {
+                return Poll::Ready(false);
+            }
             // After the end of the election, there are no more changes.
-            Ok(()) = self.status.changed() => true,
-            () = pause => true,
-        }
+            if let Poll::Ready(true) = self.poll_changed(cx) {
+                return Poll::Ready(true);
+            }
+            pause.as_mut().poll(cx).map(|()| true)
+        })
+        .await
     }
 
     /// Waits until the request is admitted, or until waiting any longer does not help. Cancel safe.
     pub(super) async fn decided(&mut self) -> Result<Admission, NotLeader> {
-        let _held = self.needs_leader.then(|| self.handle.hold());
+        let _held = self.needs_leader.then(|| self.picked.hold());
+        poll_fn(|cx| self.poll_decided(cx)).await
+    }
+
+    fn poll_decided(&mut self, cx: &mut Context<'_>) -> Poll<Result<Admission, NotLeader>> {
         loop {
             // Before the check of the gate, so that no later change is missed.
-            self.status.mark_unchanged();
-            let renewed = self.handle.renewed();
+            let changed = self.poll_changed(cx);
             match self.admit() {
                 Err(not_leader) if self.may_change(not_leader.reason()) => {}
-                decided => return decided,
+                decided => return Poll::Ready(decided),
             }
-            tokio::select! {
-                biased;
-                // An error means that the election has stopped.
-                changed = self.status.changed() => {
-                    if changed.is_err() {
-                        return self.admit();
-                    }
+            match changed {
+                Poll::Ready(true) => {}
+                Poll::Ready(false) => return Poll::Ready(self.admit()),
+                Poll::Pending => {
+                    ready!(Pin::new(&mut self.timeout).poll(cx));
+                    return Poll::Ready(self.admit());
                 }
-                () = renewed => {}
-                () = &mut self.timeout => return self.admit(),
             }
         }
+    }
+
+    /// Waits for the next change, or returns false if there will be none.
+    fn poll_changed(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let picked = &self.picked;
+        let changed = self.changed.get_or_insert_with(|| picked.changed());
+        let may_change_again = ready!(changed.as_mut().poll(cx));
+        self.changed = None;
+        Poll::Ready(may_change_again)
     }
 
     /// Whether waiting may help, because an election is in progress.
@@ -148,7 +172,7 @@ impl Hold {
             Reason::Warming => true,
             // The node that has forwarded the request may know more of the election.
             Reason::NoLeader | Reason::Draining => !self.is_forwarded,
-            Reason::NotLeader | Reason::Stopped => false,
+            Reason::NotLeader | Reason::Stopped | Reason::NoKey | Reason::OtherShard => false,
         }
     }
 }
@@ -178,7 +202,7 @@ impl Future for Timeout {
 impl fmt::Debug for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hold")
-            .field("handle", &self.handle)
+            .field("picked", &self.picked)
             .field("is_over", &self.timeout.is_over)
             .finish_non_exhaustive()
     }

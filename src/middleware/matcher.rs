@@ -10,12 +10,12 @@ use super::{
     http::upgrade::{is_extended_connect, may_upgrade},
     ready::{Readiness, Wait},
 };
-use crate::task::LeaderHandle;
+use crate::task::{LeaderHandle, NotLeader};
 
 /// Decides which requests are gated.
 ///
 /// This trait is sealed. [`EveryRequest`], [`WritesOnly`], [`When`] and [`NotReady`] implement it.
-pub trait Matcher<Req>: Readiness {
+pub trait Matcher<Req> {
     #[doc(hidden)]
     fn gates(&self, request: &Req) -> bool;
 }
@@ -24,7 +24,7 @@ pub trait Matcher<Req>: Readiness {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EveryRequest;
 
-impl Readiness for EveryRequest {}
+impl<E> Readiness<E> for EveryRequest {}
 
 impl<Req> Matcher<Req> for EveryRequest {
     #[inline]
@@ -41,7 +41,7 @@ pub struct WritesOnly {
     pub(super) upgrades_pass: bool,
 }
 
-impl Readiness for WritesOnly {}
+impl<E> Readiness<E> for WritesOnly {}
 
 impl<B> Matcher<Request<B>> for WritesOnly {
     #[inline]
@@ -62,7 +62,7 @@ impl<B> Matcher<Request<B>> for WritesOnly {
 #[derive(Clone, Copy)]
 pub struct When<F>(pub(super) F);
 
-impl<F> Readiness for When<F> {}
+impl<F, E> Readiness<E> for When<F> {}
 
 impl<F, Req> Matcher<Req> for When<F>
 where
@@ -88,11 +88,20 @@ pub struct NotReady {
     wait: Wait,
 }
 
-impl Readiness for NotReady {
+impl Readiness<LeaderHandle> for NotReady {
     #[inline]
-    fn poll_open(&mut self, handle: &LeaderHandle, cx: &mut Context<'_>) -> Poll<bool> {
-        self.wait
-            .poll_open(|| handle.is_leader(), || handle.watch(), cx)
+    fn poll_open(
+        &mut self,
+        handle: &LeaderHandle,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), NotLeader>> {
+        let is_open = self
+            .wait
+            .poll_open(|| handle.is_leader(), || handle.watch(), cx);
+        is_open.map(|is_open| match is_open {
+            true => Ok(()),
+            false => Err(handle.not_leader()),
+        })
     }
 
     fn poll_change(&mut self, handle: &LeaderHandle, cx: &mut Context<'_>) -> Poll<()> {

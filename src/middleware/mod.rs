@@ -63,8 +63,10 @@
 // - `axum`, `tonic`: integration with these two.
 
 mod actions;
+mod admitted;
 #[cfg(feature = "axum")]
 mod axum;
+mod elections;
 mod fail;
 mod gate;
 mod hold;
@@ -73,8 +75,10 @@ mod layer;
 mod loss;
 mod matcher;
 mod ready;
+mod refusal;
 mod response;
 mod service;
+mod settings;
 mod term_lost;
 mod terms;
 #[cfg(feature = "tonic")]
@@ -82,8 +86,11 @@ mod tonic;
 
 #[cfg(feature = "axum")]
 pub use self::axum::{AdmissionRejection, MissingTerm};
+#[doc(hidden)]
+pub use self::elections::{Changed, Election, Guard, Node, Pick, Picked, ShardSet, Which};
 pub use self::{
     actions::{FollowerAction, Forward, IntoAnswer, Redirect, Reject, RejectWith},
+    elections::{Elections, ShardKey, Sharded},
     fail::{Fail, FailFuture, FailLayer},
     http::{client_info::ClientInfo, from_body::FromBody},
     layer::LeaderOnlyLayer,

@@ -2,21 +2,21 @@ use std::task::{Context, Poll, ready};
 
 use tokio_util::sync::ReusableBoxFuture;
 
-use crate::{lease::Status, sync::watch, task::LeaderHandle};
+use crate::{lease::Status, sync::watch, task::NotLeader};
 
 type Receiver = watch::Receiver<Status>;
 
-/// How the gate affects the readiness of a service. By default it does not.
-pub trait Readiness {
-    /// Waits until the gate is open, or returns false if it cannot open any more.
+/// How a gate of the elections `E` affects the readiness of a service. By default it does not.
+pub trait Readiness<E> {
+    /// Waits until the gate is open, or returns an error if it cannot open any more.
     #[inline]
-    fn poll_open(&mut self, _: &LeaderHandle, _: &mut Context<'_>) -> Poll<bool> {
-        Poll::Ready(true)
+    fn poll_open(&mut self, _: &E, _: &mut Context<'_>) -> Poll<Result<(), NotLeader>> {
+        Poll::Ready(Ok(()))
     }
 
     /// Waits until [`poll_open`](Self::poll_open) has to be polled again.
     #[inline]
-    fn poll_change(&mut self, _: &LeaderHandle, _: &mut Context<'_>) -> Poll<()> {
+    fn poll_change(&mut self, _: &E, _: &mut Context<'_>) -> Poll<()> {
         Poll::Pending
     }
 }

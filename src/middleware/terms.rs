@@ -1,23 +1,39 @@
 use http::Extensions;
 
-use crate::task::{LeaderHandle, Term};
+use crate::{
+    names::ShardId,
+    task::{LeaderHandle, Term},
+};
 
-/// The terms under which the outer gates have admitted a request, in its extensions. The innermost gate's is there on
-/// its own.
+/// The terms under which the outer gates have admitted a request, in its extensions, each with its shard, if it is of
+/// one. The innermost gate's are there on their own.
 #[derive(Clone, Debug, Default)]
-struct Outer(Vec<Term>);
+struct Outer(Vec<(Option<ShardId>, Term)>);
 
-/// Adds the term under which a gate admits a request.
+/// Adds the term under which a gate admits a request, and its shard, if the gate has many.
 #[inline]
-pub(super) fn insert_term(extensions: &mut Extensions, term: Term) {
+pub(super) fn insert_term(extensions: &mut Extensions, shard: Option<ShardId>, term: Term) {
     if let Some(outer) = extensions.insert(term) {
         keep(extensions, outer);
+    }
+    if let Some(shard) = shard {
+        extensions.insert(shard);
     }
 }
 
 #[cold]
 fn keep(extensions: &mut Extensions, term: Term) {
-    extensions.get_or_insert_default::<Outer>().0.push(term);
+    let shard = extensions.remove();
+    let Outer(terms) = extensions.get_or_insert_default();
+    terms.push((shard, term));
+}
+
+/// The terms under which gates have admitted a request, the innermost first.
+pub(super) fn terms(extensions: &Extensions) -> impl Iterator<Item = (Option<ShardId>, &Term)> {
+    let inner = extensions.get::<Term>().into_iter();
+    let inner = inner.map(|term| (extensions.get().copied(), term));
+    let outer = extensions.get::<Outer>().into_iter();
+    inner.chain(outer.flat_map(|Outer(terms)| terms.iter().map(|(shard, term)| (*shard, term))))
 }
 
 impl LeaderHandle {
@@ -60,9 +76,7 @@ impl LeaderHandle {
     /// ```
     #[must_use]
     pub fn term_in(&self, extensions: &Extensions) -> Option<Term> {
-        let inner = extensions.get::<Term>().into_iter();
-        let outer = extensions.get::<Outer>().into_iter();
-        let mut terms = inner.chain(outer.flat_map(|Outer(terms)| terms));
-        terms.find(|term| self.owns(term)).cloned()
+        let mut terms = terms(extensions);
+        terms.find_map(|(_, term)| self.owns(term).then(|| term.clone()))
     }
 }

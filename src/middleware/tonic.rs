@@ -25,7 +25,7 @@ use crate::task::NotLeader;
 /// Server::builder().add_service(LeaderOnlyLayer::new(leader).layer(orders))
 /// # }
 /// ```
-impl<S: NamedService, A, M> NamedService for LeaderOnly<S, A, M> {
+impl<S: NamedService, A, M, E> NamedService for LeaderOnly<S, A, M, E> {
     const NAME: &'static str = S::NAME;
 }
 

@@ -2,20 +2,24 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use thiserror::Error;
 
-use crate::lease::{LeaderInfo, Status};
+use crate::{
+    lease::{LeaderInfo, Status},
+    names::ShardId,
+};
 
 /// The error of a request that was not admitted, and therefore not executed.
 ///
 /// It converts into a response with feature `axum`, and into a `tonic::Status` with feature `tonic`, so that a handler
 /// can use `let admission = leader.admit()?;`. Clones are cheap.
 #[derive(Clone, PartialEq, Eq, Error)]
-#[error("this node does not lead: {}", self.reason().explanation())]
+#[error("{}", self.reason().explanation())]
 // As small as a pointer: services move their results, and admitted requests pay for that too.
 pub struct NotLeader(Arc<Inner>);
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Inner {
     reason: Reason,
+    shard: Option<ShardId>,
     leader: Option<LeaderInfo>,
     retry_after: Duration,
 }
@@ -24,9 +28,27 @@ impl NotLeader {
     pub(crate) fn new(reason: Reason, leader: Option<LeaderInfo>, retry_after: Duration) -> Self {
         Self(Arc::new(Inner {
             reason,
+            shard: None,
             leader,
             retry_after,
         }))
+    }
+
+    /// The error of a request whose gate could not find its shard, or must not.
+    pub(crate) fn unassigned(reason: Reason) -> Self {
+        let retry_after = match reason {
+            Reason::NoKey => Duration::MAX,
+            _ => Duration::from_secs(1),
+        };
+        Self::new(reason, None, retry_after)
+    }
+
+    /// The same for the election of a shard.
+    pub(crate) fn of_shard(mut self, shard: Option<ShardId>) -> Self {
+        if shard.is_some() {
+            Arc::make_mut(&mut self.0).shard = shard;
+        }
+        self
     }
 
     /// Why the gate is closed.
@@ -41,7 +63,13 @@ impl NotLeader {
         self.0.leader.as_ref()
     }
 
-    /// An estimate of the time until a retry may succeed.
+    /// The shard of the request, if its gate has [many](crate::LeaderOnlyLayer::sharded).
+    #[must_use]
+    pub fn shard(&self) -> Option<ShardId> {
+        self.0.shard
+    }
+
+    /// An estimate of the time until a retry may succeed. [`Duration::MAX`] if none will.
     #[must_use]
     pub fn retry_after(&self) -> Duration {
         self.0.retry_after
@@ -52,6 +80,7 @@ impl fmt::Debug for NotLeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NotLeader")
             .field("reason", &self.reason())
+            .field("shard", &self.shard())
             .field("leader", &self.leader())
             .field("retry_after", &self.retry_after())
             .finish()
@@ -74,6 +103,12 @@ pub enum Reason {
     Draining,
     /// The election has stopped on this node.
     Stopped,
+    /// The request has no key from which the gate could find its shard, or names a shard that does not exist. No retry
+    /// will help.
+    NoKey,
+    /// The node that has forwarded the request found another shard for it than this node. That happens while the nodes
+    /// of a rolling update find the key of a request in different ways.
+    OtherShard,
 }
 
 impl Reason {
@@ -98,16 +133,20 @@ impl Reason {
             Self::Warming => "warming",
             Self::Draining => "draining",
             Self::Stopped => "stopped",
+            Self::NoKey => "no_key",
+            Self::OtherShard => "other_shard",
         }
     }
 
     fn explanation(self) -> &'static str {
         match self {
-            Self::NotLeader => "another node leads",
-            Self::NoLeader => "no node leads at the moment",
-            Self::Warming => "it won the election and is warming up",
-            Self::Draining => "it is handing over to another node",
-            Self::Stopped => "it has left the election",
+            Self::NotLeader => "this node does not lead: another node leads",
+            Self::NoLeader => "this node does not lead: no node leads at the moment",
+            Self::Warming => "this node does not lead: it won the election and is warming up",
+            Self::Draining => "this node does not lead: it is handing over to another node",
+            Self::Stopped => "this node does not lead: it has left the election",
+            Self::NoKey => "the request has no key that decides on its shard",
+            Self::OtherShard => "the node that forwarded the request found another shard for it",
         }
     }
 }

@@ -27,6 +27,7 @@ mod redirect;
 mod reject_with;
 mod reveal;
 mod sent_again;
+mod sharded;
 mod stacks;
 mod two_elections;
 mod wait_up_to;

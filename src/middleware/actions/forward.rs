@@ -30,7 +30,7 @@ use crate::{
         },
     },
     runtime::Runtime,
-    task::{LeaderHandle, NotLeader},
+    task::NotLeader,
 };
 
 /// The default time limit for HTTP requests.
@@ -179,11 +179,7 @@ enum Attempt {
 }
 
 impl Forward {
-    pub(in crate::middleware) fn new<C, B, R>(
-        client: C,
-        target: Target,
-        handle: &LeaderHandle,
-    ) -> Self
+    pub(in crate::middleware) fn new<C, B, R>(client: C, target: Target, runtime: &Runtime) -> Self
     where
         C: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
         C::Error: Into<BoxError>,
@@ -194,7 +190,7 @@ impl Forward {
         Self {
             client: Arc::new(Erased::new(client)),
             target,
-            runtime: handle.runtime().clone(),
+            runtime: runtime.clone(),
             time_limit: TimeLimit::Default,
             replay_limit: REPLAY_LIMIT,
             describing: Describing::default(),
@@ -234,7 +230,8 @@ impl Forward {
         let id = self.runtime.random.seed();
         let id = base.and_then(|base| {
             send_to(base, &mut request)?;
-            self.target.marking().mark(&mut request, id, holds_for)
+            let marking = self.target.marking();
+            marking.mark(&mut request, not_leader.shard(), id, holds_for)
         });
         let Some(id) = id else {
             return Begun::NotSent(boxed(answer::rejection(form, not_leader)));

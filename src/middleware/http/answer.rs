@@ -30,6 +30,9 @@ const UNIMPLEMENTED: HeaderValue = HeaderValue::from_static("12");
 /// gRPC's `DEADLINE_EXCEEDED`: the request may have been executed.
 const DEADLINE_EXCEEDED: HeaderValue = HeaderValue::from_static("4");
 
+/// gRPC's `INVALID_ARGUMENT`: the request was not executed, and repeating it does not help.
+const INVALID_ARGUMENT: HeaderValue = HeaderValue::from_static("3");
+
 /// How long a gRPC client waits if another node leads. Its next attempt may reach that node, so it need not wait for a
 /// change on this one.
 const ELSEWHERE: Duration = Duration::from_millis(100);
@@ -42,6 +45,7 @@ struct Code {
 
 impl Code {
     const UNAVAILABLE: Self = Self::new(StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE);
+    const NO_KEY: Self = Self::new(StatusCode::BAD_REQUEST, INVALID_ARGUMENT);
     const LOST: Self = Self::new(StatusCode::SERVICE_UNAVAILABLE, ABORTED);
     const NOT_FORWARDED: Self = Self::new(StatusCode::NOT_IMPLEMENTED, UNIMPLEMENTED);
     const UNREACHABLE: Self = Self::new(StatusCode::BAD_GATEWAY, UNAVAILABLE);
@@ -153,7 +157,7 @@ impl Rejected {
 /// The response to a request that was not admitted, as [`Reject`](crate::middleware::Reject) describes it.
 pub(in crate::middleware) fn rejection(form: Form, not_leader: &NotLeader) -> Response<Bytes> {
     let message = format!("{not_leader}; the request was not executed");
-    let mut response = unavailable(form, message, not_leader);
+    let mut response = refusal(form, message, not_leader);
     Rejected::mark(&mut response, form, not_leader, false);
     response
 }
@@ -171,10 +175,13 @@ pub(in crate::middleware) fn too_late(form: Form, not_leader: &NotLeader) -> Res
 /// The response of a handler that asked whether its node leads. It may have done something before.
 #[cfg(any(feature = "axum", feature = "tonic"))]
 pub(in crate::middleware) fn not_leader(form: Form, not_leader: &NotLeader) -> Response<Bytes> {
-    unavailable(form, not_leader.to_string(), not_leader)
+    refusal(form, not_leader.to_string(), not_leader)
 }
 
-fn unavailable(form: Form, message: String, not_leader: &NotLeader) -> Response<Bytes> {
+fn refusal(form: Form, message: String, not_leader: &NotLeader) -> Response<Bytes> {
+    if not_leader.reason() == Reason::NoKey {
+        return answer(form, message, Code::NO_KEY, reason(not_leader));
+    }
     let mut response = answer(form, message, Code::UNAVAILABLE, reason(not_leader));
     let wait = match (form, not_leader.reason()) {
         (form, Reason::NotLeader) if form.is_grpc() => ELSEWHERE,

@@ -3,7 +3,10 @@ use std::{future::poll_fn, pin::pin, time::Duration};
 use bytes::Buf;
 use http_body::{Body, Frame};
 
-use crate::{clock::Clock, runtime::Spawner, task::LeaderHandle};
+use crate::{
+    clock::Clock,
+    runtime::{Runtime, Spawner},
+};
 
 /// As nginx's lingering close.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
@@ -22,12 +25,12 @@ pub(in crate::middleware) struct Linger {
 }
 
 impl Linger {
-    pub(in crate::middleware) fn new(handle: &LeaderHandle) -> Self {
+    pub(in crate::middleware) fn new(runtime: &Runtime) -> Self {
         Self {
             max_bytes: MAX_BYTES,
             at_most: AT_MOST,
-            clock: handle.clock().clone(),
-            spawner: handle.runtime().spawner.clone(),
+            clock: runtime.clock.clone(),
+            spawner: runtime.spawner.clone(),
         }
     }
 

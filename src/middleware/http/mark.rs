@@ -6,21 +6,21 @@ use std::{
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
 use super::answer::percent_encode;
-use crate::names::ElectionName;
+use crate::names::{ElectionName, ShardId};
 
-/// One value for each election whose gate has forwarded the request and has not admitted it yet, with the parts of a
-/// [`Mark`] between spaces.
+/// One value for each gate that has forwarded the request and has not admitted it yet, with the parts of a [`Mark`] and
+/// spaces between them.
 const FORWARDED: HeaderName = HeaderName::from_static("noleader-forwarded");
 /// The id of an attempt that was not executed.
 const REFUSED: HeaderName = HeaderName::from_static("noleader-refused");
 
-/// The longest value without its election: two numbers, an id, and the spaces between them.
-const REST_LEN: usize = 3 + 3 + 16 + 20;
+/// The longest value without its election: three numbers, an id, and the spaces between them.
+const REST_LEN: usize = 4 + 3 + 16 + 20 + 10;
 
 /// The most hops of a request between nodes, through the gates of all elections.
 const MAX_HOPS: u8 = 4;
 
-/// An election in the marks of forwarded requests.
+/// An election, or a set of shards, in the marks of forwarded requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::middleware) struct Marking(String);
 
@@ -33,6 +33,8 @@ struct Mark<'a> {
     id: &'a str,
     /// How many milliseconds the node goes on holding the request.
     holds_for: u64,
+    /// The shard that the node found for the request, if there are many.
+    shard: Option<u32>,
 }
 
 /// A request that another node has forwarded.
@@ -73,6 +75,17 @@ impl Marking {
         })
     }
 
+    /// Whether a gate of these shards has forwarded the request that found another shard for it, or one where this node
+    /// finds none.
+    pub(in crate::middleware) fn is_disputed(
+        &self,
+        headers: &HeaderMap,
+        shard: Option<ShardId>,
+    ) -> bool {
+        let shard = shard.map(ShardId::index);
+        marks(headers).any(|mark| mark.election == self.0 && mark.shard != shard)
+    }
+
     /// Takes the marks of this election off, before a service sees the request.
     pub(in crate::middleware) fn remove_from<B>(&self, request: &mut Request<B>) {
         let hops = hops(request);
@@ -87,10 +100,11 @@ impl Marking {
         }
     }
 
-    /// Marks a request for the next hop. None if it has taken too many.
+    /// Marks a request for the next hop, to the leader of `shard` if there are many. None if it has taken too many.
     pub(in crate::middleware) fn mark<B>(
         &self,
         request: &mut Request<B>,
+        shard: Option<ShardId>,
         id: u64,
         holds_for: Duration,
     ) -> Option<AttemptId> {
@@ -103,6 +117,9 @@ impl Marking {
         let mut value = String::with_capacity(self.0.len() + REST_LEN);
         // Writing to a string cannot fail.
         let _ = write!(value, "{} {hops} {id} {holds_for}", self.0);
+        if let Some(shard) = shard {
+            let _ = write!(value, " {}", shard.index());
+        }
         let value = HeaderValue::try_from(value).ok()?;
         request.headers_mut().append(FORWARDED, value);
         Some(id)
@@ -137,6 +154,10 @@ impl<'a> Mark<'a> {
             hops: parts.next()?.parse().ok()?,
             id: parts.next()?,
             holds_for: parts.next()?.parse().ok()?,
+            shard: match parts.next() {
+                Some(shard) => Some(shard.parse().ok()?),
+                None => None,
+            },
         };
         parts.next().is_none().then_some(mark)
     }
@@ -179,9 +200,9 @@ mod tests {
     fn each_election_has_its_own_mark() {
         let (a, b) = (election("a"), election("b"));
         let mut request = Request::new(());
-        assert!(a.mark(&mut request, 7, HOLDS_FOR).is_some());
+        assert!(a.mark(&mut request, None, 7, HOLDS_FOR).is_some());
         assert!(a.is_in(request.headers()) && !b.is_in(request.headers()));
-        assert!(b.mark(&mut request, 8, HOLDS_FOR).is_some());
+        assert!(b.mark(&mut request, None, 8, HOLDS_FOR).is_some());
         let forwarded = a.find(request.headers()).unwrap();
         assert_eq!(forwarded.id, "0000000000000007");
         assert_eq!(forwarded.holds_for, HOLDS_FOR);
@@ -192,23 +213,45 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_names_the_shard() {
+        let (shards, other) = (election("a"), election("b"));
+        let [first, second] = [1, 2].map(|index| Some(ShardId::new(index)));
+        let mut request = Request::new(());
+        assert!(shards.mark(&mut request, first, 7, HOLDS_FOR).is_some());
+        let headers = request.headers();
+        assert!(shards.is_in(headers) && shards.find(headers).is_some());
+        assert!(!shards.is_disputed(headers, first));
+        assert!(shards.is_disputed(headers, second) && shards.is_disputed(headers, None));
+        assert!(!other.is_disputed(headers, second));
+        shards.remove_from(&mut request);
+        assert!(request.headers().is_empty());
+    }
+
+    #[test]
     fn hops_are_limited_and_survive_an_admission() {
         let mut request = Request::new(());
         for hop in 0..MAX_HOPS {
             let election = election(if hop % 2 == 0 { "a" } else { "b" });
-            assert!(election.mark(&mut request, 1, HOLDS_FOR).is_some(), "{hop}");
+            assert!(
+                election.mark(&mut request, None, 1, HOLDS_FOR).is_some(),
+                "{hop}"
+            );
             election.remove_from(&mut request);
         }
         assert!(request.headers().is_empty());
-        assert!(election("a").mark(&mut request, 1, HOLDS_FOR).is_none());
+        assert!(
+            election("a")
+                .mark(&mut request, None, 1, HOLDS_FOR)
+                .is_none()
+        );
     }
 
     #[test]
     fn only_the_same_attempt_is_refused() {
         let a = election("a");
         let (mut first, mut second) = (Request::new(()), Request::new(()));
-        let one = a.mark(&mut first, 1, HOLDS_FOR).unwrap();
-        let two = a.mark(&mut second, 2, HOLDS_FOR).unwrap();
+        let one = a.mark(&mut first, None, 1, HOLDS_FOR).unwrap();
+        let two = a.mark(&mut second, None, 2, HOLDS_FOR).unwrap();
         let mut headers = HeaderMap::new();
         insert_refusal(&mut headers, a.find(first.headers()).unwrap().id);
         assert!(one.is_refused_by(&headers) && !two.is_refused_by(&headers));
@@ -226,7 +269,8 @@ mod tests {
             "orders%20bucket/a 1 f",
             "orders%20bucket/a x 1 1",
             "orders%20bucket/a 256 1 1",
-            "orders%20bucket/a 1 f 1 1",
+            "orders%20bucket/a 1 f 1 x",
+            "orders%20bucket/a 1 f 1 1 1",
             "\u{f6}",
         ] {
             let mut request = Request::new(());

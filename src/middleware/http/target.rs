@@ -8,8 +8,8 @@ use http::{
 use super::{mark::Marking, origin::Origin};
 use crate::{
     lease::LeaderInfo,
-    names::Address,
-    task::{LeaderHandle, NotLeader},
+    names::{Address, ElectionName},
+    task::NotLeader,
 };
 
 /// Where the leader serves a request that this node did not admit.
@@ -27,8 +27,8 @@ struct Own {
 }
 
 impl Target {
-    pub(in crate::middleware) fn new(handle: &LeaderHandle) -> Self {
-        let own = handle.parsed_address().map(Address::uri);
+    pub(in crate::middleware) fn new(name: &ElectionName, own: Option<&Address>) -> Self {
+        let own = own.map(Address::uri);
         let own = own.and_then(|address| {
             Some(Own {
                 origin: Origin::of(address)?,
@@ -37,7 +37,7 @@ impl Target {
         });
         Self {
             own: own.map(Arc::new),
-            marking: Arc::new(Marking::of(handle.election())),
+            marking: Arc::new(Marking::of(name)),
         }
     }
 

@@ -1,0 +1,71 @@
+use std::{borrow::Cow, io::Write};
+
+use super::sharded::ShardSet;
+use crate::names::ShardId;
+
+/// What finds the shard of a request: a [`ShardId`], a key, or an `Option` of one.
+///
+/// A key is text or an integer. Its bytes are hashed with XXH64 and the seed 0, and the shard is the hash modulo the
+/// number of shards. An integer is hashed as its decimal digits, so that `17` and `"17"` are the same key.
+///
+/// This trait is sealed.
+pub trait ShardKey {
+    /// The shard, or none if there is no key.
+    #[doc(hidden)]
+    fn shard(self, shards: &impl ShardSet) -> Option<ShardId>;
+}
+
+impl ShardKey for ShardId {
+    #[inline]
+    fn shard(self, _: &impl ShardSet) -> Option<ShardId> {
+        Some(self)
+    }
+}
+
+impl ShardKey for &str {
+    #[inline]
+    fn shard(self, shards: &impl ShardSet) -> Option<ShardId> {
+        Some(ShardId::of_key(self.as_bytes(), shards.count()))
+    }
+}
+
+impl ShardKey for String {
+    #[inline]
+    fn shard(self, shards: &impl ShardSet) -> Option<ShardId> {
+        self.as_str().shard(shards)
+    }
+}
+
+impl ShardKey for Cow<'_, str> {
+    #[inline]
+    fn shard(self, shards: &impl ShardSet) -> Option<ShardId> {
+        (&*self).shard(shards)
+    }
+}
+
+impl<K: ShardKey> ShardKey for Option<K> {
+    #[inline]
+    fn shard(self, shards: &impl ShardSet) -> Option<ShardId> {
+        self?.shard(shards)
+    }
+}
+
+/// The longest integer: the digits of 2^127, and a sign.
+const DIGITS: usize = 40;
+
+macro_rules! integer_keys {
+    ($($integer:ty)*) => {$(
+        impl ShardKey for $integer {
+            fn shard(self, shards: &impl ShardSet) -> Option<ShardId> {
+                let mut digits = [0; DIGITS];
+                let mut rest = &mut digits[..];
+                // Cannot fail, because every integer fits.
+                let _ = write!(rest, "{self}");
+                let len = DIGITS - rest.len();
+                Some(ShardId::of_key(&digits[..len], shards.count()))
+            }
+        }
+    )*};
+}
+
+integer_keys!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize);

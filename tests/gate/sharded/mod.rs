@@ -1,0 +1,13 @@
+//! A gate that picks the election of each request's shard. Here, each shard has a `LeaderHandle` of its own.
+
+mod answers;
+mod cluster;
+mod disputed;
+mod fail;
+mod forwarding;
+mod grpc;
+mod holding;
+mod keys;
+mod loss;
+mod matching;
+mod nested;
