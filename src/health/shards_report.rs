@@ -27,7 +27,7 @@ impl<'a> ShardsReport<'a> {
         Self {
             status,
             id: shared.id(),
-            shards: shared.count(),
+            shards: shared.count().get(),
             owned: shared.owned().len(),
             members: shared.members().borrow().len(),
             remaining_ms: left.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),

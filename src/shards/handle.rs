@@ -1,4 +1,4 @@
-use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -37,14 +37,13 @@ impl Shards {
     /// The number of shards, here and elsewhere.
     #[must_use]
     pub fn count(&self) -> u32 {
-        self.0.shared.count
+        self.0.shared.count().get()
     }
 
     /// The shard to which a key belongs: see [`ShardId`].
     #[must_use]
     pub fn of(&self, key: impl AsRef<[u8]>) -> ShardId {
-        let count = NonZeroU32::new(self.count()).unwrap_or(NonZeroU32::MIN);
-        ShardId::of_key(key.as_ref(), count)
+        ShardId::of_key(key.as_ref(), self.0.shared.count())
     }
 
     /// Whether this node leads the shard at this instant. Wait-free.

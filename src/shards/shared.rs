@@ -1,9 +1,10 @@
 use std::{
+    num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, futures::Notified, mpsc};
 
 use super::{
     changes::{Changes, ShardChanges},
@@ -19,26 +20,31 @@ use crate::{
     names::{Address, ElectionName, NodeId, ShardId},
     runtime::Runtime,
     sync::watch,
-    task::{Admission, HeldLease, NotLeader, Pulse, Reason, StopReason, Stopped},
+    task::{
+        Admission, Held, HeldLease, Holding, NotLeader, Pulse, Reason, StopReason, Stopped, Term,
+    },
 };
 
 /// The state that the background task publishes and every clone of the handle reads.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(super) gates: Gates,
-    holders: Mutex<Vec<Holding>>,
+    holders: Mutex<Vec<Holder>>,
     changes: Changes,
     /// Those who are told of each shard that opens.
     openings: Mutex<Vec<mpsc::UnboundedSender<Shard>>>,
     members: watch::Receiver<Vec<Member>>,
     status: watch::Receiver<ShardsStatus>,
-    pub(super) count: u32,
+    pub(super) count: NonZeroU32,
     pub(super) name: ElectionName,
     pub(super) id: NodeId,
     pub(super) address: Option<Address>,
     pub(super) runtime: Runtime,
     pub(super) timing: Timing,
     pub(super) pulse: Pulse,
+    pub(super) holding: Holding,
+    /// Notified when the session is renewed.
+    pub(super) renewed: Notify,
     /// The lease of the session that this node holds.
     session: Mutex<Option<HeldLease>>,
     /// Set once the node has left.
@@ -54,7 +60,7 @@ pub(super) struct End {
 
 /// Who holds a shard, for requests that are not admitted here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum Holding {
+pub(super) enum Holder {
     #[default]
     Nobody,
     Me(Stage, u64),
@@ -71,12 +77,12 @@ pub(super) struct Publisher {
 
 impl Publisher {
     /// Publishes who holds a shard. Call it after a change of the gate, so that a waiter never wakes before.
-    pub(super) fn publish_holder(&self, shard: u32, holding: Holding) {
+    pub(super) fn publish_holder(&self, shard: u32, holder: Holder) {
         if let Some(published) = self.shared.holders().get_mut(shard as usize) {
-            if *published == holding {
+            if *published == holder {
                 return;
             }
-            *published = holding;
+            *published = holder;
         }
         self.shared.changes.wake(shard);
     }
@@ -113,15 +119,15 @@ impl Shared {
     pub(super) fn new(
         name: ElectionName,
         (id, address): (NodeId, Option<Address>),
-        count: u32,
+        count: NonZeroU32,
         runtime: Runtime,
         timing: Timing,
     ) -> (Arc<Self>, Publisher) {
         let members = watch::Sender::new(Vec::new());
         let status = watch::Sender::new(ShardsStatus::Joining);
         let shared = Arc::new(Self {
-            gates: Gates::new(count),
-            holders: Mutex::new(vec![Holding::Nobody; count as usize]),
+            gates: Gates::new(count.get()),
+            holders: Mutex::new(vec![Holder::Nobody; count.get() as usize]),
             changes: Changes::default(),
             openings: Mutex::default(),
             members: members.subscribe(),
@@ -133,6 +139,8 @@ impl Shared {
             pulse: Pulse::new(runtime.clock.now()),
             runtime,
             timing,
+            holding: Holding::new(),
+            renewed: Notify::new(),
             session: Mutex::default(),
             ended: OnceLock::new(),
         });
@@ -163,34 +171,38 @@ impl Shared {
     /// The reason to reject a request for a shard at this instant.
     #[cold]
     pub(crate) fn not_leader(&self, shard: ShardId) -> NotLeader {
-        let reason = match self.holding(shard) {
-            _ if self.ended.get().is_some() => Reason::Stopped,
-            Holding::Other(member, token) => {
-                let leader = leader_of(&member, token);
-                let retry_after = self.timing.renew_every;
-                return NotLeader::new(Reason::NotLeader, Some(leader), retry_after);
-            }
-            Holding::Me(Stage::Warming, _) => Reason::Warming,
-            Holding::Me(Stage::Draining, _) => Reason::Draining,
+        let (reason, leader) = match self.holder(shard) {
+            Holder::Other(member, token) => (Reason::NotLeader, Some(leader_of(&member, token))),
+            Holder::Me(Stage::Warming, _) => (Reason::Warming, None),
+            Holder::Me(Stage::Draining, _) => (Reason::Draining, None),
             // The gate may have opened since the request was rejected.
-            Holding::Me(Stage::Open, _) | Holding::Nobody => Reason::NoLeader,
+            Holder::Me(Stage::Open, _) | Holder::Nobody => (Reason::NoLeader, None),
         };
-        NotLeader::new(reason, None, Duration::from_secs(1))
+        // After the end, the node that led when this one left.
+        let reason = match self.ended.get() {
+            Some(_) => Reason::Stopped,
+            None => reason,
+        };
+        let retry_after = match reason {
+            Reason::NotLeader => self.timing.renew_every,
+            _ => Duration::from_secs(1),
+        };
+        NotLeader::new(reason, leader, retry_after)
     }
 
     /// The node that leads a shard, this one included.
     pub(crate) fn owner(&self, shard: ShardId) -> Option<LeaderInfo> {
-        match self.holding(shard) {
-            Holding::Nobody => None,
-            Holding::Other(member, token) => Some(leader_of(&member, token)),
-            Holding::Me(_, token) => {
+        match self.holder(shard) {
+            Holder::Nobody => None,
+            Holder::Other(member, token) => Some(leader_of(&member, token)),
+            Holder::Me(_, token) => {
                 let id = self.id.as_str().to_owned();
                 Some(LeaderInfo::new(id, self.address.clone(), token.into()))
             }
         }
     }
 
-    fn holding(&self, shard: ShardId) -> Holding {
+    fn holder(&self, shard: ShardId) -> Holder {
         let holders = self.holders();
         holders
             .get(shard.index() as usize)
@@ -200,7 +212,7 @@ impl Shared {
 
     /// The shards whose gates are open here at this instant.
     pub(crate) fn owned(&self) -> Vec<Shard> {
-        let is_mine = |(_, holding): &(u32, &Holding)| matches!(holding, Holding::Me(..));
+        let is_mine = |(_, holder): &(u32, &Holder)| matches!(holder, Holder::Me(..));
         let mine: Vec<u32> = {
             let holders = self.holders();
             let mine = (0..).zip(&*holders).filter(is_mine);
@@ -237,7 +249,7 @@ impl Shared {
         self.status.clone()
     }
 
-    pub(super) fn hold(&self, session: Option<HeldLease>) {
+    pub(super) fn set_session(&self, session: Option<HeldLease>) {
         *self.session() = session;
     }
 
@@ -258,8 +270,37 @@ impl Shared {
         self.id.as_str()
     }
 
-    pub(crate) fn count(&self) -> u32 {
+    pub(crate) fn count(&self) -> NonZeroU32 {
         self.count
+    }
+
+    pub(crate) fn name(&self) -> &ElectionName {
+        &self.name
+    }
+
+    pub(crate) fn address(&self) -> Option<&Address> {
+        self.address.as_ref()
+    }
+
+    /// The minimum of the session that is left just before a renewal, while the store responds at once.
+    pub(crate) fn always_left(&self) -> Duration {
+        self.timing.always_left()
+    }
+
+    /// Whether this is a term of this node for this shard, past or present.
+    pub(crate) fn owns(&self, shard: ShardId, term: &Term) -> bool {
+        let gate = self.gates.gate(shard.index());
+        gate.is_some_and(|gate| gate.owns(term))
+    }
+
+    /// Counts a request that waits for the next leader of a shard.
+    pub(crate) fn hold(&self) -> Held {
+        self.holding.hold()
+    }
+
+    /// Resolves at the next renewal after this call.
+    pub(crate) fn renewed(&self) -> Notified<'_> {
+        self.renewed.notified()
     }
 
     pub(crate) fn lease(&self) -> Duration {
@@ -293,7 +334,7 @@ impl Shared {
         Some(Stopped::new(end.reason))
     }
 
-    fn holders(&self) -> MutexGuard<'_, Vec<Holding>> {
+    fn holders(&self) -> MutexGuard<'_, Vec<Holder>> {
         // A panic cannot leave the list invalid.
         self.holders.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -4,28 +4,28 @@ use crate::sync::watch;
 
 /// The number of requests that wait for the outcome of an election.
 #[derive(Debug)]
-pub(super) struct Holding(Arc<watch::Sender<usize>>);
+pub(crate) struct Holding(Arc<watch::Sender<usize>>);
 
 /// One of these requests, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Held(Arc<watch::Sender<usize>>);
 
 impl Holding {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(watch::Sender::new(0)))
     }
 
-    pub(super) fn hold(&self) -> Held {
+    pub(crate) fn hold(&self) -> Held {
         change(&self.0, |held| *held += 1);
         Held(self.0.clone())
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         *self.0.borrow() == 0
     }
 
     /// Waits until no request waits. Cancel safe.
-    pub(super) async fn emptied(&self) {
+    pub(crate) async fn emptied(&self) {
         // Cannot fail, because the sender lives.
         let _ = self.0.subscribe().wait_for(|held| *held == 0).await;
     }

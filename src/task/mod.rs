@@ -50,6 +50,7 @@ pub(crate) use self::{
     gate::{Drain, Gate},
     guarded::{InSpan, within},
     held_lease::HeldLease,
+    holding::{Held, Holding},
     journal::Journals,
     leaving::Leaving,
     preparing::{Attempt, Preparing},

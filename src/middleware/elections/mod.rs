@@ -10,6 +10,7 @@ mod node;
 mod pick;
 mod shard_key;
 mod sharded;
+mod shards;
 
 pub(super) use self::pick::HeldPick;
 pub use self::{

@@ -86,9 +86,6 @@ impl Machine {
     pub(super) fn settle(&mut self, settled: Settled) {
         self.session = Session::Stopped;
         self.requests.clear();
-        for watch in self.watches.reset(Moment::default()) {
-            self.actions.push_back(Action::CloseWatch { watch });
-        }
         self.actions.push_back(Action::Settled(settled));
     }
 }

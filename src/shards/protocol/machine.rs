@@ -174,7 +174,7 @@ impl Machine {
         self.write_id = readings.write_id;
         self.note_wall(readings.wall);
         if self.is_stopped() {
-            return;
+            return self.follow(now, input);
         }
         // First, so that an input after the deadline cannot extend the session.
         self.handle_deadline(now);
@@ -215,6 +215,19 @@ impl Machine {
             Input::Emptied => self.handle_emptied(now),
         }
         self.advance(now);
+    }
+
+    /// After the node has left, only what the watches deliver is noted, for requests that it still holds.
+    fn follow(&mut self, now: Moment, input: Input) {
+        if let Input::Delivered {
+            watch,
+            index,
+            key,
+            seen,
+        } = input
+        {
+            self.handle_delivered(now, (watch, index), key.as_ref(), &seen);
+        }
     }
 
     fn note_wall(&mut self, shown: Option<WallTime>) {

@@ -22,9 +22,9 @@ use crate::{
     runtime::Runtime,
     shards::{
         member::Member,
-        protocol::{self, Action, Holder, Input, Machine, SessionId},
+        protocol::{self, Action, Input, Machine, SessionId},
         shard::Shard,
-        shared::{End, Holding, Publisher, Shared},
+        shared::{End, Holder, Publisher, Shared},
         status::ShardsStatus,
     },
     store::{ShardStore, StoreError},
@@ -63,6 +63,8 @@ pub(crate) struct Driver<S> {
     pub(super) state: State,
     /// The store is closed.
     pub(super) closed: bool,
+    /// Once the node has left: how, and until when the task goes on following for the requests that it holds.
+    pub(super) settled: Option<(Settled, Moment)>,
 }
 
 /// How far the task is from its end.
@@ -80,7 +82,7 @@ impl<S: ShardStore> Driver<S> {
         let spawner = self.shared.runtime.spawner.clone();
         let first = self.prepared().await;
         self.follow
-            .extend((0..self.shared.count).map(|shard| Input::Wanted {
+            .extend((0..self.shared.count().get()).map(|shard| Input::Wanted {
                 shard,
                 want: protocol::Want::Have,
             }));
@@ -90,7 +92,7 @@ impl<S: ShardStore> Driver<S> {
             if self.step() {
                 continue;
             }
-            if self.machine.is_stopped() {
+            if self.shared.ended.get().is_some() {
                 return;
             }
             let input = self.next_input().await;
@@ -154,6 +156,7 @@ impl<S: ShardStore> Driver<S> {
                 attempted = prepared(self.preparing.as_mut()) => self.prepared_again(attempted),
                 () = clock.sleep_until(wake) => return Input::Tick,
                 command = self.commands.recv(), if takes_commands => return self.leave(command),
+                () = self.shared.holding.emptied(), if self.settled.is_some() => return Input::Tick,
                 Some(event) = self.watches.next(), if !self.watches.is_empty() => {
                     self.tell(|journal| journal.watched(&event.input, event.error.as_ref()));
                     return event.input;
@@ -183,7 +186,11 @@ impl<S: ShardStore> Driver<S> {
     fn wake(&self) -> Moment {
         let latest = self.now() + self.shared.timing.lease;
         let due = self.machine.poll_timeout();
-        due.map_or(latest, |due| due.min(latest))
+        let settled = self.settled.map(|(_, until)| until);
+        [due, settled]
+            .into_iter()
+            .flatten()
+            .fold(latest, Moment::min)
     }
 
     fn leave(&mut self, command: Option<Shutdown>) -> Input {
@@ -246,6 +253,7 @@ impl<S: ShardStore> Driver<S> {
         self.shared.pulse.beat(now);
         self.check_configuration(now);
         self.publish();
+        self.finish(now);
         survive(|| self.journal.turned(now, &self.machine));
         false
     }
@@ -273,7 +281,7 @@ impl<S: ShardStore> Driver<S> {
             Action::CloseWatch { watch } => self.watches.close(watch),
             Action::Begin { session, deadline } => {
                 let lease = HeldLease::new(deadline, self.shared.clock().clone());
-                self.shared.hold(Some(lease.clone()));
+                self.shared.set_session(Some(lease.clone()));
                 self.session = Some((session, lease));
                 self.shared.pulse.confirm(self.now());
             }
@@ -293,7 +301,9 @@ impl<S: ShardStore> Driver<S> {
             Action::EndTerm { shard } => self.end_term(shard),
             Action::ShutAll => self.shut_all(),
             Action::End { .. } => self.end(),
-            Action::Settled(settled) => self.settle(settled),
+            Action::Settled(settled) => {
+                self.settled = Some((settled, self.now() + self.shared.timing.lease));
+            }
             Action::Notice(_) => {}
         }
     }
@@ -306,6 +316,7 @@ impl<S: ShardStore> Driver<S> {
             // A reader came after the old deadline, and observed the end of the session.
             self.follow.push_back(Input::Expired { session: *session });
         }
+        self.shared.renewed.notify_waiters();
     }
 
     /// Begins the term of a shard. Its gate stays shut.
@@ -341,7 +352,7 @@ impl<S: ShardStore> Driver<S> {
     }
 
     fn shut_all(&mut self) {
-        let drained: Vec<_> = (0..self.shared.count)
+        let drained: Vec<_> = (0..self.shared.count().get())
             .filter_map(|shard| self.shut(shard))
             .collect();
         // With nothing inside, one write frees all of them.
@@ -375,8 +386,8 @@ impl<S: ShardStore> Driver<S> {
         if let Some((_, lease)) = self.session.take() {
             lease.end();
         }
-        self.shared.hold(None);
-        for shard in 0..self.shared.count {
+        self.shared.set_session(None);
+        for shard in 0..self.shared.count().get() {
             if let Some(gate) = self.shared.gates.gate(shard)
                 && gate.end().is_some()
             {
@@ -386,12 +397,21 @@ impl<S: ShardStore> Driver<S> {
         }
     }
 
-    fn settle(&mut self, settled: Settled) {
+    /// Ends, once the node has left. While it holds requests, it goes on following until it knows who leads their shards,
+    /// for one lease at most: they are for those nodes, of which they cannot learn once the task has ended.
+    fn finish(&mut self, now: Moment) {
+        let Some((settled, until)) = self.settled else {
+            return;
+        };
+        if now < until && !self.closed && !self.shared.holding.is_empty() {
+            return;
+        }
         let reason = match self.closed {
             true => StopReason::ClientClosed,
             false => StopReason::Shutdown,
         };
         let _ = self.shared.ended.set(End { reason, settled });
+        self.publisher.stop();
         for waiting in mem::take(&mut self.waiting) {
             // The receiver may have been dropped.
             let _ = waiting.send(settled);
@@ -412,12 +432,11 @@ impl<S: ShardStore> Driver<S> {
                 .publish_members(members.map(|member| Member::clone(member)).collect());
         }
         while let Some(shard) = self.machine.poll_changed_shard() {
-            let holding = self.machine.shard(shard).map(|view| self.holding(view));
+            let holder = self.machine.shard(shard).map(|view| self.holder(view));
             self.publisher
-                .publish_holder(shard, holding.unwrap_or_default());
+                .publish_holder(shard, holder.unwrap_or_default());
         }
         let status = match self.state {
-            _ if self.machine.is_stopped() => ShardsStatus::Stopped,
             State::Leaving { .. } => ShardsStatus::Leaving,
             State::Running if self.session.is_some() => ShardsStatus::Member {
                 owned: self.machine.owned(),
@@ -427,14 +446,14 @@ impl<S: ShardStore> Driver<S> {
         self.publisher.publish_status(status);
     }
 
-    fn holding(&self, view: protocol::ShardView<'_>) -> Holding {
+    fn holder(&self, view: protocol::ShardView<'_>) -> Holder {
         match view.holder {
-            Holder::Nobody => Holding::Nobody,
-            Holder::Me(stage) => Holding::Me(stage, view.token),
+            protocol::Holder::Nobody => Holder::Nobody,
+            protocol::Holder::Me(stage) => Holder::Me(stage, view.token),
             // Its session has been published.
-            Holder::Other(other) => match self.members.get(other.id) {
-                Some(member) => Holding::Other(member.clone(), view.token),
-                None => Holding::Nobody,
+            protocol::Holder::Other(other) => match self.members.get(other.id) {
+                Some(member) => Holder::Other(member.clone(), view.token),
+                None => Holder::Nobody,
             },
         }
     }
@@ -452,7 +471,7 @@ impl<S> Drop for Driver<S> {
         if let Some((_, lease)) = self.session.take() {
             lease.end();
         }
-        for shard in 0..self.shared.count {
+        for shard in 0..self.shared.count().get() {
             if let Some(gate) = self.shared.gates.gate(shard) {
                 gate.end();
             }

@@ -1,5 +1,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    num::NonZeroU32,
     sync::Arc,
 };
 
@@ -77,7 +78,7 @@ impl<S: ShardStore> Start<S> {
         let (shared, publisher) = Shared::new(
             store.name(),
             (node.id.clone(), node.address.clone()),
-            node.shards,
+            NonZeroU32::new(node.shards).unwrap_or(NonZeroU32::MIN),
             runtime.clone(),
             node.timing.clone(),
         );
@@ -103,6 +104,7 @@ impl<S: ShardStore> Start<S> {
             waiting: Vec::new(),
             state: State::Running,
             closed: false,
+            settled: None,
         };
         (driver, Shards::new(shared, sender))
     }
