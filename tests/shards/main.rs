@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod health;
+mod layer;
 mod lead;
 mod support;
 mod work;
