@@ -23,7 +23,7 @@ mod barrier;
 mod begin;
 mod claim;
 mod config;
-mod due;
+pub(super) mod due;
 mod fence;
 mod input;
 mod key;
