@@ -4,11 +4,15 @@
 //! - `shared`: what the task publishes; `gates`: the gates of all shards; `changes`: wakes those who wait for one shard.
 //! - `task`: the background task of a node.
 //! - `protocol`: which node may lead which shard, and from when until when, without IO.
+//! - `placement`: which node should lead which shard, as advice to the protocol.
+//! - `due`: when to look at a shard or a node again.
 
 mod changes;
+mod due;
 mod gates;
 mod handle;
 mod member;
+mod placement;
 pub mod protocol;
 mod shard;
 mod shared;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::{
     action::Record,
-    due::NEVER,
     machine::Machine,
     ownership::{Held, Ownership},
     peers::{ME, Peer, Verdict},
@@ -13,7 +12,10 @@ use super::{
     session_record::SessionId,
     shard::{Own, ShardContent, Term, Wanted},
 };
-use crate::{clock::Moment, lease::Outcome};
+use crate::{
+    shards::due::NEVER,
+    {clock::Moment, lease::Outcome},
+};
 
 /// The next step with a shard.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,13 +2,15 @@
 
 use super::{
     action::Record,
-    due::NEVER,
     machine::Machine,
     peers::{Peer, PeerState, SessionContent},
     requests::{About, Purpose, Write},
     session_record::SessionRecord,
 };
-use crate::{clock::Moment, lease::Outcome};
+use crate::{
+    shards::due::NEVER,
+    {clock::Moment, lease::Outcome},
+};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Step {

@@ -6,7 +6,6 @@ use std::{
 use super::{
     action::{Action, Ended, Notice},
     barrier::Barrier,
-    due::Due,
     input::Input,
     key::Key,
     node::Node,
@@ -21,6 +20,7 @@ use super::{
 use crate::{
     clock::{Moment, WallTime},
     lease::{OwnWrites, Readings, WriteId},
+    shards::due::Due,
 };
 
 /// The protocol of one node, without IO and without a clock.

@@ -13,7 +13,7 @@
 //! - `fence`: silent sessions of others; `peers`: what is known of all sessions, and when one is dead.
 //! - `claim`: the next step with a shard; `term`: how its term starts and ends; `shard`: its state.
 //! - `watching`, `watches`: the ordered watch of the bucket; `sightings`: what is seen of a key.
-//! - `answer`, `requests`: requests to the store; `schedule`, `due`: timeouts.
+//! - `answer`, `requests`: requests to the store; `schedule`: timeouts.
 //! - `key`, `config`, `session_record`, `ownership`, `versioned`: the keys and their records.
 //! - `view`: what is known of shards and nodes.
 //! - `rule`: the rules, for tests that switch one off.
@@ -24,7 +24,6 @@ mod barrier;
 mod begin;
 mod claim;
 mod config;
-mod due;
 mod fence;
 mod input;
 mod key;

@@ -7,11 +7,13 @@ use std::{
 };
 
 use super::{
-    due::NEVER,
     rule::Rule,
     session_record::{SessionId, SessionRecord},
 };
-use crate::{clock::Moment, names::NodeId};
+use crate::{
+    shards::due::NEVER,
+    {clock::Moment, names::NodeId},
+};
 
 /// The number of a node in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,13 +1,12 @@
 //! What a node knows of a shard, and what it does with it.
 
 use super::{
-    due::NEVER,
     input::Want,
     ownership::Ownership,
     peers::{ME, Peer},
     session_record::SessionId,
 };
-use crate::clock::Moment;
+use crate::{clock::Moment, shards::due::NEVER};
 
 /// The state of one shard. Each node keeps it for every shard, so it is small.
 #[derive(Debug)]

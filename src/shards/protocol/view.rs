@@ -18,15 +18,18 @@ pub struct ShardView<'a> {
     pub holder: Holder<'a>,
     /// The highest token that is known.
     pub token: u64,
-    /// Since when its record has been known.
-    pub since: Moment,
 }
 
 /// Who holds a shard.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Holder<'a> {
     /// Nobody, or a session that is dead.
-    Nobody,
+    Nobody {
+        /// The node for which the last owner freed the shard.
+        wanted: Option<&'a NodeId>,
+    },
+    /// An earlier session of this node's id.
+    Former,
     /// This node.
     Me(Stage),
     /// Another node.
@@ -64,22 +67,27 @@ impl Machine {
             (Own::Warming(_), _) => Holder::Me(Stage::Warming),
             (Own::Open(_), _) => Holder::Me(Stage::Open),
             (Own::Draining(..) | Own::Freeing(_), _) => Holder::Me(Stage::Draining),
-            (Own::None, ShardContent::Held { node, session, .. }) if node != ME => {
-                let member = self.peers[node].member();
-                let is_holder = |member: &Member<'_>| {
-                    self.peers[node].session() == Some(session) && member.id != &self.me.id
-                };
-                member
-                    .filter(is_holder)
-                    .map_or(Holder::Nobody, Holder::Other)
-            }
-            (Own::None, _) => Holder::Nobody,
+            (Own::None, ShardContent::Held { node, session, .. }) => self.holder(node, session),
+            (Own::None, ShardContent::Free { wanted }) => Holder::Nobody {
+                wanted: wanted.map(|peer| &self.peers[peer].id),
+            },
+            (Own::None, _) => Holder::Nobody { wanted: None },
         };
         Some(ShardView {
             holder,
             token: state.floor,
-            since: state.first_seen,
         })
+    }
+
+    fn holder(&self, node: Peer, session: SessionId) -> Holder<'_> {
+        let peer = &self.peers[node];
+        match (node == ME, peer.session() == Some(session), peer.member()) {
+            (false, true, Some(member)) => Holder::Other(member),
+            (true, _, _) if self.session.held().is_none_or(|held| held.id != session) => {
+                Holder::Former
+            }
+            _ => Holder::Nobody { wanted: None },
+        }
     }
 
     /// The nodes with sessions, as far as this one knows. A node that is silent is one until it is fenced.

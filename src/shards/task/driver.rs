@@ -22,7 +22,8 @@ use crate::{
     runtime::Runtime,
     shards::{
         member::Member,
-        protocol::{self, Action, Input, Machine, SessionId},
+        placement::{Advice, Advisor, LiveNode, Owner},
+        protocol::{self, Action, Input, Machine, SessionId, Stage},
         shard::Shard,
         shared::{End, Holder, Publisher, Shared},
         status::ShardsStatus,
@@ -57,6 +58,9 @@ pub(crate) struct Driver<S> {
     pub(super) draining: BTreeSet<u32>,
     /// The nodes that take part, each shared by the shards that it leads.
     pub(super) members: BTreeMap<NodeId, Arc<Member>>,
+    pub(super) advisor: Advisor,
+    /// The placement knows that the node leaves.
+    pub(super) is_retired: bool,
     /// The inputs that the actions of this turn ask to feed next.
     pub(super) follow: VecDeque<Input>,
     pub(super) waiting: Vec<Shutdown>,
@@ -187,7 +191,8 @@ impl<S: ShardStore> Driver<S> {
         let latest = self.now() + self.shared.timing.lease;
         let due = self.machine.poll_timeout();
         let settled = self.settled.map(|(_, until)| until);
-        [due, settled]
+        let advice = self.advisor.poll_timeout();
+        [due, settled, advice]
             .into_iter()
             .flatten()
             .fold(latest, Moment::min)
@@ -250,9 +255,13 @@ impl<S: ShardStore> Driver<S> {
             return true;
         }
         let now = self.now();
+        self.publish(now);
+        if let Some(Advice { shard, want }) = self.advised(now) {
+            self.feed(Input::Wanted { shard, want });
+            return true;
+        }
         self.shared.pulse.beat(now);
         self.check_configuration(now);
-        self.publish();
         self.finish(now);
         survive(|| self.journal.turned(now, &self.machine));
         false
@@ -418,8 +427,26 @@ impl<S: ShardStore> Driver<S> {
         }
     }
 
-    fn publish(&mut self) {
+    /// The next advice of the placement.
+    fn advised(&mut self, now: Moment) -> Option<Advice> {
+        if self.machine.is_draining() && !mem::replace(&mut self.is_retired, true) {
+            self.advisor.handle_leave(now);
+        }
+        if self.advisor.poll_timeout().is_some_and(|at| at <= now) {
+            self.advisor.handle_timeout(now);
+        }
+        self.advisor.poll_advice()
+    }
+
+    /// Publishes what is known of nodes and shards, and tells the placement.
+    fn publish(&mut self, now: Moment) {
         if self.machine.poll_changed_members() {
+            let nodes = self.machine.members().map(|member| LiveNode {
+                id: member.id.clone(),
+                weight: weight(&member),
+                since: member.since,
+            });
+            self.advisor.handle_nodes(now, nodes.collect());
             let members = self.machine.members();
             let published = |member: protocol::Member<'_>| {
                 let (id, described) = (member.id.clone(), described(&member));
@@ -432,9 +459,11 @@ impl<S: ShardStore> Driver<S> {
                 .publish_members(members.map(|member| Member::clone(member)).collect());
         }
         while let Some(shard) = self.machine.poll_changed_shard() {
-            let holder = self.machine.shard(shard).map(|view| self.holder(view));
-            self.publisher
-                .publish_holder(shard, holder.unwrap_or_default());
+            let Some(view) = self.machine.shard(shard) else {
+                continue;
+            };
+            self.publisher.publish_holder(shard, self.holder(&view));
+            self.advisor.handle_owner(now, shard, owner(&view));
         }
         let status = match self.state {
             State::Leaving { .. } => ShardsStatus::Leaving,
@@ -446,9 +475,9 @@ impl<S: ShardStore> Driver<S> {
         self.publisher.publish_status(status);
     }
 
-    fn holder(&self, view: protocol::ShardView<'_>) -> Holder {
+    fn holder(&self, view: &protocol::ShardView<'_>) -> Holder {
         match view.holder {
-            protocol::Holder::Nobody => Holder::Nobody,
+            protocol::Holder::Nobody { .. } | protocol::Holder::Former => Holder::Nobody,
             protocol::Holder::Me(stage) => Holder::Me(stage, view.token),
             // Its session has been published.
             protocol::Holder::Other(other) => match self.members.get(other.id) {
@@ -461,8 +490,21 @@ impl<S: ShardStore> Driver<S> {
 
 fn described(member: &protocol::Member<'_>) -> Member {
     let address = member.alive.and_then(|alive| alive.address.clone());
-    let weight = member.alive.map_or(1, |alive| alive.weight);
-    Member::new(member.id.clone(), address, weight)
+    Member::new(member.id.clone(), address, weight(member))
+}
+
+fn weight(member: &protocol::Member<'_>) -> u32 {
+    member.alive.map_or(1, |alive| alive.weight)
+}
+
+fn owner<'a>(view: &protocol::ShardView<'a>) -> Owner<'a> {
+    match view.holder {
+        protocol::Holder::Nobody { wanted } => Owner::Nobody { wanted },
+        protocol::Holder::Former => Owner::FormerSession,
+        protocol::Holder::Me(Stage::Warming | Stage::Open) => Owner::Me,
+        protocol::Holder::Me(Stage::Draining) => Owner::MeShut,
+        protocol::Holder::Other(other) => Owner::Other(other.id),
+    }
 }
 
 /// Shuts all gates and wakes every waiter, also if the task panics or its runtime ends.

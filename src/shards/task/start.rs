@@ -21,6 +21,7 @@ use crate::{
     runtime::Runtime,
     shards::{
         handle::Shards,
+        placement::{Advisor, PlacementSettings},
         protocol::{Machine, Node},
         shard::Shard,
         shared::Shared,
@@ -84,7 +85,10 @@ impl<S: ShardStore> Start<S> {
         );
         let journal = journal.unwrap_or_else(|| Box::new(Log::default()));
         let (sender, commands) = mpsc::unbounded_channel::<Shutdown>();
+        let settings = PlacementSettings::new(node.shards, node.timing.lease);
         let driver = Driver {
+            advisor: Advisor::new(node.id.clone(), settings),
+            is_retired: false,
             machine: Machine::new(node, runtime.random.seed()),
             shared: shared.clone(),
             publisher,

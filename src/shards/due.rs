@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use crate::clock::Moment;
 
 /// No look is planned.
-pub(super) const NEVER: Moment = Moment::from_nanos(u64::MAX);
+pub(in crate::shards) const NEVER: Moment = Moment::from_nanos(u64::MAX);
 
 /// Times at which to look at something again, at most one each. What has such a time remembers it in a slot, so that it
 /// can be moved without a search.
 #[derive(Debug)]
-pub(super) struct Due<K>(BTreeSet<(Moment, K)>);
+pub(in crate::shards) struct Due<K>(BTreeSet<(Moment, K)>);
 
 impl<K> Default for Due<K> {
     fn default() -> Self {
@@ -19,7 +19,7 @@ impl<K> Default for Due<K> {
 }
 
 impl<K: Copy + Ord> Due<K> {
-    pub(super) fn plan(&mut self, key: K, slot: &mut Moment, at: Moment) {
+    pub(in crate::shards) fn plan(&mut self, key: K, slot: &mut Moment, at: Moment) {
         if *slot == at {
             return;
         }
@@ -30,12 +30,12 @@ impl<K: Copy + Ord> Due<K> {
         }
     }
 
-    pub(super) fn first(&self) -> Option<Moment> {
+    pub(in crate::shards) fn first(&self) -> Option<Moment> {
         self.0.first().map(|(at, _)| *at)
     }
 
     /// The key that is due first, if it is due. Its slot still has its time.
-    pub(super) fn next(&self, now: Moment) -> Option<K> {
+    pub(in crate::shards) fn next(&self, now: Moment) -> Option<K> {
         let (at, key) = self.0.first()?;
         (*at <= now).then_some(*key)
     }

@@ -1,0 +1,4 @@
+mod advice;
+mod balance;
+mod fixtures;
+mod simulation;
