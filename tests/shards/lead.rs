@@ -66,3 +66,26 @@ async fn nodes_with_other_settings_are_refused() {
     let error = other.start().await.unwrap_err().to_string();
     assert!(error.contains("cannot be read"), "{error}");
 }
+
+#[tokio::test]
+async fn shards_are_spread_over_the_nodes() {
+    let store = MemoryShards::new();
+    let a = node(&store, "a").await;
+    owns(&a, SHARDS as usize).await;
+    // A node that joins gets its part, and one that leaves gives it back.
+    let b = node(&store, "b").await;
+    owns(&b, SHARDS as usize / 2).await;
+    owns(&a, SHARDS as usize / 2).await;
+    let c = node(&store, "c").await;
+    let spread = async || {
+        let owned = [&a, &b, &c].map(|node| node.owned().len());
+        (owned.iter().sum::<usize>() == 20 && owned.iter().all(|owned| (6..=7).contains(owned)))
+            .then_some(())
+    };
+    eventually("an equal part for each", BOUND, spread)
+        .await
+        .unwrap();
+    b.shutdown().await.unwrap();
+    owns(&a, SHARDS as usize / 2).await;
+    owns(&c, SHARDS as usize / 2).await;
+}
