@@ -1,0 +1,159 @@
+//! The price of many leaders: shards over five processes on a real nats-server, and one lease for each in the same run.
+//!
+//! `cargo bench --bench shards` prints the tables in docs/figures.md. `NOLEADER_SHARDS` sets the numbers of shards,
+//! `1,100,1000,10000` by default.
+#![cfg(target_os = "linux")]
+#![allow(
+    missing_docs,
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a program to run by hand, which measures with a plain clock"
+)]
+
+mod gate;
+mod node;
+mod usage;
+
+use std::{
+    env,
+    time::{Duration, Instant},
+};
+
+use async_nats::jetstream;
+use noleader_fixture::{Process, Server};
+
+use self::{
+    node::{Mode, Role},
+    usage::Usage,
+};
+
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+pub(crate) const LEASE: Duration = Duration::from_secs(6);
+const NODES: usize = 5;
+/// How long nothing happens while the rest is measured.
+const REST: Duration = Duration::from_secs(18);
+const BOUND: Duration = Duration::from_secs(300);
+/// More elections than this take minutes to start.
+const MOST_ELECTIONS: u32 = 1_000;
+
+fn main() -> Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    if let Some(role) = Role::from_env() {
+        return runtime.block_on(node::run(role));
+    }
+    let counts = env::var("NOLEADER_SHARDS").unwrap_or_else(|_| "1,100,1000,10000".to_owned());
+    runtime.block_on(async {
+        gate::print().await?;
+        println!(
+            "\nlease {LEASE:?}, {NODES} nodes\n\n\
+             | | start | writes/s at rest | CPU of all nodes | memory of a node | after a kill | after a leave |\n\
+             |---|---|---|---|---|---|---|"
+        );
+        for count in counts.split(',') {
+            let count = count.parse()?;
+            measure(Mode::Shards, count).await?;
+            if count <= MOST_ELECTIONS {
+                measure(Mode::Elections, count).await?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Starts nodes, lets them rest, kills one and has one leave.
+async fn measure(mode: Mode, count: u32) -> Result<()> {
+    let server = Server::start().await?;
+    let begun = Instant::now();
+    let mut nodes = Vec::new();
+    for number in 0..NODES {
+        nodes.push(Node::start(&server, mode, number, count)?);
+    }
+    led(&mut nodes, count).await?;
+    let start = begun.elapsed();
+    // Until moves have ended, and each node knows all others.
+    tokio::time::sleep(LEASE * 3).await;
+
+    let pids: Vec<_> = nodes.iter().map(|node| node.process.pid()).collect();
+    let client = server.client().await?;
+    let (before, writes) = (Usage::of(&pids)?, last_sequence(&client, mode).await?);
+    tokio::time::sleep(REST).await;
+    let (after, more) = (Usage::of(&pids)?, last_sequence(&client, mode).await?);
+    let per_second = (more - writes) as f64 / REST.as_secs_f64();
+    let cpu = (after.cpu - before.cpu).as_secs_f64() / REST.as_secs_f64();
+    let memory = after.resident as f64 / NODES as f64 / 1024.0;
+
+    let mut killed = nodes.pop().ok_or("no node")?;
+    let begun = Instant::now();
+    killed.process.kill();
+    led(&mut nodes, count).await?;
+    let kill = begun.elapsed();
+    let mut left = nodes.pop().ok_or("no node")?;
+    let begun = Instant::now();
+    left.process.terminate().await?;
+    led(&mut nodes, count).await?;
+    let leave = begun.elapsed();
+    println!(
+        "| {count} {} | {:.1} s | {per_second:.1} | {:.1} % | {memory:.1} MiB | {:.1} s | {:.2} s |",
+        mode.name(),
+        start.as_secs_f64(),
+        cpu * 1e2,
+        kill.as_secs_f64(),
+        leave.as_secs_f64(),
+    );
+    Ok(())
+}
+
+/// Waits until the nodes lead everything.
+async fn led(nodes: &mut [Node], count: u32) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        let mut led = 0;
+        for node in &mut *nodes {
+            led += node.led().await?;
+        }
+        if led == count {
+            return Ok(());
+        }
+        if begun.elapsed() > BOUND {
+            return Err(format!("{led} of {count} are led").into());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn last_sequence(client: &async_nats::Client, mode: Mode) -> Result<u64> {
+    let stream = format!("KV_{}", mode.name());
+    let stream = jetstream::new(client.clone()).get_stream(stream).await?;
+    Ok(stream.cached_info().state.last_sequence)
+}
+
+struct Node {
+    process: Process,
+    led: u32,
+}
+
+impl Node {
+    fn start(server: &Server, mode: Mode, number: usize, count: u32) -> Result<Self> {
+        let role = Role {
+            mode,
+            id: format!("node-{number}"),
+            url: server.url(),
+            count,
+        };
+        let process = Process::spawn_with_stdout(role.command()?)?;
+        Ok(Self { process, led: 0 })
+    }
+
+    /// How many shards or elections the node leads, as it has said last.
+    async fn led(&mut self) -> Result<u32> {
+        while let Ok(line) = self.process.next_line(Duration::from_millis(1)).await {
+            if let Some(led) = line.strip_prefix("leads ") {
+                self.led = led.parse()?;
+            }
+        }
+        Ok(self.led)
+    }
+}
