@@ -1,11 +1,11 @@
 //! Watches whose connection, server or messages are lost.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use async_nats::{Client, connection::State};
 use futures_util::StreamExt;
-use noleader::store::{Delivery, JetStreamShards, ShardStore, StoreError};
-use noleader_fixture::{Proxy, Server};
+use noleader::store::{BucketWatch, Delivery, JetStreamShards, ShardStore, StoreError};
+use noleader_fixture::{Proxy, Server, eventually};
 use tokio::time::timeout;
 
 use super::{BUCKET, catch_up, end, next, record, state, store, store_on, write};
@@ -84,24 +84,47 @@ async fn a_dropped_message_ends_the_watch_and_the_next_one_has_it() {
     assert!(gaps > 0, "no message was dropped");
 }
 
-/// No message follows that would show the gap. A heartbeat does.
-#[tokio::test]
-async fn a_dropped_last_message_ends_the_watch() {
-    let server = Server::start().await.unwrap();
+/// A watch with a queue of one place, after four messages arrived that nothing took out.
+async fn overflown(server: &Server) -> BucketWatch {
     let options = server.connect_options().subscription_capacity(1);
-    let store = store(options.connect(server.url()).await.unwrap()).await;
-    let other = store_on(&server).await;
-    let mut watch = store.watch(0).await.unwrap();
+    let client = options.connect(server.url()).await.unwrap();
+    let mut watch = store(client.clone()).await.watch(0).await.unwrap();
     catch_up(&mut watch).await;
     // The watch asks for messages.
     let nothing = timeout(Duration::from_millis(1), watch.next()).await;
     assert!(nothing.is_err(), "{nothing:?}");
+    let arrived = || client.statistics().in_messages.load(Ordering::Relaxed);
+    let before = arrived();
+    let other = store_on(server).await;
     for key in ["o.1", "o.2", "o.3", "o.4"] {
         write(&other, key, "a").await;
     }
-    let error = end(&mut watch).await;
+    let all = async || (arrived() >= before + 4).then_some(());
+    eventually("the messages", BOUND, all).await.unwrap();
+    watch
+}
+
+async fn misses_a_message(watch: &mut BucketWatch) {
+    let error = end(watch).await;
     let text = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(text, "the watch missed a message");
+}
+
+#[tokio::test]
+async fn a_message_after_a_dropped_one_ends_the_watch() {
+    let server = Server::start().await.unwrap();
+    let mut watch = overflown(&server).await;
+    let first = next(&mut watch).await.unwrap();
+    assert!(matches!(first, Delivery::Record { index: 1, .. }));
+    write(&store_on(&server).await, "o.5", "a").await;
+    misses_a_message(&mut watch).await;
+}
+
+/// No message follows that would show the gap. A heartbeat does.
+#[tokio::test]
+async fn a_heartbeat_after_a_dropped_message_ends_the_watch() {
+    let server = Server::start().await.unwrap();
+    misses_a_message(&mut overflown(&server).await).await;
 }
 
 #[tokio::test]
@@ -231,7 +254,5 @@ async fn errors_without_a_connection_are_distinct() {
         Err(StoreError::Closed) => Some(()),
         _ => None,
     };
-    noleader_fixture::eventually("a closed client", BOUND, closed)
-        .await
-        .unwrap();
+    eventually("a closed client", BOUND, closed).await.unwrap();
 }

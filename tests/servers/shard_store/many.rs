@@ -7,7 +7,7 @@ use noleader::store::{Delivery, ShardStore};
 use noleader_fixture::Server;
 use tokio::time::timeout;
 
-use super::{next, store_on};
+use super::{next, store, store_on};
 
 const KEYS: u32 = 65_536;
 
@@ -17,7 +17,10 @@ const LONG: Duration = Duration::from_secs(300);
 #[tokio::test]
 async fn every_key_of_a_large_bucket_is_delivered() {
     let server = Server::start().await.unwrap();
-    let (store, other) = (store_on(&server).await, store_on(&server).await);
+    // A queue that the records would overflow.
+    let options = server.connect_options().subscription_capacity(2048);
+    let store = store(options.connect(server.url()).await.unwrap()).await;
+    let other = store_on(&server).await;
     let writes = stream::iter(0..KEYS)
         .map(|shard| {
             let (other, key) = (&other, format!("o.{shard}"));
@@ -38,6 +41,8 @@ async fn every_key_of_a_large_bucket_is_delivered() {
             };
             assert_eq!((index, seen.revision()), (number, *revision));
             keys.insert(key);
+            // Messages arrive faster than they are taken out of the queue.
+            tokio::task::yield_now().await;
         }
         next(&mut watch).await.unwrap()
     };
