@@ -98,6 +98,7 @@ fn silent() -> Result<(), StoreError> {
 fn missing() -> Result<(), StoreError> {
     Err(StoreError::BucketMissing {
         bucket: "orders".to_owned(),
+        command: "a command".to_owned(),
     })
 }
 

@@ -32,6 +32,7 @@ mod put_back;
 mod reconnect;
 mod refusals;
 mod restart;
+mod shard_store;
 mod store;
 mod support;
 mod tls;

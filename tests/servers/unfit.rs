@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Sends a request to the JetStream API, which must succeed.
-async fn api(client: &Client, request: &str, payload: &Value) -> Value {
+pub(crate) async fn api(client: &Client, request: &str, payload: &Value) -> Value {
     let context = jetstream::new(client.clone());
     let answer: Value = context.request(request.to_owned(), payload).await.unwrap();
     assert_eq!(answer.get("error"), None, "{request} {payload}");

@@ -127,8 +127,12 @@ pub(super) fn follows(last: u64, sequence: u64) -> Result<u64, StoreError> {
     if sequence == last + 1 {
         Ok(sequence)
     } else {
-        Err(StoreError::Request("the watch missed a message".into()))
+        Err(missed())
     }
+}
+
+pub(super) fn missed() -> StoreError {
+    StoreError::Request("the watch missed a message".into())
 }
 
 #[cfg(test)]

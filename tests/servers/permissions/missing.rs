@@ -32,7 +32,9 @@ impl Deprived {
         let subjects = Permissions::of(role).subjects();
         let deprived = |(number, subject): (usize, &String)| {
             let bucket = format!("bucket{number}");
-            let permissions = Permissions::of(role).without(subject).in_bucket(&bucket);
+            let permissions = Permissions::of(role)
+                .without(subject)
+                .in_bucket("orders", &bucket);
             Self {
                 id: format!("{role}{number}"),
                 lacks: subject.replace("orders", &bucket),

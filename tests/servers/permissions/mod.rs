@@ -3,7 +3,7 @@
 mod enough;
 mod missing;
 mod observer;
-mod page;
+pub(crate) mod page;
 mod taken_away;
 
 use std::time::Duration;

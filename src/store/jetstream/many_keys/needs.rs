@@ -42,7 +42,7 @@ impl Needs for ManyKeys {
                 ("max_age", &format!("{max_age:?}")),
                 format!(
                     "the server removes records of live owners; {}",
-                    edit("--max-age=-1")
+                    edit("--max-age=0s")
                 ),
             ),
             flaw(
@@ -72,8 +72,8 @@ impl Needs for ManyKeys {
 
     fn command(&self, bucket: &str) -> String {
         format!(
-            "nats stream add KV_{bucket} --subjects='$KV.{bucket}.>' --max-msgs-per-subject=1 --deny-delete \
-             --deny-purge --allow-msg-ttl --first-sequence=$(date +%s%3N) --defaults"
+            "nats stream add KV_{bucket} --subjects='$KV.{bucket}.>' --max-msgs-per-subject=1 --discard=new \
+             --deny-delete --deny-purge --allow-msg-ttl --first-sequence=$(date +%s%3N) --defaults"
         )
     }
 }

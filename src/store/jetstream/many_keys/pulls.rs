@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use async_nats::{Client, Message, StatusCode, Subscriber};
+use async_nats::{Client, Message, StatusCode, Subscriber, header::NATS_LAST_CONSUMER};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use serde_json::json;
@@ -20,7 +20,14 @@ use crate::store::{
 const BATCH: u32 = 1024;
 
 /// How long the server keeps a request. At least two heartbeats.
-const EXPIRES: Duration = Duration::from_secs(30);
+const EXPIRES: Duration = Duration::from_secs(15);
+
+/// What the server sent.
+pub(super) enum Pulled {
+    Message(Message),
+    /// It has no message at this time. The number of those that it has sent, if it says so.
+    Idle(Option<u64>),
+}
 
 /// The messages of a consumer.
 pub(super) struct Pulls {
@@ -35,6 +42,7 @@ pub(super) struct Pulls {
     left: u32,
     /// How long the server has been silent.
     silent: Duration,
+    has_answered: bool,
 }
 
 impl Pulls {
@@ -65,11 +73,11 @@ impl Pulls {
             inbox,
             left: 0,
             silent: Duration::ZERO,
+            has_answered: false,
         })
     }
 
-    /// The next message, or none if the server has no message at this time.
-    pub(super) async fn next(&mut self) -> Result<Option<Message>, StoreError> {
+    pub(super) async fn next(&mut self) -> Result<Pulled, StoreError> {
         loop {
             if self.left == 0 {
                 self.request().await?;
@@ -78,12 +86,15 @@ impl Pulls {
                 Ok(None) => return Err(StoreError::Closed),
                 Ok(Some(message)) => {
                     self.silent = Duration::ZERO;
+                    self.has_answered = true;
                     match message.status {
                         None => {
                             self.left = self.left.saturating_sub(1);
-                            return Ok(Some(message));
+                            return Ok(Pulled::Message(message));
                         }
-                        Some(StatusCode::IDLE_HEARTBEAT) => return Ok(None),
+                        Some(StatusCode::IDLE_HEARTBEAT) => {
+                            return Ok(Pulled::Idle(sent(&message)));
+                        }
                         // The request has expired.
                         Some(StatusCode::TIMEOUT) => self.left = 0,
                         Some(status) => {
@@ -119,10 +130,17 @@ impl Pulls {
     fn check(&mut self) -> Result<(), StoreError> {
         self.check_connection()?;
         self.silent += CHECK_EVERY;
-        if self.silent >= HEARTBEAT * 2 {
-            return Err(StoreError::Request("the watch missed heartbeats".into()));
+        if self.silent < HEARTBEAT * 2 {
+            return Ok(());
         }
-        Ok(())
+        Err(match self.has_answered {
+            true => StoreError::Request("the watch missed heartbeats".into()),
+            // Without the permission to pull, everything else works.
+            false => StoreError::NoAnswer {
+                subject: self.subject.clone(),
+                waited: self.silent,
+            },
+        })
     }
 
     fn check_connection(&self) -> Result<(), StoreError> {
@@ -132,6 +150,12 @@ impl Pulls {
             Err(StoreError::Disconnected)
         }
     }
+}
+
+/// The number of messages that the server has sent, in a heartbeat.
+fn sent(heartbeat: &Message) -> Option<u64> {
+    let headers = heartbeat.headers.as_ref()?;
+    headers.get(NATS_LAST_CONSUMER)?.as_str().parse().ok()
 }
 
 fn nanos(duration: Duration) -> u64 {

@@ -11,13 +11,16 @@ use async_nats::{
 };
 use futures_util::stream;
 
-use super::{needs::ManyKeys, pulls::Pulls};
+use super::{
+    needs::ManyKeys,
+    pulls::{Pulled, Pulls},
+};
 use crate::store::{
     bucket_watch::{BucketWatch, Delivery},
     error::StoreError,
     jetstream::{
         bucket::{Bucket, stream_info::StreamInfo},
-        consumer::{Created, create, follows},
+        consumer::{Created, create, follows, missed},
         keys::observation,
         requests::{Requests, Shown},
     },
@@ -98,15 +101,23 @@ impl Watching {
                 return Ok(delivery);
             }
             match self.pulls.next().await? {
-                Some(message) => self.deliver(message)?,
-                // A message that the server counted was removed before it was delivered. A new watch counts again.
-                None if !self.is_caught_up => {
-                    let error = "the watch did not deliver all that it announced";
-                    return Err(StoreError::Request(error.into()));
-                }
-                None => {}
+                Pulled::Message(message) => self.deliver(message)?,
+                Pulled::Idle(sent) => self.check(sent)?,
             }
         }
+    }
+
+    /// Checks that nothing is missing while the server has nothing to send.
+    fn check(&self, sent: Option<u64>) -> Result<(), StoreError> {
+        if sent.is_some_and(|sent| sent != self.delivered) {
+            return Err(missed());
+        }
+        if !self.is_caught_up {
+            // A message that the server counted was removed before it was sent. A new watch counts again.
+            let error = "the watch did not deliver all that it announced";
+            return Err(StoreError::Request(error.into()));
+        }
+        Ok(())
     }
 
     fn deliver(&mut self, message: Message) -> Result<(), StoreError> {
