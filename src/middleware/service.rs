@@ -93,20 +93,16 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let refusal = match self.gate.pick(&request) {
             Pick::Pass => return ResponseFuture::passed(self.inner.call(request)),
-            Pick::Election(picked) => {
-                let which = picked.which();
-                match self
-                    .settings
-                    .check(&request, which)
-                    .and_then(|()| self.gate.admit(&picked))
-                {
+            Pick::Election(picked) => match self.settings.check(&request, picked.which()) {
+                Ok(()) => match self.gate.admit(&picked) {
                     Ok(admission) => {
-                        let settings = &self.settings;
+                        let (which, settings) = (picked.which(), &self.settings);
                         return admitted(&mut self.inner, request, admission, which, settings);
                     }
                     Err(not_leader) => self.refusal(&request, not_leader, Some(&picked)),
-                }
-            }
+                },
+                Err(disputed) => self.refusal(&request, disputed, None),
+            },
             Pick::Keyless { passes } => match self.settings.check_keyless(&request, passes) {
                 Ok(()) => return ResponseFuture::passed(self.inner.call(request)),
                 Err(not_leader) => self.refusal(&request, not_leader, None),
@@ -117,6 +113,7 @@ where
 }
 
 impl<S, A: Clone, M, E> LeaderOnly<S, A, M, E> {
+    /// Refuses a request. It is held if an election decides about it and requests are held.
     #[cold]
     fn refusal<B>(
         &self,

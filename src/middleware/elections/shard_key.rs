@@ -3,12 +3,10 @@ use std::{borrow::Cow, io::Write};
 use super::sharded::ShardSet;
 use crate::names::ShardId;
 
-/// What finds the shard of a request: a [`ShardId`], a key, or an `Option` of one.
+/// What decides on the shard of a request: a [`ShardId`], a key, or an `Option` of one.
 ///
-/// A key is text or an integer. Its bytes are hashed with XXH64 and the seed 0, and the shard is the hash modulo the
-/// number of shards. An integer is hashed as its decimal digits, so that `17` and `"17"` are the same key.
-///
-/// This trait is sealed.
+/// A key is a text or an integer. [`ShardId`] describes how the bytes of a key decide on its shard. The bytes of an
+/// integer are its decimal digits, so that `17` and `"17"` are the same key.
 pub trait ShardKey {
     /// The shard, or none if there is no key.
     #[doc(hidden)]

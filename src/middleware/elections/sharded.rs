@@ -17,7 +17,7 @@ use crate::{
 
 /// The shards of a node, each with an election of its own.
 ///
-/// This trait is sealed.
+/// Its methods are not part of the public API.
 pub trait ShardSet: Node + Clone + Send + Sync + 'static {
     #[doc(hidden)]
     type Election<'a>: Election
