@@ -57,7 +57,7 @@
 //   refusing; `fail`: both for any other service.
 // - `gate`: the gate of one service; `matcher`: which requests are gated; `elections`: which election decides; `ready`:
 //   readiness that waits for the gate.
-// - `admitted`: calls the service; `refusal`: answers in its place; `hold`: a request that waits for the gate.
+// - `admitted`: calls the service; `refused`: answers in its place; `hold`: a request that waits for the gate.
 // - `response`: the future and the body, which hold the admission until the response ends; `loss`: ends them with the
 //   term.
 // - `terms`: the terms in the extensions of a request that several gates have admitted.
@@ -78,7 +78,7 @@ mod layer;
 mod loss;
 mod matcher;
 mod ready;
-mod refusal;
+mod refused;
 mod response;
 mod service;
 mod settings;
