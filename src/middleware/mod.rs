@@ -90,10 +90,10 @@ mod tonic;
 #[cfg(feature = "axum")]
 pub use self::axum::{AdmissionRejection, MissingTerm};
 #[doc(hidden)]
-pub use self::elections::{Changed, Election, Guard, Node, Pick, Picked, ShardSet, Which};
+pub use self::elections::{Changed, Election, Guard, Pick, Picked, Which};
 pub use self::{
     actions::{FollowerAction, Forward, IntoAnswer, Redirect, Reject, RejectWith},
-    elections::{Elections, ShardKey, Sharded},
+    elections::{Elections, Node, ShardSet, Sharded},
     fail::{Fail, FailFuture, FailLayer},
     http::{client_info::ClientInfo, from_body::FromBody},
     layer::LeaderOnlyLayer,

@@ -6,11 +6,10 @@ use super::{
     election::Election,
     node::Node,
     pick::{Elections, Pick, Picked},
-    shard_key::ShardKey,
 };
 use crate::{
     middleware::terms::terms,
-    names::{Address, ElectionName, ShardId},
+    names::{Address, ElectionName, ShardId, ShardKey},
     runtime::Runtime,
     task::Term,
 };
@@ -97,7 +96,7 @@ where
 
     #[inline]
     fn pick(&self, request: &Req) -> Pick<S::Election<'_>, ShardId> {
-        let Some(shard) = (self.key)(request).shard(&self.shards) else {
+        let Some(shard) = (self.key)(request).shard(self.shards.count()) else {
             let passes = self.keyless_pass;
             return Pick::Keyless { passes };
         };

@@ -1,8 +1,11 @@
 use super::LeaderOnlyLayer;
-use crate::middleware::{
-    actions::Reject,
-    elections::{ShardKey, ShardSet, Sharded},
-    matcher::EveryRequest,
+use crate::{
+    middleware::{
+        actions::Reject,
+        elections::{ShardSet, Sharded},
+        matcher::EveryRequest,
+    },
+    names::ShardKey,
 };
 
 impl<S: ShardSet, F> LeaderOnlyLayer<Reject, EveryRequest, Sharded<S, F>> {
