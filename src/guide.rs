@@ -17,6 +17,7 @@
 pub mod actions {
     #![doc = "[health]: crate::guide::health"]
     #![doc = "[`LeaderOnlyLayer`]: crate::LeaderOnlyLayer"]
+    #![doc = "[`ShardId`]: crate::ShardId"]
     #![doc = "[`fencing`]: crate::fencing"]
     #![doc = ""]
     #![doc = include_str!("../docs/actions.md")]

@@ -94,7 +94,7 @@ pub use self::{
     health::{Health, Liveness},
     lease::{LeaderInfo, Status},
     middleware::{LeaderOnly, LeaderOnlyLayer, TermLost},
-    names::{FencingToken, ParseTokenError, ShardId},
+    names::{FencingToken, ParseTokenError, ShardId, ShardKey},
     shards::{Member, Shard, Shards, ShardsStatus},
     task::{Admission, LeaderHandle, NotLeader, Reason, ReleaseError, StopReason, Stopped, Term},
 };

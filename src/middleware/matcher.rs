@@ -14,7 +14,7 @@ use crate::task::{LeaderHandle, NotLeader};
 
 /// Decides which requests are gated.
 ///
-/// This trait is sealed. [`EveryRequest`], [`WritesOnly`], [`When`] and [`NotReady`] implement it.
+/// [`EveryRequest`], [`WritesOnly`], [`When`] and [`NotReady`] implement it. Its method is not part of the public API.
 pub trait Matcher<Req> {
     #[doc(hidden)]
     fn gates(&self, request: &Req) -> bool;

@@ -23,11 +23,12 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A [`LeaderOnlyLayer<A, M>`](LeaderOnlyLayer) has two type parameters, which its methods choose:
+//! A [`LeaderOnlyLayer<A, M, E>`](LeaderOnlyLayer) has three type parameters, which its methods choose:
 //!
 //! - `A`, the follower action, handles a gated request while this node does not lead: [`Reject`], [`RejectWith`],
 //!   [`Redirect`], [`Forward`], or a [`FollowerAction`] of your own.
 //! - `M`, the matcher, decides which requests are gated: [`EveryRequest`], [`WritesOnly`], [`When`] or [`NotReady`].
+//! - `E`, the elections: that of a [`LeaderHandle`](crate::LeaderHandle), or [`Sharded`] for those of many shards.
 //!
 //! A [`FailLayer`] does the same for services that are not HTTP.
 //!
@@ -52,9 +53,11 @@
 
 // Code map:
 //
-// - `layer`, `service`: the layer for HTTP, and the service that it makes; `fail`: both for any other service.
-// - `gate`: the gate, with the settings of one service; `matcher`: which requests are gated; `ready`: readiness that
-//   waits for the gate; `hold`: a request that waits for it.
+// - `layer`, `service`: the layer for HTTP, and the service that it makes; `settings`: what it does beyond admitting and
+//   refusing; `fail`: both for any other service.
+// - `gate`: the gate of one service; `matcher`: which requests are gated; `elections`: which election decides; `ready`:
+//   readiness that waits for the gate.
+// - `admitted`: calls the service; `refused`: answers in its place; `hold`: a request that waits for the gate.
 // - `response`: the future and the body, which hold the admission until the response ends; `loss`: ends them with the
 //   term.
 // - `terms`: the terms in the extensions of a request that several gates have admitted.
@@ -75,7 +78,7 @@ mod layer;
 mod loss;
 mod matcher;
 mod ready;
-mod refusal;
+mod refused;
 mod response;
 mod service;
 mod settings;
@@ -87,10 +90,10 @@ mod tonic;
 #[cfg(feature = "axum")]
 pub use self::axum::{AdmissionRejection, MissingTerm};
 #[doc(hidden)]
-pub use self::elections::{Changed, Election, Guard, Node, Pick, Picked, ShardSet, Which};
+pub use self::elections::{Changed, Election, Guard, Pick, Picked, Which};
 pub use self::{
     actions::{FollowerAction, Forward, IntoAnswer, Redirect, Reject, RejectWith},
-    elections::{Elections, ShardKey, Sharded},
+    elections::{Elections, Node, ShardSet, Sharded},
     fail::{Fail, FailFuture, FailLayer},
     http::{client_info::ClientInfo, from_body::FromBody},
     layer::LeaderOnlyLayer,

@@ -16,7 +16,7 @@ use super::{
     http::grpc_timeout::Deadline,
     matcher::{EveryRequest, Matcher},
     ready::Readiness,
-    refusal::{Refusal, Refused},
+    refused::Refused,
     response::{ResponseBody, ResponseFuture},
     settings::Settings,
 };
@@ -32,6 +32,12 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct LeaderOnly<S, A = Reject, M = EveryRequest, E = LeaderHandle> {
     inner: S,
+    front: Front<A, M, E>,
+}
+
+/// What stands in front of the service.
+#[derive(Clone, Debug)]
+struct Front<A, M, E> {
     gate: Gate<M, E>,
     action: A,
     // Shared, because routers clone a service for each request.
@@ -40,12 +46,12 @@ pub struct LeaderOnly<S, A = Reject, M = EveryRequest, E = LeaderHandle> {
 
 impl<S, A, M, E> LeaderOnly<S, A, M, E> {
     pub(super) fn new(inner: S, gate: Gate<M, E>, action: A, settings: Settings) -> Self {
-        Self {
-            inner,
+        let front = Front {
             gate,
             action,
             settings: Arc::new(settings),
-        }
+        };
+        Self { inner, front }
     }
 
     /// Returns a reference to the inner service.
@@ -84,102 +90,95 @@ where
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         let inner = &mut self.inner;
-        let ready = self.gate.poll_ready(cx, |cx| inner.poll_ready(cx));
+        let ready = self.front.gate.poll_ready(cx, |cx| inner.poll_ready(cx));
         // A stopped gate rejects the next request with a response.
         ready.map_ok(|_: Ready| ())
     }
 
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let refusal = match self.gate.pick(&request) {
-            Pick::Pass => return ResponseFuture::passed(self.inner.call(request)),
-            Pick::Election(picked) => {
-                let which = picked.which();
-                match self
-                    .settings
-                    .check(&request, which)
-                    .and_then(|()| self.gate.admit(&picked))
-                {
-                    Ok(admission) => {
-                        let settings = &self.settings;
-                        return admitted(&mut self.inner, request, admission, which, settings);
-                    }
-                    Err(not_leader) => self.refusal(&request, not_leader, Some(&picked)),
-                }
-            }
-            Pick::Keyless { passes } => match self.settings.check_keyless(&request, passes) {
-                Ok(()) => return ResponseFuture::passed(self.inner.call(request)),
-                Err(not_leader) => self.refusal(&request, not_leader, None),
-            },
+        let Self { inner, front } = self;
+        let picked = match front.gate.pick(&request) {
+            Pick::Election(picked) => picked,
+            Pick::Pass => return ResponseFuture::passed(inner.call(request)),
+            Pick::Keyless { passes } => return front.keyless(inner, request, passes),
         };
-        self.refuse(request, refusal)
-    }
-}
-
-impl<S, A: Clone, M, E> LeaderOnly<S, A, M, E> {
-    #[cold]
-    fn refusal<B>(
-        &self,
-        request: &Request<B>,
-        not_leader: NotLeader,
-        picked: Option<&Picked<E::Election<'_>, E::Which>>,
-    ) -> Refusal<A>
-    where
-        E: Elections<Request<B>>,
-    {
-        let forwarded = self.settings.target.marking().find(request.headers());
-        let hold = picked.and_then(|picked| match &forwarded {
-            Some(forwarded) => self.gate.hold_forwarded(picked, forwarded.holds_for),
-            None => self.gate.hold(picked),
-        });
-        let hold = hold.map(|hold| {
-            let now = self.gate.clock().now();
-            hold.with_deadline(Deadline::of(request, now))
-        });
-        Refusal {
-            not_leader,
-            hold,
-            refused: Refused {
-                action: self.action.clone(),
-                settings: self.settings.clone(),
-                forwarded,
-            },
+        let which = picked.which();
+        if let Err(disputed) = front.settings.check(&request, which) {
+            return front.refuse(inner, request, disputed, None);
+        }
+        match front.gate.admit(&picked) {
+            Ok(admission) => admitted(inner, request, admission, which, &front.settings),
+            Err(not_leader) => front.refuse(inner, request, not_leader, Some(picked)),
         }
     }
 }
 
-impl<S: Clone, A, M, E> LeaderOnly<S, A, M, E> {
+impl<A, M, E> Front<A, M, E> {
     #[cold]
-    fn refuse<B, R>(
-        &mut self,
+    fn keyless<S, B, R>(
+        &self,
+        inner: &mut S,
         request: Request<B>,
-        refusal: Refusal<A>,
+        passes: bool,
     ) -> ResponseFuture<S::Future, R, S::Error>
     where
-        S: Service<Request<B>, Response = Response<R>> + Send + 'static,
+        S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
         S::Future: Send + 'static,
         S::Error: Send + 'static,
         A: FollowerAction<B>,
+        E: Elections<Request<B>>,
         B: Body<Error: Into<BoxError>> + Send + 'static,
         R: Body + Send + 'static,
     {
+        match self.settings.check_keyless(&request, passes) {
+            Ok(()) => ResponseFuture::passed(inner.call(request)),
+            Err(not_leader) => self.refuse(inner, request, not_leader, None),
+        }
+    }
+
+    /// Refuses a request. It is held if an election decides about it and requests are held.
+    #[cold]
+    fn refuse<S, B, R>(
+        &self,
+        inner: &mut S,
+        request: Request<B>,
+        not_leader: NotLeader,
+        picked: Option<Picked<E::Election<'_>, E::Which>>,
+    ) -> ResponseFuture<S::Future, R, S::Error>
+    where
+        S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+        S::Future: Send + 'static,
+        S::Error: Send + 'static,
+        A: FollowerAction<B>,
+        E: Elections<Request<B>>,
+        B: Body<Error: Into<BoxError>> + Send + 'static,
+        R: Body + Send + 'static,
+    {
+        let forwarded = self.settings.target.marking().find(request.headers());
+        let hold = picked.and_then(|picked| match &forwarded {
+            Some(forwarded) => self.gate.hold_forwarded(&picked, forwarded.holds_for),
+            None => self.gate.hold(&picked),
+        });
+        let hold = hold.map(|hold| {
+            let now = self.gate.clock().now();
+            let hold = hold.with_deadline(Deadline::of(&request, now));
+            match A::NEEDS_LEADER {
+                true => hold.for_the_leader(),
+                false => hold,
+            }
+        });
         // The service that is ready is held with the request, or dropped with the permit that it may hold. The clone in
         // its place is not ready.
-        let clone = self.inner.clone();
-        let ready = mem::replace(&mut self.inner, clone);
-        let Refusal {
-            not_leader,
-            hold,
-            refused,
-        } = refusal;
+        let clone = inner.clone();
+        let ready = mem::replace(inner, clone);
+        let refused = Refused {
+            action: self.action.clone(),
+            settings: self.settings.clone(),
+            forwarded,
+        };
         match hold {
-            Some(hold) => {
-                let hold = match A::NEEDS_LEADER {
-                    true => hold.for_the_leader(),
-                    false => hold,
-                };
-                ResponseFuture::boxed(refused.hold(request, hold, ready))
-            }
+            Some(hold) => ResponseFuture::boxed(refused.hold(request, hold, ready)),
             None => {
                 ResponseFuture::boxed(async move { Ok(refused.respond(request, not_leader).await) })
             }

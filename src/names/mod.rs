@@ -8,6 +8,7 @@ mod election_name;
 mod fencing_token;
 mod node_id;
 mod shard_id;
+mod shard_key;
 
 pub use self::{
     address::Address,
@@ -15,4 +16,5 @@ pub use self::{
     fencing_token::{FencingToken, ParseTokenError},
     node_id::NodeId,
     shard_id::ShardId,
+    shard_key::ShardKey,
 };

@@ -62,8 +62,9 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// - `content-length` is removed if it does not match the body. Several `cookie` headers are joined into one.
 /// - `expect` is removed, because the server of this node answers it.
 /// - `grpc-timeout` is shortened by the time that the request was held here. A value that is not valid is kept.
-/// - `noleader-forwarded` is added, with the election, the number of hops, and a random id of the attempt. A node that
-///   does not lead this election rejects such a request, and neither forwards nor redirects it. Through the gates of
+/// - `noleader-forwarded` is added, with the election, the number of hops, a random id of the attempt, and the shard, if
+///   there are many. A node that does not lead this election, or finds
+///   [another shard](crate::Reason::OtherShard), rejects such a request, and neither forwards nor redirects it. Through the gates of
 ///   several elections, a request takes at most four hops. The leader removes the header before the service sees the
 ///   request. Clients gain nothing by sending it.
 ///

@@ -31,7 +31,7 @@ use crate::{
 ///
 /// A request is rejected as by [`Reject`](super::Reject) if:
 ///
-/// - no leader is known, or the leader publishes no address
+/// - no leader is known, the leader publishes no address, or the request has [no key](crate::Reason::NoKey)
 /// - the address is not an absolute `http` or `https` URI, or contains a user or a password
 /// - the address has the same scheme, host and port as the address of this node
 /// - the address and the request's path and query have more than 65,534 bytes together, the limit of [`http::Uri`]

@@ -23,7 +23,10 @@ use crate::{
 /// | gRPC | 14 `UNAVAILABLE` | `noleader-reason`, `grpc-retry-pushback-ms`, `grpc-message` | none |
 /// | gRPC-Web | 14 `UNAVAILABLE` | none | the same as trailers |
 ///
-/// - `noleader-reason` is `not_leader`, `no_leader`, `warming`, `draining` or `stopped`.
+/// - `noleader-reason` is `not_leader`, `no_leader`, `warming`, `draining` or `stopped`, or with a gate of many
+///   [shards](crate::LeaderOnlyLayer::sharded) also `other_shard`.
+/// - A request [without a key](crate::Reason::NoKey) receives 400 or 3 `INVALID_ARGUMENT` with the reason `no_key`, and
+///   neither `retry-after` nor `grpc-retry-pushback-ms`.
 /// - A request is gRPC if its content type is `application/grpc`, and gRPC-Web if it is `application/grpc-web` or
 ///   `application/grpc-web-text`, with or without a suffix such as `+proto`.
 /// - The response to a gRPC request is trailers-only, with the HTTP status 200. To a gRPC-Web request, the trailers are

@@ -2,13 +2,12 @@
 //!
 //! - `node`: what a gate needs of its node; `election`: what it needs of one election; `leader`: both of a
 //!   `LeaderHandle`.
-//! - `pick`: picks the election of a request; `sharded`: picks it by a key; `shard_key`: what counts as a key.
+//! - `pick`: picks the election of a request; `sharded`: picks it by a key.
 
 mod election;
 mod leader;
 mod node;
 mod pick;
-mod shard_key;
 mod sharded;
 mod shards;
 
@@ -17,6 +16,5 @@ pub use self::{
     election::{Changed, Election, Guard},
     node::Node,
     pick::{Elections, Pick, Picked, Which},
-    shard_key::ShardKey,
     sharded::{ShardSet, Sharded},
 };

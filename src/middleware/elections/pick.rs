@@ -11,7 +11,8 @@ use crate::{
 
 /// The elections of a node, of which one decides about each request `Req`.
 ///
-/// This trait is sealed. [`LeaderHandle`](crate::LeaderHandle) and [`Sharded`](super::Sharded) implement it.
+/// [`LeaderHandle`](crate::LeaderHandle) and [`Sharded`](super::Sharded) implement it. Its methods are not part of the
+/// public API.
 pub trait Elections<Req>: Node {
     #[doc(hidden)]
     type Election<'a>: Election

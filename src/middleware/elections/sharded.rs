@@ -6,18 +6,17 @@ use super::{
     election::Election,
     node::Node,
     pick::{Elections, Pick, Picked},
-    shard_key::ShardKey,
 };
 use crate::{
     middleware::terms::terms,
-    names::{Address, ElectionName, ShardId},
+    names::{Address, ElectionName, ShardId, ShardKey},
     runtime::Runtime,
     task::Term,
 };
 
 /// The shards of a node, each with an election of its own.
 ///
-/// This trait is sealed.
+/// Its methods are not part of the public API.
 pub trait ShardSet: Node + Clone + Send + Sync + 'static {
     #[doc(hidden)]
     type Election<'a>: Election
@@ -97,7 +96,7 @@ where
 
     #[inline]
     fn pick(&self, request: &Req) -> Pick<S::Election<'_>, ShardId> {
-        let Some(shard) = (self.key)(request).shard(&self.shards) else {
+        let Some(shard) = (self.key)(request).shard(self.shards.count()) else {
             let passes = self.keyless_pass;
             return Pick::Keyless { passes };
         };

@@ -44,7 +44,7 @@ impl<M, E: Node> LeaderOnlyLayer<Reject, M, E> {
     ///
     /// The client is a tower service for HTTP requests, such as hyper-util's `Client`, and is cloned for each request:
     ///
-    /// - Its request body can be made from another body; see [`FromBody`](super::FromBody). The bodies of axum and tonic
+    /// - Its request body can be made from another body; see [`FromBody`](crate::middleware::FromBody). The bodies of axum and tonic
     ///   need the feature of that name. Use the type of the gated service's request bodies if possible: a request that is
     ///   executed here after all then takes no further hop.
     /// - It has to connect to the host in the request's URI. tonic's `Channel` does not; use hyper-util's client with
@@ -120,7 +120,7 @@ impl<M, E: Node> LeaderOnlyLayer<Reject, M, E> {
         self.action(RejectWith::new(answer))
     }
 
-    /// Handles requests with an action of your own; see [`FollowerAction`](super::FollowerAction).
+    /// Handles requests with an action of your own; see [`FollowerAction`](crate::middleware::FollowerAction).
     pub fn action<A>(self, action: A) -> LeaderOnlyLayer<A, M, E> {
         LeaderOnlyLayer {
             gate: self.gate,

@@ -37,6 +37,24 @@
 /// ```
 /// ```compile_fail,E0599
 /// # fn example(layer: noleader::LeaderOnlyLayer) {
+/// layer.keyless_pass();
+/// # }
+/// ```
+///
+/// `poll_ready` comes before the request, whose key decides on the shard:
+///
+/// ```compile_fail,E0599
+/// # fn example(shards: impl noleader::middleware::ShardSet) {
+/// noleader::LeaderOnlyLayer::sharded(shards, |order: &u32| *order).not_ready();
+/// # }
+/// ```
+/// ```compile_fail,E0599
+/// # fn example(shards: impl noleader::middleware::ShardSet) {
+/// noleader::LeaderOnlyLayer::sharded(shards, |order: &u32| *order).fail().not_ready();
+/// # }
+/// ```
+/// ```compile_fail,E0599
+/// # fn example(layer: noleader::LeaderOnlyLayer) {
 /// layer.not_ready().writes_only();
 /// # }
 /// ```

@@ -60,6 +60,8 @@ impl<A> LeaderOnlyLayer<A> {
     ///   request waits until this node leads, without a time limit; prefer [`wait_up_to`](Self::wait_up_to).
     /// - tower's `Steer` is ready once all of its services are, so this gate would stop the other services too. Use
     ///   another action there, such as [`fail`](Self::fail).
+    /// - It is not offered for [`sharded`](LeaderOnlyLayer::sharded): `poll_ready` comes before the request, whose key
+    ///   decides on the shard.
     /// - After this node has left the election, the service is ready and rejects requests. With [`fail`](Self::fail),
     ///   `poll_ready` returns the error instead, so that `Balance` drops the service.
     ///

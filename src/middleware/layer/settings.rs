@@ -147,7 +147,7 @@ impl<A, M, E: Node> LeaderOnlyLayer<A, M, E> {
     /// | header, or gRPC metadata | value |
     /// |---|---|
     /// | `noleader-leader` | the leader's id, percent-encoded except for spaces and visible ASCII other than `%` |
-    /// | `noleader-leader-address` | the leader's address, if [`Redirect`] would send a client there |
+    /// | `noleader-leader-address` | the leader's address, if [`redirect`](Self::redirect) would send a client there |
     ///
     /// This has no effect on [`reject_with`](Self::reject_with), whose closure receives the leader, nor on an action of
     /// your own, nor on [`fail`](Self::fail).

@@ -11,7 +11,7 @@ use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use noleader::{LeaderHandle, LeaderOnlyLayer, NotLeader};
 use tower::ServiceBuilder;
 
-use crate::node::LEASE;
+use crate::{node::LEASE, sharded::Shards};
 
 /// A limit that elapses in the examples which show that.
 pub(super) const LIMIT: Duration = Duration::from_millis(100);
@@ -35,6 +35,14 @@ pub(super) fn gated(action: &str, handle: &LeaderHandle, app: Router) -> Router 
         "wait_up_to" => app.layer(layer.wait_up_to(LEASE * 2)),
         "wait_in_vain" => app.layer(layer.wait_up_to(LIMIT)),
         "min_remaining" => app.layer(layer.min_remaining(LEASE / 3)),
+        "sharded" => {
+            let customer = |request: &Request<Body>| {
+                let id = request.headers().get("customer")?;
+                id.to_str().ok().map(str::to_owned)
+            };
+            let shards = Shards::new("orders", [handle.clone()]);
+            app.layer(LeaderOnlyLayer::sharded(shards, customer))
+        }
         "cancel_on_loss" => app.layer(layer.cancel_on_loss()),
         "not_ready" => app.layer(layer.not_ready()),
         "fail" => app.layer(

@@ -53,7 +53,7 @@ async fn the_page_shows_the_actual_responses() {
         );
         blocks += 1;
     }
-    assert_eq!(blocks, 30);
+    assert_eq!(blocks, 33);
     if env::var_os("UPDATE_DOCS").is_some() {
         fs::write(PAGE, updated).unwrap();
     }

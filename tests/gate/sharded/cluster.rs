@@ -82,10 +82,7 @@ impl Cluster {
 
     pub(crate) fn shards_named(&self, name: &str, node: usize) -> Shards {
         let candidates = self.nodes[node].iter();
-        Shards {
-            name: ElectionName::new(name, "shards"),
-            elections: candidates.map(|node| node.handle.clone()).collect(),
-        }
+        Shards::new(name, candidates.map(|node| node.handle.clone()))
     }
 
     /// Lets time pass in steps that keep every lease that can be renewed.
@@ -108,6 +105,13 @@ pub(crate) struct Shards {
 }
 
 impl Shards {
+    pub(crate) fn new(name: &str, elections: impl IntoIterator<Item = LeaderHandle>) -> Self {
+        Self {
+            name: ElectionName::new(name, "shards"),
+            elections: elections.into_iter().collect(),
+        }
+    }
+
     fn node(&self) -> &LeaderHandle {
         &self.elections[0]
     }

@@ -40,7 +40,8 @@ fn is_disputed(response: &Response<Body>) {
 async fn a_request_with_another_shard_is_not_executed() {
     let cluster = cluster().await;
     let (lines, _collecting) = Lines::collect();
-    let there = app(1).layer(LeaderOnlyLayer::sharded(cluster.shards(1), other));
+    let gate = LeaderOnlyLayer::sharded(cluster.shards(1), other);
+    let there = app(1).layer(gate);
     let here = app(0).layer(cluster.gate(0).forward(client(&there)));
     let response = send(&here, post("/shards/0")).await;
     is_disputed(&response);
@@ -56,6 +57,20 @@ async fn a_request_with_another_shard_is_not_executed() {
         text(send(&there, post("/shards/0")).await).await,
         "b leads 1"
     );
+}
+
+/// By the other node, which leads the shard that it finds.
+#[tokio::test(start_paused = true)]
+async fn a_disputed_request_is_not_held_there() {
+    let cluster = cluster().await;
+    let gate = LeaderOnlyLayer::sharded(cluster.shards(1), other).wait_up_to(LEASE);
+    let mut request = post("/shards/0");
+    let mark = format!("orders/shards 1 f {} 0", LEASE.as_millis());
+    let headers = request.headers_mut();
+    headers.insert("noleader-forwarded", mark.parse().unwrap());
+    let response = send(&app(1).layer(gate), request).await;
+    assert_eq!(response.headers()["noleader-reason"], "other_shard");
+    assert_eq!(response.headers()["noleader-refused"], "f");
 }
 
 #[tokio::test(start_paused = true)]

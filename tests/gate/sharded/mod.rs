@@ -11,3 +11,5 @@ mod keys;
 mod loss;
 mod matching;
 mod nested;
+
+pub(crate) use self::cluster::Shards;

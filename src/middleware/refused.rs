@@ -24,14 +24,6 @@ use super::{
 };
 use crate::{error::BoxError, task::NotLeader};
 
-/// A request that was not admitted at once.
-pub(super) struct Refusal<A> {
-    pub(super) not_leader: NotLeader,
-    /// Set if the request is held.
-    pub(super) hold: Option<Hold>,
-    pub(super) refused: Refused<A>,
-}
-
 /// What answers a request that was not admitted.
 pub(super) struct Refused<A> {
     pub(super) action: A,
