@@ -39,7 +39,8 @@ impl Advisor {
         if state.state == State::MeShut {
             // Its warm-up failed. The next node need not wait until this one had time to claim it again.
             let next = self.nodes.after(me, shard, state.home);
-            return (self.give(shard, next), None);
+            let to = next.map(|node| self.nodes[node].node.id.clone());
+            return (Want::Give { to }, None);
         }
         if other_home.is_none() || !state.is_home_firm {
             return (Want::Have, None);

@@ -322,6 +322,18 @@ fn after_a_failed_warm_up_the_next_node_is_named() {
 }
 
 #[test]
+fn each_failed_warm_up_names_the_next_in_the_order() {
+    let mut placed = Placed::settled(of_a);
+    placed.at(100_000);
+    for (order, next) in [(["b", "a", "c"], "c"), (["b", "c", "a"], "b")] {
+        let shard = placed.ordered(&order)[0];
+        placed.owner(shard, NOBODY);
+        placed.owner(shard, Owner::Me);
+        assert_eq!(placed.owner(shard, Owner::MeShut), [(shard, give(next))]);
+    }
+}
+
+#[test]
 fn a_move_names_its_new_home_if_the_nodes_change() {
     let mut placed =
         Placed::settled(|placed, shard| of_a(placed, shard) || placed.ordered(&["b"])[0] == shard);

@@ -87,10 +87,10 @@ fn extra_moves_of_joins(nodes: usize, shards: u32, weights: Weights, fleets: u32
 
 #[test]
 fn a_join_or_leave_moves_few_others() {
-    for shards in [1_000, 2_000, 10_000] {
+    for shards in [1_000, 4_000] {
         for nodes in NODES {
             for (name, weights) in WEIGHTS {
-                let fleets = if shards > 1_000 { 2 } else { 10 };
+                let fleets = if shards > 1_000 { 1 } else { 10 };
                 let (mean, max) = extra_moves_of_joins(nodes, shards, weights, fleets);
                 let bound = shards as usize / 20;
                 assert!(
