@@ -138,19 +138,3 @@ fn a_weight_that_doubles_moves_few_others() {
         assert!(extra <= shards as usize / 20, "{nodes} nodes: {extra}");
     }
 }
-
-/// Prints the figures for the documentation: `cargo test --release --lib -- --ignored --nocapture figures`.
-#[test]
-#[ignore = "prints figures, and checks nothing that the others do not"]
-fn figures() {
-    for (name, weights) in WEIGHTS {
-        for shards in [10, 64, 256, 1_000, 10_000, 65_536] {
-            for nodes in [3, 5, 10, 20, 50] {
-                let fleets = if shards > 10_000 { 2 } else { 100 };
-                let (mean, max) = extra_moves_of_joins(nodes, shards, weights, fleets);
-                let [mean, max] = [mean, max as f64].map(|moves| moves * 100.0 / f64::from(shards));
-                println!("{name}: {shards} shards, {nodes} nodes: {mean:.2} %, at most {max:.2} %");
-            }
-        }
-    }
-}
