@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{
+    borrowed::Borrowed,
     live_nodes::{LiveNode, LiveNodes},
-    moves::Borrowed,
     settings::PlacementSettings,
     shard::{Owner, Said, Shard, State},
 };
@@ -69,13 +69,6 @@ impl Advisor {
             advice: VecDeque::new(),
             settings,
         }
-    }
-
-    /// How many other nodes should fence a silent node before this one does.
-    #[must_use]
-    pub fn fence_rank(&self, silent: &NodeId) -> usize {
-        let me = self.nodes.me();
-        me.map_or(0, |me| self.nodes.fence_rank(me, silent))
     }
 
     /// Handles a change of the nodes with a session, this one included. The work is proportional to the number of shards.

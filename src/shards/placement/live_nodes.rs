@@ -140,15 +140,6 @@ impl LiveNodes {
         let reached_at = self.all.iter().map(|known| known.reaches(age));
         reached_at.filter(|at| *at > now).min()
     }
-
-    /// How many others come before `node` in fencing `dead`.
-    pub(super) fn fence_rank(&self, node: u32, dead: &NodeId) -> usize {
-        let place = Place::of_node(dead);
-        let order = |known: &Known| Site::new(&known.node.id, 1).distance(place);
-        let limit = order(&self[node]);
-        let is_before = |known: &&Known| known.node.id != *dead && order(known) < limit;
-        self.all.iter().filter(is_before).count()
-    }
 }
 
 impl Known {

@@ -9,15 +9,19 @@
 //! one node.
 //!
 //! - `rendezvous`: how near a node is to a shard; `quotas`: how many shards each node gets; `assignment`: the homes.
-//! - `advisor`: the advice of one node; `claims`, `moves`: when it claims a shard, and when it gives one away.
+//! - `advisor`: the advice of one node; `claims`, `moves`: when it claims a shard, and when it gives one away;
+//!   `borrowed`: a shard that its home did not claim.
 //! - `live_nodes`: the nodes that are alive; `shard`: what is known of a shard; `settings`: the time settings.
+//! - `fence_rank`: the order in which nodes fence a silent one.
 //!
 //! The homes are part of what nodes of different versions must agree on: a change of `rendezvous`, `quotas` or
 //! `assignment` makes such nodes move shards to and fro.
 
 mod advisor;
 mod assignment;
+mod borrowed;
 mod claims;
+mod fence_rank;
 mod live_nodes;
 mod moves;
 mod quotas;
@@ -29,6 +33,7 @@ mod tests;
 
 pub use self::{
     advisor::{Advice, Advisor},
+    fence_rank::fence_rank,
     live_nodes::LiveNode,
     settings::PlacementSettings,
     shard::Owner,

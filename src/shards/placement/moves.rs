@@ -1,21 +1,11 @@
 //! When a node gives a shard away.
 
-use std::time::Duration;
-
 use super::{
     advisor::Advisor,
+    borrowed::Borrowed,
     shard::{Said, State},
 };
 use crate::{clock::Moment, shards::protocol::Want};
-
-/// A shard that this node claimed although it is not its home, since the home did not.
-#[derive(Debug)]
-pub(super) struct Borrowed {
-    /// How often in a row.
-    rounds: u32,
-    /// It is kept until then.
-    until: Moment,
-}
 
 impl Advisor {
     /// The advice for a shard that this node owns, and when to look at it again.
@@ -39,7 +29,8 @@ impl Advisor {
         if state.state == State::MeShut {
             // Its warm-up failed. The next node need not wait until this one had time to claim it again.
             let next = self.nodes.after(me, shard, state.home);
-            return (self.give(shard, next), None);
+            let to = next.map(|node| self.nodes[node].node.id.clone());
+            return (Want::Give { to }, None);
         }
         if other_home.is_none() || !state.is_home_firm {
             return (Want::Have, None);
@@ -80,16 +71,8 @@ impl Advisor {
             self.borrowed.remove(&shard);
             return;
         }
-        let rounds = self
-            .borrowed
-            .get(&shard)
-            .map_or(1, |borrowed| borrowed.rounds.saturating_add(1));
-        let until = now + keep_for(self.settings.proven_after, rounds);
-        self.borrowed.insert(shard, Borrowed { rounds, until });
+        let former = self.borrowed.get(&shard);
+        let borrowed = Borrowed::again(former, now, self.settings.proven_after);
+        self.borrowed.insert(shard, borrowed);
     }
-}
-
-/// How long a node keeps what it borrowed. A node that sits out after `rounds` failed warm-ups has come back by then.
-fn keep_for(proven_after: Duration, rounds: u32) -> Duration {
-    proven_after.saturating_mul(1 << rounds.saturating_sub(1).min(6))
 }

@@ -6,7 +6,7 @@ use super::{
     super::{shard::State, *},
     fixtures::{LEASE, at, id, node},
 };
-use crate::{clock::Moment, names::NodeId, shards::Want};
+use crate::{clock::Moment, shards::Want};
 
 /// The node `a` out of `a`, `b` and `c`, with 12 shards.
 struct Placed {
@@ -322,6 +322,18 @@ fn after_a_failed_warm_up_the_next_node_is_named() {
 }
 
 #[test]
+fn each_failed_warm_up_names_the_next_in_the_order() {
+    let mut placed = Placed::settled(of_a);
+    placed.at(100_000);
+    for (order, next) in [(["b", "a", "c"], "c"), (["b", "c", "a"], "b")] {
+        let shard = placed.ordered(&order)[0];
+        placed.owner(shard, NOBODY);
+        placed.owner(shard, Owner::Me);
+        assert_eq!(placed.owner(shard, Owner::MeShut), [(shard, give(next))]);
+    }
+}
+
+#[test]
 fn a_move_names_its_new_home_if_the_nodes_change() {
     let mut placed =
         Placed::settled(|placed, shard| of_a(placed, shard) || placed.ordered(&["b"])[0] == shard);
@@ -403,29 +415,6 @@ fn the_last_node_that_leaves_names_none() {
         .map(|shard| (shard, Want::Give { to: None }))
         .collect();
     assert_eq!(placed.advice(), expected);
-}
-
-#[test]
-fn the_fence_ranks_of_the_others_are_a_permutation() {
-    let names = ["a", "b", "c", "d", "e"];
-    let nodes: Vec<_> = names.iter().map(|name| node(name, 1, 0)).collect();
-    let ranks = |silent: &NodeId| -> Vec<usize> {
-        let others = names.iter().filter(|name| silent.as_str() != **name);
-        others
-            .map(|name| {
-                let mut advisor = Advisor::new(id(name), PlacementSettings::new(0, LEASE));
-                advisor.handle_nodes(at(0), nodes.clone());
-                advisor.fence_rank(silent)
-            })
-            .collect()
-    };
-    for name in names {
-        let mut found = ranks(&id(name));
-        found.sort_unstable();
-        assert_eq!(found, [0, 1, 2, 3]);
-    }
-    // Each dead node has other fencers.
-    assert_ne!(ranks(&id("a"))[1..], ranks(&id("b"))[1..]);
 }
 
 #[test]

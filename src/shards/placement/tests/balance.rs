@@ -87,10 +87,10 @@ fn extra_moves_of_joins(nodes: usize, shards: u32, weights: Weights, fleets: u32
 
 #[test]
 fn a_join_or_leave_moves_few_others() {
-    for shards in [1_000, 2_000, 10_000] {
+    for shards in [1_000, 4_000] {
         for nodes in NODES {
             for (name, weights) in WEIGHTS {
-                let fleets = if shards > 1_000 { 2 } else { 10 };
+                let fleets = if shards > 1_000 { 1 } else { 10 };
                 let (mean, max) = extra_moves_of_joins(nodes, shards, weights, fleets);
                 let bound = shards as usize / 20;
                 assert!(
@@ -136,21 +136,5 @@ fn a_weight_that_doubles_moves_few_others() {
             after[0].id.as_str(),
         );
         assert!(extra <= shards as usize / 20, "{nodes} nodes: {extra}");
-    }
-}
-
-/// Prints the figures for the documentation: `cargo test --release --lib -- --ignored --nocapture figures`.
-#[test]
-#[ignore = "prints figures, and checks nothing that the others do not"]
-fn figures() {
-    for (name, weights) in WEIGHTS {
-        for shards in [10, 64, 256, 1_000, 10_000, 65_536] {
-            for nodes in [3, 5, 10, 20, 50] {
-                let fleets = if shards > 10_000 { 2 } else { 100 };
-                let (mean, max) = extra_moves_of_joins(nodes, shards, weights, fleets);
-                let [mean, max] = [mean, max as f64].map(|moves| moves * 100.0 / f64::from(shards));
-                println!("{name}: {shards} shards, {nodes} nodes: {mean:.2} %, at most {max:.2} %");
-            }
-        }
     }
 }

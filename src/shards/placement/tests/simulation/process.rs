@@ -78,6 +78,7 @@ impl Process {
     /// Takes a fact in.
     pub(super) fn learn(&mut self, now: u64, fact: Fact) {
         match fact {
+            Fact::Began(session, _) if self.live.contains_key(&session) => {}
             Fact::Began(session, node) => {
                 // Another session of the node replaces this one.
                 let former = self.live.iter().find(|(_, live)| live.id == node.id);

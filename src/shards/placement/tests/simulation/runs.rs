@@ -199,12 +199,6 @@ fn a_shard_whose_warm_up_fails_at_home_is_served_elsewhere() {
     let started = world.now;
     world.start("a", 1);
     world.run_for(2_000);
-    println!(
-        "{:?} {:?} {:?}",
-        world.table[shard as usize],
-        world.now,
-        world.processes[3].wants.get(&shard)
-    );
     assert!(matches!(world.holder(shard), Some("b" | "c")));
     // It is tried again more and more rarely.
     world.run_for(24 * 3_600_000);

@@ -225,7 +225,7 @@ impl World {
                 self.schedule(at, Event::Claim(process, shard));
             }
             Some(Want::Give { .. }) if p.holds(shard) && !p.shut.contains(&shard) => {
-                self.shut(process, shard)
+                self.shut(process, shard);
             }
             _ => {}
         }
@@ -285,7 +285,7 @@ impl World {
         let p = &mut self.processes[process];
         let (rounds, until) = p.sits_out.entry(shard).or_default();
         *rounds += 1;
-        *until = self.now + (lease_ms() / 2 << (*rounds).min(4));
+        *until = self.now + ((lease_ms() / 2) << (*rounds).min(4));
         self.shut(process, shard);
     }
 

@@ -1,0 +1,24 @@
+use std::time::Duration;
+
+use crate::clock::Moment;
+
+/// A shard that this node claimed although it is not its home, since the home did not.
+#[derive(Debug)]
+pub(super) struct Borrowed {
+    /// How often in a row.
+    rounds: u32,
+    /// It is kept until then.
+    pub(super) until: Moment,
+}
+
+impl Borrowed {
+    /// It is kept for longer each time. A home that sits out after so many failed warm-ups has come back by then.
+    pub(super) fn again(former: Option<&Self>, now: Moment, proven_after: Duration) -> Self {
+        let rounds = former.map_or(1, |former| former.rounds.saturating_add(1));
+        let doubled = 1 << (rounds - 1).min(6);
+        Self {
+            rounds,
+            until: now + proven_after.saturating_mul(doubled),
+        }
+    }
+}
