@@ -248,7 +248,11 @@ impl Machine {
                     self.read_later(now, About::Shard(shard));
                 }
             }
-            Outcome::Failed => self.back_off_shard(now, shard),
+            Outcome::Failed => {
+                self.back_off_shard(now, shard);
+                // On a new connection, the store writes a key only after it was read.
+                self.read_later(now, About::Shard(shard));
+            }
         }
     }
 

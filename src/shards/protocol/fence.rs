@@ -111,7 +111,10 @@ impl Machine {
                     self.read_later(now, About::Peer(peer));
                 }
             }
-            Outcome::Failed => self.back_off_peer(now, peer),
+            Outcome::Failed => {
+                self.back_off_peer(now, peer);
+                self.read_later(now, About::Peer(peer));
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{
     super::{shard::State, *},
     fixtures::{LEASE, at, id, node},
 };
-use crate::{clock::Moment, shards::Want};
+use crate::{clock::Moment, shards::protocol::Want};
 
 /// The node `a` out of `a`, `b` and `c`, with 12 shards.
 struct Placed {

@@ -1,7 +1,7 @@
 //! The homes of shards over many numbers of nodes and shards, and weights: their balance, and what changes with a node.
 
 use super::{super::live_nodes::LiveNodes, fixtures::id};
-use crate::{clock::Moment, shards::LiveNode};
+use crate::{clock::Moment, shards::placement::LiveNode};
 
 type Weights = fn(usize) -> u32;
 

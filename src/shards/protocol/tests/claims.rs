@@ -135,3 +135,18 @@ fn the_own_session_is_renewed_while_claims_fill_the_requests() {
     d.machine.me.timing.request_timeout = std::time::Duration::from_secs(60);
     d.renew(BEGUN, 1);
 }
+
+#[test]
+fn a_claim_that_was_not_sent_is_made_after_a_read() {
+    let mut d = Driver::begun(&[(Key::Shard(0), Some(free(None, 3)))]);
+    let actions = d.want(0, Want::Have);
+    let claim = d.write(Key::Shard(0), 2, held("me", nonce(7), BEGUN, 3));
+    assert_eq!(actions, [claim]);
+    assert_eq!(d.end_write(Outcome::Failed), []);
+    d.now = d.machine.poll_timeout().unwrap();
+    let actions = d.tick();
+    assert_eq!(actions, [d.read(Key::Shard(0))]);
+    let actions = d.answer(2, Some(&free(None, 3)));
+    let again = d.write(Key::Shard(0), 2, held("me", nonce(7), BEGUN, 3));
+    assert_eq!(actions, [again]);
+}

@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     names::NodeId,
-    shards::{Advice, Advisor, LiveNode, Owner, PlacementSettings, Want},
+    shards::{
+        placement::{Advice, Advisor, LiveNode, Owner, PlacementSettings},
+        protocol::Want,
+    },
 };
 
 /// A session: the number of the process that began it.

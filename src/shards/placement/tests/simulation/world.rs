@@ -9,7 +9,7 @@ use super::{
 use crate::{
     clock::Moment,
     names::NodeId,
-    shards::{LiveNode, Want},
+    shards::{placement::LiveNode, protocol::Want},
 };
 
 /// The longest way of a message.
