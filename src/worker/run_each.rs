@@ -90,12 +90,14 @@ impl Shards {
     }
 }
 
+type Ended = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
+
 /// The tasks of the shards. Dropping this aborts them.
 struct Tasks<F> {
     shared: Arc<Shared>,
     work: Arc<F>,
     running: HashMap<u32, Running>,
-    ended: FuturesUnordered<Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>>,
+    ended: FuturesUnordered<Ended>,
 }
 
 struct Running {

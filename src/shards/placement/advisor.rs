@@ -17,7 +17,7 @@ use crate::{
 
 /// New advice for a shard, to pass to the protocol as [`Input::Wanted`](crate::shards::Input::Wanted).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Advice {
+pub(crate) struct Advice {
     /// The shard.
     pub shard: u32,
     /// The advice.
@@ -33,7 +33,7 @@ pub struct Advice {
 /// 2. Pass each [`poll_advice`](Self::poll_advice) to the protocol before its next input.
 /// 3. At [`poll_timeout`](Self::poll_timeout), call [`handle_timeout`](Self::handle_timeout).
 #[derive(Debug)]
-pub struct Advisor {
+pub(crate) struct Advisor {
     me: NodeId,
     pub(super) settings: PlacementSettings,
     pub(super) nodes: LiveNodes,
@@ -55,7 +55,7 @@ pub struct Advisor {
 impl Advisor {
     /// Creates the placement of the node `me`, which wants nothing yet.
     #[must_use]
-    pub fn new(me: NodeId, settings: PlacementSettings) -> Self {
+    pub(crate) fn new(me: NodeId, settings: PlacementSettings) -> Self {
         Self {
             me,
             nodes: LiveNodes::default(),
@@ -72,7 +72,7 @@ impl Advisor {
     }
 
     /// Handles a change of the nodes with a session, this one included. The work is proportional to the number of shards.
-    pub fn handle_nodes(&mut self, now: Moment, nodes: Vec<LiveNode>) {
+    pub(crate) fn handle_nodes(&mut self, now: Moment, nodes: Vec<LiveNode>) {
         if self.nodes.are(&nodes) {
             return;
         }
@@ -85,7 +85,7 @@ impl Advisor {
     }
 
     /// Handles a change of the owner of a shard.
-    pub fn handle_owner(&mut self, now: Moment, shard: u32, owner: Owner<'_>) {
+    pub(crate) fn handle_owner(&mut self, now: Moment, shard: u32, owner: Owner<'_>) {
         let Some(known) = self.shards.get_mut(shard as usize) else {
             return;
         };
@@ -117,14 +117,14 @@ impl Advisor {
     }
 
     /// Gives all shards away at once, as far as this node owns them, and claims no more.
-    pub fn handle_leave(&mut self, now: Moment) {
+    pub(crate) fn handle_leave(&mut self, now: Moment) {
         self.is_leaving = true;
         self.nodes.retire_me();
         self.place(now);
     }
 
     /// Handles that [`poll_timeout`](Self::poll_timeout) has passed. Harmless at any other time.
-    pub fn handle_timeout(&mut self, now: Moment) {
+    pub(crate) fn handle_timeout(&mut self, now: Moment) {
         if self.proven_at.is_some_and(|at| at <= now) {
             self.place(now);
         }
@@ -135,13 +135,13 @@ impl Advisor {
     }
 
     /// Returns the next advice.
-    pub fn poll_advice(&mut self) -> Option<Advice> {
+    pub(crate) fn poll_advice(&mut self) -> Option<Advice> {
         self.advice.pop_front()
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) if nothing changes before.
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<Moment> {
+    pub(crate) fn poll_timeout(&self) -> Option<Moment> {
         self.due.first().into_iter().chain(self.proven_at).min()
     }
 

@@ -6,7 +6,7 @@ use crate::names::NodeId;
 ///
 /// So each silent node has another first fencer, and the others wait in turn.
 #[must_use]
-pub fn fence_rank<'a>(
+pub(crate) fn fence_rank<'a>(
     me: &NodeId,
     silent: &NodeId,
     alive: impl IntoIterator<Item = &'a NodeId>,

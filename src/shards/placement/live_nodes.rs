@@ -9,7 +9,7 @@ use crate::{clock::Moment, names::NodeId};
 
 /// A node with a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LiveNode {
+pub(crate) struct LiveNode {
     /// Its id.
     pub id: NodeId,
     /// Its part of the shards, compared with the weights of the others. A node with the weight 0 keeps no shards.

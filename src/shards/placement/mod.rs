@@ -31,7 +31,7 @@ mod shard;
 #[cfg(test)]
 mod tests;
 
-pub use self::{
+pub(crate) use self::{
     advisor::{Advice, Advisor},
     fence_rank::fence_rank,
     live_nodes::LiveNode,

@@ -2,7 +2,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 /// The settings of the placement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PlacementSettings {
+pub(crate) struct PlacementSettings {
     /// The number of shards.
     pub shards: u32,
     /// How long a node has to be alive before shards are given to it: two leases.
@@ -20,7 +20,7 @@ pub struct PlacementSettings {
 impl PlacementSettings {
     /// The default settings for this lease.
     #[must_use]
-    pub fn new(shards: u32, lease: Duration) -> Self {
+    pub(crate) fn new(shards: u32, lease: Duration) -> Self {
         const MOVES_AT_ONCE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
         Self {
             shards,

@@ -2,7 +2,7 @@ use crate::{clock::Moment, names::NodeId, shards::due::NEVER};
 
 /// Who owns a shard, as this node sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner<'a> {
+pub(crate) enum Owner<'a> {
     /// Nobody, or a session that is dead.
     Nobody {
         /// The node for which the last owner freed the shard.

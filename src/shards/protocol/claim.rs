@@ -12,10 +12,7 @@ use super::{
     session_record::SessionId,
     shard::{Own, ShardContent, Term, Wanted},
 };
-use crate::{
-    shards::due::NEVER,
-    {clock::Moment, lease::Outcome},
-};
+use crate::{clock::Moment, lease::Outcome, shards::due::NEVER};
 
 /// The next step with a shard.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,5 +1,7 @@
 //! R4 and R5: sessions of other nodes that are silent or absent.
 
+use std::time::Duration;
+
 use super::{
     action::Record,
     machine::Machine,
@@ -8,9 +10,15 @@ use super::{
     session_record::SessionRecord,
 };
 use crate::{
-    shards::due::NEVER,
-    {clock::Moment, lease::Outcome},
+    clock::Moment,
+    lease::Outcome,
+    shards::{due::NEVER, placement::fence_rank},
 };
+
+/// How much later each further node fences a silent one.
+const RANK_WAIT: Duration = Duration::from_millis(100);
+/// All that come later wait for the same time.
+const LAST_RANK: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Step {
@@ -69,12 +77,33 @@ impl Machine {
                 self.wake_waiting(now, peer);
             }
             Step::Mark => self.send_session(now, about, (Purpose::Mark, 0), SessionRecord::Unknown),
+            Step::Fence if self.leaves_to_others(now, peer) => {}
             Step::Fence => {
                 let by = self.me.id.clone();
                 let dead = SessionRecord::Dead { by };
                 self.send_session(now, about, (Purpose::Fence, revision), dead);
             }
         }
+    }
+
+    /// Whether other nodes are to fence a silent one before this one does. The later this node comes, the longer it waits.
+    fn leaves_to_others(&mut self, now: Moment, peer: Peer) -> bool {
+        let state = &self.peers[peer];
+        if state.is_ranked {
+            return false;
+        }
+        let alive = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.granted().is_some());
+        let alive = alive.map(|(_, peer)| &peer.id);
+        let rank = fence_rank(&self.me.id, &state.id, alive).min(LAST_RANK);
+        let wait = RANK_WAIT * u32::try_from(rank).unwrap_or(0);
+        let state = &mut self.peers[peer];
+        state.is_ranked = true;
+        state.delay += wait;
+        self.plan_peer(peer, now + wait);
+        !wait.is_zero()
     }
 
     /// Looks at the shards that wait for evidence.

@@ -10,10 +10,7 @@ use super::{
     rule::Rule,
     session_record::{SessionId, SessionRecord},
 };
-use crate::{
-    shards::due::NEVER,
-    {clock::Moment, names::NodeId},
-};
+use crate::{clock::Moment, names::NodeId, shards::due::NEVER};
 
 /// The number of a node in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +34,8 @@ pub(super) struct PeerState {
     pub(super) last_lease: Duration,
     /// A random delay of the fence.
     pub(super) delay: Duration,
+    /// Whether the delay includes the time for the nodes that fence it first.
+    pub(super) is_ranked: bool,
     /// The shards that wait for evidence that a session is dead.
     pub(super) waiting: BTreeSet<u32>,
     /// One of them waits for evidence at a later revision than what was seen, since this moment.
@@ -132,6 +131,7 @@ impl PeerState {
             begun_at: Moment::default(),
             last_lease: Duration::ZERO,
             delay: Duration::ZERO,
+            is_ranked: false,
             waiting: BTreeSet::new(),
             behind_since: None,
             is_busy: false,

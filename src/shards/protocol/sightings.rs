@@ -108,6 +108,7 @@ impl Machine {
             state.last_lease = state.last_lease.max(lease);
         }
         state.delay = self.me.timing.campaign_after(&mut self.rng);
+        state.is_ranked = false;
         let is_renewal = former.is_some() && present.and_then(|(session, _)| session) == former;
         if !is_renewal {
             state.begun_at = now;

@@ -115,11 +115,11 @@ impl<S: ShardStore> Driver<S> {
                 attempted = preparing.attempted() => match attempted {
                     Ok(()) => {
                         self.preparing = None;
-                        self.tell(|journal| journal.prepared());
+                        self.tell(Journal::prepared);
                     }
                     Err(StoreError::Closed) => {
                         self.closed = true;
-                        self.tell(|journal| journal.closed());
+                        self.tell(Journal::closed);
                         return self.leave_for(false);
                     }
                     Err(error) => self.tell(|journal| journal.waits(&error)),
@@ -150,7 +150,7 @@ impl<S: ShardStore> Driver<S> {
                     let is_closed = answer.error.as_deref().is_some_and(is_closed);
                     self.tell(|journal| journal.answered(answer.error.as_deref()));
                     if is_closed && !mem::replace(&mut self.closed, true) {
-                        self.tell(|journal| journal.closed());
+                        self.tell(Journal::closed);
                         let leave = self.leave_for(false);
                         self.follow.push_back(leave);
                     }

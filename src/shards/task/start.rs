@@ -53,7 +53,7 @@ impl<S: ShardStore> Start<S> {
         let (mut driver, handle) = self.into_parts();
         if let Some(error) = waits {
             within(span.as_ref(), || {
-                driver.tell(|journal| journal.waits(&error))
+                driver.tell(|journal| journal.waits(&error));
             });
             driver.preparing = Some(preparing);
         }
