@@ -26,10 +26,12 @@ pub(crate) enum Side {
 ///
 /// Only the calling thread continues in the copy, so that the runtime must have no other.
 pub(crate) fn copy() -> io::Result<Side> {
+    // Before the copy: after it, the original goes on opening and closing what the two share.
+    let shared = Shared::read()?;
     match fork::fork()? {
         Fork::Parent(_) => Ok(Side::Original),
         Fork::Child => {
-            separate()?;
+            shared.separate()?;
             Ok(Side::Copy)
         }
     }
@@ -40,40 +42,58 @@ pub(crate) fn redirect(open: &File, to: File) -> io::Result<()> {
     replace(open.as_raw_fd(), to.into())
 }
 
-/// Replaces everything that a forked process shares with its parent and that either could take from the other: sockets,
-/// and what the runtime waits on.
-fn separate() -> io::Result<()> {
-    let sockets = Sockets::read()?;
-    let descriptors = descriptors()?;
-    let is_poller = |(_, target): &&(RawFd, String)| target == "anon_inode:[eventpoll]";
-    let pollers: Vec<_> = descriptors.iter().filter(is_poller).collect();
-    let poller = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    let mut waits = match pollers.first() {
-        Some((first, _)) => waits(*first)?,
-        None => BTreeMap::new(),
-    };
-    for (number, target) in &descriptors {
-        let Some(new) = sockets.counterpart(target)? else {
-            continue;
+/// What a forked process shares with its parent, of which either could take something from the other: sockets, and what
+/// the runtime waits on.
+struct Shared {
+    sockets: Sockets,
+    /// The open descriptors, and what they refer to.
+    descriptors: Vec<(RawFd, String)>,
+    /// What the runtime's poller waits for: by descriptor, the data and the events.
+    waits: BTreeMap<RawFd, (u64, u32)>,
+}
+
+impl Shared {
+    fn read() -> io::Result<Self> {
+        let descriptors = descriptors()?;
+        let waits = match descriptors.iter().find(is_poller) {
+            Some((poller, _)) => waits(*poller)?,
+            None => BTreeMap::new(),
         };
-        if let Some((data, events)) = waits.remove(number) {
-            let data = epoll::EventData::new_u64(data);
-            epoll::add(
-                &poller,
-                &new,
-                data,
-                epoll::EventFlags::from_bits_retain(events),
-            )?;
+        Ok(Self {
+            sockets: Sockets::read()?,
+            descriptors,
+            waits,
+        })
+    }
+
+    /// Replaces all of it.
+    fn separate(mut self) -> io::Result<()> {
+        let poller = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        for (number, target) in &self.descriptors {
+            let Some(new) = self.sockets.counterpart(target)? else {
+                continue;
+            };
+            if let Some((data, events)) = self.waits.remove(number) {
+                let data = epoll::EventData::new_u64(data);
+                let events = epoll::EventFlags::from_bits_retain(events);
+                epoll::add(&poller, &new, data, events)?;
+            }
+            replace(*number, new)?;
         }
-        replace(*number, new)?;
+        if !self.waits.is_empty() {
+            let waits = format!("still shared: {:?}", self.waits);
+            return Err(io::Error::other(waits));
+        }
+        for (number, _) in self.descriptors.iter().filter(is_poller) {
+            replace(*number, poller.try_clone()?)?;
+        }
+        Ok(())
     }
-    if !waits.is_empty() {
-        return Err(io::Error::other(format!("still shared: {waits:?}")));
-    }
-    for (number, _) in pollers {
-        replace(*number, poller.try_clone()?)?;
-    }
-    Ok(())
+}
+
+/// The runtime has two descriptors of one poller.
+fn is_poller((_, target): &&(RawFd, String)) -> bool {
+    target == "anon_inode:[eventpoll]"
 }
 
 fn replace(number: RawFd, new: OwnedFd) -> io::Result<()> {
