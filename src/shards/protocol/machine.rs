@@ -135,6 +135,12 @@ impl Machine {
         }
     }
 
+    /// Whether everything that was in the bucket when it was first watched is known.
+    #[must_use]
+    pub fn has_caught_up(&self) -> bool {
+        self.watches.is_complete()
+    }
+
     /// Whether the bucket has no configuration, or another one than this node's. No session begins then.
     #[must_use]
     pub fn is_unconfigured(&self) -> bool {

@@ -59,8 +59,8 @@ pub(crate) struct Driver<S> {
     /// The nodes that take part, each shared by the shards that it leads.
     pub(super) members: BTreeMap<NodeId, Arc<Member>>,
     pub(super) advisor: Advisor,
-    /// The placement knows that the node leaves.
-    pub(super) is_retired: bool,
+    /// The placement does not know of a change of the members yet.
+    pub(super) has_new_members: bool,
     /// The inputs that the actions of this turn ask to feed next.
     pub(super) follow: VecDeque<Input>,
     pub(super) waiting: Vec<Shutdown>,
@@ -365,9 +365,15 @@ impl<S: ShardStore> Driver<S> {
             .filter_map(|shard| self.shut(shard))
             .collect();
         // With nothing inside, one write frees all of them.
-        if !self.draining.is_empty() {
-            self.follow.extend(drained);
+        if self.draining.is_empty() {
+            return;
         }
+        // First for whom each is freed: to the others, this node is still there.
+        self.advisor.handle_leave(self.now());
+        while let Some(Advice { shard, want }) = self.advisor.poll_advice() {
+            self.follow.push_back(Input::Wanted { shard, want });
+        }
+        self.follow.extend(drained);
     }
 
     /// Whether the node leaves, and nothing is inside any more.
@@ -429,9 +435,6 @@ impl<S: ShardStore> Driver<S> {
 
     /// The next advice of the placement.
     fn advised(&mut self, now: Moment) -> Option<Advice> {
-        if self.machine.is_draining() && !mem::replace(&mut self.is_retired, true) {
-            self.advisor.handle_leave(now);
-        }
         if self.advisor.poll_timeout().is_some_and(|at| at <= now) {
             self.advisor.handle_timeout(now);
         }
@@ -441,12 +444,7 @@ impl<S: ShardStore> Driver<S> {
     /// Publishes what is known of nodes and shards, and tells the placement.
     fn publish(&mut self, now: Moment) {
         if self.machine.poll_changed_members() {
-            let nodes = self.machine.members().map(|member| LiveNode {
-                id: member.id.clone(),
-                weight: weight(&member),
-                since: member.since,
-            });
-            self.advisor.handle_nodes(now, nodes.collect());
+            self.has_new_members = true;
             let members = self.machine.members();
             let published = |member: protocol::Member<'_>| {
                 let (id, described) = (member.id.clone(), described(&member));
@@ -464,6 +462,15 @@ impl<S: ShardStore> Driver<S> {
             };
             self.publisher.publish_holder(shard, self.holder(&view));
             self.advisor.handle_owner(now, shard, owner(&view));
+        }
+        // Not while the bucket is delivered for the first time.
+        if self.machine.has_caught_up() && mem::take(&mut self.has_new_members) {
+            let nodes = self.machine.members().map(|member| LiveNode {
+                id: member.id.clone(),
+                weight: weight(&member),
+                since: member.since,
+            });
+            self.advisor.handle_nodes(now, nodes.collect());
         }
         let status = match self.state {
             State::Leaving { .. } => ShardsStatus::Leaving,

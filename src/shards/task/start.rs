@@ -88,7 +88,7 @@ impl<S: ShardStore> Start<S> {
         let settings = PlacementSettings::new(node.shards, node.timing.lease);
         let driver = Driver {
             advisor: Advisor::new(node.id.clone(), settings),
-            is_retired: false,
+            has_new_members: false,
             machine: Machine::new(node, runtime.random.seed()),
             shared: shared.clone(),
             publisher,
