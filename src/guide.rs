@@ -1,6 +1,7 @@
 //! Guides: the pages of `docs/`, as of this version.
 //!
 //! - [`actions`]: which follower action to use, and what clients see.
+//! - [`shards`]: many leaders, spread over the nodes.
 //! - [`health`]: endpoints for load balancers, Kubernetes and gRPC.
 //! - [`nats`]: versions, durability, bucket settings, permissions, TLS, domains and accounts.
 //! - [`observability`]: every metric and every log event.
@@ -21,6 +22,17 @@ pub mod actions {
     #![doc = "[`fencing`]: crate::fencing"]
     #![doc = ""]
     #![doc = include_str!("../docs/actions.md")]
+}
+
+pub mod shards {
+    #![doc = "[actions]: crate::guide::actions"]
+    #![doc = "[bucket]: crate::guide::nats#buckets-of-shards"]
+    #![doc = "[guarantees]: crate::guide::guarantees"]
+    #![doc = "[`ShardId`]: crate::ShardId"]
+    #![doc = "[`Term`]: crate::Term"]
+    #![doc = "[`fencing`]: crate::fencing"]
+    #![doc = ""]
+    #![doc = include_str!("../docs/shards.md")]
 }
 
 pub mod health {

@@ -73,8 +73,10 @@ async fn measure(mode: Mode, count: u32) -> Result<()> {
     }
     led(&mut nodes, count).await?;
     let start = begun.elapsed();
-    // Until moves have ended, and each node knows all others.
-    tokio::time::sleep(LEASE * 3).await;
+    if mode == Mode::Shards {
+        spread(&mut nodes).await?;
+    }
+    tokio::time::sleep(LEASE).await;
 
     let pids: Vec<_> = nodes.iter().map(|node| node.process.pid()).collect();
     let client = server.client().await?;
@@ -121,6 +123,25 @@ async fn led(nodes: &mut [Node], count: u32) -> Result<()> {
             return Err(format!("{led} of {count} are led").into());
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Waits until moves have ended.
+async fn spread(nodes: &mut [Node]) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        let mut led = Vec::new();
+        for node in &mut *nodes {
+            led.push(node.led().await?);
+        }
+        let most = led.iter().max().copied().unwrap_or(0);
+        if led.iter().all(|led| most - led <= 1) {
+            return Ok(());
+        }
+        if begun.elapsed() > BOUND {
+            return Err(format!("the shards are not spread: {led:?}").into());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{env, process::Command, time::Duration};
 
-use noleader::{LeaderHandle, Shards};
+use noleader::{LeaderHandle, Shards, ShardsStatus};
 use serde::{Deserialize, Serialize};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -16,7 +16,7 @@ const ROLE: &str = "NOLEADER_BENCH_NODE";
 /// How often a node says what it leads.
 const PACE: Duration = Duration::from_millis(10);
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Mode {
     Shards,
     /// An election for each.
@@ -65,7 +65,10 @@ pub(crate) async fn run(role: Role) -> Result<()> {
                 .start(client)
                 .await?;
             tokio::select! {
-                () = say(|| shards.owned().len()) => {}
+                () = say(|| match shards.status() {
+                    ShardsStatus::Member { owned } => owned,
+                    _ => 0,
+                }) => {}
                 _ = leave => {}
             }
             shards.shutdown().await?;
