@@ -11,6 +11,7 @@ use super::{
     journal::Journal,
     requests::{Requests, Write},
     terms::Terms,
+    wants::Wants,
     watches::Watches,
 };
 use crate::{
@@ -42,6 +43,7 @@ pub(crate) struct Driver<S> {
     pub(super) requests: Requests<S>,
     pub(super) watches: Watches<S>,
     pub(super) terms: Terms,
+    pub(super) wants: Wants,
     pub(super) warm_up: Option<WarmUp<Shard>>,
     pub(super) journal: Box<dyn Journal>,
     /// The preparation of the store, until it has succeeded.
@@ -72,10 +74,7 @@ impl<S: ShardStore> Driver<S> {
     pub(super) async fn run(mut self) {
         let spawner = self.shared.runtime.spawner.clone();
         let first = self.prepared().await;
-        self.follow.extend((0..self.shared.count).map(|shard| Input::Wanted {
-            shard,
-            want: protocol::Want::Have,
-        }));
+        self.follow.extend(self.wants.news());
         self.feed(first);
         loop {
             spawner.step().await;
@@ -145,6 +144,10 @@ impl<S: ShardStore> Driver<S> {
                 Some(input) = self.terms.ended(), if !self.terms.is_empty() => return input,
                 () = clock.sleep_until(wake) => return Input::Tick,
                 command = self.commands.recv(), if takes_commands => return self.leave(command),
+                () = self.wants.changed() => {
+                    self.follow.extend(self.wants.news());
+                    return Input::Tick;
+                }
                 Some(event) = self.watches.next(), if !self.watches.is_empty() => {
                     self.tell(|journal| journal.watched(&event.input, event.error.as_ref()));
                     return event.input;

@@ -12,6 +12,7 @@ use super::{
     log::Log,
     requests::Requests,
     terms::Terms,
+    wants::Wants,
     watches::Watches,
 };
 use crate::{
@@ -19,12 +20,13 @@ use crate::{
     runtime::Runtime,
     shards::{
         handle::Shards,
-        protocol::{Machine, Node},
+        protocol::{Machine, Node, Want},
         shard::Shard,
         shared::Shared,
     },
     store::{ShardStore, StoreError},
-    task::{Attempt, InSpan, Preparing, WarmUp, within},
+    sync::watch,
+    task::{Attempt, InSpan, Journals, Preparing, WarmUp, within},
 };
 
 /// A node with valid settings.
@@ -33,8 +35,9 @@ pub(crate) struct Start<S> {
     pub(crate) node: Node,
     pub(crate) warm_up: Option<WarmUp<Shard>>,
     pub(crate) runtime: Runtime,
-    /// Instead of the log.
-    pub(crate) journal: Option<Box<dyn Journal>>,
+    pub(crate) journals: Journals<dyn Journal>,
+    /// Which shards the node should have. Without advice, it should have all.
+    pub(crate) wants: Option<watch::Receiver<Vec<Want>>>,
 }
 
 impl<S: ShardStore> Start<S> {
@@ -80,8 +83,10 @@ impl<S: ShardStore> Start<S> {
             node,
             warm_up,
             runtime,
-            journal,
+            journals,
+            wants,
         } = self;
+        let wants = Wants::new(node.shards, wants);
         let (shared, publisher) = Shared::new(
             store.name(),
             (node.id.clone(), node.address.clone()),
@@ -89,7 +94,7 @@ impl<S: ShardStore> Start<S> {
             runtime.clone(),
             node.timing.clone(),
         );
-        let journal = journal.unwrap_or_else(|| Box::new(Log::default()));
+        let journal = journals.create(|| Box::new(Log::default()));
         let (sender, commands) = mpsc::unbounded_channel::<Shutdown>();
         let driver = Driver {
             machine: Machine::new(node, runtime.random.seed()),
@@ -98,6 +103,7 @@ impl<S: ShardStore> Start<S> {
             commands,
             requests: Requests::new(store.clone(), runtime.clock.clone()),
             watches: Watches::new(store),
+            wants,
             terms: Terms::default(),
             warm_up,
             journal,
