@@ -332,8 +332,7 @@ impl<S: ShardStore> Driver<S> {
     }
 
     fn end_term(&mut self, shard: u32) {
-        self.terms.forget(shard);
-        self.draining.remove(&shard);
+        self.stop_draining(shard);
         let Some(gate) = self.shared.gates.gate(shard) else {
             return;
         };
@@ -345,6 +344,15 @@ impl<S: ShardStore> Driver<S> {
         self.shared.gates.remove(shard);
     }
 
+    /// Stops waiting for the requests of a shard. A node that leaves waits for all of them, whatever happens to its shards
+    /// and its session.
+    fn stop_draining(&mut self, shard: u32) {
+        if self.state == State::Running {
+            self.terms.forget(shard);
+            self.draining.remove(&shard);
+        }
+    }
+
     /// Ends the session, and with it every term.
     fn end(&mut self) {
         if let Some((_, lease)) = self.session.take() {
@@ -354,8 +362,7 @@ impl<S: ShardStore> Driver<S> {
             if let Some(gate) = self.shared.gates.gate(shard)
                 && gate.end().is_some()
             {
-                self.terms.forget(shard);
-                self.draining.remove(&shard);
+                self.stop_draining(shard);
             }
         }
     }

@@ -50,13 +50,17 @@ impl World {
     fn begin_calm(&mut self) {
         self.say_of_all(|| "from now on nothing goes wrong".to_owned());
         self.is_calm = true;
+        if self.settings.plan.has_removals() {
+            let value = self.config(self.settings.shards);
+            self.configure(value);
+        }
         self.hurry();
         let mut members = Vec::new();
         for node in 0..self.settings.ids {
             let of_id = |other: &usize| self.nodes[*other].id == self.nodes[node].id;
             let all: Vec<usize> = (0..self.nodes.len()).filter(of_id).collect();
             let running = |n: &usize| {
-                self.nodes[*n].is_up() && self.nodes[*n].process.left_at.is_none()
+                self.nodes[*n].is_up() && !self.nodes[*n].process.is_leaving
             };
             let kept = all.iter().copied().filter(running).next_back();
             for other in all {

@@ -9,6 +9,8 @@ use noleader::{
 pub(crate) enum Fact<'a> {
     /// A process starts on the node, in place of one that has died or stopped.
     Started,
+    /// The background task receives an input, after what it answers.
+    Received { now: Moment },
     /// A write leaves. The protocol decided on it at `sent_at`.
     Sent {
         attempt: u64,
@@ -43,7 +45,7 @@ pub(crate) enum Fact<'a> {
     /// A term of a shard begins with a warm-up, or with its gate.
     Claimed { shard: u32, token: u64 },
     /// The gate of a shard opens. It closes at the session's deadline, unless that moves.
-    Opened { shard: u32, token: u64 },
+    Opened { shard: u32, token: u64, until: u64 },
     /// The gate of a shard has closed.
     Shut { shard: u32 },
     /// The session has ended, or its process has died: all gates have closed.

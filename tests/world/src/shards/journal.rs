@@ -62,6 +62,7 @@ impl World {
             Input::Expired { .. } => self.tally.found_shut += 1,
             _ => {}
         }
+        self.fact(node, &Fact::Received { now });
     }
 
     fn performs(&mut self, node: usize, action: &Action) {
@@ -90,7 +91,8 @@ impl World {
                 self.fact(node, &Fact::Claimed { shard, token });
             }
             Action::Open { shard, token } => self.opened(node, *shard, *token),
-            Action::Shut { shard } | Action::EndTerm { shard } => self.shut(node, *shard),
+            Action::Shut { shard } => self.shut(node, *shard),
+            Action::EndTerm { shard } => self.ended(node, *shard),
             Action::ShutAll => {
                 for shard in 0..self.settings.shards {
                     self.shut(node, shard);
@@ -146,15 +148,25 @@ impl World {
         self.fact(node, &Fact::Claimed { shard, token });
         self.nodes[node].process.gates.insert(shard, token);
         if !self.nodes[node].process.was_found_shut {
-            self.fact(node, &Fact::Opened { shard, token });
+            let n = &self.nodes[node];
+            let until = n.process.held.map_or(0, |(_, deadline)| n.clock.real(deadline));
+            let opened = Fact::Opened {
+                shard,
+                token,
+                until,
+            };
+            self.fact(node, &opened);
         }
     }
 
     fn shut(&mut self, node: usize, shard: u32) {
         let process = &mut self.nodes[node].process;
-        let now = process.handled_at;
-        process.gates.remove(&shard);
-        process.shut_at.insert(shard, now);
+        process.shut_at.insert(shard, process.handled_at);
+        self.ended(node, shard);
+    }
+
+    fn ended(&mut self, node: usize, shard: u32) {
+        self.nodes[node].process.gates.remove(&shard);
         self.fact(node, &Fact::Shut { shard });
     }
 

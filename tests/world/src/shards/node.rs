@@ -51,6 +51,8 @@ pub(crate) struct Process {
     pub(super) inside: BTreeMap<(u32, u64), usize>,
     /// When each shard was last shut.
     pub(super) shut_at: BTreeMap<u32, Moment>,
+    /// It was asked to leave, and when its task received that.
+    pub(super) is_leaving: bool,
     pub(super) left_at: Option<Moment>,
     pub(super) is_stopped: bool,
     /// The background task was dropped before the node had left.

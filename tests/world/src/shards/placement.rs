@@ -20,7 +20,7 @@ impl World {
         match self.choices.below(16) {
             _ if self.is_calm && is_target => Want::Have,
             // It sees other nodes than the others do.
-            0 => Want::Have,
+            0 if !self.is_calm => Want::Have,
             1..4 if !self.is_calm => Want::Nothing,
             _ if is_target => Want::Have,
             _ => Want::Give {

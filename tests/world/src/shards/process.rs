@@ -35,9 +35,11 @@ async fn start_handle(host: Host<World>, builder: ShardsBuilder<Store>) {
 
 /// Shuts the process on a node down.
 pub(super) fn shut_down(shared: &Shared<World>, node: usize) {
-    let world = shared.lock();
-    let process = &world.nodes[node].process;
+    let mut world = shared.lock();
+    let process = &mut world.nodes[node].process;
+    process.is_leaving = true;
     let (handle, session) = (process.handle.clone(), process.session);
+    let must_leave = world.is_calm;
     drop(world);
     let host = Host::new(shared.clone(), node, session);
     let Some(handle) = handle else {
@@ -51,7 +53,7 @@ pub(super) fn shut_down(shared: &Shared<World>, node: usize) {
         drop(handle);
         leaving.with(|world| {
             if let Err(error) = left.as_ref()
-                && world.is_calm
+                && must_leave
             {
                 world.violate("liveness", format!("node {node} could not leave: {error}"));
             }
@@ -109,10 +111,14 @@ impl World {
 
     /// A node does not start with another configuration than that in the bucket.
     fn refuse_start(&mut self, node: usize, error: &str) {
-        if !self.settings.plan.has_removals() || self.is_calm {
+        if !self.settings.plan.has_removals() {
             self.violate("liveness", format!("node {node} could not start: {error}"));
         }
         self.nodes[node].process.has_died = true;
+        // What it read is from before.
+        if self.is_calm {
+            self.orders.push(Order::Start { node });
+        }
     }
 
     pub(super) fn start_if_down(&mut self, node: usize) {

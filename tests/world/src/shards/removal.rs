@@ -114,7 +114,7 @@ impl World {
         self.put(&Key::Config.to_string(), Some(value));
     }
 
-    fn config(&self, shards: u32) -> Vec<u8> {
+    pub(super) fn config(&self, shards: u32) -> Vec<u8> {
         let lease_ms = self.settings.lease() / MILLISECOND;
         let hash = Hash::Xxh64;
         Config {

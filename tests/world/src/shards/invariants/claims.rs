@@ -10,10 +10,8 @@ use crate::shards::{fact::Fact, settings::Settings};
 
 pub(super) struct Claims {
     lease: u64,
-    /// What each key of a session contains, and since when.
-    sessions: BTreeMap<Key, (Content, u64)>,
-    /// The sessions that each node has had.
-    of_node: BTreeMap<Key, Vec<SessionId>>,
+    /// The sessions that each node has had, and since when there has been evidence against each.
+    of_node: BTreeMap<Key, Vec<(SessionId, Option<u64>)>>,
     dead: HashSet<SessionId>,
     /// When each key of a shard last changed.
     changed: BTreeMap<Key, u64>,
@@ -23,40 +21,42 @@ impl Claims {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
             lease: settings.shortest_lease(),
-            sessions: BTreeMap::new(),
             of_node: BTreeMap::new(),
             dead: HashSet::new(),
             changed: BTreeMap::new(),
         }
     }
 
-    /// Notes which sessions of a node are dead by what its key contains: all but the one that is alive. A mark, a marker
-    /// and garbage are evidence after a lease, and absence never.
+    /// Notes which sessions of a node are dead. A mark, a marker and garbage are evidence that counts after a lease, also
+    /// if it is removed meanwhile: nobody then knows. Absence is no evidence.
     fn judge(&mut self, at: u64, key: &Key) {
-        let Some((content, since)) = self.sessions.get(key) else {
-            return;
-        };
-        let alive = match content {
-            Content::Absent => return,
-            Content::Session(SessionRecord::Alive(alive)) => Some(alive.session),
-            Content::Session(SessionRecord::Dead { .. } | SessionRecord::Left) => None,
-            _ if at - since < self.lease => return,
-            _ => None,
-        };
         let all = self.of_node.get(key).into_iter().flatten();
-        self.dead.extend(all.filter(|session| Some(**session) != alive));
+        let is_dead = |since: &Option<u64>| since.is_some_and(|since| at - since >= self.lease);
+        let dead = all.filter(|(_, since)| is_dead(since));
+        self.dead.extend(dead.map(|(session, _)| *session));
     }
 
-    fn session_changed(&mut self, at: u64, key: &Key, content: Content) {
+    fn session_changed(&mut self, at: u64, key: &Key, content: &Content) {
         self.judge(at, key);
-        if let Content::Session(SessionRecord::Alive(alive)) = &content {
-            let all = self.of_node.entry(key.clone()).or_default();
-            if !all.contains(&alive.session) {
-                all.push(alive.session);
+        let all = self.of_node.entry(key.clone()).or_default();
+        let (alive, is_proof) = match content {
+            Content::Absent => return,
+            Content::Session(SessionRecord::Alive(alive)) => (Some(alive.session), true),
+            Content::Session(SessionRecord::Dead { .. } | SessionRecord::Left) => (None, true),
+            _ => (None, false),
+        };
+        if let Some(session) = alive {
+            all.retain(|(other, _)| *other != session);
+            all.push((session, None));
+        }
+        for (session, since) in all {
+            if Some(*session) != alive {
+                since.get_or_insert(at);
+                if is_proof {
+                    self.dead.insert(*session);
+                }
             }
         }
-        self.sessions.insert(key.clone(), (content, at));
-        self.judge(at, key);
     }
 
     fn may_claim(&mut self, at: u64, session: SessionId, before: &Content, age: u64) -> bool {
@@ -110,9 +110,6 @@ impl Invariant for Claims {
             } => (*key, Some(*before), Some(*value), *revision),
             Fact::Touched { key, seen } => (*key, None, seen.value(), seen.revision()),
             Fact::Recreated => {
-                for key in self.sessions.keys().cloned().collect::<Vec<_>>() {
-                    self.session_changed(at, &key, Content::Absent);
-                }
                 self.changed.clear();
                 return Ok(());
             }
@@ -123,7 +120,7 @@ impl Invariant for Claims {
         };
         let after = content(key, revision, value);
         match (&parsed, after) {
-            (Key::Session(_), after) => self.session_changed(at, &parsed, after),
+            (Key::Session(_), after) => self.session_changed(at, &parsed, &after),
             (Key::Shard(_), after) => {
                 let age = at - self.changed.insert(parsed, at).unwrap_or(0);
                 if let (Some(before), Content::Shard(record)) = (before, after) {

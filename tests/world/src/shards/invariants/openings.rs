@@ -81,18 +81,21 @@ impl Invariant for Openings {
             Fact::Answered {
                 attempt,
                 outcome: Outcome::Acknowledged(revision),
-                now,
+                ..
             } => {
-                if let Some((shard, record, sent_at)) = n.sent.remove(attempt)
+                if let Some((shard, record, _)) = n.sent.remove(attempt)
                     && let Ownership::Held(held) = &record
-                    && *now < sent_at + self.request_timeout
                 {
                     let token = record.token_at(*revision);
                     n.acknowledged.insert((shard, token), held.session);
                 }
             }
+            // The others are given up.
+            Fact::Received { now } => n
+                .sent
+                .retain(|_, (.., sent_at)| *now < *sent_at + self.request_timeout),
             Fact::Claimed { shard, token } => return n.claimed(node, *shard, *token),
-            Fact::Opened { shard, token } => {
+            Fact::Opened { shard, token, .. } => {
                 if n.begun.get(shard) != Some(token) {
                     return Err(format!("node {node} opens shard {shard} after its term"));
                 }

@@ -23,10 +23,19 @@ impl Invariant for LargerTokens {
         "tokens"
     }
 
-    fn see(&mut self, _at: u64, node: usize, fact: &Fact<'_>) -> Result<(), String> {
-        let Fact::Opened { shard, token } = fact else {
+    fn see(&mut self, at: u64, node: usize, fact: &Fact<'_>) -> Result<(), String> {
+        let Fact::Opened {
+            shard,
+            token,
+            until,
+        } = fact
+        else {
             return Ok(());
         };
+        // A process that was held up may open a gate after its session's end, when nothing is admitted any more.
+        if *until <= at {
+            return Ok(());
+        }
         match self.largest.insert(*shard, *token) {
             Some(before) if before >= *token => Err(format!(
                 "node {node} opens shard {shard} with the token {token}, after {before}"
@@ -74,7 +83,7 @@ impl Invariant for GrowingTokens {
                 self.claimed[node].insert(*shard, at);
                 Ok(())
             }
-            Fact::Opened { shard, token } => {
+            Fact::Opened { shard, token, .. } => {
                 let since = self.claimed[node].get(shard).copied().unwrap_or(at);
                 let terms = self.terms.entry(*shard).or_default();
                 let is_wrong = |&&(other, before): &&(u64, u64)| {
