@@ -88,7 +88,7 @@ impl World {
             Action::Extend { deadline } => self.extended(node, *deadline),
             Action::WarmUp { shard, token } => {
                 let (shard, token) = (*shard, *token);
-                self.fact(node, &Fact::Claimed { shard, token });
+                self.claimed(node, shard, token);
             }
             Action::Open { shard, token } => self.opened(node, *shard, *token),
             Action::Shut { shard } => self.shut(node, *shard),
@@ -143,9 +143,14 @@ impl World {
         }
     }
 
+    fn claimed(&mut self, node: usize, shard: u32, token: u64) {
+        self.nodes[node].process.shut_at.remove(&shard);
+        self.fact(node, &Fact::Claimed { shard, token });
+    }
+
     fn opened(&mut self, node: usize, shard: u32, token: u64) {
         self.tally.openings += 1;
-        self.fact(node, &Fact::Claimed { shard, token });
+        self.claimed(node, shard, token);
         self.nodes[node].process.gates.insert(shard, token);
         if !self.nodes[node].process.was_found_shut {
             let n = &self.nodes[node];
@@ -161,7 +166,7 @@ impl World {
 
     fn shut(&mut self, node: usize, shard: u32) {
         let process = &mut self.nodes[node].process;
-        process.shut_at.insert(shard, process.handled_at);
+        process.shut_at.entry(shard).or_insert(process.handled_at);
         self.ended(node, shard);
     }
 

@@ -49,7 +49,7 @@ pub(crate) struct Process {
     pub(super) gates: BTreeMap<u32, u64>,
     /// The admitted requests and the warm-ups that have not ended, by shard and token.
     pub(super) inside: BTreeMap<(u32, u64), usize>,
-    /// When each shard was last shut.
+    /// When each shard was shut, since its term began.
     pub(super) shut_at: BTreeMap<u32, Moment>,
     /// It was asked to leave, and when its task received that.
     pub(super) is_leaving: bool,
