@@ -308,9 +308,8 @@ fn check_lease(lease: Duration) -> Result<(), ConfigError> {
 
 fn check(setting: &'static str, value: u32, most: u32) -> Result<NonZeroU32, ConfigError> {
     let in_bounds = NonZeroU32::new(value).filter(|value| value.get() <= most);
-    in_bounds.ok_or_else(|| {
-        ConfigError::new(setting, value, format!("it must be between 1 and {most}"))
-    })
+    in_bounds
+        .ok_or_else(|| ConfigError::new(setting, value, format!("it must be between 1 and {most}")))
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! The end of every run, without further faults. Every shard must open on the node that is to have it, and from then on
 //! there must be nothing but renewals. At last every node leaves.
 
-use noleader::{ShardId, shards::protocol::{Key, Ownership}};
+use noleader::{
+    ShardId,
+    shards::protocol::{Key, Ownership},
+};
 
 use super::{
     fact::Fact,
@@ -59,9 +62,7 @@ impl World {
         for node in 0..self.settings.ids {
             let of_id = |other: &usize| self.nodes[*other].id == self.nodes[node].id;
             let all: Vec<usize> = (0..self.nodes.len()).filter(of_id).collect();
-            let running = |n: &usize| {
-                self.nodes[*n].is_up() && !self.nodes[*n].process.is_leaving
-            };
+            let running = |n: &usize| self.nodes[*n].is_up() && !self.nodes[*n].process.is_leaving;
             let kept = all.iter().copied().filter(running).next_back();
             for other in all {
                 if Some(other) != kept {
@@ -134,7 +135,9 @@ impl World {
             let owner = handle.owner(id);
             let known = owner.as_ref().map(|owner| owner.id());
             if known != Some(self.nodes[target].id.as_str()) && !self.settings.plan.has_removals() {
-                return Err(format!("node {node} takes {known:?} for the owner of shard {shard}"));
+                return Err(format!(
+                    "node {node} takes {known:?} for the owner of shard {shard}"
+                ));
             }
         }
         let held = self.nodes[target].process.held.map(|(session, _)| session);
@@ -142,7 +145,9 @@ impl World {
             Some(Ownership::Held(record)) if Some(record.session) == held => Ok(()),
             // Removed without a marker: no other node can claim it without a mark that the owner sees.
             None if self.settings.plan.has_removals() => Ok(()),
-            other => Err(format!("shard {shard} is open on node {target}, and its record is {other:?}")),
+            other => Err(format!(
+                "shard {shard} is open on node {target}, and its record is {other:?}"
+            )),
         }
     }
 
@@ -167,7 +172,11 @@ impl World {
                 self.violate("liveness", format!("node {node} has not left"));
             }
         }
-        let keys: Vec<_> = self.bucket.keys().filter(|key| Key::parse(key).is_none()).collect();
+        let keys: Vec<_> = self
+            .bucket
+            .keys()
+            .filter(|key| Key::parse(key).is_none())
+            .collect();
         if !keys.is_empty() {
             let what = format!("the nodes wrote {keys:?}");
             self.violate("liveness", what);

@@ -37,7 +37,11 @@ pub(crate) enum Fact<'a> {
     /// The bucket is empty.
     Recreated,
     /// A session begins. No gate is open.
-    Began { session: SessionId, deadline: Moment, until: u64 },
+    Began {
+        session: SessionId,
+        deadline: Moment,
+        until: u64,
+    },
     /// The deadline of the session moves.
     Extended { deadline: Moment, until: u64 },
     /// The deadline comes at another real time, because the rate of the node's clock changed.
@@ -51,11 +55,24 @@ pub(crate) enum Fact<'a> {
     /// The session has ended, or its process has died: all gates have closed.
     Ended,
     /// A shard is about to be freed, while `inside` requests and warm-ups of its term have not ended.
-    Freeing { shard: u32, inside: usize, is_open: bool, has_timed_out: bool },
+    Freeing {
+        shard: u32,
+        inside: usize,
+        is_open: bool,
+        has_timed_out: bool,
+    },
     /// The session is about to be ended for good, while `inside` requests and warm-ups of any term have not ended.
-    Leaving { inside: usize, is_open: bool, has_timed_out: bool },
+    Leaving {
+        inside: usize,
+        is_open: bool,
+        has_timed_out: bool,
+    },
     /// A request is admitted.
-    Admitted { shard: u32, token: u64, is_open: bool },
+    Admitted {
+        shard: u32,
+        token: u64,
+        is_open: bool,
+    },
     /// The faults have stopped, and nothing is left to be done: only renewals are expected from now on.
     Settled { now: Moment },
     /// The end of that time.

@@ -3,6 +3,9 @@
 use super::world::{Event, World};
 use crate::clock::{MICROSECOND, MILLISECOND};
 
+/// More steps than all tasks take at one instant.
+const MOST_STEPS: usize = 10_000;
+
 impl World {
     pub(super) fn pause(&mut self, node: usize, span: u64) {
         self.say(node, || format!("is paused for {} ms", span / MILLISECOND));
@@ -16,7 +19,9 @@ impl World {
     }
 
     pub(super) fn stall_task(&mut self, node: usize, span: u64) {
-        self.say(node, || format!("its task is starved for {} ms", span / MILLISECOND));
+        self.say(node, || {
+            format!("its task is starved for {} ms", span / MILLISECOND)
+        });
         let stalled_until = &mut self.nodes[node].stalled_until;
         *stalled_until = (*stalled_until).max(self.now + span);
     }
@@ -24,6 +29,15 @@ impl World {
     /// Whether the task, or its whole process, is paused before its next step, for example between a decision and its
     /// effect.
     pub(super) fn hold_up(&mut self, node: usize) -> bool {
+        self.steps = match self.steps {
+            (at, steps) if at == self.now => (at, steps + 1),
+            _ => (self.now, 0),
+        };
+        if self.steps.1 > MOST_STEPS {
+            let what = format!("the task of node {node} spins");
+            self.violate("liveness", what);
+            return true;
+        }
         if self.is_calm || !self.choices.one_in(150) {
             return false;
         }
@@ -38,7 +52,9 @@ impl World {
             true => held_up.stalled_until = held_up.stalled_until.max(until),
             false => held_up.paused_until = held_up.paused_until.max(until),
         }
-        self.say(node, || format!("is held up in its turn for {} us", span / MICROSECOND));
+        self.say(node, || {
+            format!("is held up in its turn for {} us", span / MICROSECOND)
+        });
         if let Some(shard) = self.nodes[node].process.gates.keys().next().copied() {
             let delay = self.choices.u64(0..=span);
             self.after(delay, Event::Request { node, shard });

@@ -19,7 +19,8 @@ pub(crate) struct Checker(pub(super) Host<World>);
 impl Journal for Checker {
     fn received(&mut self, readings: Readings, input: &Input) {
         let node = self.0.node;
-        self.0.with(|world| world.received(node, readings.now, input));
+        self.0
+            .with(|world| world.received(node, readings.now, input));
     }
 
     fn performs(&mut self, action: &Action) {
@@ -29,7 +30,8 @@ impl Journal for Checker {
 
     fn turned(&mut self, _now: Moment, machine: &Machine) {
         let node = self.0.node;
-        self.0.with(|world| world.nodes[node].process.is_stopped = machine.is_stopped());
+        self.0
+            .with(|world| world.nodes[node].process.is_stopped = machine.is_stopped());
     }
 
     fn died(&mut self) {
@@ -154,7 +156,10 @@ impl World {
         self.nodes[node].process.gates.insert(shard, token);
         if !self.nodes[node].process.was_found_shut {
             let n = &self.nodes[node];
-            let until = n.process.held.map_or(0, |(_, deadline)| n.clock.real(deadline));
+            let until = n
+                .process
+                .held
+                .map_or(0, |(_, deadline)| n.clock.real(deadline));
             let opened = Fact::Opened {
                 shard,
                 token,

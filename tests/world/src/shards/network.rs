@@ -182,11 +182,16 @@ impl World {
         let value = value.unwrap_or_default();
         match Key::parse(key) {
             Some(Key::Session(_)) => {
-                let is_dead = matches!(SessionRecord::decode(&value), Ok(SessionRecord::Dead { .. }));
+                let is_dead = matches!(
+                    SessionRecord::decode(&value),
+                    Ok(SessionRecord::Dead { .. })
+                );
                 self.tally.fences += u64::from(is_dead);
             }
             Some(Key::Shard(_)) => {
-                let former = before.value().and_then(|v| Ownership::decode(before.revision(), v).ok());
+                let former = before
+                    .value()
+                    .and_then(|v| Ownership::decode(before.revision(), v).ok());
                 match (former, Ownership::decode(revision, &value)) {
                     (Some(Ownership::Held(former)), Ok(Ownership::Held(held))) => {
                         self.tally.takeovers += u64::from(former.node != held.node);

@@ -156,7 +156,8 @@ impl Inside {
 impl Drop for Inside {
     fn drop(&mut self) {
         let Host { node, .. } = self.host;
-        self.host.with(|world| world.count_inside(node, self.term, false));
+        self.host
+            .with(|world| world.count_inside(node, self.term, false));
     }
 }
 

@@ -84,7 +84,9 @@ impl World {
         };
         self.stall_watches(node, span + self.settings.lease());
         let heir = self.choices.usize(0..self.settings.ids);
-        self.shift(shard, heir);
+        // The owner is not to give the shard away.
+        self.targets[shard as usize] = heir;
+        self.after(0, Event::Advise { node: heir, shard });
         let way = self.choices.below(3);
         self.touch_key(&Key::Shard(shard), way);
     }

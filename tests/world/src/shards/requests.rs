@@ -29,7 +29,10 @@ pub(super) fn arrive(shared: &Shared<World>, node: usize, shard: u32) {
     let host = Host::new(shared.clone(), node, session);
     let admitted = handle.admit(ShardId::new(shard));
     drop(handle);
-    let token = admitted.as_ref().ok().map(|admission| admission.term().token().into());
+    let token = admitted
+        .as_ref()
+        .ok()
+        .map(|admission| admission.term().token().into());
     let stays = host.with(|world| world.answered(node, shard, token));
     if let (Ok(admission), Some(token)) = (admitted, token) {
         let inside = Inside::begin(&host, (shard, token));
@@ -61,7 +64,8 @@ impl World {
                 self.fact(node, &admitted);
             }
             None if is_open => {
-                let what = format!("node {node} refuses a request for shard {shard}, which is open");
+                let what =
+                    format!("node {node} refuses a request for shard {shard}, which is open");
                 self.violate("admissions", what);
             }
             None => process.was_found_shut |= is_past && process.gates.contains_key(&shard),

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// More events than any run needs.
-const MOST_EVENTS: usize = 1_000_000;
+const MOST_EVENTS: usize = 200_000;
 
 pub(super) struct Run {
     pub(super) world: Shared<World>,
@@ -55,7 +55,10 @@ impl Run {
                 event => world.happen(event),
             }
         }
-        let open = self.executor.tasks().find(|task| task.place != Place::Thread);
+        let open = self
+            .executor
+            .tasks()
+            .find(|task| task.place != Place::Thread);
         if let Some(task) = open {
             let what = format!("a task `{}` of node {} never ends", task.name, task.node);
             self.world.lock().violate("liveness", what);
@@ -158,7 +161,9 @@ impl Run {
     }
 
     fn end_runtime(&mut self, node: usize) {
-        self.world.lock().say(node, || "its runtime ends".to_owned());
+        self.world
+            .lock()
+            .say(node, || "its runtime ends".to_owned());
         self.executor.drop_tasks(|task| task.node == node);
         let mut world = self.world.lock();
         // Also if its task had not started yet.

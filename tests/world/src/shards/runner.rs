@@ -117,7 +117,7 @@ pub fn report(seed: u64, violation: &Violation, lines: usize) -> String {
     let Violation { invariant, what } = violation;
     format!(
         "seed {seed} ({plan:?}) fails {invariant}: {what}\n\
-         replay it with\n  NOLEADER_SEED={seed} cargo test -p noleader-world shards::replay -- --nocapture\n{trace}"
+         replay it with\n  NOLEADER_SHARD_SEED={seed} cargo test -p noleader-world shards::replay -- --nocapture\n{trace}"
     )
 }
 

@@ -19,8 +19,11 @@ pub enum Plan {
     Removals,
     /// The bucket is deleted and recreated, during all other faults. Its revisions start at the time in ms.
     NewBucket,
-    /// Outside the assumptions: the server loses its last writes.
+    /// Outside the assumptions: the server loses its last writes. The wall clocks of two nodes differ by less than the
+    /// time after which tokens must have grown.
     RolledBack,
+    /// Outside the assumptions of G2: as `Removals`, and the wall clocks are wrong by any time. A control: tokens shrink.
+    WrongWallClocks,
 }
 
 impl Plan {
@@ -34,12 +37,15 @@ impl Plan {
     }
 
     pub(super) fn has_removals(self) -> bool {
-        matches!(self, Self::Removals | Self::NewBucket)
+        matches!(
+            self,
+            Self::Removals | Self::NewBucket | Self::WrongWallClocks
+        )
     }
 
     /// Whether the run keeps the assumptions.
     pub(super) fn is_inside(self) -> bool {
-        self != Self::RolledBack
+        !matches!(self, Self::RolledBack | Self::WrongWallClocks)
     }
 }
 
@@ -84,6 +90,7 @@ impl Settings {
             drain: Duration::from_millis(lease_ms).mul_f64(choices.pick([0.0, 0.1, 0.5, 1.5])),
             wall_clocks: match plan {
                 Plan::RolledBack => WallClocks::Close,
+                Plan::WrongWallClocks => WallClocks::Any,
                 _ => choices.pick([
                     WallClocks::Absent,
                     WallClocks::Close,
@@ -158,7 +165,12 @@ impl Settings {
     /// G2: every term of a shard has a token larger than those of all its earlier terms. If the record is removed, no
     /// node may know the last token, and the wall clocks matter.
     pub(super) fn promises_larger_tokens(&self) -> bool {
-        self.plan == Plan::Untouched
-            || self.plan.is_inside() && self.wall_clocks != WallClocks::Any
+        match self.plan {
+            Plan::Untouched => true,
+            Plan::Removals | Plan::NewBucket => self.wall_clocks != WallClocks::Any,
+            // It is checked, and must be violated.
+            Plan::WrongWallClocks => true,
+            Plan::RolledBack => false,
+        }
     }
 }

@@ -65,7 +65,10 @@ impl ShardStore for Store {
 
     async fn read(&self, key: &str) -> Result<Observation, StoreError> {
         let (node, key) = (self.0.node, key.to_owned());
-        match self.ask(|world, request| world.send_read(node, request, key)).await {
+        match self
+            .ask(|world, request| world.send_read(node, request, key))
+            .await
+        {
             Some(Answer::Read(seen)) => Ok(seen),
             _ => Err(StoreError::Disconnected),
         }
@@ -89,7 +92,10 @@ impl ShardStore for Store {
             is_answered: false,
             is_repeated: false,
         };
-        match self.ask(|world, request| world.send_write(apply(request))).await {
+        match self
+            .ask(|world, request| world.send_write(apply(request)))
+            .await
+        {
             Some(Answer::Written(Outcome::Acknowledged(revision))) => Ok(revision),
             Some(Answer::Written(Outcome::Conflict)) => Err(WriteError::Conflict),
             Some(Answer::Written(Outcome::Failed) | Answer::Failed) => {
@@ -101,7 +107,10 @@ impl ShardStore for Store {
 
     async fn watch(&self, after: u64) -> Result<BucketWatch, StoreError> {
         let node = self.0.node;
-        match self.ask(|world, request| world.send_watch(node, request, after)).await {
+        match self
+            .ask(|world, request| world.send_watch(node, request, after))
+            .await
+        {
             Some(Answer::Opened(epoch, last, deliveries)) => {
                 let deliveries = stream::unfold(deliveries, |mut deliveries| async move {
                     let delivery = deliveries.recv().await?;

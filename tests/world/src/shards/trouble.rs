@@ -91,7 +91,9 @@ impl World {
 
     /// Nothing that the watches of the node deliver arrives for a while. A watch that is opened meanwhile works.
     pub(super) fn stall_watches(&mut self, node: usize, span: u64) {
-        self.say(node, || format!("its watches stall for {} ms", span / MILLISECOND));
+        self.say(node, || {
+            format!("its watches stall for {} ms", span / MILLISECOND)
+        });
         let until = self.now + span;
         for watch in self.bucket.watches.values_mut() {
             if watch.node == node {
@@ -125,9 +127,8 @@ impl World {
     /// A second process of one id, or a third.
     fn start_twin(&mut self, node: usize) {
         if self.settings.has_twins {
-            let is_twin = |other: &usize| {
-                *other != node && self.nodes[*other].id == self.nodes[node].id
-            };
+            let is_twin =
+                |other: &usize| *other != node && self.nodes[*other].id == self.nodes[node].id;
             let twin = (0..self.nodes.len()).find(|other| is_twin(other));
             if let Some(node) = twin {
                 self.start_if_down(node);

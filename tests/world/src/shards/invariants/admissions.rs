@@ -17,7 +17,9 @@ impl Invariant for Admissions {
                 shard,
                 token,
                 is_open: false,
-            } => Err(format!("node {node} admits a request for shard {shard} under {token}")),
+            } => Err(format!(
+                "node {node} admits a request for shard {shard} under {token}"
+            )),
             _ => Ok(()),
         }
     }

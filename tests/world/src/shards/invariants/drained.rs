@@ -13,15 +13,19 @@ impl Invariant for Drained {
 
     fn see(&mut self, _at: u64, node: usize, fact: &Fact<'_>) -> Result<(), String> {
         match fact {
-            Fact::Freeing { shard, is_open: true, .. } => {
-                Err(format!("node {node} frees shard {shard}, which is open"))
-            }
+            Fact::Freeing {
+                shard,
+                is_open: true,
+                ..
+            } => Err(format!("node {node} frees shard {shard}, which is open")),
             Fact::Freeing {
                 shard,
                 inside: 1..,
                 has_timed_out: false,
                 ..
-            } => Err(format!("node {node} frees shard {shard}, which is not drained")),
+            } => Err(format!(
+                "node {node} frees shard {shard}, which is not drained"
+            )),
             Fact::Leaving { is_open: true, .. } => Err(format!("node {node} leaves and is open")),
             Fact::Leaving {
                 inside: 1..,

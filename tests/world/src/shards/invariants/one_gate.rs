@@ -30,7 +30,10 @@ impl OneGate {
         let until = self.nodes[node].until;
         let others = self.nodes.iter().enumerate();
         let is_open = |other: &Gates| other.until > at && other.open.contains(&shard);
-        match others.into_iter().find(|(other, gates)| *other != node && is_open(gates)) {
+        match others
+            .into_iter()
+            .find(|(other, gates)| *other != node && is_open(gates))
+        {
             Some((other, gates)) if until > at => Err(format!(
                 "the gates of shard {shard} on nodes {node} and {other} are open at once, for {} ns",
                 until.min(gates.until) - at
@@ -57,7 +60,8 @@ impl Invariant for OneGate {
             Fact::Extended { until, .. } | Fact::Retimed { until } => {
                 self.nodes[node].until = *until;
                 let open = self.nodes[node].open.iter();
-                open.copied().try_for_each(|shard| self.check(at, node, shard))
+                open.copied()
+                    .try_for_each(|shard| self.check(at, node, shard))
             }
             Fact::Opened { shard, .. } => {
                 self.nodes[node].open.insert(*shard);

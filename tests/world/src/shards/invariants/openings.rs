@@ -48,7 +48,9 @@ impl Node {
             Some(_) => Err(format!(
                 "node {node} begins a term of shard {shard} with the claim of an earlier session"
             )),
-            None => Err(format!("node {node} begins a term of shard {shard} without a claim")),
+            None => Err(format!(
+                "node {node} begins a term of shard {shard} without a claim"
+            )),
         }
     }
 }

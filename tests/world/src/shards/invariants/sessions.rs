@@ -39,12 +39,13 @@ impl Sessions {
 
     fn replaced(&mut self, at: u64, former: SessionId) -> Result<(), String> {
         self.ended.insert(former);
-        let is_open = |node: &Node| {
-            node.session == Some(former) && node.until > at && !node.open.is_empty()
-        };
+        let is_open =
+            |node: &Node| node.session == Some(former) && node.until > at && !node.open.is_empty();
         match self.nodes.iter().position(is_open) {
             None => Ok(()),
-            Some(node) => Err(format!("the session of node {node} is replaced while it is open")),
+            Some(node) => Err(format!(
+                "the session of node {node} is replaced while it is open"
+            )),
         }
     }
 

@@ -34,9 +34,9 @@ impl Invariant for Writers {
             _ => return Ok(()),
         };
         match self.writers.insert(session, *by) {
-            Some(other) if other != *by => {
-                Err(format!("processes {other} and {by} write under one session"))
-            }
+            Some(other) if other != *by => Err(format!(
+                "processes {other} and {by} write under one session"
+            )),
             _ => Ok(()),
         }
     }
