@@ -90,6 +90,7 @@ pub mod guarantees {
     #![doc = "[fenced_store]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/examples/fenced_store/main.rs"]
     #![doc = "[interleavings]: crate::guide::architecture#interleavings"]
     #![doc = "[invariants]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/tests/world/src/invariants"]
+    #![doc = "[shard-invariants]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/tests/world/src/shards/invariants"]
     #![doc = "[earlier]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/tests/earlier/README.md"]
     #![doc = ""]
     #![doc = include_str!("../docs/guarantees.md")]

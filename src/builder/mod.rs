@@ -243,7 +243,7 @@ impl<S> Builder<S> {
     #[cfg(feature = "test-util")]
     #[doc(hidden)]
     pub fn journal<J: Journal>(mut self, journal: impl Fn() -> J + Send + Sync + 'static) -> Self {
-        self.settings.journals = Journals::new(journal);
+        self.settings.journals = Journals::new(move || -> Box<dyn Journal> { Box::new(journal()) });
         self
     }
 

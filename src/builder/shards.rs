@@ -10,9 +10,10 @@ use crate::{
     lease::TimeSettings,
     names::{Address, NodeId},
     runtime::Runtime,
-    shards::{Shard, Shards, Start, protocol},
+    shards::{Journal, Shard, Shards, Start, protocol},
     store::ShardStore,
-    task::WarmUp,
+    sync::watch,
+    task::{Journals, WarmUp},
 };
 
 /// The most shards.
@@ -43,6 +44,9 @@ struct Settings {
     time: TimeSettings,
     warm_up: Option<WarmUp<Shard>>,
     runtime: Runtime,
+    requests: usize,
+    journals: Journals<dyn Journal>,
+    wants: Option<watch::Receiver<Vec<protocol::Want>>>,
 }
 
 #[cfg(feature = "jetstream")]
@@ -95,6 +99,9 @@ impl<S> ShardsBuilder<S> {
                 time: TimeSettings::default(),
                 warm_up: None,
                 runtime,
+                requests: REQUESTS,
+                journals: Journals::default(),
+                wants: None,
             },
         }
     }
@@ -176,6 +183,29 @@ impl<S> ShardsBuilder<S> {
         self
     }
 
+    #[cfg(feature = "test-util")]
+    #[doc(hidden)]
+    pub fn journal<J: Journal>(mut self, journal: impl Fn() -> J + Send + Sync + 'static) -> Self {
+        self.settings.journals = Journals::new(move || -> Box<dyn Journal> { Box::new(journal()) });
+        self
+    }
+
+    /// Sets how many requests may be in progress at a time, apart from the renewal of the session.
+    #[cfg(feature = "test-util")]
+    #[doc(hidden)]
+    pub fn max_requests(mut self, requests: usize) -> Self {
+        self.settings.requests = requests;
+        self
+    }
+
+    /// Sets what this node wants, in place of the placement: one advice for each shard.
+    #[cfg(feature = "test-util")]
+    #[doc(hidden)]
+    pub fn wants(mut self, wants: watch::Receiver<Vec<protocol::Want>>) -> Self {
+        self.settings.wants = Some(wants);
+        self
+    }
+
     #[cfg(feature = "jetstream")]
     fn with<T>(self, change: impl FnOnce(S) -> T) -> ShardsBuilder<T> {
         ShardsBuilder {
@@ -237,6 +267,9 @@ impl<S: ShardStore> ShardsBuilder<S> {
             time,
             warm_up,
             runtime,
+            requests,
+            journals,
+            wants,
         } = self.settings;
         check_lease(time.lease)?;
         let shards = check("shards", shards, MOST_SHARDS)?;
@@ -248,14 +281,15 @@ impl<S: ShardStore> ShardsBuilder<S> {
             timing: time.timing()?,
             shards: shards.get(),
             warm_up: warm_up.is_some(),
-            max_requests: REQUESTS,
+            max_requests: requests,
         };
         let start = Start {
             store: Arc::new(self.store),
             node,
             warm_up,
             runtime,
-            journal: None,
+            journals,
+            wants,
         };
         Ok(start.start().await?)
     }

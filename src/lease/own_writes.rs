@@ -12,7 +12,7 @@ const MOST: usize = 32;
 ///
 /// A copy of a process's image has the same nonce, and would repeat any number that follows from its memory. The ids of
 /// its writes come from the operating system, and differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct WriteId(u128);
 
 impl WriteId {

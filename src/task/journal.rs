@@ -66,22 +66,33 @@ pub trait Journal: Send + 'static {
 }
 
 /// Creates the journal of each task that is started.
-#[derive(Clone, Default)]
-pub(crate) struct Journals(Option<Arc<dyn Fn() -> Box<dyn Journal> + Send + Sync>>);
+pub(crate) struct Journals<J: ?Sized = dyn Journal>(Option<Arc<dyn Fn() -> Box<J> + Send + Sync>>);
 
-impl Journals {
+impl<J: ?Sized> Journals<J> {
     #[cfg(feature = "test-util")]
-    pub(crate) fn new<J: Journal>(create: impl Fn() -> J + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(move || Box::new(create()))))
+    pub(crate) fn new(create: impl Fn() -> Box<J> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(create)))
     }
 
     /// Creates a journal, by default `log`.
-    pub(super) fn create(&self, log: impl FnOnce() -> Box<dyn Journal>) -> Box<dyn Journal> {
+    pub(crate) fn create(&self, log: impl FnOnce() -> Box<J>) -> Box<J> {
         self.0.as_ref().map_or_else(log, |create| create())
     }
 }
 
-impl fmt::Debug for Journals {
+impl<J: ?Sized> Default for Journals<J> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<J: ?Sized> Clone for Journals<J> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<J: ?Sized> fmt::Debug for Journals<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             Some(_) => "Journals(checker)",

@@ -4,5 +4,6 @@
 mod health;
 mod layer;
 mod lead;
+mod leave;
 mod support;
 mod work;

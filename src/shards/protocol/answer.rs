@@ -156,10 +156,6 @@ impl Machine {
             };
             let about = request.about;
             self.set_busy(about, false);
-            #[cfg(test)]
-            if !self.keeps(super::rule::Rule::AckBound) {
-                self.requests.give_up(attempt, &request);
-            }
             if about == About::Me {
                 self.take_me_timeout(request);
             }

@@ -44,10 +44,10 @@ impl Barrier {
     }
 
     /// When the last renewal that now counts was sent. It is returned once.
-    pub(super) fn pass(&mut self, without_watch: bool) -> Option<Moment> {
+    pub(super) fn pass(&mut self) -> Option<Moment> {
         let mut passed = None;
         while let Some(renewal) = self.acknowledged.front()
-            && (without_watch || renewal.revision <= self.delivered)
+            && renewal.revision <= self.delivered
         {
             passed = Some(renewal.sent_at);
             self.acknowledged.pop_front();
@@ -73,21 +73,21 @@ mod tests {
         barrier.acknowledge(at(21), 7, at(20));
         barrier.deliver(4);
         assert_eq!(
-            (barrier.pass(false), barrier.awaited_since()),
+            (barrier.pass(), barrier.awaited_since()),
             (None, Some(at(11)))
         );
         barrier.deliver(6);
         assert_eq!(
-            (barrier.pass(false), barrier.awaited_since()),
+            (barrier.pass(), barrier.awaited_since()),
             (Some(at(10)), Some(at(21)))
         );
         barrier.deliver(8);
         assert_eq!(
-            (barrier.pass(false), barrier.awaited_since()),
+            (barrier.pass(), barrier.awaited_since()),
             (Some(at(20)), None)
         );
         barrier.acknowledge(at(31), 8, at(30));
-        assert_eq!(barrier.pass(false), Some(at(30)));
-        assert_eq!(barrier.pass(false), None);
+        assert_eq!(barrier.pass(), Some(at(30)));
+        assert_eq!(barrier.pass(), None);
     }
 }

@@ -4,7 +4,6 @@ use super::{
     machine::Machine,
     peers::{ME, SessionContent},
     requests::{About, Purpose},
-    rule::Rule,
     session::Step,
     session_record::{Alive, SessionId, SessionRecord},
 };
@@ -22,12 +21,7 @@ impl Machine {
         let waited = timing.unknown_until(me.first_seen, me.last_lease);
         let record = match &me.content {
             SessionContent::Unseen | SessionContent::Absent => {
-                let step = |at| Some((at, Step::Begin));
-                return match () {
-                    () if !self.keeps(Rule::AbsenceNotFree) => step(now),
-                    () if !self.keeps(Rule::AbsenceMarked) => step(waited),
-                    () => Some((now, Step::Mark)),
-                };
+                return Some((now, Step::Mark));
             }
             SessionContent::Marker | SessionContent::Garbage => return Some((waited, Step::Begin)),
             SessionContent::Record(record) => record,
@@ -39,7 +33,6 @@ impl Machine {
             SessionRecord::Alive(alive) if alive.lock.is_some() && alive.lock == self.me.lock => {
                 now
             }
-            SessionRecord::Alive(_) if !self.keeps(Rule::OldGatesShut) => now,
             SessionRecord::Alive(_) | SessionRecord::Later(_) => {
                 timing.held_until(me.first_seen, record.lease().unwrap_or(timing.lease))
             }

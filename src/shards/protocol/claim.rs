@@ -8,7 +8,6 @@ use super::{
     ownership::{Held, Ownership},
     peers::{ME, Peer, Verdict},
     requests::{About, Purpose, Write},
-    rule::Rule,
     session_record::SessionId,
     shard::{Own, ShardContent, Term, Wanted},
 };
@@ -84,10 +83,7 @@ impl Machine {
             ShardContent::Unseen if !self.watches.is_complete() => Step::Rest,
             ShardContent::Unseen | ShardContent::Absent => Step::At(not_before, Do::Mark),
             ShardContent::Vacant { .. } | ShardContent::Marker | ShardContent::Garbage => {
-                match self.keeps(Rule::ShardMarkWaited) {
-                    true => claim(timing.unknown_until(state.first_seen, timing.lease) + delay),
-                    false => claim(now),
-                }
+                claim(timing.unknown_until(state.first_seen, timing.lease) + delay)
             }
             ShardContent::Free { wanted } => {
                 // The hint of the last owner: the others go second.
@@ -105,8 +101,7 @@ impl Machine {
                 session: held,
                 seen,
             } => {
-                let verdict = self.peers[node]
-                    .verdict(now, (held, seen), timing.lease, |rule| self.keeps(rule));
+                let verdict = self.peers[node].verdict(now, (held, seen), timing.lease);
                 // A record that was removed without a marker is found by a read only.
                 let read_at = state.first_seen.max(state.retry_at) + timing.lease;
                 match verdict {

@@ -11,7 +11,6 @@ use super::{
     node::Node,
     peers::{ME, Peer, Peers},
     requests::Requests,
-    rule::Rule,
     session::Session,
     session_record::SessionId,
     shard::{Own, Shard},
@@ -64,8 +63,6 @@ pub struct Machine {
     /// The time of the last input.
     handled_at: Moment,
     pub(super) actions: VecDeque<Action>,
-    #[cfg(test)]
-    pub(super) without: Option<Rule>,
 }
 
 impl fmt::Debug for Machine {
@@ -109,8 +106,6 @@ impl Machine {
             handled_at: Moment::default(),
             actions: VecDeque::new(),
             me: node,
-            #[cfg(test)]
-            without: None,
         }
     }
 
@@ -202,8 +197,6 @@ impl Machine {
                 if let Some(request) = self.requests.take(attempt) {
                     self.handle_written(now, request, outcome);
                 }
-                #[cfg(test)]
-                self.handle_given_up(now, attempt, outcome);
             }
             Input::Wanted { shard, want } => self.handle_wanted(now, shard, &want),
             Input::Warmed {
@@ -265,30 +258,5 @@ impl Machine {
 
     pub(super) fn session_key(&self, peer: Peer) -> Key {
         Key::Session(self.peers[peer].id.clone())
-    }
-
-    /// What R6 forbids.
-    #[cfg(test)]
-    fn handle_given_up(&mut self, now: Moment, attempt: u64, outcome: crate::lease::Outcome) {
-        if let Some(request) = self.requests.take_given_up(attempt)
-            && matches!(request.about, super::requests::About::Shard(_))
-        {
-            self.handle_written(now, request, outcome);
-        }
-    }
-
-    /// Whether a rule is in force: always, except in tests of the simulation.
-    #[cfg(test)]
-    pub(super) fn keeps(&self, rule: Rule) -> bool {
-        self.without != Some(rule)
-    }
-
-    #[cfg(not(test))]
-    #[expect(
-        clippy::unused_self,
-        reason = "the tests choose the rule by the machine"
-    )]
-    pub(super) const fn keeps(&self, _: Rule) -> bool {
-        true
     }
 }

@@ -16,7 +16,6 @@
 //! - `answer`, `requests`: requests to the store; `schedule`: timeouts.
 //! - `key`, `config`, `session_record`, `ownership`, `versioned`: the keys and their records.
 //! - `view`: what is known of shards and nodes.
-//! - `rule`: the rules, for tests that switch one off.
 
 mod action;
 mod answer;
@@ -34,7 +33,6 @@ mod ownership;
 mod peers;
 mod renew;
 mod requests;
-mod rule;
 mod schedule;
 mod session;
 mod session_record;

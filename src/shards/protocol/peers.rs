@@ -6,10 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    rule::Rule,
-    session_record::{SessionId, SessionRecord},
-};
+use super::session_record::{SessionId, SessionRecord};
 use crate::{clock::Moment, names::NodeId, shards::due::NEVER};
 
 /// The number of a node in this process.
@@ -164,19 +161,15 @@ impl PeerState {
         now: Moment,
         (session, seen): (SessionId, u64),
         lease: Duration,
-        keeps: impl Fn(Rule) -> bool,
     ) -> Verdict {
         let waited = self.first_seen + lease.max(self.last_lease);
         let after_wait = || match now >= waited {
             true => Verdict::Dead,
             false => Verdict::DeadAt(waited),
         };
-        let is_older = self.revision < seen && keeps(Rule::EvidenceNotOlder);
         let record = match &self.content {
-            SessionContent::Absent if !keeps(Rule::AbsenceNotDead) => return Verdict::Dead,
-            SessionContent::Absent if !keeps(Rule::AbsenceNotWaitedOut) => return after_wait(),
             SessionContent::Unseen | SessionContent::Absent => return Verdict::NoEvidence,
-            _ if is_older => return Verdict::NoEvidence,
+            _ if self.revision < seen => return Verdict::NoEvidence,
             SessionContent::Record(record) => Some(record),
             SessionContent::Marker | SessionContent::Garbage => None,
         };
@@ -189,12 +182,8 @@ impl PeerState {
                 if record.session() != Some(session) {
                     return Verdict::Dead;
                 }
-                if !keeps(Rule::Tombstone) {
-                    return after_wait();
-                }
                 Verdict::Alive
             }
-            _ if !keeps(Rule::SessionMarkWaited) => Verdict::Dead,
             _ => after_wait(),
         }
     }

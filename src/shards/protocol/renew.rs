@@ -9,7 +9,6 @@ use super::{
     machine::Machine,
     peers::{ME, SessionContent},
     requests::{Purpose, Request, Write},
-    rule::Rule,
     session::{HeldSession, Session, Step},
     shard::Own,
 };
@@ -21,7 +20,7 @@ use crate::{
 impl Machine {
     pub(super) fn handle_deadline(&mut self, now: Moment) {
         let is_over = self.session.ends_at().is_some_and(|end| now >= end);
-        if is_over && self.keeps(Rule::NeverRevive) {
+        if is_over {
             self.lose(now, Ended::Expired);
         }
     }
@@ -132,7 +131,7 @@ impl Machine {
         (revision, sent_at): (u64, Moment),
     ) {
         let renew_at = self.me.timing.renew_at(sent_at, &mut self.rng);
-        let first_deadline = self.valid_until(now, sent_at);
+        let first_deadline = self.me.timing.valid_until(sent_at);
         match (purpose, &mut self.session) {
             (Purpose::Begin(id), Session::None { .. })
                 if now < first_deadline
@@ -160,25 +159,12 @@ impl Machine {
         }
     }
 
-    fn valid_until(&self, now: Moment, sent_at: Moment) -> Moment {
-        let from = if self.keeps(Rule::FromSend) {
-            sent_at
-        } else {
-            now
-        };
-        match self.keeps(Rule::Guard) {
-            true => self.me.timing.valid_until(from),
-            false => from + self.me.timing.lease,
-        }
-    }
-
     /// R2: moves the deadline for the renewals that the watch has delivered.
     pub(super) fn pass_barrier(&mut self, now: Moment) {
-        let without_watch = !self.keeps(Rule::Barrier);
-        let Some(sent_at) = self.barrier.pass(without_watch) else {
+        let Some(sent_at) = self.barrier.pass() else {
             return;
         };
-        let until = self.valid_until(now, sent_at);
+        let until = self.me.timing.valid_until(sent_at);
         let Some(held) = self.session.held_mut() else {
             return;
         };

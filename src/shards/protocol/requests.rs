@@ -52,9 +52,6 @@ pub(super) struct Requests {
     open: BTreeMap<u64, Request>,
     /// How many are about other things than the own session.
     others: usize,
-    /// Claims that were given up, whose responses R6 ignores.
-    #[cfg(test)]
-    given_up: BTreeMap<u64, Request>,
 }
 
 impl Requests {
@@ -78,16 +75,6 @@ impl Requests {
 
     pub(super) fn others(&self) -> usize {
         self.others
-    }
-
-    #[cfg(test)]
-    pub(super) fn give_up(&mut self, attempt: u64, request: &Request) {
-        self.given_up.insert(attempt, request.clone());
-    }
-
-    #[cfg(test)]
-    pub(super) fn take_given_up(&mut self, attempt: u64) -> Option<Request> {
-        self.given_up.remove(&attempt)
     }
 
     /// Forgets all requests: their responses are ignored.

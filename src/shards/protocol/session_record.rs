@@ -12,7 +12,7 @@ use crate::{
 
 /// The nonce of a session: the id of the write that began it, which comes from the operating system. It is new for each
 /// session, also in a copy of a process's image, and never used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct SessionId(WriteId);
 

@@ -9,9 +9,8 @@ use super::{
     machine::Machine,
     ownership::Ownership,
     peers::{ME, Peer, SessionContent},
-    rule::Rule,
     session_record::SessionRecord,
-    shard::{Own, ShardContent, Term},
+    shard::{Own, ShardContent},
 };
 use crate::{
     clock::Moment,
@@ -164,10 +163,9 @@ impl Machine {
             .own
             .term()
             .is_some_and(|t| revision > t.revision || revision == 0);
-        if replaced && self.keeps(Rule::OverwrittenShut) {
+        if replaced {
             self.handle_overwritten(shard, revision);
         }
-        self.open_on_sight(now, shard, revision);
         self.plan_shard(shard, now);
     }
 
@@ -183,20 +181,6 @@ impl Machine {
         // A release of unknown outcome may have been applied.
         if !matches!(former, Own::Freeing(_)) {
             self.notice(Notice::Overwritten { shard, revision });
-        }
-    }
-
-    /// What R6 forbids.
-    fn open_on_sight(&mut self, now: Moment, shard: u32, revision: u64) {
-        if self.keeps(Rule::OpenByAck) || self.session.valid(now).is_none() {
-            return;
-        }
-        let state = &mut self.shards[shard as usize];
-        if matches!(state.content, ShardContent::Held { node: ME, .. }) && state.own == Own::None {
-            let token = state.floor;
-            state.own = Own::Open(Term { revision, token });
-            self.owned.insert(shard);
-            self.actions.push_back(Action::Open { shard, token });
         }
     }
 }

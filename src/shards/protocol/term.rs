@@ -4,7 +4,6 @@ use super::{
     action::Action,
     input::Want,
     machine::Machine,
-    rule::Rule,
     session_record::SessionId,
     shard::{Own, Shard, Term, Wanted},
 };
@@ -15,11 +14,9 @@ impl Machine {
     /// record was seen.
     pub(super) fn take_claim(&mut self, now: Moment, shard: u32, session: SessionId, term: Term) {
         let current = self.session.valid(now);
-        let ignores_session = !self.keeps(Rule::AckBound);
-        let is_current = current.is_some() && (current == Some(session) || ignores_session);
         let state = &mut self.shards[shard as usize];
         let is_newest = state.revision <= term.revision;
-        if !is_current || state.own != Own::None || !(is_newest || ignores_session) {
+        if current != Some(session) || state.own != Own::None || !is_newest {
             return;
         }
         state.own = Own::Warming(term);
@@ -50,9 +47,7 @@ impl Machine {
     pub(super) fn begin_free(&mut self, now: Moment, shard: u32, term: Term) {
         self.shards[shard as usize].own = Own::Freeing(term);
         self.changed_shards.insert(shard);
-        if self.keeps(Rule::ClosedBeforeFreed) {
-            self.actions.push_back(Action::EndTerm { shard });
-        }
+        self.actions.push_back(Action::EndTerm { shard });
         self.plan_shard(shard, now);
     }
 
@@ -62,9 +57,6 @@ impl Machine {
             state.own = Own::None;
             self.owned.remove(&shard);
             self.changed_shards.insert(shard);
-            if !self.keeps(Rule::ClosedBeforeFreed) {
-                self.actions.push_back(Action::Shut { shard });
-            }
         }
     }
 
@@ -77,7 +69,6 @@ impl Machine {
         if matches!(want, Wanted::Give(_)) {
             self.shut(now, shard);
         }
-        self.reopen(shard);
         let at = now.max(self.shards[shard as usize].retry_at);
         self.plan_shard(shard, at);
     }
@@ -85,30 +76,11 @@ impl Machine {
     /// R8: shuts a shard, which is final, and frees it once it is drained.
     fn shut(&mut self, now: Moment, shard: u32) {
         let until = now + self.me.timing.drain_timeout;
-        let closes = self.keeps(Rule::ClosedBeforeFreed);
         let Shard { own, .. } = &mut self.shards[shard as usize];
         if let Own::Warming(term) | Own::Open(term) = *own {
-            if !closes {
-                return self.begin_free(now, shard, term);
-            }
             *own = Own::Draining(term, until);
             self.changed_shards.insert(shard);
             self.actions.push_back(Action::Shut { shard });
-        }
-    }
-
-    /// What R8 forbids.
-    fn reopen(&mut self, shard: u32) {
-        if self.keeps(Rule::ShutIsFinal) {
-            return;
-        }
-        let Shard { own, want, .. } = &mut self.shards[shard as usize];
-        if let Own::Draining(term, _) | Own::Freeing(term) = *own
-            && *want == Wanted::Have
-        {
-            *own = Own::Open(term);
-            let token = term.token;
-            self.actions.push_back(Action::Open { shard, token });
         }
     }
 

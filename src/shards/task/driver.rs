@@ -12,6 +12,7 @@ use super::{
     journal::Journal,
     requests::{Requests, Write},
     terms::Terms,
+    wants::Wants,
     watches::Watches,
 };
 use crate::{
@@ -44,6 +45,7 @@ pub(crate) struct Driver<S> {
     pub(super) requests: Requests<S>,
     pub(super) watches: Watches<S>,
     pub(super) terms: Terms,
+    pub(super) wants: Wants,
     pub(super) warm_up: Option<WarmUp<Shard>>,
     pub(super) journal: Box<dyn Journal>,
     /// The preparation of the store, until it has succeeded.
@@ -85,11 +87,7 @@ impl<S: ShardStore> Driver<S> {
     pub(super) async fn run(mut self) {
         let spawner = self.shared.runtime.spawner.clone();
         let first = self.prepared().await;
-        self.follow
-            .extend((0..self.shared.count().get()).map(|shard| Input::Wanted {
-                shard,
-                want: protocol::Want::Have,
-            }));
+        self.follow.extend(self.wants.news());
         self.feed(first);
         loop {
             spawner.step().await;
@@ -161,6 +159,10 @@ impl<S: ShardStore> Driver<S> {
                 () = clock.sleep_until(wake) => return Input::Tick,
                 command = self.commands.recv(), if takes_commands => return self.leave(command),
                 () = self.shared.holding.emptied(), if self.settled.is_some() => return Input::Tick,
+                () = self.wants.changed() => {
+                    self.follow.extend(self.wants.news());
+                    return Input::Tick;
+                }
                 Some(event) = self.watches.next(), if !self.watches.is_empty() => {
                     self.tell(|journal| journal.watched(&event.input, event.error.as_ref()));
                     return event.input;
@@ -383,8 +385,7 @@ impl<S: ShardStore> Driver<S> {
     }
 
     fn end_term(&mut self, shard: u32) {
-        self.terms.forget(shard);
-        self.draining.remove(&shard);
+        self.stop_draining(shard);
         let Some(gate) = self.shared.gates.gate(shard) else {
             return;
         };
@@ -394,6 +395,15 @@ impl<S: ShardStore> Driver<S> {
             self.tell(|journal| journal.drain_timed_out(shard, left));
         }
         self.shared.gates.remove(shard);
+    }
+
+    /// Stops waiting for the requests of a shard. A node that leaves waits for all of them, whatever happens to its shards
+    /// and its session.
+    fn stop_draining(&mut self, shard: u32) {
+        if self.state == State::Running {
+            self.terms.forget(shard);
+            self.draining.remove(&shard);
+        }
     }
 
     /// Ends the session, and with it every term.
@@ -406,8 +416,7 @@ impl<S: ShardStore> Driver<S> {
             if let Some(gate) = self.shared.gates.gate(shard)
                 && gate.end().is_some()
             {
-                self.terms.forget(shard);
-                self.draining.remove(&shard);
+                self.stop_draining(shard);
             }
         }
     }
@@ -438,7 +447,8 @@ impl<S: ShardStore> Driver<S> {
         if self.advisor.poll_timeout().is_some_and(|at| at <= now) {
             self.advisor.handle_timeout(now);
         }
-        self.advisor.poll_advice()
+        let advice = self.advisor.poll_advice();
+        advice.filter(|_| !self.wants.is_set())
     }
 
     /// Publishes what is known of nodes and shards, and tells the placement.

@@ -2,7 +2,7 @@
 //!
 //! - `start`: creates the task; `configure`: the record that all nodes of a bucket agree on.
 //! - `driver`: one `select!` loop around the protocol.
-//! - `requests`, `watches`, `terms`: what the task waits for.
+//! - `requests`, `watches`, `terms`: what the task waits for; `wants`: which shards the node should have.
 //! - `journal`: receives what the task does; `log`: log events.
 
 mod configure;
@@ -12,6 +12,7 @@ mod log;
 mod requests;
 mod start;
 mod terms;
+mod wants;
 mod watches;
 
 pub use self::journal::Journal;

@@ -13,6 +13,7 @@ use super::{
     log::Log,
     requests::Requests,
     terms::Terms,
+    wants::Wants,
     watches::Watches,
 };
 use crate::{
@@ -22,12 +23,13 @@ use crate::{
     shards::{
         handle::Shards,
         placement::{Advisor, PlacementSettings},
-        protocol::{Machine, Node},
+        protocol::{Machine, Node, Want},
         shard::Shard,
         shared::Shared,
     },
     store::{ShardStore, StoreError},
-    task::{Attempt, InSpan, Preparing, WarmUp, within},
+    sync::watch,
+    task::{Attempt, InSpan, Journals, Preparing, WarmUp, within},
 };
 
 /// A node with valid settings.
@@ -36,8 +38,9 @@ pub(crate) struct Start<S> {
     pub(crate) node: Node,
     pub(crate) warm_up: Option<WarmUp<Shard>>,
     pub(crate) runtime: Runtime,
-    /// Instead of the log.
-    pub(crate) journal: Option<Box<dyn Journal>>,
+    pub(crate) journals: Journals<dyn Journal>,
+    /// What a simulation wants, in place of the placement.
+    pub(crate) wants: Option<watch::Receiver<Vec<Want>>>,
 }
 
 impl<S: ShardStore> Start<S> {
@@ -74,8 +77,10 @@ impl<S: ShardStore> Start<S> {
             node,
             warm_up,
             runtime,
-            journal,
+            journals,
+            wants,
         } = self;
+        let wants = Wants::new(node.shards, wants);
         let (shared, publisher) = Shared::new(
             store.name(),
             (node.id.clone(), node.address.clone()),
@@ -83,7 +88,7 @@ impl<S: ShardStore> Start<S> {
             runtime.clone(),
             node.timing.clone(),
         );
-        let journal = journal.unwrap_or_else(|| Box::new(Log::default()));
+        let journal = journals.create(|| Box::new(Log::default()));
         let (sender, commands) = mpsc::unbounded_channel::<Shutdown>();
         let settings = PlacementSettings::new(node.shards, node.timing.lease);
         let driver = Driver {
@@ -95,6 +100,7 @@ impl<S: ShardStore> Start<S> {
             commands,
             requests: Requests::new(store.clone(), runtime.clock.clone()),
             watches: Watches::new(store),
+            wants,
             terms: Terms::default(),
             warm_up,
             journal,

@@ -40,7 +40,7 @@ impl World {
 
     /// Whether the task, or its whole process, is paused before its next step, for example between a decision and its
     /// effect.
-    pub(crate) fn is_held_up(&mut self, node: usize) -> bool {
+    pub(crate) fn hold_up(&mut self, node: usize) -> bool {
         if self.is_smooth(node) || !self.choices.one_in(80) {
             return false;
         }

@@ -20,16 +20,39 @@ use crate::{
     world::World,
 };
 
-/// The state that the world and all code in it share.
-#[derive(Clone)]
-pub(crate) struct Shared(Arc<Mutex<World>>);
+/// A world that runs processes.
+pub(crate) trait Runs: Send + 'static {
+    /// Whether the process `session` still runs on the node.
+    fn lives(&self, node: usize, session: u64) -> bool;
 
-impl Shared {
-    pub(crate) fn new(world: World) -> Self {
+    /// What the processes of the node read.
+    fn shown(&self, node: usize) -> FakeClock;
+
+    /// Starts a task.
+    fn spawn(&mut self, spawned: Spawned);
+
+    /// Whether the background task of the node is paused before its next step.
+    fn is_held_up(&mut self, node: usize) -> bool;
+
+    /// It goes on.
+    fn goes_on(&mut self, node: usize);
+}
+
+/// The state that the world and all code in it share.
+pub(crate) struct Shared<W = World>(Arc<Mutex<W>>);
+
+impl<W> Clone for Shared<W> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<W> Shared<W> {
+    pub(crate) fn new(world: W) -> Self {
         Self(Arc::new(Mutex::new(world)))
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, W> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -40,15 +63,23 @@ impl Shared {
 }
 
 /// A process in the world. Its calls have no effect once it is dead.
-#[derive(Clone)]
-pub(crate) struct Host {
-    shared: Shared,
+pub(crate) struct Host<W = World> {
+    shared: Shared<W>,
     pub(crate) node: usize,
     pub(crate) session: u64,
 }
 
-impl Host {
-    pub(crate) fn new(shared: Shared, node: usize, session: u64) -> Self {
+impl<W> Clone for Host<W> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<W: Runs> Host<W> {
+    pub(crate) fn new(shared: Shared<W>, node: usize, session: u64) -> Self {
         Self {
             shared,
             node,
@@ -57,24 +88,20 @@ impl Host {
     }
 
     /// Does something in the world, unless the process is dead.
-    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut World) -> T) -> Option<T> {
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut W) -> T) -> Option<T> {
         let mut world = self.shared.lock();
         world
             .lives(self.node, self.session)
             .then(|| act(&mut world))
     }
 
-    pub(crate) fn fact(&self, fact: &Fact<'_>) {
-        self.with(|world| world.fact(self.node, fact));
-    }
-
     pub(crate) fn clock(&self) -> Clock {
         let world = self.shared.lock();
-        world.nodes[self.node].shown.clone().into()
+        world.shown(self.node).into()
     }
 
     /// Sleeps for `nanos` nanoseconds on the clock of the node.
-    pub(crate) fn sleep(&self, nanos: u64) -> impl Future<Output = ()> + use<> {
+    pub(crate) fn sleep(&self, nanos: u64) -> impl Future<Output = ()> + use<W> {
         self.clock().sleep(std::time::Duration::from_nanos(nanos))
     }
 
@@ -87,7 +114,7 @@ impl Host {
     ) {
         let node = self.node;
         self.with(|world| {
-            world.spawned.push(Spawned {
+            world.spawn(Spawned {
                 node,
                 place,
                 name,
@@ -124,6 +151,21 @@ impl Host {
         self.spawn_in(Place::Thread, name, true, future);
     }
 
+    /// Where the code of the process takes time, tasks and random numbers from.
+    pub(crate) fn runtime(&self, clock: FakeClock, seed: u64) -> Runtime {
+        Runtime {
+            clock: clock.into(),
+            spawner: Spawner::new(self.clone()),
+            random: Random::seeded(seed),
+        }
+    }
+}
+
+impl Host {
+    pub(crate) fn fact(&self, fact: &Fact<'_>) {
+        self.with(|world| world.fact(self.node, fact));
+    }
+
     /// Checks that work in a process that was paused has the signal before it continues.
     pub(crate) fn check_own_signal(&self, term: &Term, closing: &CancellationToken) {
         let was_signalled = closing.is_cancelled();
@@ -144,18 +186,9 @@ impl Host {
             });
         }
     }
-
-    /// Where the code of the process takes time, tasks and random numbers from.
-    pub(crate) fn runtime(&self, clock: FakeClock, seed: u64) -> Runtime {
-        Runtime {
-            clock: clock.into(),
-            spawner: Spawner::new(self.clone()),
-            random: Random::seeded(seed),
-        }
-    }
 }
 
-impl Spawn for Host {
+impl<W: Runs> Spawn for Host<W> {
     fn spawn(&self, task: BoxFuture) {
         self.spawn_in(Place::Background, "background task", false, task);
     }
@@ -166,7 +199,7 @@ impl Spawn for Host {
         Box::pin(async move {
             if host.with(|world| world.is_held_up(host.node)) == Some(true) {
                 yield_now().await;
-                host.with(|world| world.nodes[host.node].process.is_mid_turn = false);
+                host.with(|world| world.goes_on(host.node));
             }
         })
     }

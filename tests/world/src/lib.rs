@@ -14,6 +14,7 @@
 //! - `fact`: the events of a run; `invariants`: what must hold in it, one file each.
 //! - `storage`: the writes of admitted requests.
 //! - `runner`, `tally`, `trace`, `show`: many runs, and their output.
+//! - `shards`: the same for nodes that share shards.
 
 #![allow(
     missing_docs,
@@ -49,6 +50,7 @@ mod runner;
 mod seamless;
 mod server;
 mod settings;
+pub mod shards;
 mod show;
 mod storage;
 mod store;

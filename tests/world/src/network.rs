@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     clock::{MICROSECOND, MILLISECOND},
+    host::Runs,
     plan::Plan,
     server::Watching,
     world::{Event, World},

@@ -74,7 +74,7 @@ pub fn run(source: Source<'_>, plan: Plan, lines: usize) -> Outcome {
 }
 
 /// The message of a panic. The panic hook has printed where it was.
-fn message(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("a panic without a message").to_owned()
@@ -86,30 +86,56 @@ fn message(panic: &(dyn Any + Send)) -> String {
 ///
 /// Panics with the trace of a seed that fails.
 pub fn run_all(first: u64, count: u64) -> Tally {
+    let one = |seed| {
+        let outcome = run(Source::Seed(seed), Plan::of(seed), 0);
+        (outcome.tally, outcome.violations.into_iter().next())
+    };
+    match run_seeds(first, count, one) {
+        Err((seed, index, violation)) => {
+            panic!("number {index}: {}", report(seed, &violation, TAIL))
+        }
+        Ok(tallies) => {
+            let mut sum = Tally::default();
+            for tally in &tallies {
+                sum.add(tally);
+            }
+            sum
+        }
+    }
+}
+
+/// Runs `count` seeds from `first` on, on all cores, up to the first failure. Returns the tally of each.
+///
+/// # Errors
+///
+/// A seed that fails, its number, and its violation.
+pub(crate) fn run_seeds<T: Send>(
+    first: u64,
+    count: u64,
+    one: impl Fn(u64) -> (T, Option<Violation>) + Sync,
+) -> Result<Vec<T>, (u64, u64, Violation)> {
     let next = AtomicU64::new(0);
-    let tally = Mutex::new(Tally::default());
+    let tallies = Mutex::new(Vec::new());
     let failed = OnceLock::new();
     let work = || {
-        let mut mine = Tally::default();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             if index >= count {
                 break;
             }
             let seed = first.wrapping_add(index);
-            let outcome = run(Source::Seed(seed), Plan::of(seed), 0);
-            mine.add(&outcome.tally);
-            if let Some(violation) = outcome.violations.into_iter().next() {
+            let (tally, violation) = one(seed);
+            tallies
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(tally);
+            if let Some(violation) = violation {
                 next.store(count, Ordering::Relaxed);
                 // Another core may have been first.
                 let _ = failed.set((seed, index, violation));
                 break;
             }
         }
-        tally
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .add(&mine);
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -117,10 +143,10 @@ pub fn run_all(first: u64, count: u64) -> Tally {
             scope.spawn(work);
         }
     });
-    if let Some((seed, index, violation)) = failed.into_inner() {
-        panic!("number {index}: {}", report(seed, &violation, TAIL));
+    match failed.into_inner() {
+        Some(failed) => Err(failed),
+        None => Ok(tallies.into_inner().unwrap_or_else(PoisonError::into_inner)),
     }
-    tally.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Describes a violation. It runs the seed again, for the last `lines` lines of its trace.

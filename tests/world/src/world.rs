@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use noleader::{clock::Moment, fencing::Fenced, lease::Observation};
+use noleader::{clock::Moment, fencing::Fenced, lease::Observation, test_util::FakeClock};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     executor::Spawned,
     fact::Fact,
     finale::Step,
+    host::Runs,
     invariants::{Invariants, Violation},
     network::{Answer, Apply},
     node::Node,
@@ -229,10 +230,6 @@ impl World {
         }
     }
 
-    pub(crate) fn lives(&self, node: usize, session: u64) -> bool {
-        self.nodes[node].process.session == session
-    }
-
     pub(crate) fn after(&mut self, delay: u64, event: Event) {
         self.queue.push(self.now + delay, event);
     }
@@ -298,5 +295,27 @@ impl World {
 
     pub(crate) fn say_of_all(&mut self, what: impl FnOnce() -> String) {
         self.trace.say(self.now, None, what);
+    }
+}
+
+impl Runs for World {
+    fn lives(&self, node: usize, session: u64) -> bool {
+        self.nodes[node].process.session == session
+    }
+
+    fn shown(&self, node: usize) -> FakeClock {
+        self.nodes[node].shown.clone()
+    }
+
+    fn spawn(&mut self, spawned: Spawned) {
+        self.spawned.push(spawned);
+    }
+
+    fn is_held_up(&mut self, node: usize) -> bool {
+        self.hold_up(node)
+    }
+
+    fn goes_on(&mut self, node: usize) {
+        self.nodes[node].process.is_mid_turn = false;
     }
 }

@@ -1,4 +1,4 @@
-//! Tests of the protocol: each rule by the exact list of actions that it returns, and a simulation of many nodes.
+//! Tests of the protocol: each rule by the exact list of actions that it returns.
 
 mod claims;
 mod harness;
@@ -6,4 +6,3 @@ mod leave;
 mod moves;
 mod sessions;
 mod silence;
-mod simulation;

@@ -6,6 +6,7 @@
 mod outside;
 mod replay;
 mod seeds;
+mod shards;
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -18,6 +19,11 @@ const SEEDS: u64 = if cfg!(debug_assertions) {
     20_000
 };
 
+/// Its keys come from the operating system.
+fn fresh_seed() -> u64 {
+    RandomState::new().hash_one(0) >> 16
+}
+
 #[test]
 fn fresh_seeds_pass() {
     let number = |name: &str| {
@@ -26,9 +32,7 @@ fn fresh_seeds_pass() {
             .map(|n| n.parse().expect("a number"))
     };
     let count = number("NOLEADER_SEEDS").unwrap_or(SEEDS);
-    // Its keys come from the operating system.
-    let fresh = || RandomState::new().hash_one(0) >> 16;
-    let first = number("NOLEADER_FIRST_SEED").unwrap_or_else(fresh);
+    let first = number("NOLEADER_FIRST_SEED").unwrap_or_else(fresh_seed);
     eprintln!("world: {count} seeds from {first}");
     let tally = run_all(first, count);
     eprintln!("world: {tally:?}");

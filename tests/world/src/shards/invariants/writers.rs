@@ -1,0 +1,43 @@
+//! R10: the records of a session have one writer, and a claim names a session of the process that writes it.
+
+use std::collections::HashMap;
+
+use noleader::shards::protocol::{Ownership, SessionId, SessionRecord};
+
+use super::{Content, Invariant, content};
+use crate::shards::fact::Fact;
+
+#[derive(Default)]
+pub(super) struct Writers {
+    writers: HashMap<SessionId, u64>,
+}
+
+impl Invariant for Writers {
+    fn name(&self) -> &'static str {
+        "writers"
+    }
+
+    fn see(&mut self, _at: u64, _node: usize, fact: &Fact<'_>) -> Result<(), String> {
+        let Fact::Applied {
+            by,
+            key,
+            value,
+            revision,
+            ..
+        } = fact
+        else {
+            return Ok(());
+        };
+        let session = match content(key, *revision, Some(value)) {
+            Content::Session(SessionRecord::Alive(alive)) => alive.session,
+            Content::Shard(Ownership::Held(held)) => held.session,
+            _ => return Ok(()),
+        };
+        match self.writers.insert(session, *by) {
+            Some(other) if other != *by => Err(format!(
+                "processes {other} and {by} write under one session"
+            )),
+            _ => Ok(()),
+        }
+    }
+}
