@@ -1,5 +1,6 @@
 //! Runs of nodes that share shards. `NOLEADER_SHARD_SEEDS=n` sets the number of fresh seeds.
 
+use super::number;
 use noleader_world::{
     Source,
     shards::{Plan, report, run, run_all, survey},
@@ -10,12 +11,6 @@ const SEEDS: u64 = 100;
 
 /// Enough runs outside the assumptions.
 const LOST: u64 = 1_000;
-
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name)
-        .ok()
-        .map(|n| n.parse().expect("a number"))
-}
 
 #[test]
 fn fresh_shard_seeds_pass() {
