@@ -85,6 +85,7 @@ pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
 /// # Panics
 ///
 /// Panics with the trace of a seed that fails.
+#[must_use]
 pub fn run_all(first: u64, count: u64) -> Tally {
     let one = |seed| {
         let outcome = run(Source::Seed(seed), Plan::of(seed), 0);

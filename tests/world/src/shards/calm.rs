@@ -2,7 +2,7 @@
 //! there must be nothing but renewals. At last every node leaves.
 
 use noleader::{
-    ShardId,
+    LeaderInfo, ShardId,
     shards::protocol::{Key, Ownership},
 };
 
@@ -63,7 +63,7 @@ impl World {
             let of_id = |other: &usize| self.nodes[*other].id == self.nodes[node].id;
             let all: Vec<usize> = (0..self.nodes.len()).filter(of_id).collect();
             let running = |n: &usize| self.nodes[*n].is_up() && !self.nodes[*n].process.is_leaving;
-            let kept = all.iter().copied().filter(running).next_back();
+            let kept = all.iter().copied().rfind(running);
             for other in all {
                 if Some(other) != kept {
                     self.orders.push(Order::Die { node: other });
@@ -133,7 +133,7 @@ impl World {
                 ));
             }
             let owner = handle.owner(id);
-            let known = owner.as_ref().map(|owner| owner.id());
+            let known = owner.as_ref().map(LeaderInfo::id);
             if known != Some(self.nodes[target].id.as_str()) && !self.settings.plan.has_removals() {
                 return Err(format!(
                     "node {node} takes {known:?} for the owner of shard {shard}"

@@ -58,6 +58,7 @@ pub fn run(source: Source<'_>, plan: Plan, lines: usize) -> Outcome {
 /// # Panics
 ///
 /// Panics with the trace of a seed that fails.
+#[must_use]
 pub fn run_all(first: u64, count: u64) -> Tally {
     let one = |seed| {
         let outcome = run(Source::Seed(seed), Plan::of(seed), 0);

@@ -1,5 +1,7 @@
 //! Faults at random times.
 
+use noleader::shards::protocol::Key;
+
 use super::{
     settings::Plan,
     world::{Event, Order, World},
@@ -155,7 +157,8 @@ impl World {
         }
     }
 
-    /// The store forgets writes that it acknowledged. A process that knows nothing of them starts at the same time.
+    /// The store forgets writes that it acknowledged. A process that knows nothing of them starts at the same
+    /// time, and is to have every shard.
     fn roll_back(&mut self) {
         let changes = match self.choices.below(8) {
             // A backup.
@@ -165,6 +168,14 @@ impl World {
         self.bucket.roll_back(changes);
         self.say_of_all(|| format!("the store has lost its last {changes} writes"));
         self.tally.lost += 1;
-        self.revive();
+        let is_free = |node: &usize| {
+            let key = Key::Session(self.nodes[*node].id.clone());
+            !self.nodes[*node].is_up() && self.bucket.session(&key).is_none()
+        };
+        let heir = (0..self.settings.ids).find(is_free);
+        if let Some(node) = heir {
+            self.targets.fill(node);
+            self.orders.push(Order::Start { node });
+        }
     }
 }

@@ -19,6 +19,12 @@ const SEEDS: u64 = if cfg!(debug_assertions) {
     20_000
 };
 
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    let number = text.parse();
+    Some(number.unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+}
+
 /// Its keys come from the operating system.
 fn fresh_seed() -> u64 {
     RandomState::new().hash_one(0) >> 16
@@ -26,11 +32,6 @@ fn fresh_seed() -> u64 {
 
 #[test]
 fn fresh_seeds_pass() {
-    let number = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .map(|n| n.parse().expect("a number"))
-    };
     let count = number("NOLEADER_SEEDS").unwrap_or(SEEDS);
     let first = number("NOLEADER_FIRST_SEED").unwrap_or_else(fresh_seed);
     eprintln!("world: {count} seeds from {first}");

@@ -97,10 +97,8 @@ impl Invariant for Openings {
                 .sent
                 .retain(|_, (.., sent_at)| *now < *sent_at + self.request_timeout),
             Fact::Claimed { shard, token } => return n.claimed(node, *shard, *token),
-            Fact::Opened { shard, token, .. } => {
-                if n.begun.get(shard) != Some(token) {
-                    return Err(format!("node {node} opens shard {shard} after its term"));
-                }
+            Fact::Opened { shard, token, .. } if n.begun.get(shard) != Some(token) => {
+                return Err(format!("node {node} opens shard {shard} after its term"));
             }
             Fact::Shut { shard } => _ = n.begun.remove(shard),
             _ => {}

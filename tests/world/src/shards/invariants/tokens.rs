@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use noleader::shards::protocol::{Key, Record};
+use noleader::shards::protocol::{Key, Ownership, Record};
 
 use super::Invariant;
 use crate::{
@@ -77,9 +77,9 @@ impl Invariant for GrowingTokens {
         match fact {
             Fact::Sent {
                 key: Key::Shard(shard),
-                record: Record::Shard(record),
+                record: Record::Shard(Ownership::Held(_)),
                 ..
-            } if matches!(record, noleader::shards::protocol::Ownership::Held(_)) => {
+            } => {
                 self.claimed[node].insert(*shard, at);
                 Ok(())
             }
