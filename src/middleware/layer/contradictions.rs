@@ -44,12 +44,12 @@
 /// `poll_ready` comes before the request, whose key decides on the shard:
 ///
 /// ```compile_fail,E0599
-/// # fn example(shards: impl noleader::middleware::ShardSet) {
+/// # fn example(shards: noleader::Shards) {
 /// noleader::LeaderOnlyLayer::sharded(shards, |order: &u32| *order).not_ready();
 /// # }
 /// ```
 /// ```compile_fail,E0599
-/// # fn example(shards: impl noleader::middleware::ShardSet) {
+/// # fn example(shards: noleader::Shards) {
 /// noleader::LeaderOnlyLayer::sharded(shards, |order: &u32| *order).fail().not_ready();
 /// # }
 /// ```

@@ -37,7 +37,7 @@ impl<S: ShardSet, F> LeaderOnlyLayer<Reject, EveryRequest, Sharded<S, F>> {
     /// ```
     /// use axum::{Extension, Router, body::Body, routing::post};
     /// use http::Request;
-    /// use noleader::{LeaderOnlyLayer, ShardId, Term, middleware::ShardSet};
+    /// use noleader::{LeaderOnlyLayer, ShardId, Shards, Term};
     ///
     /// /// The customer in a path such as `/customers/17/orders`.
     /// fn customer(request: &Request<Body>) -> Option<String> {
@@ -49,7 +49,7 @@ impl<S: ShardSet, F> LeaderOnlyLayer<Reject, EveryRequest, Sharded<S, F>> {
     ///     format!("written to shard {shard} with the fencing token {}", term.token())
     /// }
     ///
-    /// fn app(shards: impl ShardSet) -> Router {
+    /// fn app(shards: Shards) -> Router {
     ///     Router::new()
     ///         .route("/customers/{id}/orders", post(create))
     ///         .layer(LeaderOnlyLayer::sharded(shards, customer).redirect())
@@ -83,11 +83,11 @@ impl<A, M, S, F> LeaderOnlyLayer<A, M, Sharded<S, F>> {
     /// refused.
     ///
     /// ```
-    /// use noleader::{LeaderOnlyLayer, middleware::ShardSet};
+    /// use noleader::{LeaderOnlyLayer, Shards};
     /// # use axum::body::Body;
     /// # use http::Request;
     ///
-    /// # fn example(shards: impl ShardSet, customer: fn(&Request<Body>) -> Option<u64>) {
+    /// # fn example(shards: Shards, customer: fn(&Request<Body>) -> Option<u64>) {
     /// let layer = LeaderOnlyLayer::sharded(shards, customer).keyless_pass();
     /// # }
     /// ```
