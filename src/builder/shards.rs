@@ -1,5 +1,7 @@
 use std::{future::Future, num::NonZeroU32, sync::Arc, time::Duration};
 
+use tokio::sync::watch;
+
 use super::start_error::StartError;
 #[cfg(feature = "test-util")]
 use crate::clock::FakeClock;
@@ -12,7 +14,6 @@ use crate::{
     runtime::Runtime,
     shards::{Journal, Shard, Shards, Start, protocol},
     store::ShardStore,
-    sync::watch,
     task::{Journals, WarmUp},
 };
 

@@ -1,12 +1,11 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{member::Member, shard::Shard, shared::Shared, status::ShardsStatus, task::Shutdown};
 use crate::{
     lease::{LeaderInfo, Settled},
     names::{Address, ShardId},
-    sync::watch,
     task::{Admission, NotLeader, ReleaseError, Stopped},
 };
 

@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{Notify, futures::Notified, mpsc};
+use tokio::sync::{Notify, futures::Notified, mpsc, watch};
 
 use super::{
     changes::{Changes, ShardChanges},
@@ -19,7 +19,6 @@ use crate::{
     lease::{LeaderInfo, Settled, Timing},
     names::{Address, ElectionName, NodeId, ShardId},
     runtime::Runtime,
-    sync::watch,
     task::{
         Admission, Held, HeldLease, Holding, NotLeader, Pulse, Reason, StopReason, Stopped, Term,
     },

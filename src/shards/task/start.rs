@@ -4,7 +4,7 @@ use std::{
     sync::Arc,
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{
     configure::configure,
@@ -28,7 +28,6 @@ use crate::{
         shared::Shared,
     },
     store::{ShardStore, StoreError},
-    sync::watch,
     task::{Attempt, InSpan, Journals, Preparing, WarmUp, within},
 };
 

@@ -1,9 +1,8 @@
 use std::{future, mem};
 
-use crate::{
-    shards::protocol::{Input, Want},
-    sync::watch,
-};
+use tokio::sync::watch;
+
+use crate::shards::protocol::{Input, Want};
 
 /// Which shards a simulation wants this node to have, in place of the placement.
 pub(super) struct Wants {
