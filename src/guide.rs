@@ -27,6 +27,7 @@ pub mod actions {
 pub mod shards {
     #![doc = "[actions]: crate::guide::actions"]
     #![doc = "[bucket]: crate::guide::nats#buckets-of-shards"]
+    #![doc = "[figures]: crate::guide::figures#simulation"]
     #![doc = "[guarantees]: crate::guide::guarantees"]
     #![doc = "[`ShardId`]: crate::ShardId"]
     #![doc = "[`Term`]: crate::Term"]
