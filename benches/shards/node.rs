@@ -1,4 +1,4 @@
-//! A node in a process of its own.
+//! A node, as a separate process.
 
 use std::{env, process::Command, time::Duration};
 

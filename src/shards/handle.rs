@@ -9,7 +9,7 @@ use crate::{
     task::{Admission, NotLeader, ReleaseError, Stopped},
 };
 
-/// A node's participation in shards: many elections, each with a leader of its own, at the price of one lease.
+/// A node's participation in shards: many elections, each with its own leader, at the price of one lease.
 ///
 /// A background task renews the session of this node, and claims the shards that are placed here. Clones of the handle
 /// share the task. Await [`shutdown`](Self::shutdown) before the runtime ends; dropping the last clone starts the same

@@ -1,4 +1,4 @@
-//! Sharded leadership: many shards, each with a leader of its own, over nodes that renew one lease each.
+//! Sharded leadership: many shards, each with its own leader, over nodes that renew one lease each.
 //!
 //! - `handle`: [`Shards`]; `shard`, `member`, `status`: what it shows.
 //! - `shared`: what the task publishes; `gates`: the gates of all shards; `changes`: wakes those who wait for one shard.

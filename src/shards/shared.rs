@@ -61,7 +61,7 @@ pub(super) struct End {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Holder {
     #[default]
-    Nobody,
+    Unowned,
     Me(Stage, u64),
     Other(Arc<Member>, u64),
 }
@@ -126,7 +126,7 @@ impl Shared {
         let status = watch::Sender::new(ShardsStatus::Joining);
         let shared = Arc::new(Self {
             gates: Gates::new(count.get()),
-            holders: Mutex::new(vec![Holder::Nobody; count.get() as usize]),
+            holders: Mutex::new(vec![Holder::Unowned; count.get() as usize]),
             changes: Changes::default(),
             openings: Mutex::default(),
             members: members.subscribe(),
@@ -175,7 +175,7 @@ impl Shared {
             Holder::Me(Stage::Warming, _) => (Reason::Warming, None),
             Holder::Me(Stage::Draining, _) => (Reason::Draining, None),
             // The gate may have opened since the request was rejected.
-            Holder::Me(Stage::Open, _) | Holder::Nobody => (Reason::NoLeader, None),
+            Holder::Me(Stage::Open, _) | Holder::Unowned => (Reason::NoLeader, None),
         };
         // After the end, the node that led when this one left.
         let reason = match self.ended.get() {
@@ -192,7 +192,7 @@ impl Shared {
     /// The node that leads a shard, this one included.
     pub(crate) fn owner(&self, shard: ShardId) -> Option<LeaderInfo> {
         match self.holder(shard) {
-            Holder::Nobody => None,
+            Holder::Unowned => None,
             Holder::Other(member, token) => Some(leader_of(&member, token)),
             Holder::Me(_, token) => {
                 let id = self.id.as_str().to_owned();
@@ -233,7 +233,7 @@ impl Shared {
     pub(crate) fn subscribe_openings(&self) -> mpsc::UnboundedReceiver<Shard> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let mut openings = self.openings();
-        // After the end, nobody removes the sender.
+        // After the end, the task removes no sender.
         if self.ended.get().is_none() {
             openings.push(sender);
         }

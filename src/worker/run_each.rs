@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl Shards {
-    /// Runs `work` for each shard that this node leads, each in a task of its own, until one of them returns an error.
+    /// Runs `work` for each shard that this node leads, each in its own task, until one of them returns an error.
     ///
     /// - `work` receives the shard, and should finish when [`closing`](crate::Term::closing) is cancelled. This happens
     ///   when the gate of the shard closes.

@@ -256,7 +256,7 @@ async fn shutdown(State(app): State<App>) -> StatusCode {
 async fn copy(Query(Copy { name }): Query<Copy>, State(app): State<App>) -> StatusCode {
     let log = app.log.path().with_file_name(name);
     app.copy(&log).unwrap();
-    // Nobody waits for the response of the copy.
+    // The client of the copy is gone.
     StatusCode::OK
 }
 

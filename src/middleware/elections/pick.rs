@@ -61,7 +61,7 @@ pub enum Pick<E, W> {
     Pass,
     /// No election, because the request has no key. The user decides whether it passes.
     Keyless {
-        /// Whether the request reaches the service all the same.
+        /// Whether the request still reaches the service.
         passes: bool,
     },
 }

@@ -14,7 +14,7 @@ use crate::{
     task::Term,
 };
 
-/// The shards of a node, each with an election of its own.
+/// The shards of a node, each with its own election.
 ///
 /// Its methods are not part of the public API.
 pub trait ShardSet: Node + Clone + Send + Sync + 'static {

@@ -191,7 +191,7 @@ impl Advisor {
         match state {
             State::Other => (Want::Nothing, None),
             State::Me | State::MeShut => self.keep_or_give(now, me, shard),
-            State::Nobody | State::Reserved => {
+            State::Unowned | State::Reserved => {
                 let from = self.claims_from(me, shard);
                 match now >= from {
                     true => (Want::Have, None),

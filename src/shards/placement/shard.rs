@@ -3,8 +3,8 @@ use crate::{clock::Moment, names::NodeId, shards::due::NEVER};
 /// Who owns a shard, as this node sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner<'a> {
-    /// Nobody, or a session that is dead.
-    Nobody {
+    /// No node, or a session that is dead.
+    Unowned {
         /// The node for which the last owner freed the shard.
         wanted: Option<&'a NodeId>,
     },
@@ -36,7 +36,7 @@ pub(super) struct Shard {
 /// [`Owner`], as far as it matters later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    Nobody,
+    Unowned,
     /// Without an owner, but this node's: freed for it, or of its former session.
     Reserved,
     Me,
@@ -55,7 +55,7 @@ pub(super) enum Said {
 impl Shard {
     pub(super) fn new() -> Self {
         Self {
-            state: State::Nobody,
+            state: State::Unowned,
             home: None,
             is_home_firm: false,
             since: Moment::default(),
@@ -68,8 +68,8 @@ impl Shard {
 impl State {
     pub(super) fn of(owner: Owner<'_>, me: &NodeId) -> Self {
         match owner {
-            Owner::Nobody { wanted } if wanted == Some(me) => Self::Reserved,
-            Owner::Nobody { .. } => Self::Nobody,
+            Owner::Unowned { wanted } if wanted == Some(me) => Self::Reserved,
+            Owner::Unowned { .. } => Self::Unowned,
             Owner::FormerSession => Self::Reserved,
             Owner::Me => Self::Me,
             Owner::MeShut => Self::MeShut,
@@ -78,6 +78,6 @@ impl State {
     }
 
     pub(super) fn is_without_owner(self) -> bool {
-        matches!(self, Self::Nobody | Self::Reserved)
+        matches!(self, Self::Unowned | Self::Reserved)
     }
 }

@@ -52,7 +52,8 @@ impl Machine {
         if let Some(carried) = state.carried()
             && carried < state.floor
         {
-            // Whoever claims the shard then knows the highest token. Who does not want it leaves others the time to say so.
+            // The next owner then knows the highest token. A node that does not want the shard leaves the others time to write
+            // the mark.
             let pause = if is_wanted { 0 } else { 2 + state.delay_us % 4 };
             let at = state.first_seen + self.me.timing.lease / 8 * pause;
             return Step::At(at.max(state.retry_at), Do::Mark);

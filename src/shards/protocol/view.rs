@@ -23,8 +23,8 @@ pub struct ShardView<'a> {
 /// Who holds a shard.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Holder<'a> {
-    /// Nobody, or a session that is dead.
-    Nobody {
+    /// No node, or a session that is dead.
+    Unowned {
         /// The node for which the last owner freed the shard.
         wanted: Option<&'a NodeId>,
     },
@@ -68,10 +68,10 @@ impl Machine {
             (Own::Open(_), _) => Holder::Me(Stage::Open),
             (Own::Draining(..) | Own::Freeing(_), _) => Holder::Me(Stage::Draining),
             (Own::None, ShardContent::Held { node, session, .. }) => self.holder(node, session),
-            (Own::None, ShardContent::Free { wanted }) => Holder::Nobody {
+            (Own::None, ShardContent::Free { wanted }) => Holder::Unowned {
                 wanted: wanted.map(|peer| &self.peers[peer].id),
             },
-            (Own::None, _) => Holder::Nobody { wanted: None },
+            (Own::None, _) => Holder::Unowned { wanted: None },
         };
         Some(ShardView {
             holder,
@@ -86,7 +86,7 @@ impl Machine {
             (true, _, _) if self.session.held().is_none_or(|held| held.id != session) => {
                 Holder::Former
             }
-            _ => Holder::Nobody { wanted: None },
+            _ => Holder::Unowned { wanted: None },
         }
     }
 

@@ -494,12 +494,12 @@ impl<S: ShardStore> Driver<S> {
 
     fn holder(&self, view: &protocol::ShardView<'_>) -> Holder {
         match view.holder {
-            protocol::Holder::Nobody { .. } | protocol::Holder::Former => Holder::Nobody,
+            protocol::Holder::Unowned { .. } | protocol::Holder::Former => Holder::Unowned,
             protocol::Holder::Me(stage) => Holder::Me(stage, view.token),
             // Its session has been published.
             protocol::Holder::Other(other) => match self.members.get(other.id) {
                 Some(member) => Holder::Other(member.clone(), view.token),
-                None => Holder::Nobody,
+                None => Holder::Unowned,
             },
         }
     }
@@ -516,7 +516,7 @@ fn weight(member: &protocol::Member<'_>) -> u32 {
 
 fn owner<'a>(view: &protocol::ShardView<'a>) -> Owner<'a> {
     match view.holder {
-        protocol::Holder::Nobody { wanted } => Owner::Nobody { wanted },
+        protocol::Holder::Unowned { wanted } => Owner::Unowned { wanted },
         protocol::Holder::Former => Owner::FormerSession,
         protocol::Holder::Me(Stage::Warming | Stage::Open) => Owner::Me,
         protocol::Holder::Me(Stage::Draining) => Owner::MeShut,

@@ -1,4 +1,4 @@
-//! A gate that picks the election of each request's shard. Here, each shard has a `LeaderHandle` of its own.
+//! A gate that picks the election of each request's shard. Here, each shard has its own `LeaderHandle`.
 
 mod answers;
 mod cluster;

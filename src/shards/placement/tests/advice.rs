@@ -21,7 +21,7 @@ fn give(name: &str) -> Want {
     Want::Give { to: Some(id(name)) }
 }
 
-const NOBODY: Owner<'_> = Owner::Nobody { wanted: None };
+const UNOWNED: Owner<'_> = Owner::Unowned { wanted: None };
 
 impl Placed {
     fn new() -> Self {
@@ -46,7 +46,7 @@ impl Placed {
         placed.advisor.handle_nodes(at(0), placed.nodes.clone());
         for shard in 0..SHARDS {
             if owned(&placed, shard) {
-                placed.advisor.handle_owner(at(0), shard, NOBODY);
+                placed.advisor.handle_owner(at(0), shard, UNOWNED);
                 placed.advisor.handle_owner(at(0), shard, Owner::Me);
             }
         }
@@ -121,7 +121,7 @@ fn a_node_without_a_session_wants_nothing() {
     let others = placed.nodes[1..].to_vec();
     let nothing: Vec<_> = owned.iter().map(|shard| (*shard, Want::Nothing)).collect();
     assert_eq!(placed.nodes(&others), nothing);
-    assert_eq!(placed.owner(owned[0], NOBODY), []);
+    assert_eq!(placed.owner(owned[0], UNOWNED), []);
     assert_eq!(placed.timeout(), None);
 }
 
@@ -131,14 +131,14 @@ fn the_home_claims_a_free_shard_at_once() {
     placed.at(100_000);
     let shard = placed.ordered(&["a"])[0];
     // What it has it wants already.
-    assert_eq!(placed.owner(shard, NOBODY), []);
+    assert_eq!(placed.owner(shard, UNOWNED), []);
     assert_eq!(
         placed.owner(shard, Owner::Other(&id("b"))),
         [(shard, Want::Nothing)]
     );
-    assert_eq!(placed.owner(shard, NOBODY), [(shard, Want::Have)]);
+    assert_eq!(placed.owner(shard, UNOWNED), [(shard, Want::Have)]);
     // A mark replaces an absent record.
-    assert_eq!(placed.owner(shard, NOBODY), []);
+    assert_eq!(placed.owner(shard, UNOWNED), []);
 }
 
 #[test]
@@ -147,8 +147,8 @@ fn the_second_waits_a_second_and_the_third_two() {
     placed.at(100_000);
     let second = placed.ordered(&["b", "a"])[0];
     let third = placed.ordered(&["b", "c", "a"])[0];
-    assert_eq!(placed.owner(second, NOBODY), []);
-    assert_eq!(placed.owner(third, NOBODY), []);
+    assert_eq!(placed.owner(second, UNOWNED), []);
+    assert_eq!(placed.owner(third, UNOWNED), []);
     assert_eq!(placed.timeout(), Some(at(101_000)));
     assert_eq!(placed.at(101_000).advice(), [(second, Want::Have)]);
     assert_eq!(placed.timeout(), Some(at(102_000)));
@@ -165,7 +165,7 @@ fn the_second_waits_while_the_first_is_busy() {
     placed.at(100_000);
     let shards = placed.ordered(&["b", "a"]);
     for shard in &shards {
-        assert_eq!(placed.owner(*shard, NOBODY), []);
+        assert_eq!(placed.owner(*shard, UNOWNED), []);
     }
     placed.at(100_900);
     assert_eq!(placed.owner(shards[1], Owner::Other(&id("b"))), []);
@@ -180,9 +180,9 @@ fn the_node_for_which_a_shard_was_freed_claims_it() {
     placed.at(100_000);
     let shard = placed.ordered(&["b", "c", "a"])[0];
     let (a, c) = (id("a"), id("c"));
-    assert_eq!(placed.owner(shard, Owner::Nobody { wanted: Some(&c) }), []);
+    assert_eq!(placed.owner(shard, Owner::Unowned { wanted: Some(&c) }), []);
     assert_eq!(
-        placed.owner(shard, Owner::Nobody { wanted: Some(&a) }),
+        placed.owner(shard, Owner::Unowned { wanted: Some(&a) }),
         [(shard, Want::Have)]
     );
 }
@@ -214,7 +214,7 @@ fn the_second_grants_the_home_its_start() {
     nodes[1].since = at(100_000);
     assert_eq!(placed.nodes(&nodes), []);
     let shard = placed.ordered(&["b", "a"])[0];
-    assert_eq!(placed.owner(shard, NOBODY), []);
+    assert_eq!(placed.owner(shard, UNOWNED), []);
     assert_eq!(placed.timeout(), Some(at(103_000)));
 }
 
@@ -243,7 +243,7 @@ fn an_owner_gives_to_a_proven_home_a_few_at_once() {
     assert_eq!(
         placed.owner(
             shard,
-            Owner::Nobody {
+            Owner::Unowned {
                 wanted: Some(&home)
             }
         ),
@@ -283,7 +283,7 @@ fn a_shard_that_its_home_did_not_claim_is_kept_for_a_while() {
     let shard = placed.ordered(&["b", "a"])[0];
     for (now, kept_ms) in [(100_000, 30_000), (200_000, 60_000), (300_000, 120_000)] {
         placed.at(now);
-        placed.owner(shard, NOBODY);
+        placed.owner(shard, UNOWNED);
         assert_eq!(placed.at(now + 1_000).advice(), [(shard, Want::Have)]);
         assert_eq!(placed.owner(shard, Owner::Me), []);
         assert_eq!(placed.timeout(), Some(at(now + 1_000 + kept_ms)));
@@ -293,7 +293,7 @@ fn a_shard_that_its_home_did_not_claim_is_kept_for_a_while() {
                 placed.at(now + 1_000 + kept_ms).advice(),
                 [(shard, give("b"))]
             );
-            assert_eq!(placed.owner(shard, NOBODY), [(shard, Want::Nothing)]);
+            assert_eq!(placed.owner(shard, UNOWNED), [(shard, Want::Nothing)]);
             placed.owner(shard, Owner::Other(&id("b")));
         }
     }
@@ -312,7 +312,7 @@ fn after_a_failed_warm_up_the_next_node_is_named() {
     // The protocol sits out, and claims it if no other node did.
     let c = id("c");
     assert_eq!(
-        placed.owner(shard, Owner::Nobody { wanted: Some(&c) }),
+        placed.owner(shard, Owner::Unowned { wanted: Some(&c) }),
         [(shard, Want::Have)]
     );
     assert_eq!(
@@ -327,7 +327,7 @@ fn each_failed_warm_up_names_the_next_in_the_order() {
     placed.at(100_000);
     for (order, next) in [(["b", "a", "c"], "c"), (["b", "c", "a"], "b")] {
         let shard = placed.ordered(&order)[0];
-        placed.owner(shard, NOBODY);
+        placed.owner(shard, UNOWNED);
         placed.owner(shard, Owner::Me);
         assert_eq!(placed.owner(shard, Owner::MeShut), [(shard, give(next))]);
     }
@@ -378,7 +378,7 @@ fn a_node_that_leaves_gives_all_to_their_next_homes() {
     assert_eq!((named("b"), named("c")), (2, 2));
     for shard in &owned {
         assert_eq!(placed.owner(*shard, Owner::MeShut), []);
-        assert_eq!(placed.owner(*shard, NOBODY), [(*shard, Want::Nothing)]);
+        assert_eq!(placed.owner(*shard, UNOWNED), [(*shard, Want::Nothing)]);
     }
     assert_eq!(placed.at(1_000_000).advice(), []);
 }
@@ -401,7 +401,7 @@ fn a_node_without_weight_gives_all_and_claims_nothing() {
             .all(|(_, want)| matches!(want, Want::Give { to: Some(_) }))
     );
     let other = placed.ordered(&["b"])[0];
-    placed.owner(other, NOBODY);
+    placed.owner(other, UNOWNED);
     assert_eq!(placed.at(1_000_000).advice(), []);
 }
 

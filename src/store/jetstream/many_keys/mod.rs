@@ -42,7 +42,7 @@ use crate::{
 /// - **Reconnects.** A restarted server may have lost the record at the revision that a node expects, and given that
 ///   revision to another record. So after a reconnect, a write of a key fails with [`StoreError::Disconnected`] until
 ///   the key was read on the new connection, or a watch on it has delivered the key, or a watch from the start has
-///   delivered the whole bucket. Keys that nobody writes cost nothing.
+///   delivered the whole bucket. Keys without writes cost nothing.
 /// - **Removal.** The server removes a record after `removed_after`, rounded up to a second, if the bucket has
 ///   `allow_msg_ttl`. Servers before 2.11 keep it.
 ///

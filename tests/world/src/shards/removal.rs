@@ -9,7 +9,7 @@ use super::{
 use crate::clock::{MILLISECOND, WALL_START};
 
 impl World {
-    /// Somebody deletes, purges or overwrites a record.
+    /// An operator deletes, purges or overwrites a record.
     pub(super) fn touch(&mut self) {
         if !self.settings.plan.has_removals() {
             return;

@@ -127,7 +127,7 @@ impl Process {
     pub(super) fn tell_shard(&mut self, now: u64, shard: u32) {
         let content = &self.view[shard as usize].content;
         let owner = match content {
-            Content::Free(wanted) => Owner::Nobody {
+            Content::Free(wanted) => Owner::Unowned {
                 wanted: wanted.as_ref(),
             },
             Content::Held(session, _) if *session == self.session => {
@@ -139,7 +139,7 @@ impl Process {
             Content::Held(session, node) => match self.live.get(session) {
                 Some(live) => Owner::Other(&live.id),
                 None if *node == self.id => Owner::FormerSession,
-                None => Owner::Nobody { wanted: None },
+                None => Owner::Unowned { wanted: None },
             },
         };
         self.advisor.handle_owner(at(now), shard, owner);

@@ -44,7 +44,7 @@ pub(super) struct World {
     pub(super) processes: Vec<Process>,
     pub(super) table: Vec<(u64, Content)>,
     live: BTreeMap<Session, LiveNode>,
-    /// The node that last held a shard, and since when nobody has, if so.
+    /// The node that last held a shard, and since when it has had no owner.
     last: Vec<(Option<NodeId>, Option<u64>)>,
     /// The moves of each shard: claims by a node that was not the last to hold it.
     pub(super) moves: Vec<u32>,

@@ -28,7 +28,7 @@ impl Claims {
     }
 
     /// Notes which sessions of a node are dead. A mark, a marker and garbage are evidence that counts after a lease, also
-    /// if it is removed meanwhile: nobody then knows. Absence is no evidence.
+    /// if it is removed meanwhile: no node then knows. Absence is no evidence.
     fn judge(&mut self, at: u64, key: &Key) {
         let all = self.of_node.get(key).into_iter().flatten();
         let is_dead = |since: &Option<u64>| since.is_some_and(|since| at - since >= self.lease);
