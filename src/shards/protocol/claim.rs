@@ -58,9 +58,18 @@ impl Machine {
             let at = state.first_seen + self.me.timing.lease / 8 * pause;
             return Step::At(at.max(state.retry_at), Do::Mark);
         }
-        if state.content == ShardContent::Absent {
+        match (state.content, session) {
             // The others still see the record that was removed without a marker.
-            return Step::At(state.retry_at, Do::Mark);
+            (ShardContent::Absent, _) => return Step::At(state.retry_at, Do::Mark),
+            (ShardContent::Unseen, _) if !self.watches.is_complete() => return Step::Rest,
+            // In a new bucket, marks of shards are waited out together with those of sessions. Each node begins elsewhere.
+            (ShardContent::Unseen, None)
+                if self.is_configured == Some(true) && self.leaving.is_none() =>
+            {
+                let delay = Duration::from_micros(u64::from(state.delay_us));
+                return Step::At(state.retry_at.max(state.first_seen + delay), Do::Mark);
+            }
+            _ => {}
         }
         match session {
             Some(session) if is_wanted => self.claim_step(now, shard, session),
@@ -81,7 +90,6 @@ impl Machine {
         let claim = |at: Moment| Step::At(at.max(not_before), Do::Claim(session));
         let delay = Duration::from_micros(u64::from(state.delay_us));
         match state.content {
-            ShardContent::Unseen if !self.watches.is_complete() => Step::Rest,
             ShardContent::Unseen | ShardContent::Absent => Step::At(not_before, Do::Mark),
             ShardContent::Vacant { .. } | ShardContent::Marker | ShardContent::Garbage => {
                 claim(timing.unknown_until(state.first_seen, timing.lease) + delay)

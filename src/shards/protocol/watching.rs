@@ -10,6 +10,7 @@ use super::{
     peers::{ME, Peer},
     requests::About,
     session::Session,
+    shard::ShardContent,
     watches::{Delivery, Stream, Watches},
 };
 use crate::{clock::Moment, lease::Observation};
@@ -55,7 +56,19 @@ impl Machine {
             // Keys that were not delivered have no message.
             Some(true) => {
                 self.peers[ME].first_seen = self.peers[ME].first_seen.max(now);
+                self.note_absent_shards(now);
                 self.wake_all(now);
+            }
+        }
+    }
+
+    fn note_absent_shards(&mut self, now: Moment) {
+        let spread = self.me.timing.lease / 4;
+        for shard in &mut self.shards {
+            if shard.content == ShardContent::Unseen {
+                let delay = spread.mul_f64(self.rng.f64());
+                shard.first_seen = now;
+                shard.delay_us = u32::try_from(delay.as_micros()).unwrap_or(u32::MAX);
             }
         }
     }
@@ -104,9 +117,11 @@ impl Machine {
     pub(super) fn note_config(&mut self, now: Moment, seen: &Observation) {
         let config = seen.value().map(Config::decode);
         let is_ours = config.is_some_and(|config| config == Ok(self.me.config()));
-        self.is_configured = Some(is_ours);
+        let was_ours = self.is_configured.replace(is_ours) == Some(true);
         if !is_ours {
             self.lose(now, Ended::Reconfigured);
+        } else if !was_ours && self.watches.is_complete() {
+            self.wake_all(now);
         }
     }
 

@@ -102,6 +102,32 @@ fn r7_an_absent_shard_is_marked() {
 }
 
 #[test]
+fn r7_shards_and_sessions_of_a_new_bucket_are_waited_out_together() {
+    let mut d = Driver::that_saw(&[]);
+    let actions = d.caught_up();
+    let mark = d.write(node_key("me"), 0, session(SessionRecord::Unknown));
+    assert_eq!(actions, [mark]);
+    assert_eq!(d.acknowledge(2), []);
+    let mut marked = std::collections::BTreeSet::new();
+    while let Some(wakes_at) = d
+        .machine
+        .poll_timeout()
+        .filter(|wakes| *wakes <= at(LEASE / 4))
+    {
+        d.now = wakes_at;
+        for action in d.tick() {
+            let Action::Write { key, .. } = &action else {
+                panic!("{action:?}");
+            };
+            assert_eq!(action, d.write(key.clone(), 0, vacant(0)));
+            assert_eq!(d.acknowledge(3 + marked.len() as u64), []);
+            assert!(marked.insert(key.clone()));
+        }
+    }
+    assert_eq!(marked, [Key::Shard(0), Key::Shard(1)].into());
+}
+
+#[test]
 fn r7_an_owner_shuts_what_was_overwritten() {
     for record in [Some(vacant(0)), None, Some(held("other", nonce(3), 2, 0))] {
         let mut d = Driver::open();

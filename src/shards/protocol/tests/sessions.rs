@@ -47,7 +47,8 @@ fn r1_begins_at_once_over_a_session_that_has_ended() {
 
 #[test]
 fn r1_marks_an_absent_key_and_waits() {
-    let mut d = Driver::that_saw(&[]);
+    let shards = [0, 1].map(|shard| (Key::Shard(shard), Some(free(None, 2))));
+    let mut d = Driver::that_saw(&shards);
     let actions = d.caught_up();
     let mark = session(SessionRecord::Unknown);
     assert_eq!(actions, [d.write(node_key("me"), 0, mark)]);

@@ -19,7 +19,9 @@ fn claim(d: &Driver) -> Action {
 
 #[test]
 fn r4_fences_a_silent_session_before_its_shards_are_taken() {
-    let mut d = Driver::that_saw(&[(node_key("other"), Some(their_session(3)))]);
+    let shards = [0, 1].map(|shard| (Key::Shard(shard), Some(free(None, 2))));
+    let other = [(node_key("other"), Some(their_session(3)))];
+    let mut d = Driver::that_saw(&[&other[..], &shards].concat());
     d.caught_up();
     d.acknowledge(5);
     assert_eq!(d.at(LEASE - 1).tick(), []);
