@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{
     borrowed::Borrowed,
-    live_nodes::{LiveNode, LiveNodes},
+    live_nodes::{LiveNode, LiveNodes, ME, NodeNumber},
     settings::PlacementSettings,
     shard::{Owner, Said, Shard, State},
 };
@@ -34,18 +34,17 @@ pub(crate) struct Advice {
 /// 3. At [`poll_timeout`](Self::poll_timeout), call [`handle_timeout`](Self::handle_timeout).
 #[derive(Debug)]
 pub(crate) struct Advisor {
-    me: NodeId,
     pub(super) settings: PlacementSettings,
     pub(super) nodes: LiveNodes,
     pub(super) shards: Vec<Shard>,
     /// When to look at a shard again.
     due: Due<u32>,
-    /// When another node will have been alive for long enough to be given shards.
-    proven_at: Option<Moment>,
+    /// When to compute the homes again, since a shard was claimed by another node than its home.
+    place_at: Option<Moment>,
     /// Own shards that may be given away once fewer are moving.
     pub(super) movable: BTreeSet<u32>,
     /// Shards that were given away, and to which node, until they are claimed.
-    pub(super) given: BTreeMap<u32, Option<NodeId>>,
+    pub(super) given: BTreeMap<u32, Option<NodeNumber>>,
     /// Own shards that their homes did not claim. Until the nodes change.
     pub(super) borrowed: BTreeMap<u32, Borrowed>,
     pub(super) is_leaving: bool,
@@ -57,11 +56,10 @@ impl Advisor {
     #[must_use]
     pub(crate) fn new(me: NodeId, settings: PlacementSettings) -> Self {
         Self {
-            me,
-            nodes: LiveNodes::default(),
+            nodes: LiveNodes::new(&me),
             shards: (0..settings.shards).map(|_| Shard::new()).collect(),
             due: Due::default(),
-            proven_at: None,
+            place_at: None,
             movable: BTreeSet::new(),
             given: BTreeMap::new(),
             borrowed: BTreeMap::new(),
@@ -73,10 +71,9 @@ impl Advisor {
 
     /// Handles a change of the nodes with a session, this one included. The work is proportional to the number of shards.
     pub(crate) fn handle_nodes(&mut self, now: Moment, nodes: Vec<LiveNode>) {
-        if self.nodes.are(&nodes) {
+        if !self.nodes.set(nodes) {
             return;
         }
-        self.nodes = LiveNodes::new(nodes, &self.me, &self.nodes);
         if self.is_leaving {
             self.nodes.retire_me();
         }
@@ -89,28 +86,29 @@ impl Advisor {
         let Some(known) = self.shards.get_mut(shard as usize) else {
             return;
         };
-        let state = State::of(owner, &self.me);
+        let state = State::of(owner, &mut self.nodes);
         let former = std::mem::replace(&mut known.state, state);
-        if state == former && state != State::Other {
+        if state == former && !matches!(state, State::Other(_)) {
             return;
         }
         if state.is_without_owner() && !former.is_without_owner() {
             known.since = now;
         }
-        let me = self.nodes.me();
-        let claimed_by = match owner {
-            Owner::Me => me,
-            Owner::Other(id) => self.nodes.find(id),
-            _ => None,
+        let claimed_by = match state {
+            State::Me => Some(ME),
+            State::Other(node) => Some(node),
+            State::Unowned { .. } | State::MeShut => None,
         };
-        if matches!(state, State::Me | State::Other) {
-            self.given.remove(&shard);
-        }
         if let Some(node) = claimed_by {
-            self.nodes.note_claim(node, now);
+            if known.home != Some(node) && self.nodes.has_me() {
+                // Other claims may follow.
+                self.place_at.get_or_insert(now + self.settings.patience);
+            }
+            self.given.remove(&shard);
+            self.nodes[node].claimed_at = now;
         }
-        if let Some(me) = me.filter(|_| state == State::Me) {
-            self.note_own_claim(now, me, shard);
+        if state == State::Me && self.nodes.has_me() {
+            self.note_own_claim(now, shard);
         }
         self.look(now, shard);
         self.start_moves();
@@ -125,7 +123,7 @@ impl Advisor {
 
     /// Handles that [`poll_timeout`](Self::poll_timeout) has passed. Harmless at any other time.
     pub(crate) fn handle_timeout(&mut self, now: Moment) {
-        if self.proven_at.is_some_and(|at| at <= now) {
+        if self.place_at.is_some_and(|at| at <= now) {
             self.place(now);
         }
         while let Some(shard) = self.due.next(now) {
@@ -142,36 +140,38 @@ impl Advisor {
     /// When to call [`handle_timeout`](Self::handle_timeout) if nothing changes before.
     #[must_use]
     pub(crate) fn poll_timeout(&self) -> Option<Moment> {
-        self.due.first().into_iter().chain(self.proven_at).min()
+        self.due.first().into_iter().chain(self.place_at).min()
     }
 
+    /// Computes the homes.
     fn place(&mut self, now: Moment) {
-        let PlacementSettings {
-            shards,
-            proven_after,
-            ..
-        } = self.settings;
-        self.proven_at = self
-            .nodes
-            .me()
-            .and_then(|_| self.nodes.next_to_reach(now, proven_after));
-        let homes = self.nodes.homes(shards, |_| true);
-        let firm = match self.proven_at {
-            Some(_) => &self
-                .nodes
-                .homes(shards, |known| known.reaches(proven_after) <= now),
-            None => &homes,
-        };
-        for ((state, home), firm) in self.shards.iter_mut().zip(&homes).zip(firm) {
-            (state.home, state.is_home_firm) = (*home, home == firm);
+        self.place_at = None;
+        let shards = (0..).zip(&self.shards);
+        let owners = shards.map(|(shard, known)| self.owner_and_next(shard, known.state));
+        let homes = self.nodes.homes(owners);
+        for (known, home) in self.shards.iter_mut().zip(homes) {
+            known.home = home;
         }
-        if self.nodes.me().is_none() {
+        if !self.nodes.has_me() {
             self.given.clear();
         }
         for shard in 0..self.settings.shards {
             self.look(now, shard);
         }
         self.start_moves();
+    }
+
+    /// The node that has a shard, or for which it was freed; and the node to which it goes if it must move.
+    fn owner_and_next(&self, shard: u32, state: State) -> (Option<NodeNumber>, Option<NodeNumber>) {
+        match state {
+            State::Me | State::MeShut => {
+                let given = self.given.get(&shard).copied().flatten();
+                let home = self.borrowed.get(&shard).map(|borrowed| borrowed.home);
+                (Some(ME), given.or(home))
+            }
+            State::Other(node) => (Some(node), None),
+            State::Unowned { wanted } => (wanted.filter(|node| self.nodes[*node].weight > 0), None),
+        }
     }
 
     /// Says what to do with a shard now, and plans the next look.
@@ -185,14 +185,14 @@ impl Advisor {
 
     fn want(&mut self, now: Moment, shard: u32) -> (Want, Option<Moment>) {
         let state = self.shards[shard as usize].state;
-        let Some(me) = self.nodes.me() else {
+        if !self.nodes.has_me() {
             return (Want::Nothing, None);
-        };
+        }
         match state {
-            State::Other => (Want::Nothing, None),
-            State::Me | State::MeShut => self.keep_or_give(now, me, shard),
-            State::Unowned | State::Reserved => {
-                let from = self.claims_from(me, shard);
+            State::Other(_) => (Want::Nothing, None),
+            State::Me | State::MeShut => self.keep_or_give(now, shard),
+            State::Unowned { .. } => {
+                let from = self.claims_from(shard);
                 match now >= from {
                     true => (Want::Have, None),
                     false => (Want::Nothing, Some(from)),

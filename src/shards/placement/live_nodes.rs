@@ -1,11 +1,16 @@
-use std::{ops::Index, time::Duration};
+use std::{
+    collections::BTreeMap,
+    num::NonZeroU32,
+    ops::{Index, IndexMut},
+    time::Duration,
+};
 
 use super::{
-    assignment,
+    assignment::{self, Assigned, Seat},
     quotas::quotas,
     rendezvous::{Distance, Place, Site},
 };
-use crate::{clock::Moment, names::NodeId};
+use crate::{clock::Moment, names::NodeId, shards::due::NEVER};
 
 /// A node with a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,96 +23,164 @@ pub(crate) struct LiveNode {
     pub since: Moment,
 }
 
-/// The nodes with a session, sorted by their ids.
-#[derive(Debug, Default)]
+/// The number of a node that is or was alive, in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NodeNumber(NonZeroU32);
+
+/// This node.
+pub(super) const ME: NodeNumber = NodeNumber(NonZeroU32::MIN);
+
+/// The nodes with a session, among those that were ever told of.
+#[derive(Debug)]
 pub(super) struct LiveNodes {
-    all: Vec<Known>,
-    me: Option<u32>,
+    numbers: BTreeMap<NodeId, NodeNumber>,
+    known: Vec<Known>,
+    /// Those with a session, sorted by their ids.
+    live: Vec<NodeNumber>,
 }
 
 /// What is known of a node.
 #[derive(Debug)]
 pub(super) struct Known {
-    pub(super) node: LiveNode,
+    pub(super) id: NodeId,
+    /// 0 if it has no session.
+    pub(super) weight: u32,
+    since: Moment,
+    is_live: bool,
     site: Site,
     /// When it last claimed a shard.
     pub(super) claimed_at: Moment,
 }
 
-impl Index<u32> for LiveNodes {
+impl Index<NodeNumber> for LiveNodes {
     type Output = Known;
 
-    fn index(&self, node: u32) -> &Known {
-        &self.all[node as usize]
+    fn index(&self, node: NodeNumber) -> &Known {
+        &self.known[node.index()]
+    }
+}
+
+impl IndexMut<NodeNumber> for LiveNodes {
+    fn index_mut(&mut self, node: NodeNumber) -> &mut Known {
+        &mut self.known[node.index()]
     }
 }
 
 impl LiveNodes {
-    /// The nodes `now`, with what is known of them from `former`. The first of two with one id counts.
-    pub(super) fn new(mut now: Vec<LiveNode>, me: &NodeId, former: &Self) -> Self {
-        now.sort_by(|a, b| a.id.cmp(&b.id));
-        now.dedup_by(|a, b| a.id == b.id);
-        let known = |node: LiveNode| {
-            let former = former.find(&node.id).map(|number| &former[number]);
-            let former = former.filter(|known| known.node.since == node.since);
-            Known {
-                site: Site::new(&node.id, node.weight),
-                claimed_at: former.map_or(Moment::default(), |known| known.claimed_at),
-                node,
-            }
-        };
+    pub(super) fn new(me: &NodeId) -> Self {
         let mut nodes = Self {
-            all: now.into_iter().map(known).collect(),
-            me: None,
+            numbers: BTreeMap::new(),
+            known: Vec::new(),
+            live: Vec::new(),
         };
-        nodes.me = nodes.find(me);
+        nodes.number(me);
         nodes
     }
 
-    /// This node, if it has a session.
-    pub(super) fn me(&self) -> Option<u32> {
-        self.me
+    /// The number of a node, which is new if its id is.
+    pub(super) fn number(&mut self, id: &NodeId) -> NodeNumber {
+        if let Some(number) = self.find(id) {
+            return number;
+        }
+        self.known.push(Known {
+            id: id.clone(),
+            weight: 0,
+            since: NEVER,
+            is_live: false,
+            site: Site::new(id, 1),
+            claimed_at: Moment::default(),
+        });
+        let number = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
+        let number = NodeNumber(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN));
+        self.numbers.insert(id.clone(), number);
+        number
     }
 
-    pub(super) fn find(&self, id: &NodeId) -> Option<u32> {
-        let found = self.all.binary_search_by(|known| known.node.id.cmp(id));
-        found.ok().and_then(|node| u32::try_from(node).ok())
+    pub(super) fn find(&self, id: &NodeId) -> Option<NodeNumber> {
+        self.numbers.get(id).copied()
     }
 
-    pub(super) fn are(&self, others: &[LiveNode]) -> bool {
-        let is_known = |other: &LiveNode| {
-            self.find(&other.id)
-                .is_some_and(|node| self[node].node == *other)
+    /// Notes that exactly these nodes have a session. The last of two with one id counts. Returns false if this was known.
+    pub(super) fn set(&mut self, nodes: Vec<LiveNode>) -> bool {
+        let is_known = |node: &LiveNode| {
+            let known = self.find(&node.id);
+            known.is_some_and(|number| self[number].is(node))
         };
-        self.all.len() == others.len() && others.iter().all(is_known)
+        if nodes.len() == self.live.len() && nodes.iter().all(is_known) {
+            return false;
+        }
+        for node in std::mem::take(&mut self.live) {
+            let known = &mut self[node];
+            (known.is_live, known.weight) = (false, 0);
+        }
+        for LiveNode { id, weight, since } in nodes {
+            let number = self.number(&id);
+            let known = &mut self[number];
+            if known.since != since {
+                known.claimed_at = Moment::default();
+            }
+            known.site = Site::new(&id, weight);
+            (known.weight, known.since, known.is_live) = (weight, since, true);
+        }
+        let live = self.numbers.values().copied();
+        self.live = live.filter(|number| self[*number].is_live).collect();
+        true
+    }
+
+    /// This node, if it has a session.
+    pub(super) fn has_me(&self) -> bool {
+        self[ME].is_live
     }
 
     /// This node takes no more shards.
     pub(super) fn retire_me(&mut self) {
-        if let Some(me) = self.me {
-            self.all[me as usize].node.weight = 0;
+        self[ME].weight = 0;
+    }
+
+    /// The home of each shard, which has this owner, and is to go to the next one if it must move.
+    pub(super) fn homes(
+        &self,
+        shards: impl Iterator<Item = (Option<NodeNumber>, Option<NodeNumber>)>,
+    ) -> Vec<Option<NodeNumber>> {
+        let mut positions = vec![None; self.known.len()];
+        for (position, node) in (0..).zip(&self.live) {
+            positions[node.index()] = Some(position);
         }
-    }
-
-    pub(super) fn note_claim(&mut self, node: u32, now: Moment) {
-        self.all[node as usize].claimed_at = now;
-    }
-
-    /// The home of each shard, if only those nodes get shards.
-    pub(super) fn homes(&self, shards: u32, gets: impl Fn(&Known) -> bool) -> Vec<Option<u32>> {
-        let weight = |known: &Known| if gets(known) { known.node.weight } else { 0 };
-        let weights: Vec<u32> = self.all.iter().map(weight).collect();
-        let sites = self.all.iter().map(|known| known.site);
-        let nodes: Vec<_> = sites.zip(quotas(&weights, shards)).collect();
-        assignment::assign(&nodes, shards)
+        let position = |node: Option<NodeNumber>| positions[node?.index()];
+        let shards: Vec<Assigned> = shards
+            .map(|(owner, next)| Assigned {
+                owner: position(owner),
+                next: position(next),
+            })
+            .collect();
+        let mut owned = vec![0; self.live.len()];
+        for owner in shards.iter().filter_map(|assigned| assigned.owner) {
+            owned[owner as usize] += 1;
+        }
+        let weights: Vec<u32> = self.live.iter().map(|node| self[*node].weight).collect();
+        let count = u32::try_from(shards.len()).unwrap_or(u32::MAX);
+        let seats: Vec<Seat> = quotas(&weights, &owned, count)
+            .into_iter()
+            .zip(&self.live)
+            .zip(owned)
+            .map(|((quota, node), owned)| Seat {
+                site: self[*node].site,
+                quota,
+                owned,
+            })
+            .collect();
+        let homes = assignment::assign(&seats, &shards).into_iter();
+        homes
+            .map(|home| home.map(|position| self.live[position as usize]))
+            .collect()
     }
 
     /// Those that come before `node` in the order of a shard: first its home, then the others by their distance.
     pub(super) fn before(
         &self,
-        node: u32,
+        node: NodeNumber,
         shard: u32,
-        home: Option<u32>,
+        home: Option<NodeNumber>,
     ) -> impl Iterator<Item = &Known> {
         let order = self.order(shard, home);
         let limit = order(node);
@@ -116,35 +189,44 @@ impl LiveNodes {
             .map(|other| &self[other])
     }
 
-    /// The one that comes after `node` in the order of a shard. The first comes after the last.
-    pub(super) fn after(&self, node: u32, shard: u32, home: Option<u32>) -> Option<u32> {
-        let order = self.order(shard, home);
+    /// The one that comes after `node` by their distances to a shard. The first comes after the last.
+    pub(super) fn after(&self, node: NodeNumber, shard: u32) -> Option<NodeNumber> {
+        let order = self.order(shard, None);
         let others = self.takers().filter(|other| *other != node);
         others.min_by_key(|other| (order(*other) < order(node), order(*other)))
     }
 
-    fn order(&self, shard: u32, home: Option<u32>) -> impl Fn(u32) -> (bool, Distance, u32) + '_ {
+    fn order<'a>(
+        &'a self,
+        shard: u32,
+        home: Option<NodeNumber>,
+    ) -> impl Fn(NodeNumber) -> (bool, Distance, &'a NodeId) {
         let place = Place::of_shard(shard);
-        move |node| (home != Some(node), self[node].site.distance(place), node)
+        move |node| {
+            let known = &self[node];
+            (home != Some(node), known.site.distance(place), &known.id)
+        }
     }
 
-    fn takers(&self) -> impl Iterator<Item = u32> + '_ {
-        (0..)
-            .zip(&self.all)
-            .filter(|(_, known)| known.node.weight > 0)
-            .map(|(node, _)| node)
+    fn takers(&self) -> impl Iterator<Item = NodeNumber> + '_ {
+        let live = self.live.iter().copied();
+        live.filter(|node| self[*node].weight > 0)
     }
+}
 
-    /// When the next of the nodes that have not been alive for this long will have been.
-    pub(super) fn next_to_reach(&self, now: Moment, age: Duration) -> Option<Moment> {
-        let reached_at = self.all.iter().map(|known| known.reaches(age));
-        reached_at.filter(|at| *at > now).min()
+impl NodeNumber {
+    fn index(self) -> usize {
+        self.0.get() as usize - 1
     }
 }
 
 impl Known {
+    fn is(&self, node: &LiveNode) -> bool {
+        self.is_live && (self.weight, self.since) == (node.weight, node.since)
+    }
+
     /// When it has been alive for this long.
     pub(super) fn reaches(&self, age: Duration) -> Moment {
-        self.node.since + age
+        self.since + age
     }
 }

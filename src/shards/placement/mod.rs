@@ -1,9 +1,9 @@
 //! The placement of shards: which node should have which shard, as advice to the protocol.
 //!
-//! Each node computes the same *home* for each shard from the nodes that it sees alive. A node claims a shard without an
-//! owner if it is the shard's home, or after the nodes before it in the shard's order had time to claim it. Only the
-//! owner of a shard gives it away, to its home, a few shards at a time. So nodes whose views differ for a moment
-//! cost a refused claim or a needless move, and never two gates.
+//! Each node computes the same *home* for each shard from the nodes that it sees alive and the owners: the owner, unless
+//! that has too many shards. A node claims a shard without an owner if it is the shard's home, or after the nodes before
+//! it in the shard's order had time to claim it. Only the owner of a shard gives it away, to its home, a few shards at
+//! a time. So nodes whose views differ for a moment cost a refused claim or a needless move, and never two gates.
 //!
 //! Like the protocol, the module is sans-IO: it does not await, read a clock or log. An [`Advisor`] is the placement of
 //! one node.

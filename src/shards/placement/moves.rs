@@ -3,22 +3,18 @@
 use super::{
     advisor::Advisor,
     borrowed::Borrowed,
+    live_nodes::{ME, NodeNumber},
     shard::{Said, State},
 };
 use crate::{clock::Moment, shards::protocol::Want};
 
 impl Advisor {
     /// The advice for a shard that this node owns, and when to look at it again.
-    pub(super) fn keep_or_give(
-        &mut self,
-        now: Moment,
-        me: u32,
-        shard: u32,
-    ) -> (Want, Option<Moment>) {
+    pub(super) fn keep_or_give(&mut self, now: Moment, shard: u32) -> (Want, Option<Moment>) {
         let state = &self.shards[shard as usize];
-        let other_home = state.home.filter(|home| *home != me);
+        let other_home = state.home.filter(|home| *home != ME);
         if self.is_leaving {
-            return (self.give(shard, state.home), None);
+            return (self.give(shard, other_home), None);
         }
         if self.given.contains_key(&shard) {
             return match other_home {
@@ -28,15 +24,17 @@ impl Advisor {
         }
         if state.state == State::MeShut {
             // Its warm-up failed. The next node need not wait until this one had time to claim it again.
-            let next = self.nodes.after(me, shard, state.home);
-            let to = next.map(|node| self.nodes[node].node.id.clone());
+            let next = self.nodes.after(ME, shard);
+            let to = next.map(|node| self.nodes[node].id.clone());
             return (Want::Give { to }, None);
         }
-        if other_home.is_none() || !state.is_home_firm {
+        let Some(home) = other_home else {
             return (Want::Have, None);
-        }
+        };
+        let proven_at = self.nodes[home].reaches(self.settings.proven_after);
         let borrowed = self.borrowed.get(&shard).map(|borrowed| borrowed.until);
-        let kept_until = borrowed.filter(|until| *until > now);
+        let kept_until = borrowed.into_iter().chain([proven_at]).max();
+        let kept_until = kept_until.filter(|until| *until > now);
         if kept_until.is_none() {
             self.movable.insert(shard);
         }
@@ -55,24 +53,25 @@ impl Advisor {
     }
 
     /// The shard is moving from now on, until it is claimed.
-    fn give(&mut self, shard: u32, to: Option<u32>) -> Want {
-        let to = to.map(|node| self.nodes[node].node.id.clone());
-        let said = self.given.insert(shard, to.clone());
+    fn give(&mut self, shard: u32, to: Option<NodeNumber>) -> Want {
+        let said = self.given.insert(shard, to);
         if said.is_some_and(|said| said != to) {
             // To name another node.
             self.shards[shard as usize].said = Said::Nothing;
         }
+        let to = to.map(|node| self.nodes[node].id.clone());
         Want::Give { to }
     }
 
     /// Notes that this node became the owner of a shard.
-    pub(super) fn note_own_claim(&mut self, now: Moment, me: u32, shard: u32) {
-        if self.shards[shard as usize].home == Some(me) {
+    pub(super) fn note_own_claim(&mut self, now: Moment, shard: u32) {
+        let home = self.shards[shard as usize].home;
+        let Some(home) = home.filter(|home| *home != ME) else {
             self.borrowed.remove(&shard);
             return;
-        }
+        };
         let former = self.borrowed.get(&shard);
-        let borrowed = Borrowed::again(former, now, self.settings.proven_after);
+        let borrowed = Borrowed::again(former, home, now, self.settings.proven_after);
         self.borrowed.insert(shard, borrowed);
     }
 }

@@ -2,11 +2,11 @@
 
 use std::cmp::Reverse;
 
-/// The number of shards of each node: its share by weight, rounded down or up, so that the sum is `shards`. The largest
-/// remainders are rounded up; of equal ones, the first.
+/// The number of shards of each node: its share by weight, rounded down or up, so that the sum is `shards`. Those are rounded
+/// up that own more than their rounded share, and then the largest remainders; of equal ones, the first.
 ///
 /// All are 0 if no node has a weight.
-pub(super) fn quotas(weights: &[u32], shards: u32) -> Vec<u32> {
+pub(super) fn quotas(weights: &[u32], owned: &[u32], shards: u32) -> Vec<u32> {
     let total: u64 = weights.iter().copied().map(u64::from).sum();
     if total == 0 {
         return vec![0; weights.len()];
@@ -19,13 +19,18 @@ pub(super) fn quotas(weights: &[u32], shards: u32) -> Vec<u32> {
         .clone()
         .map(|share| u32::try_from(share / total).unwrap_or(shards));
     let mut quotas: Vec<u32> = rounded_down.collect();
-    let mut by_remainder: Vec<_> = shares
-        .map(|share| Reverse(share % total))
+    let mut rounded: Vec<_> = shares
+        .map(|share| share % total)
         .zip(0..)
+        // More of these than are to be rounded up.
+        .filter(|(remainder, _)| *remainder > 0)
+        .map(|(remainder, node): (_, usize)| {
+            (owned[node] <= quotas[node], Reverse(remainder), node)
+        })
         .collect();
-    by_remainder.sort_unstable();
+    rounded.sort_unstable();
     let left = shards - quotas.iter().sum::<u32>();
-    for (_, node) in by_remainder.into_iter().take(left as usize) {
+    for (_, _, node) in rounded.into_iter().take(left as usize) {
         let quota: &mut u32 = &mut quotas[node];
         *quota += 1;
     }
@@ -34,7 +39,9 @@ pub(super) fn quotas(weights: &[u32], shards: u32) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    fn quotas(weights: &[u32], shards: u32) -> Vec<u32> {
+        super::quotas(weights, &vec![0; weights.len()], shards)
+    }
 
     #[test]
     fn remainders_go_to_the_largest_and_then_the_first() {
@@ -43,6 +50,14 @@ mod tests {
         assert_eq!(quotas(&[1, 1, 3], 1_001), [200, 200, 601]);
         assert_eq!(quotas(&[3, 1, 1], 8), [5, 2, 1]);
         assert_eq!(quotas(&[1; 5], 3), [1, 1, 1, 0, 0]);
+    }
+
+    #[test]
+    fn who_has_more_keeps_it() {
+        assert_eq!(super::quotas(&[1; 4], &[1, 3, 1, 2], 6), [1, 2, 1, 2]);
+        assert_eq!(super::quotas(&[1; 3], &[3, 3, 4], 10), [3, 3, 4]);
+        // A share without a remainder is exact.
+        assert_eq!(super::quotas(&[2, 1, 1], &[6, 3, 3], 10), [5, 3, 2]);
     }
 
     #[test]

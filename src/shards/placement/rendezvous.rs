@@ -24,6 +24,12 @@ pub(super) struct Site {
     unit: u64,
 }
 
+impl From<Distance> for i128 {
+    fn from(distance: Distance) -> Self {
+        distance.0.into()
+    }
+}
+
 impl Place {
     pub(super) fn of_shard(shard: u32) -> Self {
         Self(mix(u64::from(shard)))

@@ -1,3 +1,4 @@
+use super::live_nodes::{LiveNodes, ME, NodeNumber};
 use crate::{clock::Moment, names::NodeId, shards::due::NEVER};
 
 /// Who owns a shard, as this node sees it.
@@ -22,10 +23,8 @@ pub(crate) enum Owner<'a> {
 #[derive(Debug)]
 pub(super) struct Shard {
     pub(super) state: State,
-    /// The node that is to have it, as an index of the nodes.
-    pub(super) home: Option<u32>,
-    /// Whether it is the home also without the nodes that have not been alive for long enough.
-    pub(super) is_home_firm: bool,
+    /// The node that is to have it.
+    pub(super) home: Option<NodeNumber>,
     /// Since when it has been without an owner, if it is.
     pub(super) since: Moment,
     /// When to look at it again.
@@ -33,15 +32,16 @@ pub(super) struct Shard {
     pub(super) said: Said,
 }
 
-/// [`Owner`], as far as it matters later.
+/// [`Owner`], by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    Unowned,
-    /// Without an owner, but this node's: freed for it, or of its former session.
-    Reserved,
+    /// No node, but it is meant for this one.
+    Unowned {
+        wanted: Option<NodeNumber>,
+    },
     Me,
     MeShut,
-    Other,
+    Other(NodeNumber),
 }
 
 /// The kind of the last advice.
@@ -55,9 +55,8 @@ pub(super) enum Said {
 impl Shard {
     pub(super) fn new() -> Self {
         Self {
-            state: State::Unowned,
+            state: State::Unowned { wanted: None },
             home: None,
-            is_home_firm: false,
             since: Moment::default(),
             due: NEVER,
             said: Said::Nothing,
@@ -66,18 +65,19 @@ impl Shard {
 }
 
 impl State {
-    pub(super) fn of(owner: Owner<'_>, me: &NodeId) -> Self {
+    pub(super) fn of(owner: Owner<'_>, nodes: &mut LiveNodes) -> Self {
         match owner {
-            Owner::Unowned { wanted } if wanted == Some(me) => Self::Reserved,
-            Owner::Unowned { .. } => Self::Unowned,
-            Owner::FormerSession => Self::Reserved,
+            Owner::Unowned { wanted } => Self::Unowned {
+                wanted: wanted.map(|id| nodes.number(id)),
+            },
+            Owner::FormerSession => Self::Unowned { wanted: Some(ME) },
             Owner::Me => Self::Me,
             Owner::MeShut => Self::MeShut,
-            Owner::Other(_) => Self::Other,
+            Owner::Other(id) => Self::Other(nodes.number(id)),
         }
     }
 
     pub(super) fn is_without_owner(self) -> bool {
-        matches!(self, Self::Unowned | Self::Reserved)
+        matches!(self, Self::Unowned { .. })
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::world::{DELAY, DRAIN, World, lease_ms};
-use crate::shards::placement::quotas::quotas;
 
 /// From an advice to the claim that others see: the drain, two writes and their delivery.
 const MOVE: u64 = DRAIN + 4 * DELAY + 10;
@@ -20,19 +19,19 @@ fn settled(seed: u64, nodes: usize, shards: u32) -> World {
     world
 }
 
-/// Each shard is owned by its home, which has its share; and then nothing happens.
+/// Each node has its share within one shard; and then nothing happens.
 fn check_settled(world: &mut World) {
     let nodes: BTreeMap<_, _> = world
         .live()
         .map(|(_, live)| (live.id.clone(), live.weight))
         .collect();
-    let weights: Vec<u32> = nodes.values().copied().collect();
-    let shards = u32::try_from(world.table.len()).unwrap();
-    for (node, quota) in nodes.keys().zip(quotas(&weights, shards)) {
-        assert_eq!(
-            world.held_by(node.as_str()),
-            quota as usize,
-            "{node} of {nodes:?}"
+    let total: u32 = nodes.values().sum();
+    for (node, weight) in &nodes {
+        let share = world.table.len() as f64 * f64::from(*weight) / f64::from(total);
+        let held = world.held_by(node.as_str());
+        assert!(
+            (held as f64 - share).abs() < 1.0,
+            "{node}: {held} of {nodes:?}"
         );
     }
     let before = (world.all_moves(), world.table.clone());
@@ -90,7 +89,7 @@ fn a_rolling_restart_moves_few_shards() {
             "down for {down_ms} ms: {mean} moves of each shard, at most {most} for a node, longest gap {} ms",
             world.longest_gap
         );
-        assert!(mean <= 2.5, "{mean}");
+        assert!(mean <= 2.0, "{mean}");
         assert!(most <= 2, "{most}");
         // No shard waited for more than a write and its delivery once it was drained.
         assert!(world.longest_gap <= 3 * DELAY, "{}", world.longest_gap);
@@ -137,7 +136,7 @@ fn a_node_that_joins_gets_its_share_after_two_leases_within_seconds() {
     );
     check_settled(&mut world);
     assert_eq!(world.most_given, 8);
-    assert!(world.all_moves() <= 250, "{}", world.all_moves());
+    assert_eq!(world.all_moves(), 200);
     assert!(world.longest_gap <= 3 * DELAY, "{}", world.longest_gap);
 }
 
@@ -165,7 +164,7 @@ fn the_shards_of_a_dead_node_are_claimed_at_once() {
     world.run_for(20 * MOVE);
     assert!(world.longest_gap <= 3 * DELAY, "{}", world.longest_gap);
     check_settled(&mut world);
-    assert!(world.all_moves() <= 250, "{}", world.all_moves());
+    assert_eq!(world.all_moves(), 200);
 }
 
 #[test]
