@@ -122,6 +122,53 @@ fn r2_a_stalled_watch_is_replaced_beside_the_old_one() {
 }
 
 #[test]
+fn r2_a_late_replacement_is_no_lost_data() {
+    let mut d = Driver::begun(&[]);
+    let record = d.renew(BEGUN, 1);
+    d.acknowledge(12);
+    d.now = d.machine.poll_timeout().unwrap();
+    assert_eq!(d.tick().len(), 2);
+    // The old watch goes on, and delivers more than the stream had when the new one was opened.
+    let actions = d.deliver(node_key("other"), 11, Some(&their_session(3)));
+    assert_eq!(actions, []);
+    let opened = Input::Watching {
+        watch: 2,
+        epoch: 1,
+        last: BEGUN,
+    };
+    assert_eq!(
+        d.feed(opened),
+        [
+            Action::Notice(Notice::WatchReplaced { watch: 2 }),
+            Action::CloseWatch { watch: 2 },
+        ]
+    );
+    let actions = d.deliver(node_key("me"), 12, Some(&record));
+    assert!(matches!(actions[..], [Action::Extend { .. }]), "{actions:?}");
+}
+
+#[test]
+fn r2_a_stream_that_is_shorter_than_before_is_lost_data() {
+    let mut d = Driver::begun(&[]);
+    assert_eq!(d.feed(Input::WatchEnded { watch: 1 }), []);
+    d.now = d.machine.poll_timeout().unwrap();
+    let open = Action::Watch {
+        watch: 2,
+        after: BEGUN,
+    };
+    assert_eq!(d.tick(), [open]);
+    let opened = Input::Watching {
+        watch: 2,
+        epoch: 1,
+        last: BEGUN - 1,
+    };
+    let lost = Action::End {
+        why: Ended::DataLost,
+    };
+    assert_eq!(d.feed(opened)[0], lost);
+}
+
+#[test]
 fn r2_a_watch_with_a_gap_delivers_nothing() {
     let mut d = Driver::begun(&[]);
     let record = d.renew(BEGUN, 1);
