@@ -144,7 +144,10 @@ fn r2_a_late_replacement_is_no_lost_data() {
         ]
     );
     let actions = d.deliver(node_key("me"), 12, Some(&record));
-    assert!(matches!(actions[..], [Action::Extend { .. }]), "{actions:?}");
+    assert!(
+        matches!(actions[..], [Action::Extend { .. }]),
+        "{actions:?}"
+    );
 }
 
 #[test]

@@ -1,0 +1,154 @@
+//! A process that is paused, or that has much to do.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use noleader::{
+    Shards,
+    lease::Readings,
+    shards::{
+        Journal,
+        protocol::{Action, Input, Key},
+    },
+    store::{BucketWatch, MemoryShards, ShardStore, StoreError, WriteError},
+    test_util::{FakeClock, Moment},
+};
+
+/// What happens to the process, and what was seen of it.
+#[derive(Clone, Debug)]
+struct Process {
+    clock: FakeClock,
+    /// When the last input was received.
+    received_at: Arc<Mutex<Moment>>,
+    /// Pauses before the next claim is performed.
+    pauses: Arc<AtomicBool>,
+    /// How long each write of a shard takes of the processor.
+    write_takes: Duration,
+    /// The writes that were sent later than this after their input.
+    send_within: Duration,
+    late: Arc<AtomicUsize>,
+    sessions: Arc<AtomicUsize>,
+}
+
+#[derive(Clone, Debug)]
+struct Store(MemoryShards, Process);
+
+impl Process {
+    fn new(send_within: Duration) -> Self {
+        let clock = FakeClock::new();
+        Self {
+            received_at: Arc::new(Mutex::new(clock.now())),
+            clock,
+            pauses: Arc::default(),
+            write_takes: Duration::ZERO,
+            send_within,
+            late: Arc::default(),
+            sessions: Arc::default(),
+        }
+    }
+
+    async fn start(&self, shards: u32, lease: Duration) -> Shards {
+        let this = self.clone();
+        Shards::with_store(Store(MemoryShards::new(), self.clone()), shards)
+            .id("a")
+            .lease(lease)
+            .clock(self.clock.clone())
+            .journal(move || this.clone())
+            .start()
+            .await
+            .unwrap()
+    }
+
+    async fn until(&self, done: impl Fn() -> bool) {
+        for _ in 0..10_000 {
+            if done() {
+                return;
+            }
+            self.clock.advance(Duration::from_millis(10));
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+        }
+        panic!("nothing happened in 100 s");
+    }
+}
+
+impl Journal for Process {
+    fn received(&mut self, readings: Readings, _: &Input) {
+        *self.received_at.lock().unwrap() = readings.now;
+    }
+
+    fn performs(&mut self, action: &Action) {
+        match action {
+            Action::Write {
+                key: Key::Shard(_), ..
+            } if self.pauses.swap(false, SeqCst) => self.clock.advance_silently(self.send_within),
+            Action::Begin { .. } => drop(self.sessions.fetch_add(1, SeqCst)),
+            _ => {}
+        }
+    }
+}
+
+impl ShardStore for Store {
+    fn name(&self) -> noleader::names::ElectionName {
+        self.0.name()
+    }
+
+    async fn prepare(&self, lease: Duration) -> Result<(), StoreError> {
+        self.0.prepare(lease).await
+    }
+
+    async fn read(&self, key: &str) -> Result<noleader::lease::Observation, StoreError> {
+        self.0.read(key).await
+    }
+
+    async fn write(
+        &self,
+        key: &str,
+        expected: u64,
+        value: Vec<u8>,
+        removed_after: Option<Duration>,
+    ) -> Result<u64, WriteError> {
+        let process = &self.1;
+        let received_at = *process.received_at.lock().unwrap();
+        if process.clock.now() >= received_at + process.send_within {
+            process.late.fetch_add(1, SeqCst);
+        }
+        if key.starts_with("o.") {
+            process.clock.advance(process.write_takes);
+        }
+        self.0.write(key, expected, value, removed_after).await
+    }
+
+    async fn watch(&self, after: u64) -> Result<BucketWatch, StoreError> {
+        self.0.watch(after).await
+    }
+}
+
+#[tokio::test]
+async fn a_write_is_not_sent_after_a_pause() {
+    let lease = Duration::from_secs(15);
+    let process = Process::new(lease / 6);
+    process.pauses.store(true, SeqCst);
+    let node = process.start(1, lease).await;
+    process.until(|| node.owned().len() == 1).await;
+    assert!(!process.pauses.load(SeqCst), "it was not paused");
+    assert_eq!(process.late.load(SeqCst), 0);
+}
+
+#[tokio::test]
+async fn many_claims_do_not_delay_the_watch() {
+    let lease = Duration::from_secs(2);
+    let mut process = Process::new(lease);
+    process.write_takes = Duration::from_micros(500);
+    let node = process.start(8_000, lease).await;
+    let sessions = || process.sessions.load(SeqCst);
+    let all = || node.owned().len() == 8_000 || sessions() > 1;
+    process.until(all).await;
+    assert_eq!(sessions(), 1, "it lost its session");
+}
