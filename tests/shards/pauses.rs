@@ -15,9 +15,13 @@ use noleader::{
         Journal,
         protocol::{Action, Input, Key},
     },
-    store::{BucketWatch, MemoryShards, ShardStore, StoreError, WriteError},
+    store::{
+        BucketWatch, ElectionName, MemoryShards, Observation, ShardStore, StoreError, WriteError,
+    },
     test_util::{FakeClock, Moment},
 };
+
+use crate::support::advance_until;
 
 /// What happens to the process, and what was seen of it.
 #[derive(Clone, Debug)]
@@ -63,19 +67,6 @@ impl Process {
             .await
             .unwrap()
     }
-
-    async fn until(&self, done: impl Fn() -> bool) {
-        for _ in 0..10_000 {
-            if done() {
-                return;
-            }
-            self.clock.advance(Duration::from_millis(10));
-            for _ in 0..20 {
-                tokio::task::yield_now().await;
-            }
-        }
-        panic!("nothing happened in 100 s");
-    }
 }
 
 impl Journal for Process {
@@ -95,7 +86,7 @@ impl Journal for Process {
 }
 
 impl ShardStore for Store {
-    fn name(&self) -> noleader::names::ElectionName {
+    fn name(&self) -> ElectionName {
         self.0.name()
     }
 
@@ -103,7 +94,7 @@ impl ShardStore for Store {
         self.0.prepare(lease).await
     }
 
-    async fn read(&self, key: &str) -> Result<noleader::lease::Observation, StoreError> {
+    async fn read(&self, key: &str) -> Result<Observation, StoreError> {
         self.0.read(key).await
     }
 
@@ -136,7 +127,7 @@ async fn a_write_is_not_sent_after_a_pause() {
     let process = Process::new(lease / 6);
     process.pauses.store(true, SeqCst);
     let node = process.start(1, lease).await;
-    process.until(|| node.owned().len() == 1).await;
+    advance_until(&process.clock, || node.owned().len() == 1).await;
     assert!(!process.pauses.load(SeqCst), "it was not paused");
     assert_eq!(process.late.load(SeqCst), 0);
 }
@@ -149,6 +140,6 @@ async fn many_claims_do_not_delay_the_watch() {
     let node = process.start(8_000, lease).await;
     let sessions = || process.sessions.load(SeqCst);
     let all = || node.owned().len() == 8_000 || sessions() > 1;
-    process.until(all).await;
+    advance_until(&process.clock, all).await;
     assert_eq!(sessions(), 1, "it lost its session");
 }
