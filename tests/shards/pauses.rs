@@ -1,4 +1,4 @@
-//! A process that is paused, or that has much to do.
+//! A process that is paused, that has much to do, or whose client is closed.
 
 use std::{
     sync::{
@@ -9,7 +9,7 @@ use std::{
 };
 
 use noleader::{
-    Shards,
+    Shards, StopReason,
     lease::Readings,
     shards::{
         Journal,
@@ -37,6 +37,7 @@ struct Process {
     send_within: Duration,
     late: Arc<AtomicUsize>,
     sessions: Arc<AtomicUsize>,
+    is_closed: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Debug)]
@@ -53,12 +54,13 @@ impl Process {
             send_within,
             late: Arc::default(),
             sessions: Arc::default(),
+            is_closed: Arc::default(),
         }
     }
 
-    async fn start(&self, shards: u32, lease: Duration) -> Shards {
+    async fn start(&self, store: &MemoryShards, shards: u32, lease: Duration) -> Shards {
         let this = self.clone();
-        Shards::with_store(Store(MemoryShards::new(), self.clone()), shards)
+        Shards::with_store(Store(store.clone(), self.clone()), shards)
             .id("a")
             .lease(lease)
             .clock(self.clock.clone())
@@ -91,7 +93,10 @@ impl ShardStore for Store {
     }
 
     async fn prepare(&self, lease: Duration) -> Result<(), StoreError> {
-        self.0.prepare(lease).await
+        match self.1.is_closed.load(SeqCst) {
+            true => Err(StoreError::Closed),
+            false => self.0.prepare(lease).await,
+        }
     }
 
     async fn read(&self, key: &str) -> Result<Observation, StoreError> {
@@ -126,7 +131,7 @@ async fn a_write_is_not_sent_after_a_pause() {
     let lease = Duration::from_secs(15);
     let process = Process::new(lease / 6);
     process.pauses.store(true, SeqCst);
-    let node = process.start(1, lease).await;
+    let node = process.start(&MemoryShards::new(), 1, lease).await;
     advance_until(&process.clock, || node.owned().len() == 1).await;
     assert!(!process.pauses.load(SeqCst), "it was not paused");
     assert_eq!(process.late.load(SeqCst), 0);
@@ -137,9 +142,22 @@ async fn many_claims_do_not_delay_the_watch() {
     let lease = Duration::from_secs(2);
     let mut process = Process::new(lease);
     process.write_takes = Duration::from_micros(500);
-    let node = process.start(8_000, lease).await;
+    let node = process.start(&MemoryShards::new(), 8_000, lease).await;
     let sessions = || process.sessions.load(SeqCst);
     let all = || node.owned().len() == 8_000 || sessions() > 1;
     advance_until(&process.clock, all).await;
     assert_eq!(sessions(), 1, "it lost its session");
+}
+
+#[tokio::test]
+async fn a_closed_client_ends_a_node_without_a_session() {
+    let (store, lease) = (MemoryShards::new(), Duration::from_secs(2));
+    let process = Process::new(lease);
+    let node = process.start(&store, 1, lease).await;
+    advance_until(&process.clock, || node.owned().len() == 1).await;
+    // A node without a session sends no requests but those that prepare the store.
+    process.is_closed.store(true, SeqCst);
+    store.delete("cfg");
+    advance_until(&process.clock, || node.stopped().is_some()).await;
+    assert_eq!(node.stopped().unwrap().reason(), StopReason::ClientClosed);
 }

@@ -156,15 +156,16 @@ impl<S: ShardStore> Driver<S> {
                     self.has_answered = true;
                     let is_closed = answer.error.as_deref().is_some_and(is_closed);
                     self.tell(|journal| journal.answered(answer.error.as_deref()));
-                    if is_closed && !mem::replace(&mut self.closed, true) {
-                        self.tell(Journal::closed);
-                        let leave = self.leave_for(false);
-                        self.follow.push_back(leave);
+                    if is_closed {
+                        self.leave_closed();
                     }
                     return answer.input;
                 }
                 Some(input) = self.terms.ended(), if !self.terms.is_empty() => return input,
-                attempted = prepared(self.preparing.as_mut()) => self.prepared_again(attempted),
+                attempted = prepared(self.preparing.as_mut()) => {
+                    self.prepared_again(attempted);
+                    return Input::Tick;
+                }
                 () = clock.sleep_until(wake) => return Input::Tick,
                 command = self.commands.recv(), if takes_commands => return self.leave(command),
                 () = self.shared.holding.emptied(), if self.settled.is_some() => return Input::Tick,
@@ -181,6 +182,9 @@ impl<S: ShardStore> Driver<S> {
 
     fn watched(&mut self, event: Event) -> Input {
         self.tell(|journal| journal.watched(&event.input, event.error.as_ref()));
+        if matches!(event.error, Some(StoreError::Closed)) {
+            self.leave_closed();
+        }
         event.input
     }
 
@@ -188,7 +192,20 @@ impl<S: ShardStore> Driver<S> {
     fn prepared_again(&mut self, attempted: Result<(), StoreError>) {
         match attempted {
             Ok(()) => self.preparing = None,
+            Err(StoreError::Closed) => {
+                self.preparing = None;
+                self.leave_closed();
+            }
             Err(error) => self.tell(|journal| journal.waits(&error)),
+        }
+    }
+
+    /// The store is closed for good. The input that follows makes the node leave.
+    fn leave_closed(&mut self) {
+        if !mem::replace(&mut self.closed, true) {
+            self.tell(Journal::closed);
+            let leave = self.leave_for(false);
+            self.follow.push_back(leave);
         }
     }
 
