@@ -138,44 +138,42 @@ impl<S: ShardStore> Driver<S> {
     /// one, and the watch last: it can be ready for long while it delivers a whole bucket. But each response is followed
     /// by what the watch has, because a renewal counts only once it is delivered. Timeouts are handled with each input.
     async fn next_input(&mut self) -> Input {
-        loop {
-            if mem::take(&mut self.has_answered)
-                && let Some(Some(event)) = self.watches.next().now_or_never()
-            {
-                return self.watched(event);
+        if mem::take(&mut self.has_answered)
+            && let Some(Some(event)) = self.watches.next().now_or_never()
+        {
+            return self.watched(event);
+        }
+        let wake = self.wake();
+        let clock = self.shared.clock().clone();
+        let takes_commands = self.state
+            != State::Leaving {
+                commands_closed: true,
+            };
+        tokio::select! {
+            biased;
+            Some(answer) = self.requests.answered(), if !self.requests.is_empty() => {
+                self.has_answered = true;
+                let is_closed = answer.error.as_deref().is_some_and(is_closed);
+                self.tell(|journal| journal.answered(answer.error.as_deref()));
+                if is_closed {
+                    self.leave_closed();
+                }
+                answer.input
             }
-            let wake = self.wake();
-            let clock = self.shared.clock().clone();
-            let takes_commands = self.state
-                != State::Leaving {
-                    commands_closed: true,
-                };
-            tokio::select! {
-                biased;
-                Some(answer) = self.requests.answered(), if !self.requests.is_empty() => {
-                    self.has_answered = true;
-                    let is_closed = answer.error.as_deref().is_some_and(is_closed);
-                    self.tell(|journal| journal.answered(answer.error.as_deref()));
-                    if is_closed {
-                        self.leave_closed();
-                    }
-                    return answer.input;
-                }
-                Some(input) = self.terms.ended(), if !self.terms.is_empty() => return input,
-                attempted = prepared(self.preparing.as_mut()) => {
-                    self.prepared_again(attempted);
-                    return Input::Tick;
-                }
-                () = clock.sleep_until(wake) => return Input::Tick,
-                command = self.commands.recv(), if takes_commands => return self.leave(command),
-                () = self.shared.holding.emptied(), if self.settled.is_some() => return Input::Tick,
-                () = self.wants.changed() => {
-                    self.follow.extend(self.wants.news());
-                    return Input::Tick;
-                }
-                Some(event) = self.watches.next(), if !self.watches.is_empty() => {
-                    return self.watched(event);
-                }
+            Some(input) = self.terms.ended(), if !self.terms.is_empty() => input,
+            attempted = prepared(self.preparing.as_mut()) => {
+                self.prepared_again(attempted);
+                Input::Tick
+            }
+            () = clock.sleep_until(wake) => Input::Tick,
+            command = self.commands.recv(), if takes_commands => self.leave(command),
+            () = self.shared.holding.emptied(), if self.settled.is_some() => Input::Tick,
+            () = self.wants.changed() => {
+                self.follow.extend(self.wants.news());
+                Input::Tick
+            }
+            Some(event) = self.watches.next(), if !self.watches.is_empty() => {
+                self.watched(event)
             }
         }
     }

@@ -97,7 +97,7 @@ fn r2_a_renewal_counts_once_the_watch_has_delivered_it() {
 }
 
 #[test]
-fn r2_a_stalled_watch_is_replaced_beside_the_old_one() {
+fn r2_a_stalled_watch_is_replaced() {
     let mut d = Driver::begun(&[]);
     let record = d.renew(BEGUN, 1);
     d.acknowledge(12);
