@@ -52,7 +52,7 @@ struct Settings {
 
 #[cfg(feature = "jetstream")]
 impl Shards {
-    /// Configures a node that takes part in `shards` shards, from 1 to 65,536, in a bucket of their own.
+    /// Configures a node that takes part in `shards` shards, from 1 to 65,536, in a bucket that is used for nothing else.
     ///
     /// All nodes of a bucket need the same number of shards, and the same lease.
     ///
@@ -107,8 +107,8 @@ impl<S> ShardsBuilder<S> {
         }
     }
 
-    /// Sets the id of this node, which must be unique and should be stable over restarts: it decides which shards come
-    /// here, and a node that comes back gets its shards back.
+    /// Sets the id of this node. It must be unique, and should be stable over restarts: it decides which shards this node
+    /// leads, so that a node that is started again gets the same shards.
     ///
     /// Default: a random UUID.
     pub fn id(mut self, id: impl Into<String>) -> Self {
@@ -134,7 +134,7 @@ impl<S> ShardsBuilder<S> {
 
     /// Sets the lease, from 2 s: the longest time for which the shards of a node that has crashed have no leader.
     ///
-    /// Default: 15 s. All nodes of a bucket need the same.
+    /// Default: 15 s. All nodes of a bucket need the same lease.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.time.lease = lease;
         self
@@ -158,8 +158,8 @@ impl<S> ShardsBuilder<S> {
         self
     }
 
-    /// Runs a closure before the gate of a shard opens. If it fails, the shard is given back, and this node sits out for
-    /// it for a while.
+    /// Runs a closure before the gate of a shard opens. If it fails, this node frees the shard, and does not claim it again
+    /// for a while: at least one lease.
     pub fn warm_up<F, Fut, E>(mut self, run: F) -> Self
     where
         F: Fn(Shard) -> Fut + Send + Sync + 'static,
@@ -243,7 +243,7 @@ impl ShardsBuilder<BucketSettings> {
     ///
     /// # Errors
     ///
-    /// As [`Builder::start`](crate::Builder::start). A bucket of nodes with another number of shards or another lease is
+    /// As [`Builder::start`](crate::Builder::start). A bucket whose nodes have another number of shards or another lease is
     /// [`StoreError::BucketUnfit`](crate::store::StoreError::BucketUnfit).
     pub async fn start(self, client: async_nats::Client) -> Result<Shards, StartError> {
         self.with(|settings| JetStreamShards::with_settings(client, settings))
@@ -257,7 +257,7 @@ impl<S: ShardStore> ShardsBuilder<S> {
     ///
     /// # Errors
     ///
-    /// As [`Builder::start`](crate::Builder::start). A store of nodes with another number of shards or another lease is
+    /// As [`Builder::start`](crate::Builder::start). A store whose nodes have another number of shards or another lease is
     /// [`StoreError::BucketUnfit`](crate::store::StoreError::BucketUnfit).
     pub async fn start(self) -> Result<Shards, StartError> {
         let Settings {

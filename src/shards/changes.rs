@@ -5,7 +5,7 @@ use std::{
 
 use tokio::sync::{Notify, futures::OwnedNotified};
 
-/// Wakes those who wait for a change of one shard. A shard without waiters costs nothing.
+/// Wakes the tasks that wait for a change of one shard. A shard without waiters costs nothing.
 #[derive(Debug, Default)]
 pub(super) struct Changes(Mutex<HashMap<u32, Weak<Notify>>>);
 

@@ -1,7 +1,7 @@
 //! Sharded leadership: many shards, each with its own leader, over nodes that renew one lease each.
 //!
 //! - `handle`: [`Shards`]; `shard`, `member`, `status`: what it shows.
-//! - `shared`: what the task publishes; `gates`: the gates of all shards; `changes`: wakes those who wait for one shard.
+//! - `shared`: what the task publishes; `gates`: the gates of all shards; `changes`: wakes the tasks that wait for one shard.
 //! - `task`: the background task of a node.
 //! - `protocol`: which node may lead which shard, and from when until when, without IO.
 //! - `placement`: which node should lead which shard, as advice to the protocol.

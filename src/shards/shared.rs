@@ -30,7 +30,7 @@ pub(crate) struct Shared {
     pub(super) gates: Gates,
     holders: Mutex<Vec<Holder>>,
     changes: Changes,
-    /// Those who are told of each shard that opens.
+    /// The receivers of the shards that open.
     openings: Mutex<Vec<mpsc::UnboundedSender<Shard>>>,
     members: watch::Receiver<Vec<Member>>,
     status: watch::Receiver<ShardsStatus>,
@@ -99,14 +99,14 @@ impl Publisher {
             .send_if_modified(|published| std::mem::replace(published, status) != status);
     }
 
-    /// Tells those who wait for shards to open.
+    /// Announces a shard that has opened.
     pub(super) fn opened(&self, shard: &Shard) {
         self.shared
             .openings()
             .retain(|opened| opened.send(shard.clone()).is_ok());
     }
 
-    /// Wakes everyone who waits. No shard opens any more.
+    /// Wakes all waiters. No shard opens any more.
     pub(super) fn stop(&self) {
         self.shared.openings().clear();
         self.publish_status(ShardsStatus::Stopped);

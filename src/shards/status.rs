@@ -7,9 +7,10 @@ pub enum ShardsStatus {
     /// It has no session: it has just started, or has lost its session. It leads no shard.
     #[default]
     Joining,
-    /// It has a session, and leads this many shards.
+    /// It has a session.
     Member {
-        /// The number of shards whose gates are open here.
+        /// The number of shards that it holds. Their gates are open, are about to open, or have closed while admitted
+        /// requests finish.
         owned: usize,
     },
     /// It is shutting down, and waits for the admitted requests.
@@ -22,7 +23,7 @@ impl fmt::Display for ShardsStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Joining => f.write_str("joining"),
-            Self::Member { owned } => write!(f, "leading {owned} shards"),
+            Self::Member { owned } => write!(f, "holding {owned} shards"),
             Self::Leaving => f.write_str("leaving"),
             Self::Stopped => f.write_str("stopped"),
         }

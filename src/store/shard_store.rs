@@ -17,8 +17,8 @@ use crate::{lease::Observation, names::ElectionName};
 /// - An acknowledged write is not lost. The store removes no record by itself, except as
 ///   [`write`](Self::write) allows it.
 /// - A watch delivers the records in the order of their revisions. It leaves out only a record that another one has
-///   replaced, and one that was removed without a marker. If it lost another one, `index` shows the gap, or the watch
-///   ends with an error.
+///   replaced, or that was removed without a marker. If the watch lost any other record, `index` shows the gap, or the
+///   watch ends with an error.
 ///
 /// Reads may be stale, and a watch may be late.
 ///

@@ -94,7 +94,7 @@ impl Warming {
         let ready = match (&mut self.result).await {
             Ok(Ok(Ok(()))) => true,
             Ok(Ok(Err(error))) => {
-                tracing::error!(error, "warm-up failed; releasing the lease");
+                tracing::error!(error, "warm-up failed; ending the term");
                 false
             }
             Ok(Err(panic)) => {
@@ -117,7 +117,7 @@ fn log_panic(panic: &(dyn Any + Send)) {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     let error = text.unwrap_or("panic without a message");
-    tracing::error!(error, "warm-up panicked; releasing the lease");
+    tracing::error!(error, "warm-up panicked; ending the term");
 }
 
 impl Drop for Warming {

@@ -92,7 +92,7 @@ impl Shards {
 
 type Ended = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
 
-/// The tasks of the shards. Dropping this aborts them.
+/// The tasks of the shards. Dropping this aborts them, also those of earlier terms.
 struct Tasks<F> {
     shared: Arc<Shared>,
     work: Arc<F>,
@@ -103,7 +103,14 @@ struct Tasks<F> {
 struct Running {
     shard: Shard,
     ended: CancellationToken,
-    abort: AbortHandle,
+}
+
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl<F> Tasks<F> {
@@ -143,24 +150,14 @@ impl<F> Tasks<F> {
                 let _ = sender.send(ended);
             }
         });
-        self.ended.push(Box::pin(async {
+        let abort = AbortOnDrop(abort);
+        self.ended.push(Box::pin(async move {
+            let _abort = abort;
             let panicked = "the work of a shard panicked, or its runtime ended";
             result.await.unwrap_or_else(|_| Err(panicked.into()))
         }));
-        let running = Running {
-            shard,
-            ended,
-            abort,
-        };
+        let running = Running { shard, ended };
         self.running.insert(running.shard.index(), running);
-    }
-}
-
-impl<F> Drop for Tasks<F> {
-    fn drop(&mut self) {
-        for running in self.running.values() {
-            running.abort.abort();
-        }
     }
 }
 

@@ -406,7 +406,7 @@ async fn a_failed_warm_up_is_logged() {
         let a = candidate(Memory::new(), "a", &FakeClock::new())
             .warm_up(move |_| async move { warm_up() });
         let _a = a.start().await.unwrap();
-        let message = format!("{message}; releasing the lease");
+        let message = format!("{message}; ending the term");
         lines.until(&["ERROR", &message, error]).await;
     }
 }

@@ -1,6 +1,6 @@
 //! How nodes come to lead shards, and hand them over.
 
-use noleader::{ShardId, Shards, store::MemoryShards};
+use noleader::{ShardId, Shards, ShardsStatus, store::MemoryShards};
 use noleader_fixture::eventually;
 
 use crate::support::{BOUND, LEASE, SHARDS, node, owns};
@@ -88,4 +88,16 @@ async fn shards_are_spread_over_the_nodes() {
     b.shutdown().await.unwrap();
     owns(&a, SHARDS as usize / 2).await;
     owns(&c, SHARDS as usize / 2).await;
+}
+
+#[tokio::test]
+async fn the_status_counts_a_shard_that_warms_up() {
+    let store = MemoryShards::new();
+    let node = Shards::with_store(store, 3).id("a").lease(LEASE);
+    let node = node.warm_up(async |_| std::future::pending::<std::io::Result<()>>().await);
+    let node = node.start().await.unwrap();
+    let mut status = node.watch();
+    let warms_up = status.wait_for(|status| *status == ShardsStatus::Member { owned: 3 });
+    assert_eq!(warms_up.await.unwrap().to_string(), "holding 3 shards");
+    assert_eq!(node.owned(), []);
 }

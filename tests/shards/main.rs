@@ -5,5 +5,6 @@ mod health;
 mod layer;
 mod lead;
 mod leave;
+mod pauses;
 mod support;
 mod work;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use noleader::{Shards, store::MemoryShards};
+use noleader::{Shards, store::MemoryShards, test_util::FakeClock};
 use noleader_fixture::eventually;
 
 pub(crate) const BOUND: Duration = Duration::from_secs(60);
@@ -25,4 +25,18 @@ pub(crate) async fn owns(node: &Shards, count: usize) {
     eventually(format!("{count} shards of {}", node.id()), BOUND, owned)
         .await
         .unwrap();
+}
+
+/// Advances the clock in small steps until `done`.
+pub(crate) async fn advance_until(clock: &FakeClock, done: impl Fn() -> bool) {
+    for _ in 0..10_000 {
+        if done() {
+            return;
+        }
+        clock.advance(Duration::from_millis(10));
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+    panic!("nothing happened in 100 s");
 }

@@ -6,10 +6,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use noleader::{RunError, Shard, store::MemoryShards};
+use noleader::{RunError, Shard, Shards, store::MemoryShards, test_util::FakeClock};
 use noleader_fixture::eventually;
 
-use crate::support::{BOUND, SHARDS, node, owns};
+use crate::support::{BOUND, LEASE, SHARDS, advance_until, node, owns};
 
 /// How often the work of each shard has begun, and how much of it runs now.
 #[derive(Default)]
@@ -90,4 +90,37 @@ async fn an_error_ends_the_loop_and_not_the_leadership() {
     };
     let error = node.run_each(work).await.unwrap_err();
     assert!(matches!(error, RunError::Work(_)), "{error:?}");
+}
+
+/// Work that does not finish when the gate of its shard closes.
+#[tokio::test]
+async fn a_dropped_loop_drops_the_work_of_earlier_terms() {
+    let (store, clock) = (MemoryShards::new(), FakeClock::new());
+    let node = Shards::with_store(store.clone(), 1).id("a").lease(LEASE);
+    let node = node.clock(clock.clone()).start().await.unwrap();
+    let (runs, this) = (Arc::new(()), node.clone());
+    let held = runs.clone();
+    let task = tokio::spawn(async move {
+        let work = move |_: Shard| {
+            let held = held.clone();
+            async move {
+                let _held = held;
+                std::future::pending::<io::Result<()>>().await
+            }
+        };
+        this.run_each(work).await
+    });
+    let running = || Arc::strong_count(&runs) - 2;
+    advance_until(&clock, || running() == 1).await;
+    let first = node.owned().remove(0);
+    store.delete("o.0");
+    let has_next = || node.owned().iter().any(|shard| *shard != first);
+    advance_until(&clock, has_next).await;
+    assert_eq!(running(), 1, "the earlier work has its grace period");
+    task.abort();
+    // The clock stands still: the grace period does not end.
+    let dropped = async || (Arc::strong_count(&runs) == 1).then_some(());
+    eventually("the end of the work", BOUND / 10, dropped)
+        .await
+        .unwrap();
 }

@@ -87,8 +87,8 @@ pub enum Action {
         /// The shard.
         shard: u32,
     },
-    /// Do the same as [`Shut`](Self::Shut) for all shards, and return [`Input::Emptied`](super::Input::Emptied) once every request that was ever
-    /// admitted has finished.
+    /// Do the same as [`Shut`](Self::Shut) for all shards, and return [`Input::Emptied`](super::Input::Emptied) once every
+    /// request that was ever admitted has finished.
     ShutAll,
     /// The session has ended: shut all gates, and cancel their terms.
     End {

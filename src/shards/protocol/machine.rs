@@ -161,6 +161,12 @@ impl Machine {
         matches!(self.session, Session::Stopped)
     }
 
+    /// When the requests to which the last input led time out. A write that was not sent by then is not sent.
+    #[must_use]
+    pub fn answer_due(&self) -> Moment {
+        self.handled_at + self.me.timing.request_timeout
+    }
+
     /// Returns the next action to perform.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()

@@ -43,7 +43,7 @@ impl Machine {
         }
     }
 
-    /// Nothing is inside any more, or what is has had its time.
+    /// Frees a shard: nothing is inside any more, or the drain timeout has passed.
     pub(super) fn begin_free(&mut self, now: Moment, shard: u32, term: Term) {
         self.shards[shard as usize].own = Own::Freeing(term);
         self.changed_shards.insert(shard);

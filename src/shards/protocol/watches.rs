@@ -23,6 +23,8 @@ pub(super) struct Watches {
 #[derive(Debug)]
 struct Watch {
     id: u64,
+    /// The sequence after which it begins.
+    after: u64,
     /// The number of the last message.
     index: u64,
     is_open: bool,
@@ -46,8 +48,10 @@ pub(super) enum Delivery {
 pub(super) enum Stream {
     Same,
     Recreated,
-    /// The stream ends before the last sequence that was delivered.
+    /// The stream ends before the sequence after which the watch begins.
     Shorter,
+    /// The other watch has since delivered more than the stream had. This watch would hide a loss of that.
+    Outdated,
 }
 
 impl Watches {
@@ -56,6 +60,7 @@ impl Watches {
         self.opened += 1;
         let watch = Watch {
             id: self.opened,
+            after: self.delivered,
             index: 0,
             is_open: false,
             progress_at: now,
@@ -71,10 +76,12 @@ impl Watches {
         let watch = self.find(id)?;
         watch.is_open = true;
         watch.progress_at = now;
+        let after = watch.after;
         self.failures = 0;
         match self.epoch.replace(epoch) {
             Some(before) if before != epoch => Some(Stream::Recreated),
-            _ if last < self.delivered => Some(Stream::Shorter),
+            _ if last < after => Some(Stream::Shorter),
+            _ if last < self.delivered => Some(Stream::Outdated),
             _ => Some(Stream::Same),
         }
     }

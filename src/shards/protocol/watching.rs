@@ -21,6 +21,7 @@ impl Machine {
             None | Some(Stream::Same) => {}
             Some(Stream::Recreated) => self.forget_bucket(now, Ended::Recreated),
             Some(Stream::Shorter) => self.handle_data_lost(now),
+            Some(Stream::Outdated) => self.replace_broken(now, watch),
         }
     }
 

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
     requests::{Requests, Write},
     terms::Terms,
     wants::Wants,
-    watches::Watches,
+    watches::{Event, Watches},
 };
 use crate::{
     clock::Moment,
@@ -44,6 +45,8 @@ pub(crate) struct Driver<S> {
     pub(super) commands: mpsc::UnboundedReceiver<Shutdown>,
     pub(super) requests: Requests<S>,
     pub(super) watches: Watches<S>,
+    /// The last input was the response to a request.
+    pub(super) has_answered: bool,
     pub(super) terms: Terms,
     pub(super) wants: Wants,
     pub(super) warm_up: Option<WarmUp<Shard>>,
@@ -132,50 +135,75 @@ impl<S: ShardStore> Driver<S> {
     /// Waits for the next input.
     ///
     /// The order decides between inputs that are ready at once. Requests come first, since the renewal of the session is
-    /// one, and the watch last: it can be ready for long while it delivers a whole bucket. Timeouts are handled with
-    /// each input.
+    /// one, and the watch last: it can be ready for long while it delivers a whole bucket. But each response is followed
+    /// by what the watch has, because a renewal counts only once it is delivered. Timeouts are handled with each input.
     async fn next_input(&mut self) -> Input {
-        loop {
-            let wake = self.wake();
-            let clock = self.shared.clock().clone();
-            let takes_commands = self.state
-                != State::Leaving {
-                    commands_closed: true,
-                };
-            tokio::select! {
-                biased;
-                Some(answer) = self.requests.answered(), if !self.requests.is_empty() => {
-                    let is_closed = answer.error.as_deref().is_some_and(is_closed);
-                    self.tell(|journal| journal.answered(answer.error.as_deref()));
-                    if is_closed && !mem::replace(&mut self.closed, true) {
-                        self.tell(Journal::closed);
-                        let leave = self.leave_for(false);
-                        self.follow.push_back(leave);
-                    }
-                    return answer.input;
+        if mem::take(&mut self.has_answered)
+            && let Some(Some(event)) = self.watches.next().now_or_never()
+        {
+            return self.watched(event);
+        }
+        let wake = self.wake();
+        let clock = self.shared.clock().clone();
+        let takes_commands = self.state
+            != State::Leaving {
+                commands_closed: true,
+            };
+        tokio::select! {
+            biased;
+            Some(answer) = self.requests.answered(), if !self.requests.is_empty() => {
+                self.has_answered = true;
+                let is_closed = answer.error.as_deref().is_some_and(is_closed);
+                self.tell(|journal| journal.answered(answer.error.as_deref()));
+                if is_closed {
+                    self.leave_closed();
                 }
-                Some(input) = self.terms.ended(), if !self.terms.is_empty() => return input,
-                attempted = prepared(self.preparing.as_mut()) => self.prepared_again(attempted),
-                () = clock.sleep_until(wake) => return Input::Tick,
-                command = self.commands.recv(), if takes_commands => return self.leave(command),
-                () = self.shared.holding.emptied(), if self.settled.is_some() => return Input::Tick,
-                () = self.wants.changed() => {
-                    self.follow.extend(self.wants.news());
-                    return Input::Tick;
-                }
-                Some(event) = self.watches.next(), if !self.watches.is_empty() => {
-                    self.tell(|journal| journal.watched(&event.input, event.error.as_ref()));
-                    return event.input;
-                }
+                answer.input
+            }
+            Some(input) = self.terms.ended(), if !self.terms.is_empty() => input,
+            attempted = prepared(self.preparing.as_mut()) => {
+                self.prepared_again(attempted);
+                Input::Tick
+            }
+            () = clock.sleep_until(wake) => Input::Tick,
+            command = self.commands.recv(), if takes_commands => self.leave(command),
+            () = self.shared.holding.emptied(), if self.settled.is_some() => Input::Tick,
+            () = self.wants.changed() => {
+                self.follow.extend(self.wants.news());
+                Input::Tick
+            }
+            Some(event) = self.watches.next(), if !self.watches.is_empty() => {
+                self.watched(event)
             }
         }
+    }
+
+    fn watched(&mut self, event: Event) -> Input {
+        self.tell(|journal| journal.watched(&event.input, event.error.as_ref()));
+        if matches!(event.error, Some(StoreError::Closed)) {
+            self.leave_closed();
+        }
+        event.input
     }
 
     /// The configuration is in the bucket. The watch delivers it.
     fn prepared_again(&mut self, attempted: Result<(), StoreError>) {
         match attempted {
             Ok(()) => self.preparing = None,
+            Err(StoreError::Closed) => {
+                self.preparing = None;
+                self.leave_closed();
+            }
             Err(error) => self.tell(|journal| journal.waits(&error)),
+        }
+    }
+
+    /// The store is closed for good. The input that follows makes the node leave.
+    fn leave_closed(&mut self) {
+        if !mem::replace(&mut self.closed, true) {
+            self.tell(Journal::closed);
+            let leave = self.leave_for(false);
+            self.follow.push_back(leave);
         }
     }
 
@@ -270,7 +298,8 @@ impl<S: ShardStore> Driver<S> {
     }
 
     fn perform(&mut self, action: Action) {
-        let due = self.now() + self.shared.timing.request_timeout;
+        // Not from now on: the process may have been paused since the input.
+        let due = self.machine.answer_due();
         match action {
             Action::Read { attempt, key } => self.requests.read(due, attempt, &key),
             Action::Write {

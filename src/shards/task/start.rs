@@ -99,6 +99,7 @@ impl<S: ShardStore> Start<S> {
             commands,
             requests: Requests::new(store.clone(), runtime.clock.clone()),
             watches: Watches::new(store),
+            has_answered: false,
             wants,
             terms: Terms::default(),
             warm_up,

@@ -98,7 +98,7 @@ fn r2_a_renewal_counts_once_the_watch_has_delivered_it() {
 }
 
 #[test]
-fn r2_a_stalled_watch_is_replaced_beside_the_old_one() {
+fn r2_a_stalled_watch_is_replaced() {
     let mut d = Driver::begun(&[]);
     let record = d.renew(BEGUN, 1);
     d.acknowledge(12);
@@ -120,6 +120,56 @@ fn r2_a_stalled_watch_is_replaced_beside_the_old_one() {
         ),
         "{actions:?}"
     );
+}
+
+#[test]
+fn r2_a_late_replacement_is_no_lost_data() {
+    let mut d = Driver::begun(&[]);
+    let record = d.renew(BEGUN, 1);
+    d.acknowledge(12);
+    d.now = d.machine.poll_timeout().unwrap();
+    assert_eq!(d.tick().len(), 2);
+    // The old watch goes on, and delivers more than the stream had when the new one was opened.
+    let actions = d.deliver(node_key("other"), 11, Some(&their_session(3)));
+    assert_eq!(actions, []);
+    let opened = Input::Watching {
+        watch: 2,
+        epoch: 1,
+        last: BEGUN,
+    };
+    assert_eq!(
+        d.feed(opened),
+        [
+            Action::Notice(Notice::WatchReplaced { watch: 2 }),
+            Action::CloseWatch { watch: 2 },
+        ]
+    );
+    let actions = d.deliver(node_key("me"), 12, Some(&record));
+    assert!(
+        matches!(actions[..], [Action::Extend { .. }]),
+        "{actions:?}"
+    );
+}
+
+#[test]
+fn r2_a_stream_that_is_shorter_than_before_is_lost_data() {
+    let mut d = Driver::begun(&[]);
+    assert_eq!(d.feed(Input::WatchEnded { watch: 1 }), []);
+    d.now = d.machine.poll_timeout().unwrap();
+    let open = Action::Watch {
+        watch: 2,
+        after: BEGUN,
+    };
+    assert_eq!(d.tick(), [open]);
+    let opened = Input::Watching {
+        watch: 2,
+        epoch: 1,
+        last: BEGUN - 1,
+    };
+    let lost = Action::End {
+        why: Ended::DataLost,
+    };
+    assert_eq!(d.feed(opened)[0], lost);
 }
 
 #[test]
