@@ -67,6 +67,8 @@ pub mod guide;
 pub mod health;
 #[doc(hidden)]
 pub mod lease;
+#[cfg(feature = "metrics")]
+mod metric;
 pub mod middleware;
 #[doc(hidden)]
 pub mod names;

@@ -5,5 +5,8 @@ mod health;
 mod layer;
 mod lead;
 mod leave;
+#[path = "../support/measured.rs"]
+mod measured;
+mod metrics;
 mod support;
 mod work;

@@ -214,6 +214,7 @@ impl<S: ShardStore> Driver<S> {
 
     /// Publishes what is known of nodes and shards, to the handles and to the placement.
     fn publish(&mut self, now: Moment) {
+        let published = self.publishing.counts();
         if self.machine.poll_changed_members() {
             self.publishing.publish_members(&self.machine);
             self.placing.note_members();
@@ -224,6 +225,10 @@ impl<S: ShardStore> Driver<S> {
             };
             self.publishing.publish_holder(shard, &view);
             self.placing.handle_owner(now, shard, &view);
+        }
+        let (members, unowned) = self.publishing.counts();
+        if (members, unowned) != published {
+            self.tell(|journal| journal.published(members, unowned));
         }
         self.placing.handle_members(now, &self.machine);
         self.publishing.publish_status(match &self.session {

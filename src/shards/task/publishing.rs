@@ -39,8 +39,14 @@ impl Publishing {
             .publish_members(members.map(|member| Member::clone(member)).collect());
     }
 
-    pub(super) fn publish_holder(&self, shard: u32, view: &ShardView<'_>) {
-        self.publisher.publish_holder(shard, self.holder(view));
+    pub(super) fn publish_holder(&mut self, shard: u32, view: &ShardView<'_>) {
+        let holder = self.holder(view);
+        self.publisher.publish_holder(shard, holder);
+    }
+
+    /// The number of nodes with a session, and of shards without an owner.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.members.len(), self.publisher.unowned())
     }
 
     pub(super) fn publish_status(&self, status: ShardsStatus) {

@@ -89,7 +89,7 @@ impl<S: ShardStore> Start<S> {
             runtime.clone(),
             node.timing.clone(),
         );
-        let journal = journals.create(|| Box::new(Log::default()));
+        let journal = journals.create(|| Box::new(Log::new(&store.name(), &node)));
         let (sender, commands) = mpsc::unbounded_channel::<Shutdown>();
         let settings = PlacementSettings::new(node.shards, node.timing.lease);
         let driver = Driver {
