@@ -52,7 +52,7 @@
 //! | `jetstream` (default) | the store on NATS JetStream, [`LeaderHandle::builder`] and [`Leader::new`]; without it the crate does not depend on async-nats |
 //! | `axum` | [`Term`] and [`Admission`] as extractors; [`NotLeader`] as a response |
 //! | `tonic` | `NamedService` for [`LeaderOnly`], so that a guarded service can be added to a server; [`NotLeader`] as a `tonic::Status`; the standard gRPC health service |
-//! | `metrics` | gauges and counters, named `noleader_*`, through the `metrics` facade |
+//! | `metrics` | gauges, counters and histograms, named `noleader_*`, through the `metrics` facade |
 //! | `test-util` | a fake clock, and faults for the store in memory, for your tests |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Under loom, only the code that shares the gate is in use.
@@ -67,6 +67,8 @@ pub mod guide;
 pub mod health;
 #[doc(hidden)]
 pub mod lease;
+#[cfg(feature = "metrics")]
+mod metric;
 pub mod middleware;
 #[doc(hidden)]
 pub mod names;

@@ -72,15 +72,23 @@ pub(super) struct Publisher {
     shared: Arc<Shared>,
     members: watch::Sender<Vec<Member>>,
     status: watch::Sender<ShardsStatus>,
+    /// The number of shards without an owner.
+    unowned: usize,
 }
 
 impl Publisher {
+    pub(super) fn unowned(&self) -> usize {
+        self.unowned
+    }
+
     /// Publishes who holds a shard. Call it after a change of the gate, so that a waiter never wakes before.
-    pub(super) fn publish_holder(&self, shard: u32, holder: Holder) {
+    pub(super) fn publish_holder(&mut self, shard: u32, holder: Holder) {
         if let Some(published) = self.shared.holders().get_mut(shard as usize) {
             if *published == holder {
                 return;
             }
+            self.unowned += usize::from(holder == Holder::Unowned);
+            self.unowned -= usize::from(*published == Holder::Unowned);
             *published = holder;
         }
         self.shared.changes.wake(shard);
@@ -147,6 +155,7 @@ impl Shared {
             shared: shared.clone(),
             members,
             status,
+            unowned: count.get() as usize,
         };
         (shared, publisher)
     }

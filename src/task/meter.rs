@@ -1,29 +1,58 @@
+#[cfg(feature = "metrics")]
+use metrics::{Label, Unit};
+
+#[cfg(feature = "metrics")]
+use crate::metric::Metric;
 use crate::{lease::Ended, names::ElectionName};
 
 /// The metrics of one election, emitted through the `metrics` facade with feature `metrics`.
 #[derive(Debug)]
 pub(super) struct Meter {
     #[cfg(feature = "metrics")]
-    labels: [metrics::Label; 2],
+    labels: [Label; 2],
 }
 
 #[cfg(feature = "metrics")]
-const IS_LEADER: &str = "noleader_is_leader";
+const IS_LEADER: Metric = Metric::gauge(
+    "noleader_is_leader",
+    Unit::Count,
+    "1 while this node's gate is open, otherwise 0",
+);
 #[cfg(feature = "metrics")]
-const TOKEN: &str = "noleader_token";
+const TOKEN: Metric = Metric::gauge(
+    "noleader_token",
+    Unit::Count,
+    "fencing token of the last term that this node led",
+);
 #[cfg(feature = "metrics")]
-const TERMS: &str = "noleader_terms_total";
+const TERMS: Metric = Metric::counter(
+    "noleader_terms_total",
+    Unit::Count,
+    "terms in which the gate opened",
+);
 #[cfg(feature = "metrics")]
-const TERMS_LOST: &str = "noleader_terms_lost_total";
+const TERMS_LOST: Metric = Metric::counter(
+    "noleader_terms_lost_total",
+    Unit::Count,
+    "terms that ended without a release",
+);
 #[cfg(feature = "metrics")]
-const RENEWALS: &str = "noleader_renewals_total";
+const RENEWALS: Metric = Metric::counter(
+    "noleader_renewals_total",
+    Unit::Count,
+    "renewals acknowledged before the deadline",
+);
 #[cfg(feature = "metrics")]
-const STORE_FAILURES: &str = "noleader_store_failures_total";
+const STORE_FAILURES: Metric = Metric::counter(
+    "noleader_store_failures_total",
+    Unit::Count,
+    "requests to the lease store that failed or got no response",
+);
 
 #[cfg(feature = "metrics")]
 impl Meter {
     pub(super) fn new(election: &ElectionName) -> Self {
-        let label = |name: &'static str, value: &str| metrics::Label::new(name, value.to_owned());
+        let label = |name: &'static str, value: &str| Label::new(name, value.to_owned());
         Self {
             labels: [
                 label("bucket", election.bucket()),
@@ -32,58 +61,46 @@ impl Meter {
         }
     }
 
-    /// Makes every series exist: a missing series cannot be distinguished from a series that is zero. The application
-    /// may install its recorder late.
+    /// Makes every series but the token exist. The application may install its recorder late.
     pub(super) fn refresh(&self, leads: Option<u64>) {
-        match leads {
-            Some(token) => self.leads(token),
+        for metric in [&IS_LEADER, &TERMS, &TERMS_LOST, &RENEWALS, &STORE_FAILURES] {
+            metric.describe();
             // Another handle of this election may lead.
-            None => metrics::gauge!(IS_LEADER, self.labels.iter()).increment(0.0),
+            metric.register(&self.labels);
         }
-        for name in [TERMS, TERMS_LOST, RENEWALS, STORE_FAILURES] {
-            self.add(name, 0);
+        TOKEN.describe();
+        if let Some(token) = leads {
+            self.leads(token);
         }
     }
 
     pub(super) fn opened(&self, token: u64) {
         self.leads(token);
-        self.count(TERMS);
+        TERMS.count(&self.labels);
     }
 
     fn leads(&self, token: u64) {
-        self.gauge(IS_LEADER, 1.0);
+        IS_LEADER.set(&self.labels, 1.0);
         #[allow(clippy::cast_precision_loss, reason = "metrics are floats")]
-        self.gauge(TOKEN, token as f64);
+        TOKEN.set(&self.labels, token as f64);
     }
 
     pub(super) fn shut(&self) {
-        self.gauge(IS_LEADER, 0.0);
+        IS_LEADER.set(&self.labels, 0.0);
     }
 
     pub(super) fn ended(&self, why: Ended) {
         if why != Ended::Released {
-            self.count(TERMS_LOST);
+            TERMS_LOST.count(&self.labels);
         }
     }
 
     pub(super) fn renewed(&self) {
-        self.count(RENEWALS);
+        RENEWALS.count(&self.labels);
     }
 
     pub(super) fn failed(&self) {
-        self.count(STORE_FAILURES);
-    }
-
-    fn gauge(&self, name: &'static str, value: f64) {
-        metrics::gauge!(name, self.labels.iter()).set(value);
-    }
-
-    fn count(&self, name: &'static str) {
-        self.add(name, 1);
-    }
-
-    fn add(&self, name: &'static str, count: u64) {
-        metrics::counter!(name, self.labels.iter()).increment(count);
+        STORE_FAILURES.count(&self.labels);
     }
 }
 

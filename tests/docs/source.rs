@@ -30,8 +30,39 @@ pub(crate) fn events() -> Vec<Event> {
     events
 }
 
+/// A definition of a metric.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Metric {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) meaning: String,
+}
+
+/// The metrics that are defined, which are all that are named.
+pub(crate) fn metrics() -> Vec<Metric> {
+    let mut metrics = Vec::new();
+    for source in sources() {
+        for kind in ["gauge", "counter", "histogram"] {
+            let call = format!("Metric::{kind}(");
+            for definition in source.split(&call).skip(1) {
+                let arguments = arguments(definition);
+                metrics.push(Metric {
+                    name: unescape(&arguments[0]),
+                    kind: kind.to_owned(),
+                    meaning: unescape(&arguments[2]),
+                });
+            }
+        }
+    }
+    metrics.sort();
+    let mut defined: Vec<_> = metrics.iter().map(|metric| metric.name.clone()).collect();
+    defined.dedup();
+    assert_eq!(defined, named());
+    metrics
+}
+
 /// The names of all metrics, found by their common prefix.
-pub(crate) fn metrics() -> Vec<String> {
+fn named() -> Vec<String> {
     let mut names: Vec<_> = sources()
         .iter()
         .flat_map(|source| source.split("\"noleader_").skip(1))

@@ -11,6 +11,8 @@ mod hand_over;
 #[path = "../support/lines.rs"]
 mod lines;
 mod logged;
+#[path = "../support/measured.rs"]
+mod measured;
 mod metrics;
 mod panicking;
 mod runtime;

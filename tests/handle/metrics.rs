@@ -1,64 +1,19 @@
 //! Metrics.
 
-use std::sync::{Arc, atomic::Ordering};
-
-use metrics::{
-    Counter, Gauge, Histogram, Key, KeyName, Label, Metadata, Recorder, SharedString, Unit,
-};
-use metrics_util::registry::{AtomicStorage, Registry};
+use metrics::Unit;
 use noleader::{
     Status,
     store::{ElectionName, Memory},
     test_util::FakeClock,
 };
 
-use crate::support::{LEASE, advance_until, candidate, leader, settle};
+use crate::{
+    measured::{self, Measured},
+    support::{LEASE, advance_until, candidate, leader, settle},
+};
 
-/// The metrics that are recorded on this thread, which are all of them in a single-threaded test.
-struct Measured(Registry<Key, AtomicStorage>);
-
-impl Recorder for Measured {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        self.0
-            .get_or_create_counter(key, |c| Counter::from_arc(Arc::clone(c)))
-    }
-
-    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        self.0
-            .get_or_create_gauge(key, |g| Gauge::from_arc(Arc::clone(g)))
-    }
-
-    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-        self.0
-            .get_or_create_histogram(key, |h| Histogram::from_arc(Arc::clone(h)))
-    }
-}
-
-impl Measured {
-    fn new() -> Self {
-        Self(Registry::new(AtomicStorage))
-    }
-
-    fn gauge(&self, name: &'static str) -> Option<f64> {
-        let gauge = self.0.get_gauge(&key(name))?;
-        Some(f64::from_bits(gauge.load(Ordering::Relaxed)))
-    }
-
-    fn counter(&self, name: &'static str) -> Option<u64> {
-        let counter = self.0.get_counter(&key(name))?;
-        Some(counter.load(Ordering::Relaxed))
-    }
-}
-
-fn key(name: &'static str) -> Key {
-    let labels = vec![Label::new("bucket", "orders"), Label::new("key", "writer")];
-    Key::from_parts(name, labels)
+fn key(name: &str) -> metrics::Key {
+    measured::key(name, &[("bucket", "orders"), ("key", "writer")])
 }
 
 fn store() -> Memory {
@@ -75,10 +30,11 @@ async fn every_series_starts_at_zero() {
     let _here = metrics::set_default_local_recorder(&measured);
     let observer = candidate(store(), "o", &FakeClock::new()).observe();
     let _observer = observer.start().await.unwrap();
-    assert_eq!(measured.gauge("noleader_is_leader"), Some(0.0));
+    assert_eq!(measured.gauge(&key("noleader_is_leader")), Some(0.0));
     for name in ["terms", "terms_lost", "renewals", "store_failures"] {
-        let name: &'static str = format!("noleader_{name}_total").leak();
-        assert_eq!(measured.counter(name), Some(0), "{name}");
+        let name = format!("noleader_{name}_total");
+        assert_eq!(measured.counter(&key(&name)), Some(0), "{name}");
+        assert_eq!(measured.unit(&name), Some(Unit::Count), "{name}");
     }
 }
 
@@ -96,15 +52,14 @@ async fn a_recorder_installed_late_gets_every_series() {
     let end = clock.now() + LEASE;
     advance_until(&clock, || clock.now() >= end).await;
     let token = f64::from(u32::try_from(token).unwrap());
-    assert_eq!(measured.gauge("noleader_is_leader"), Some(1.0));
-    assert_eq!(measured.gauge("noleader_token"), Some(token));
-    assert_eq!(measured.counter("noleader_terms_lost_total"), Some(0));
-    let key = Key::from_parts(
+    assert_eq!(measured.gauge(&key("noleader_is_leader")), Some(1.0));
+    assert_eq!(measured.gauge(&key("noleader_token")), Some(token));
+    assert_eq!(measured.counter(&key("noleader_terms_lost_total")), Some(0));
+    let other = measured::key(
         "noleader_is_leader",
-        vec![Label::new("bucket", "orders"), Label::new("key", "other")],
+        &[("bucket", "orders"), ("key", "other")],
     );
-    let gauge = measured.0.get_gauge(&key).expect("a series");
-    assert_eq!(f64::from_bits(gauge.load(Ordering::Relaxed)), 0.0);
+    assert_eq!(measured.gauge(&other), Some(0.0));
 }
 
 #[tokio::test]
@@ -116,7 +71,7 @@ async fn a_second_handle_leaves_the_leaders_gauge_alone() {
     let observer = candidate(store, "o", &clock).observe();
     let _observer = observer.start().await.unwrap();
     assert!(a.is_leader());
-    assert_eq!(measured.gauge("noleader_is_leader"), Some(1.0));
+    assert_eq!(measured.gauge(&key("noleader_is_leader")), Some(1.0));
 }
 
 #[tokio::test]
@@ -126,29 +81,32 @@ async fn a_released_term_is_counted() {
     let (store, clock) = (store(), FakeClock::new());
     let a = leader(&store, &clock).await;
     let token = u64::from(a.term().unwrap().token());
-    assert_eq!(measured.gauge("noleader_is_leader"), Some(1.0));
+    assert_eq!(measured.gauge(&key("noleader_is_leader")), Some(1.0));
     assert_eq!(
-        measured.gauge("noleader_token"),
+        measured.gauge(&key("noleader_token")),
         Some(f64::from(u32::try_from(token).unwrap()))
     );
-    assert_eq!(measured.counter("noleader_terms_total"), Some(1));
+    assert_eq!(measured.counter(&key("noleader_terms_total")), Some(1));
 
     let end = clock.now() + LEASE;
     advance_until(&clock, || clock.now() >= end).await;
-    let renewals = measured.counter("noleader_renewals_total").unwrap();
+    let renewals = measured.counter(&key("noleader_renewals_total")).unwrap();
     assert!((2..=5).contains(&renewals), "{renewals} in a lease");
 
     let admission = a.admit().unwrap();
     let stopping = tokio::spawn(async move { a.shutdown().await });
-    while measured.gauge("noleader_is_leader") != Some(0.0) {
+    while measured.gauge(&key("noleader_is_leader")) != Some(0.0) {
         tokio::task::yield_now().await;
     }
     assert!(!stopping.is_finished(), "the drain has not ended");
     drop(admission);
     stopping.await.unwrap().unwrap();
-    assert_eq!(measured.gauge("noleader_is_leader"), Some(0.0));
-    assert_eq!(measured.counter("noleader_terms_lost_total"), Some(0));
-    assert_eq!(measured.counter("noleader_store_failures_total"), Some(0));
+    assert_eq!(measured.gauge(&key("noleader_is_leader")), Some(0.0));
+    assert_eq!(measured.counter(&key("noleader_terms_lost_total")), Some(0));
+    assert_eq!(
+        measured.counter(&key("noleader_store_failures_total")),
+        Some(0)
+    );
 }
 
 #[tokio::test]
@@ -159,13 +117,15 @@ async fn a_lost_term_is_counted() {
     let a = leader(&store, &clock).await;
     store.set_outage(true);
     advance_until(&clock, || matches!(a.status(), Status::Follower { .. })).await;
-    assert_eq!(measured.gauge("noleader_is_leader"), Some(0.0));
-    assert_eq!(measured.counter("noleader_terms_lost_total"), Some(1));
-    let failures = measured.counter("noleader_store_failures_total").unwrap();
+    assert_eq!(measured.gauge(&key("noleader_is_leader")), Some(0.0));
+    assert_eq!(measured.counter(&key("noleader_terms_lost_total")), Some(1));
+    let failures = measured
+        .counter(&key("noleader_store_failures_total"))
+        .unwrap();
     assert!(failures >= 2, "{failures} in a lease");
 
     store.set_outage(false);
     advance_until(&clock, || a.is_leader()).await;
-    assert_eq!(measured.gauge("noleader_is_leader"), Some(1.0));
-    assert_eq!(measured.counter("noleader_terms_total"), Some(2));
+    assert_eq!(measured.gauge(&key("noleader_is_leader")), Some(1.0));
+    assert_eq!(measured.counter(&key("noleader_terms_total")), Some(2));
 }

@@ -18,7 +18,7 @@ use self::source::{Import, Source};
 
 /// From bottom to top. A module imports from its own layer and from the layers below.
 const LAYERS: &[&[&str]] = &[
-    &["error", "sync"],
+    &["error", "metric", "sync"],
     &["names"],
     &["clock"],
     &["lease", "runtime"],

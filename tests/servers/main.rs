@@ -17,11 +17,14 @@ mod domain;
 mod drain;
 mod durability;
 mod election;
+mod elsewhere;
 mod fenced_store;
 mod first_revision;
 #[path = "../support/lines.rs"]
 mod lines;
 mod long_names;
+#[path = "../support/measured.rs"]
+mod measured;
 mod node;
 mod panicking;
 mod partition;
@@ -32,6 +35,8 @@ mod put_back;
 mod reconnect;
 mod refusals;
 mod restart;
+mod shard_log;
+mod shard_metrics;
 mod shard_store;
 mod store;
 mod support;

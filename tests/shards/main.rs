@@ -5,6 +5,9 @@ mod health;
 mod layer;
 mod lead;
 mod leave;
+#[path = "../support/measured.rs"]
+mod measured;
+mod metrics;
 mod pauses;
 mod support;
 mod work;

@@ -58,6 +58,13 @@ pub struct Member<'a> {
     pub since: Moment,
 }
 
+impl Member<'_> {
+    /// Its part of the shards, compared with the weights of the others.
+    pub(crate) fn weight(&self) -> u32 {
+        self.alive.map_or(1, |alive| alive.weight)
+    }
+}
+
 impl Machine {
     /// What is known of a shard.
     #[must_use]

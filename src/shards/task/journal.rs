@@ -29,6 +29,11 @@ pub trait Journal: Send + 'static {
         let _ = action;
     }
 
+    /// The task published this many nodes with a session, and shards without an owner.
+    fn published(&mut self, members: usize, unowned: usize) {
+        let _ = (members, unowned);
+    }
+
     /// A watch delivered something, or has ended with this error.
     fn watched(&mut self, input: &Input, error: Option<&StoreError>) {
         let _ = (input, error);

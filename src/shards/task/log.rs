@@ -1,17 +1,20 @@
 use std::{error::Error, mem};
 
-use super::journal::Journal;
+use super::{journal::Journal, meter::Meter};
 use crate::{
-    error,
-    lease::Settled,
-    shards::protocol::{Action, Ended, Input, Notice},
+    clock::Moment,
+    error::{self, survive},
+    lease::{Readings, Settled},
+    names::ElectionName,
+    shards::protocol::{Action, Ended, Input, Machine, Node, Notice},
     store::StoreError,
 };
 
-/// The log events of one node. They come at the rate of changes, not of shards: those of single shards are at the level
-/// `debug`.
-#[derive(Debug, Default)]
+/// The log events and the metrics of one node. Events come at the rate of changes, not of shards: those of single shards
+/// are at the level `debug`.
+#[derive(Debug)]
 pub(super) struct Log {
+    meter: Meter,
     /// The number of consecutive requests that failed.
     failures: u32,
     /// The number of consecutive watches that ended before they delivered anything.
@@ -20,9 +23,26 @@ pub(super) struct Log {
     waited_for: Vec<mem::Discriminant<StoreError>>,
 }
 
+impl Log {
+    pub(super) fn new(bucket: &ElectionName, node: &Node) -> Self {
+        Self {
+            meter: Meter::new(bucket, node),
+            failures: 0,
+            failed_watches: 0,
+            waited_for: Vec::new(),
+        }
+    }
+
+    /// The recorder of the application may panic. The event is logged then, too.
+    fn measure(&mut self, measure: impl FnOnce(&mut Meter)) {
+        survive(|| measure(&mut self.meter));
+    }
+}
+
 impl Journal for Log {
     /// Logs the first error of each kind.
     fn waits(&mut self, error: &StoreError) {
+        self.measure(Meter::waits);
         let (kind, is_transient) = (mem::discriminant(error), error.is_transient());
         let error = error::line(error);
         if self.waited_for.contains(&kind) {
@@ -44,7 +64,20 @@ impl Journal for Log {
         tracing::info!("the bucket of the shards is ready");
     }
 
+    fn received(&mut self, readings: Readings, input: &Input) {
+        self.measure(|meter| meter.received(readings.now, input));
+    }
+
+    fn published(&mut self, members: usize, unowned: usize) {
+        self.measure(|meter| meter.published(members, unowned));
+    }
+
+    fn turned(&mut self, now: Moment, machine: &Machine) {
+        self.measure(|meter| meter.turned(now, machine));
+    }
+
     fn performs(&mut self, action: &Action) {
+        self.measure(|meter| meter.performs(action));
         match action {
             Action::Begin { .. } => tracing::info!("joined the shards"),
             Action::Extend { .. } => tracing::trace!("renewed the session"),
@@ -74,6 +107,7 @@ impl Journal for Log {
             }
             return;
         }
+        self.measure(|meter| meter.watch_ended());
         self.failed_watches = self.failed_watches.saturating_add(1);
         let error = error.map(|error| error::line(error));
         if self.failed_watches == 2 {
@@ -97,6 +131,7 @@ impl Journal for Log {
         };
         let error = error::line(error);
         self.failures = self.failures.saturating_add(1);
+        self.measure(|meter| meter.failed());
         if self.failures == 1 {
             tracing::warn!(
                 error,
@@ -112,6 +147,7 @@ impl Journal for Log {
     }
 
     fn died(&mut self) {
+        self.measure(Meter::stopped);
         tracing::error!("the task of the shards ended unexpectedly; all gates stay closed");
     }
 }

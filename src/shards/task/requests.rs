@@ -4,7 +4,7 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 
 use crate::{
     clock::{Clock, Moment},
-    error::BoxError,
+    error::{self, BoxError},
     lease::Outcome,
     shards::protocol::{Input, Key},
     store::{ShardStore, StoreError, WriteError},
@@ -24,6 +24,14 @@ pub(super) struct Requests<S> {
 pub(super) struct Answer {
     pub(super) input: Input,
     pub(super) error: Option<BoxError>,
+}
+
+impl Answer {
+    /// Whether the request failed because the store is closed.
+    pub(super) fn is_closed(&self) -> bool {
+        let error = self.error.as_deref();
+        error.is_some_and(|error| matches!(error::find(error), Some(StoreError::Closed)))
+    }
 }
 
 /// A write, and the last instant at which it may be sent. After a pause, its record could otherwise be applied although

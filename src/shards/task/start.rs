@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeSet, VecDeque},
     num::NonZeroU32,
     sync::Arc,
 };
@@ -8,21 +8,23 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     configure::configure,
-    driver::{Driver, Shutdown, State},
+    driver::{Driver, Shutdown},
     journal::Journal,
     log::Log,
+    placing::Placing,
+    preparation::Preparation,
+    publishing::Publishing,
     requests::Requests,
     terms::Terms,
     wants::Wants,
     watches::Watches,
 };
 use crate::{
-    clock::Moment,
     error::survive,
     runtime::Runtime,
     shards::{
         handle::Shards,
-        placement::{Advisor, PlacementSettings},
+        placement::PlacementSettings,
         protocol::{Machine, Node, Want},
         shard::Shard,
         shared::Shared,
@@ -57,7 +59,7 @@ impl<S: ShardStore> Start<S> {
             within(span.as_ref(), || {
                 driver.tell(|journal| journal.waits(&error));
             });
-            driver.preparing = Some(preparing);
+            driver.preparation.go_on(preparing);
         }
         spawner.spawn(InSpan::new(span, driver.run()));
         Ok(handle)
@@ -87,15 +89,14 @@ impl<S: ShardStore> Start<S> {
             runtime.clone(),
             node.timing.clone(),
         );
-        let journal = journals.create(|| Box::new(Log::default()));
+        let journal = journals.create(|| Box::new(Log::new(&store.name(), &node)));
         let (sender, commands) = mpsc::unbounded_channel::<Shutdown>();
         let settings = PlacementSettings::new(node.shards, node.timing.lease);
         let driver = Driver {
-            advisor: Advisor::new(node.id.clone(), settings),
-            has_new_members: false,
+            placing: Placing::new(node.id.clone(), settings),
             machine: Machine::new(node, runtime.random.seed()),
             shared: shared.clone(),
-            publisher,
+            publishing: Publishing::new(publisher),
             commands,
             requests: Requests::new(store.clone(), runtime.clock.clone()),
             watches: Watches::new(store),
@@ -104,15 +105,12 @@ impl<S: ShardStore> Start<S> {
             terms: Terms::default(),
             warm_up,
             journal,
-            preparing: None,
-            prepare: Box::new(prepare),
-            prepare_at: Moment::default(),
+            preparation: Preparation::new(prepare),
             session: None,
             draining: BTreeSet::new(),
-            members: BTreeMap::new(),
             follow: VecDeque::new(),
             waiting: Vec::new(),
-            state: State::Running,
+            is_leaving: false,
             closed: false,
             settled: None,
         };
