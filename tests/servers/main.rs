@@ -33,6 +33,7 @@ mod reconnect;
 mod refusals;
 mod restart;
 mod shard_store;
+mod shards;
 mod store;
 mod support;
 mod tls;

@@ -115,11 +115,7 @@ impl<S: ShardStore> Driver<S> {
                         self.preparing = None;
                         self.tell(Journal::prepared);
                     }
-                    Err(StoreError::Closed) => {
-                        self.closed = true;
-                        self.tell(Journal::closed);
-                        return self.leave_for(false);
-                    }
+                    Err(StoreError::Closed) => return self.handle_closed(),
                     Err(error) => self.tell(|journal| journal.waits(&error)),
                 },
                 command = self.commands.recv() => return self.leave(command),
@@ -145,12 +141,12 @@ impl<S: ShardStore> Driver<S> {
             tokio::select! {
                 biased;
                 Some(answer) = self.requests.answered(), if !self.requests.is_empty() => {
-                    let is_closed = answer.error.as_deref().is_some_and(is_closed);
-                    self.tell(|journal| journal.answered(answer.error.as_deref()));
-                    if is_closed && !mem::replace(&mut self.closed, true) {
-                        self.tell(Journal::closed);
-                        let leave = self.leave_for(false);
-                        self.follow.push_back(leave);
+                    match answer.error.as_deref() {
+                        Some(error) if is_closed(error) => {
+                            let leave = self.handle_closed();
+                            self.follow.push_back(leave);
+                        }
+                        error => self.tell(|journal| journal.answered(error)),
                     }
                     return answer.input;
                 }
@@ -164,7 +160,14 @@ impl<S: ShardStore> Driver<S> {
                     return Input::Tick;
                 }
                 Some(event) = self.watches.next(), if !self.watches.is_empty() => {
-                    self.tell(|journal| journal.watched(&event.input, event.error.as_ref()));
+                    match &event.error {
+                        // The next request is due only once the session has to be renewed.
+                        Some(StoreError::Closed) => {
+                            let leave = self.handle_closed();
+                            self.follow.push_back(leave);
+                        }
+                        error => self.tell(|journal| journal.watched(&event.input, error.as_ref())),
+                    }
                     return event.input;
                 }
             }
@@ -212,6 +215,14 @@ impl<S: ShardStore> Driver<S> {
             State::Running => Input::Leave,
             State::Leaving { .. } => Input::Tick,
         }
+    }
+
+    /// The store is closed: leaves, although no other node can be told.
+    fn handle_closed(&mut self) -> Input {
+        if !mem::replace(&mut self.closed, true) {
+            self.tell(Journal::closed);
+        }
+        self.leave_for(false)
     }
 
     /// Tells the journal. A log subscriber of the application may panic.
@@ -424,6 +435,9 @@ impl<S: ShardStore> Driver<S> {
     /// Ends, once the node has left. While it holds requests, it goes on following until it knows who leads their shards,
     /// for one lease at most: they are for those nodes, of which they cannot learn once the task has ended.
     fn finish(&mut self, now: Moment) {
+        if self.closed && self.machine.is_parting() {
+            self.settled = Some((Settled::LeftToExpire, now));
+        }
         let Some((settled, until)) = self.settled else {
             return;
         };

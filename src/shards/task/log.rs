@@ -108,7 +108,8 @@ impl Journal for Log {
     }
 
     fn closed(&mut self) {
-        tracing::error!("the client is closed; leaving the shards");
+        let error = error::line(&StoreError::Closed);
+        tracing::error!(error, "the client is closed; leaving the shards");
     }
 
     fn died(&mut self) {
