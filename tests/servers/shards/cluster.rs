@@ -1,11 +1,22 @@
 //! A replicated bucket of shards, in a cluster whose members fail.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use noleader::{Shards, ShardsBuilder};
+use noleader::{
+    Shards, ShardsBuilder,
+    store::{JetStreamShards, ShardStore},
+};
 use noleader_fixture::{Cluster, eventually};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
-use super::{STREAM, all_open, node, tokens, used_before};
+use super::{BUCKET, STREAM, all_open, node, tokens, used_before};
 use crate::support::{BOUND, Watchman};
 
 /// A node with the default lease.
@@ -84,29 +95,69 @@ async fn a_paused_follower_costs_only_the_shards_of_its_nodes() {
     assert!(watchman.dismiss().await > 0);
 }
 
-/// A server that led the stream, and was paused while another one was elected, shows fewer messages than there are until
-/// it learns of that. This is not lost data.
+/// A server that led the stream, and was paused while another one was elected.
 #[tokio::test]
 async fn a_deposed_leader_of_the_stream_is_no_loss_of_data() {
     let cluster = Cluster::start().await.unwrap();
     used_before(cluster.client().await.unwrap(), &["a", "b"], 3).await;
     let (lines, _guard) = crate::lines::Lines::collect();
-    let mut deposed = cluster.stream_leader(STREAM).await.unwrap();
+    let deposed = cluster.stream_leader(STREAM).await.unwrap();
     let client = cluster.server(deposed).client().await.unwrap();
     let a = replicated("a").start(client).await.unwrap();
     let client = cluster.server((deposed + 1) % 3).client().await.unwrap();
     let b = replicated("b").start(client).await.unwrap();
     super::spread(&[&a, &b]).await;
     let watchman = Watchman::over_shards(&[&a, &b]);
-    for _ in 0..2 {
-        cluster.server(deposed).pause().unwrap();
-        let leader = cluster.new_stream_leader(STREAM, deposed).await.unwrap();
-        renewed_twice(&[&b]).await;
-        cluster.server(deposed).resume().unwrap();
-        super::spread(&[&a, &b]).await;
-        deposed = leader;
-    }
+    cluster.server(deposed).pause().unwrap();
+    cluster.new_stream_leader(STREAM, deposed).await.unwrap();
+    renewed_twice(&[&b]).await;
+    cluster.server(deposed).resume().unwrap();
+    super::spread(&[&a, &b]).await;
+    renewed_twice(&[&a, &b]).await;
     let wrong = lines.with(&["the server lost data"]);
     assert_eq!(wrong, [""; 0], "{lines}");
     assert!(watchman.dismiss().await > 0);
+}
+
+/// A watch with a lower last revision than a node has seen means lost data. The former leader answers `STREAM.INFO` with
+/// one for some milliseconds. A watch asks after its consumer was created, for which the former leader has no majority.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_watch_shows_the_state_of_a_former_leader() {
+    let cluster = Cluster::start().await.unwrap();
+    used_before(cluster.client().await.unwrap(), &[], 3).await;
+    let former = cluster.stream_leader(STREAM).await.unwrap();
+    let store = async |server: usize| {
+        let client = cluster.server(server).client().await.unwrap();
+        JetStreamShards::new(client, BUCKET)
+    };
+    let mut stores = Vec::new();
+    for server in (0..3).cycle().take(30) {
+        stores.push(store(server).await);
+    }
+    cluster.server(former).pause().unwrap();
+    let leader = cluster.new_stream_leader(STREAM, former).await.unwrap();
+    let writer = store(leader).await;
+    let write = async || writer.write("x", 0, b"x".to_vec(), None).await.ok();
+    let last = eventually("a write", BOUND, write).await.unwrap();
+    let (opened, stop) = (Arc::<AtomicUsize>::default(), CancellationToken::new());
+    let mut watching = JoinSet::new();
+    for store in stores {
+        let (opened, stop) = (opened.clone(), stop.clone());
+        watching.spawn(async move {
+            while !stop.is_cancelled() {
+                // Servers that elect leaders answer with errors.
+                if let Ok(watch) = store.watch(last).await {
+                    assert!(watch.last_revision() >= last);
+                    opened.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+    }
+    cluster.server(former).resume().unwrap();
+    let many = async || (opened.load(Ordering::Relaxed) > 500).then_some(());
+    eventually("many watches", BOUND, many).await.unwrap();
+    stop.cancel();
+    while let Some(watched) = watching.join_next().await {
+        watched.unwrap();
+    }
 }

@@ -3,9 +3,11 @@
 mod bucket;
 mod closed;
 mod cluster;
+mod domain;
 mod garbage;
 mod lost_data;
 mod outages;
+mod permissions;
 mod upgrade;
 
 use std::collections::BTreeMap;
