@@ -146,10 +146,7 @@ impl Watchman {
         })
     }
 
-    fn watching<T: Clone + Send + 'static>(
-        nodes: &[&T],
-        open: fn(&T) -> Vec<(u32, Term)>,
-    ) -> Self {
+    fn watching<T: Clone + Send + 'static>(nodes: &[&T], open: fn(&T) -> Vec<(u32, Term)>) -> Self {
         let gates = nodes.iter().map(|node| -> Gates {
             let node = T::clone(node);
             Box::new(move || open(&node))

@@ -61,10 +61,12 @@ async fn a_node_that_may_not_create_the_bucket_waits_for_it() {
     lines
         .until(&["nats stream add KV_order_shards", "does not exist"])
         .await;
-    assert!(jetstream::new(server.client().await.unwrap())
-        .get_stream(STREAM)
-        .await
-        .is_err());
+    assert!(
+        jetstream::new(server.client().await.unwrap())
+            .get_stream(STREAM)
+            .await
+            .is_err()
+    );
     // Another node makes it.
     let b = join(&server, "b").await;
     all_open_after(&before, &[&a, &b]).await;
@@ -92,7 +94,10 @@ async fn a_bucket_of_an_election_is_refused() {
     context.create_key_value(config).await.unwrap();
     let (setting, remedy) = refused(&server).await;
     assert_eq!(setting, "deny_purge");
-    assert!(remedy.contains("nats stream edit KV_order_shards"), "{remedy}");
+    assert!(
+        remedy.contains("nats stream edit KV_order_shards"),
+        "{remedy}"
+    );
 
     delete_bucket(&server).await;
     let leader = LeaderHandle::builder(BUCKET, "writer").lease(LEASE);

@@ -20,7 +20,6 @@ use crate::{
 
 const CLOSED: [&str; 2] = ["ERROR", "the client is closed; leaving the shards"];
 
-
 fn impatient() -> ConnectOptions {
     let options = ConnectOptions::new().max_reconnects(2);
     options.reconnect_delay_callback(|_| Duration::from_millis(20))
@@ -50,7 +49,10 @@ async fn stopped(node: &Shards, lines: &Lines) {
     timeout(BOUND, closed).await.unwrap();
     let logged = lines.with(&CLOSED);
     assert_eq!(logged.len(), 1, "{lines}");
-    assert!(logged[0].contains("start again with a new client"), "{lines}");
+    assert!(
+        logged[0].contains("start again with a new client"),
+        "{lines}"
+    );
     assert_eq!(lines.with(&["request", "failed"]), [""; 0], "{lines}");
 }
 

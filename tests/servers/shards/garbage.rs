@@ -155,7 +155,8 @@ async fn other_keys_disturb_nothing() {
     lines.until(&["does not contain a record", &key]).await;
     // Everything up to here was delivered, since each renewal is.
     let renewals = lines.with(&["renewed the session"]).len();
-    let renewed = async || (lines.with(&["renewed the session"]).len() > renewals + 3).then_some(());
+    let renewed =
+        async || (lines.with(&["renewed the session"]).len() > renewals + 3).then_some(());
     noleader_fixture::eventually("renewals", crate::support::BOUND, renewed)
         .await
         .unwrap();
@@ -172,7 +173,10 @@ async fn another_configuration_ends_all_sessions_until_it_is_put_back() {
     assert_ne!(ours, other);
     for (config, why) in [
         ("garbage", "has a record `cfg` that cannot be read"),
-        (&other, "start each node with 13 shards, or use another bucket"),
+        (
+            &other,
+            "start each node with 13 shards, or use another bucket",
+        ),
         (&ours.replace("6000", "5000"), "a lease of 5000 ms"),
     ] {
         scene.put("cfg", config).await;
@@ -193,7 +197,10 @@ async fn another_configuration_ends_all_sessions_until_it_is_put_back() {
         scene.put("cfg", &*ours).await;
         scene.before = all_open_after(&scene.before, &scene.nodes()).await;
     }
-    let ended = [" ERROR ", "lost all shards: the bucket has another configuration"];
+    let ended = [
+        " ERROR ",
+        "lost all shards: the bucket has another configuration",
+    ];
     assert_eq!(lines.with(&ended).len(), 6, "{lines}");
 }
 

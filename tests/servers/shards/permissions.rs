@@ -86,14 +86,20 @@ async fn each_is_reported(role: &str, is_made: bool) {
     let reported = all.iter().map(async |one| {
         if is_made {
             let admin = server.client().await.unwrap();
-            one.node().start(admin).await.unwrap().shutdown().await.unwrap();
+            one.node()
+                .start(admin)
+                .await
+                .unwrap()
+                .shutdown()
+                .await
+                .unwrap();
         }
         one.reported(&server, &lines).await
     });
     let reported = join_all(reported).await;
     for (one, reported) in all.iter().zip(reported) {
-        let is_needed_later = one.lacks.contains(".CONSUMER.")
-            || is_made && one.lacks.starts_with("$KV.");
+        let is_needed_later =
+            one.lacks.contains(".CONSUMER.") || is_made && one.lacks.starts_with("$KV.");
         let expected = match is_needed_later {
             true => Reported::InLog,
             false => Reported::ByStart,
