@@ -1,6 +1,7 @@
 //! Nodes that take part in shards.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::print_stdout,
     clippy::disallowed_methods,
     reason = "tests"
