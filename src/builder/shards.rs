@@ -9,7 +9,7 @@ use crate::clock::FakeClock;
 use crate::store::{BucketSettings, JetStreamShards, Storage};
 use crate::{
     error::{BoxError, ConfigError},
-    lease::TimeSettings,
+    lease::{MAX_LEASE, TimeSettings},
     names::{Address, NodeId},
     runtime::Runtime,
     shards::{Journal, Shard, Shards, Start, protocol},
@@ -297,13 +297,13 @@ impl<S: ShardStore> ShardsBuilder<S> {
 }
 
 fn check_lease(lease: Duration) -> Result<(), ConfigError> {
-    if lease >= protocol::MIN_SESSION_LEASE {
+    if (protocol::MIN_SESSION_LEASE..=MAX_LEASE).contains(&lease) {
         return Ok(());
     }
     Err(ConfigError::new(
         "lease",
         format_args!("{lease:?}"),
-        "a lease of shards must be at least 2 s",
+        "a lease of shards must be between 2 s and 24 h",
     ))
 }
 

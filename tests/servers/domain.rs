@@ -8,6 +8,7 @@ use noleader::{
     store::{JetStream, LeaseStore, StoreError},
 };
 use noleader_fixture::{Port, Process, eventually, nats_server};
+use tempfile::TempDir;
 
 use crate::{
     lines::Lines,
@@ -15,9 +16,9 @@ use crate::{
 };
 
 /// A nats-server with a JetStream domain; the fixture's servers have none.
-struct Domain {
+pub(crate) struct Domain {
     _process: Process,
-    client: Client,
+    pub(crate) client: Client,
 }
 
 impl Domain {
@@ -45,8 +46,16 @@ impl Domain {
     }
 }
 
-#[tokio::test]
-async fn candidates_in_two_domains_share_one_election() {
+/// A hub, and a leaf node that reaches it.
+pub(crate) struct Linked {
+    pub(crate) hub: Domain,
+    pub(crate) leaf: Domain,
+    // Dropped after the servers.
+    _ports: [Port; 3],
+    _folder: TempDir,
+}
+
+pub(crate) async fn linked() -> Linked {
     let folder = tempfile::tempdir().unwrap();
     let ports = [(); 3].map(|()| Port::reserve().unwrap());
     let listen = format!("listen: \"{}\"", ports[1].addr());
@@ -54,10 +63,21 @@ async fn candidates_in_two_domains_share_one_election() {
     let remote = format!("remotes [ {{ url: \"nats://{}\" }} ]", ports[1].addr());
     let leaf = Domain::start(folder.path(), "leaf", &ports[2], &remote).await;
     let far = jetstream::with_domain(leaf.client.clone(), "hub");
-    let linked = async || far.query_account().await.ok();
-    eventually("the leaf to reach the hub", BOUND, linked)
+    let is_linked = async || far.query_account().await.ok();
+    eventually("the leaf to reach the hub", BOUND, is_linked)
         .await
         .unwrap();
+    Linked {
+        hub,
+        leaf,
+        _ports: ports,
+        _folder: folder,
+    }
+}
+
+#[tokio::test]
+async fn candidates_in_two_domains_share_one_election() {
+    let Linked { hub, leaf, .. } = &linked().await;
     // The leaf's own bucket of the same name must not be used instead of the hub's.
     let decoy = jetstream::kv::Config {
         bucket: "elections".to_owned(),

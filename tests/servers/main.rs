@@ -38,6 +38,7 @@ mod restart;
 mod shard_log;
 mod shard_metrics;
 mod shard_store;
+mod shards;
 mod store;
 mod support;
 mod tls;

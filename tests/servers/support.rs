@@ -1,6 +1,7 @@
 //! Helpers that the tests share.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -9,7 +10,7 @@ use std::{
 };
 
 use async_nats::jetstream::{self, kv};
-use noleader::{Builder, LeaderHandle, Status, Term, store::JetStream};
+use noleader::{Builder, LeaderHandle, Shards, Status, Term, store::JetStream};
 use noleader_fixture::{Proxy, Server, eventually};
 use tokio::time::timeout;
 
@@ -111,7 +112,7 @@ pub(crate) async fn ended(term: &Term) {
     assert!(!term.is_current());
 }
 
-/// A thread that reads several gates continuously, and panics if two of them are open at one instant.
+/// A thread that reads the gates of several nodes continuously, and panics if two of one shard are open at one instant.
 pub(crate) struct Watchman {
     watch: Arc<Watch>,
     thread: std::thread::JoinHandle<()>,
@@ -120,54 +121,81 @@ pub(crate) struct Watchman {
 #[derive(Default)]
 struct Watch {
     dismissed: AtomicBool,
-    /// How often exactly one gate was open.
-    open_once: AtomicU64,
+    /// How often a gate was open.
+    open: AtomicU64,
 }
 
+/// The gates that are open at a node, by shard.
+type Gates = Box<dyn Fn() -> Vec<(u32, Term)> + Send>;
+
 impl Watchman {
+    /// Watches the gates of one election.
     pub(crate) fn over(handles: &[&LeaderHandle]) -> Self {
-        let handles: Vec<_> = handles.iter().map(|handle| (*handle).clone()).collect();
-        let watch = Arc::<Watch>::default();
+        Self::watching(handles, |handle| {
+            handle.term().map(|term| (0, term)).into_iter().collect()
+        })
+    }
+
+    /// Watches the gates of all shards.
+    pub(crate) fn over_shards(nodes: &[&Shards]) -> Self {
+        Self::watching(nodes, |node| {
+            let owned = node.owned().into_iter();
+            owned
+                .map(|shard| (shard.index(), shard.term().clone()))
+                .collect()
+        })
+    }
+
+    fn watching<T: Clone + Send + 'static>(nodes: &[&T], open: fn(&T) -> Vec<(u32, Term)>) -> Self {
+        let gates = nodes.iter().map(|node| -> Gates {
+            let node = T::clone(node);
+            Box::new(move || open(&node))
+        });
+        let (gates, watch) = (gates.collect::<Vec<_>>(), Arc::<Watch>::default());
         let thread = std::thread::spawn({
             let watch = watch.clone();
-            move || watch.over(&handles)
+            move || watch.over(&gates)
         });
         Self { watch, thread }
     }
 
     /// Stops the thread once it has seen an open gate, and returns how often it has seen one.
     pub(crate) async fn dismiss(self) -> u64 {
-        let open_once = async || match self.watch.open_once.load(Ordering::Relaxed) {
+        let open = async || match self.watch.open.load(Ordering::Relaxed) {
             0 if !self.thread.is_finished() => None,
             times => Some(times),
         };
-        let open_once = eventually("an open gate to be seen", BOUND, open_once)
+        let open = eventually("an open gate to be seen", BOUND, open)
             .await
             .unwrap();
         self.watch.dismissed.store(true, Ordering::Relaxed);
         tokio::task::spawn_blocking(|| self.thread.join().expect("at most one open gate"))
             .await
             .unwrap();
-        open_once
+        open
     }
 }
 
 impl Watch {
-    fn over(&self, handles: &[LeaderHandle]) {
+    fn over(&self, nodes: &[Gates]) {
         let end = Instant::now() + BOUND * 3;
         while !self.dismissed.load(Ordering::Relaxed) && Instant::now() < end {
             // A gate that is open under one term in both rounds was open between the rounds too. So two such gates were
             // open at one instant.
-            let first: Vec<_> = handles.iter().map(LeaderHandle::term).collect();
-            let second: Vec<_> = handles.iter().map(LeaderHandle::term).collect();
-            let open = first
-                .iter()
-                .zip(&second)
-                .filter(|(a, b)| a.is_some() && a == b)
-                .count();
-            assert!(open <= 1, "{open} gates open at one instant: {handles:?}");
-            self.open_once
-                .fetch_add(u64::from(open == 1), Ordering::Relaxed);
+            let first: Vec<_> = nodes.iter().map(|gates| gates()).collect();
+            let second: Vec<_> = nodes.iter().map(|gates| gates()).collect();
+            let mut open = BTreeMap::new();
+            for (first, second) in first.iter().zip(&second) {
+                for (shard, term) in second.iter().filter(|gate| first.contains(gate)) {
+                    let other = open.insert(*shard, term);
+                    assert!(
+                        other.is_none(),
+                        "two gates of {shard} open at one instant: {other:?}, {term:?}"
+                    );
+                }
+            }
+            let open = u64::from(!open.is_empty());
+            self.open.fetch_add(open, Ordering::Relaxed);
             std::thread::sleep(Duration::from_micros(200));
         }
     }

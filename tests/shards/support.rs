@@ -1,9 +1,9 @@
-//! Nodes on a store in memory.
+//! Nodes on a store in memory, and on a server.
 
 use std::time::Duration;
 
-use noleader::{Shards, store::MemoryShards, test_util::FakeClock};
-use noleader_fixture::eventually;
+use noleader::{ShardId, Shards, ShardsBuilder, store::MemoryShards, test_util::FakeClock};
+use noleader_fixture::{Server, eventually};
 
 pub(crate) const BOUND: Duration = Duration::from_secs(60);
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
@@ -39,4 +39,37 @@ pub(crate) async fn advance_until(clock: &FakeClock, done: impl Fn() -> bool) {
         }
     }
     panic!("nothing happened in 100 s");
+}
+
+/// Many shards, and a lease that is renewed on a machine that is busy with many tests.
+pub(crate) const MANY: u32 = 1_000;
+
+pub(crate) fn one_of_many(id: &str) -> ShardsBuilder {
+    Shards::builder("many_shards", MANY).id(id).lease(LEASE * 3)
+}
+
+pub(crate) async fn join_many(server: &Server, ids: &[&str]) -> Vec<Shards> {
+    let mut nodes = Vec::new();
+    for id in ids {
+        let node = one_of_many(id).start(server.client().await.unwrap());
+        nodes.push(node.await.unwrap());
+    }
+    nodes
+}
+
+/// Waits until this many shards are open at these nodes.
+pub(crate) async fn open_at(nodes: &[Shards], count: usize) {
+    let open = async || {
+        let open: usize = nodes.iter().map(|node| node.owned().len()).sum();
+        (open == count).then_some(())
+    };
+    let opened = eventually(format!("{count} open shards"), BOUND, open).await;
+    opened.unwrap_or_else(|error| panic!("{error}: {nodes:?}"));
+}
+
+/// The token under which a shard is open at one of these nodes.
+pub(crate) fn token_at(nodes: &[Shards], shard: ShardId) -> Option<u64> {
+    let admissions = nodes.iter().filter_map(|node| node.admit(shard).ok());
+    let mut tokens = admissions.map(|admission| u64::from(admission.term().token()));
+    tokens.next()
 }

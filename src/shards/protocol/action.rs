@@ -180,6 +180,11 @@ pub enum Notice {
         /// The revision of the record.
         revision: u64,
     },
+    /// Another process renews a session under the id of this node, which therefore begins none.
+    IdInUse {
+        /// The revision of its record.
+        revision: u64,
+    },
     /// The wall clock shows an implausible time, which is not used.
     WallClockOff {
         /// The time that it shows.

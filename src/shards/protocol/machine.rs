@@ -155,6 +155,12 @@ impl Machine {
         self.leaving.is_some() && !is_past
     }
 
+    /// Whether nothing is left to do but to end the session in the bucket.
+    #[must_use]
+    pub fn is_parting(&self) -> bool {
+        matches!(self.session, Session::Parting { .. })
+    }
+
     /// Whether the node has left.
     #[must_use]
     pub fn is_stopped(&self) -> bool {

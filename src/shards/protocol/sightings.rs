@@ -123,6 +123,9 @@ impl Machine {
             self.wake_waiting(now, peer);
         }
         if peer == ME {
+            if is_renewal && self.session.held().is_none() && !self.is_own_record() {
+                self.notice(Notice::IdInUse { revision });
+            }
             self.handle_me_seen(now, revision);
         }
         self.plan_peer(peer, now);

@@ -50,6 +50,9 @@ impl<S: ShardStore> Driver<S> {
     /// Ends, once the node has left. While it holds requests, it goes on following until it knows who leads their shards,
     /// for one lease at most: they are for those nodes, of which they cannot learn once the task has ended.
     pub(super) fn finish(&mut self, now: Moment) {
+        if self.closed && self.machine.is_parting() {
+            self.settled = Some((Settled::LeftToExpire, now));
+        }
         let Some((settled, until)) = self.settled else {
             return;
         };

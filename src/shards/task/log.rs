@@ -19,6 +19,8 @@ pub(super) struct Log {
     failures: u32,
     /// The number of consecutive watches that ended before they delivered anything.
     failed_watches: u32,
+    /// Another process was seen under the id of this node, since the last session of this one.
+    is_id_in_use: bool,
     /// The kinds of errors for which the store could not be prepared.
     waited_for: Vec<mem::Discriminant<StoreError>>,
 }
@@ -79,7 +81,10 @@ impl Journal for Log {
     fn performs(&mut self, action: &Action) {
         self.measure(|meter| meter.performs(action));
         match action {
-            Action::Begin { .. } => tracing::info!("joined the shards"),
+            Action::Begin { .. } => {
+                self.is_id_in_use = false;
+                tracing::info!("joined the shards");
+            }
             Action::Extend { .. } => tracing::trace!("renewed the session"),
             Action::Open { shard, token } => tracing::debug!(shard, token, "leading the shard"),
             Action::Shut { shard } => tracing::debug!(shard, "closed the gate of the shard"),
@@ -90,6 +95,8 @@ impl Journal for Log {
             Action::Settled(Settled::LeftToExpire) => {
                 tracing::warn!("could not end the session; leaving it to expire");
             }
+            Action::Notice(Notice::IdInUse { .. })
+                if mem::replace(&mut self.is_id_in_use, true) => {}
             Action::Notice(notice) => log_notice(notice),
             Action::Read { .. }
             | Action::Write { .. }
@@ -143,7 +150,8 @@ impl Journal for Log {
     }
 
     fn closed(&mut self) {
-        tracing::error!("the client is closed; leaving the shards");
+        let error = error::line(&StoreError::Closed);
+        tracing::error!(error, "the client is closed; leaving the shards");
     }
 
     fn died(&mut self) {
@@ -187,6 +195,10 @@ fn log_notice(notice: &Notice) {
         Notice::RunsTwice { revision } => tracing::error!(
             revision,
             "the bucket contains a record of a copy of this process; its image runs twice"
+        ),
+        Notice::IdInUse { revision } => tracing::warn!(
+            revision,
+            "another process takes part under the id of this node; waiting until it leaves"
         ),
         Notice::WallClockOff { shown } => tracing::warn!(
             unix_ms = shown.as_unix_ms(),

@@ -7,7 +7,7 @@ use crate::{
     error::{self, BoxError},
     lease::Outcome,
     shards::protocol::{Input, Key},
-    store::{ShardStore, StoreError, WriteError},
+    store::{self, ShardStore, StoreError, WriteError},
 };
 
 const TOO_LATE: &str =
@@ -60,11 +60,16 @@ impl<S: ShardStore> Requests<S> {
     /// Reads a key. Without a response by `due`, the read has failed.
     pub(super) fn read(&self, due: Moment, attempt: u64, key: &Key) {
         let (store, clock, key) = (self.store.clone(), self.clock.clone(), key.to_string());
+        let sent_at = clock.now();
         self.in_progress.push(Box::pin(async move {
+            let unanswered = || {
+                let waited = clock.now().saturating_since(sent_at);
+                store.unanswered(store::Request::Read, &key, waited)
+            };
             let read = tokio::select! {
                 biased;
                 read = store.read(&key) => read,
-                () = clock.sleep_until(due) => Err(unanswered(&key)),
+                () = clock.sleep_until(due) => Err(unanswered()),
             };
             let (seen, error) = match read {
                 Ok(seen) => (Some(seen), None),
@@ -80,6 +85,7 @@ impl<S: ShardStore> Requests<S> {
     /// Writes a key. Without a response by `due`, the outcome is unknown.
     pub(super) fn write(&self, due: Moment, write: Write) {
         let (store, clock) = (self.store.clone(), self.clock.clone());
+        let sent_at = clock.now();
         let Write {
             attempt,
             key,
@@ -89,11 +95,15 @@ impl<S: ShardStore> Requests<S> {
         } = write;
         self.in_progress.push(Box::pin(async move {
             let key = key.to_string();
+            let unanswered = || {
+                let waited = clock.now().saturating_since(sent_at);
+                WriteError::Unknown(store.unanswered(store::Request::Write, &key, waited))
+            };
             let written = match clock.now() < due {
                 true => tokio::select! {
                     biased;
                     written = store.write(&key, expected, value, removed_after) => written,
-                    () = clock.sleep_until(due) => Err(WriteError::Unknown(unanswered(&key))),
+                    () = clock.sleep_until(due) => Err(unanswered()),
                 },
                 false => Err(WriteError::Failed(StoreError::Request(TOO_LATE.into()))),
             };
@@ -114,8 +124,4 @@ impl<S: ShardStore> Requests<S> {
     pub(super) async fn answered(&mut self) -> Option<Answer> {
         self.in_progress.next().await
     }
-}
-
-fn unanswered(key: &str) -> StoreError {
-    StoreError::Request(format!("no response in time to a request for the key `{key}`").into())
 }

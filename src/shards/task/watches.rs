@@ -1,4 +1,8 @@
-use std::{collections::BTreeMap, pin::Pin, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::Pin,
+    sync::Arc,
+};
 
 use futures_core::Stream;
 use futures_util::{
@@ -16,6 +20,11 @@ pub(super) struct Watches<S> {
     store: Arc<S>,
     open: SelectAll<Pin<Box<dyn Stream<Item = Event> + Send>>>,
     handles: BTreeMap<u64, AbortHandle>,
+    /// Those that have not delivered anything.
+    silent: BTreeSet<u64>,
+    /// A watch that was closed before it delivered anything. It is kept to log its error, which comes later than the
+    /// protocol waits.
+    failing: Option<u64>,
 }
 
 /// An event of a watch.
@@ -31,6 +40,8 @@ impl<S: ShardStore> Watches<S> {
             store,
             open: SelectAll::new(),
             handles: BTreeMap::new(),
+            silent: BTreeSet::new(),
+            failing: None,
         }
     }
 
@@ -62,24 +73,42 @@ impl<S: ShardStore> Watches<S> {
         });
         let (events, handle) = stream::abortable(events);
         self.open.push(Box::pin(events));
+        self.silent.insert(watch);
         if let Some(earlier) = self.handles.insert(watch, handle) {
             earlier.abort();
         }
     }
 
     pub(super) fn close(&mut self, watch: u64) {
-        if let Some(handle) = self.handles.remove(&watch) {
-            handle.abort();
+        if self.silent.contains(&watch) && self.failing.is_none() {
+            self.failing = Some(watch);
+        } else {
+            self.abort(watch);
         }
     }
 
     /// Waits for the next event, if there is a watch. Cancel safe.
     pub(super) async fn next(&mut self) -> Option<Event> {
         let event = self.open.next().await?;
-        if let Input::WatchEnded { watch } = event.input {
-            self.close(watch);
+        match event.input {
+            Input::WatchEnded { watch } => self.abort(watch),
+            Input::Delivered { watch, .. } | Input::CaughtUp { watch, .. } => {
+                self.silent.remove(&watch);
+                if self.failing == Some(watch) {
+                    self.abort(watch);
+                }
+            }
+            _ => {}
         }
         Some(event)
+    }
+
+    fn abort(&mut self, watch: u64) {
+        self.silent.remove(&watch);
+        self.failing.take_if(|failing| *failing == watch);
+        if let Some(handle) = self.handles.remove(&watch) {
+            handle.abort();
+        }
     }
 }
 

@@ -74,7 +74,9 @@ pub(super) async fn create(
             return Err(error::of_call(error, requests.expects_jetstream()));
         }
     };
-    // Read before and after, as the consumer may belong to an earlier stream of this name.
+    // Read before and after, as the consumer may belong to an earlier stream of this name. The last sequence is that of
+    // the second answer: a former leader of the stream that was paused may give the first one, and show fewer messages.
+    // It has no majority for a consumer.
     let stream = find(requests, bucket, needs).await?;
     if stream.epoch()? != before {
         let error = "the bucket was recreated while the watch was opened";

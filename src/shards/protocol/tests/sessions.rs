@@ -274,3 +274,20 @@ fn r10_an_acknowledgement_below_the_expected_revision_is_lost_data() {
     );
     assert!(actions.contains(&Action::Watch { watch: 2, after: 0 }));
 }
+
+#[test]
+fn renewals_by_another_process_under_the_own_id_are_noticed() {
+    let mut d = Driver::that_saw(&[(node_key("me"), Some(their_session(9)))]);
+    // Its process may have been killed. Nothing shows that it runs.
+    assert_eq!(d.caught_up(), []);
+    for revision in [3, 4] {
+        let actions = d.deliver(node_key("me"), revision, Some(&their_session(9)));
+        assert_eq!(actions, [Action::Notice(Notice::IdInUse { revision })]);
+    }
+    // Another session is not a renewal.
+    assert_eq!(d.deliver(node_key("me"), 5, Some(&their_session(10))), []);
+    let left = session(SessionRecord::Left);
+    let actions = d.deliver(node_key("me"), 6, Some(&left));
+    let mine = session(SessionRecord::Alive(alive(nonce(7), 7)));
+    assert_eq!(actions, [d.write(node_key("me"), 6, mine)]);
+}
