@@ -40,6 +40,7 @@ pub(crate) struct Start<S> {
     pub(crate) journals: Journals<dyn Journal>,
     /// What a simulation wants, in place of the placement.
     pub(crate) wants: Option<watch::Receiver<Vec<Want>>>,
+    pub(crate) placement: PlacementSettings,
 }
 
 impl<S: ShardStore> Start<S> {
@@ -78,6 +79,7 @@ impl<S: ShardStore> Start<S> {
             runtime,
             journals,
             wants,
+            placement,
         } = self;
         let wants = Wants::new(node.shards, wants);
         let (shared, publisher) = Shared::new(
@@ -89,9 +91,8 @@ impl<S: ShardStore> Start<S> {
         );
         let journal = journals.create(|| Box::new(Log::default()));
         let (sender, commands) = mpsc::unbounded_channel::<Shutdown>();
-        let settings = PlacementSettings::new(node.shards, node.timing.lease);
         let driver = Driver {
-            advisor: Advisor::new(node.id.clone(), settings),
+            advisor: Advisor::new(node.id.clone(), placement),
             has_new_members: false,
             machine: Machine::new(node, runtime.random.seed()),
             shared: shared.clone(),
