@@ -11,7 +11,7 @@ import sys
 import tomllib
 
 RULES = tomllib.loads(pathlib.Path("tests/world/rules.toml").read_text())["rule"]
-PROTOCOL = "src/shards/protocol"
+SHARDS = "src/shards"
 OFF = """
 /// Whether a rule of the protocol is switched off.
 pub(crate) fn is_off(rule: &str) -> bool {
@@ -31,14 +31,14 @@ def switch(tree):
         for one in rule["switch"]:
             switches[one["file"]].append((rule["name"], one["from"], one["to"]))
     for file, changes in switches.items():
-        path = tree / PROTOCOL / file
+        path = tree / SHARDS / file
         text = path.read_text()
         for name, old, _ in changes:
             if text.count(old) != 1:
-                sys.exit(f"{name}: {PROTOCOL}/{file} contains this {text.count(old)} times:\n{old}")
+                sys.exit(f"{name}: {SHARDS}/{file} contains this {text.count(old)} times:\n{old}")
         for name, old, new in changes:
             if text.count(old) != 1:
-                sys.exit(f"{name}: another switch has replaced or repeated this in {PROTOCOL}/{file}:\n{old}")
+                sys.exit(f"{name}: another switch has replaced or repeated this in {SHARDS}/{file}:\n{old}")
             text = text.replace(old, new.replace("OFF", f'crate::is_off("{name}")'))
         path.write_text(text)
 

@@ -1,4 +1,9 @@
-use std::{future::Future, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    num::{NonZeroU32, NonZeroUsize},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::sync::watch;
 
@@ -12,7 +17,7 @@ use crate::{
     lease::{MAX_LEASE, TimeSettings},
     names::{Address, NodeId},
     runtime::Runtime,
-    shards::{Journal, Shard, Shards, Start, protocol},
+    shards::{Journal, PlacementSettings, Shard, Shards, Start, protocol},
     store::ShardStore,
     task::{Journals, WarmUp},
 };
@@ -48,6 +53,8 @@ struct Settings {
     requests: usize,
     journals: Journals<dyn Journal>,
     wants: Option<watch::Receiver<Vec<protocol::Want>>>,
+    /// The start wait and the moves at once of the placement, if they are not the default ones.
+    placement: Option<(Duration, NonZeroUsize)>,
 }
 
 #[cfg(feature = "jetstream")]
@@ -103,6 +110,7 @@ impl<S> ShardsBuilder<S> {
                 requests: REQUESTS,
                 journals: Journals::default(),
                 wants: None,
+                placement: None,
             },
         }
     }
@@ -207,6 +215,15 @@ impl<S> ShardsBuilder<S> {
         self
     }
 
+    /// Sets how long a node that starts waits before it claims what was not its own, and how many shards it gives away at
+    /// once.
+    #[cfg(feature = "test-util")]
+    #[doc(hidden)]
+    pub fn placement(mut self, start_wait: Duration, moves_at_once: NonZeroUsize) -> Self {
+        self.settings.placement = Some((start_wait, moves_at_once));
+        self
+    }
+
     #[cfg(feature = "jetstream")]
     fn with<T>(self, change: impl FnOnce(S) -> T) -> ShardsBuilder<T> {
         ShardsBuilder {
@@ -271,9 +288,14 @@ impl<S: ShardStore> ShardsBuilder<S> {
             requests,
             journals,
             wants,
+            placement,
         } = self.settings;
         check_lease(time.lease)?;
         let shards = check("shards", shards, MOST_SHARDS)?;
+        let mut advice = PlacementSettings::new(shards.get(), time.lease);
+        if let Some((start_wait, moves_at_once)) = placement {
+            (advice.start_wait, advice.moves_at_once) = (start_wait, moves_at_once);
+        }
         let node = protocol::Node {
             id: NodeId::parse(id)?,
             address: address.map(Address::parse).transpose()?,
@@ -291,6 +313,7 @@ impl<S: ShardStore> ShardsBuilder<S> {
             runtime,
             journals,
             wants,
+            placement: advice,
         };
         Ok(start.start().await?)
     }

@@ -20,4 +20,4 @@ mod status;
 mod task;
 
 pub use self::{handle::Shards, member::Member, shard::Shard, status::ShardsStatus, task::Journal};
-pub(crate) use self::{shared::Shared, task::Start};
+pub(crate) use self::{placement::PlacementSettings, shared::Shared, task::Start};

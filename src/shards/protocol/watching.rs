@@ -150,6 +150,8 @@ impl Machine {
         for shard in &mut self.shards {
             shard.forget();
         }
+        self.changed_shards.extend(0..self.me.shards);
+        self.has_changed_members = true;
         self.wake_all(now);
     }
 

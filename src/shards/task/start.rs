@@ -42,6 +42,7 @@ pub(crate) struct Start<S> {
     pub(crate) journals: Journals<dyn Journal>,
     /// What a simulation wants, in place of the placement.
     pub(crate) wants: Option<watch::Receiver<Vec<Want>>>,
+    pub(crate) placement: PlacementSettings,
 }
 
 impl<S: ShardStore> Start<S> {
@@ -80,6 +81,7 @@ impl<S: ShardStore> Start<S> {
             runtime,
             journals,
             wants,
+            placement,
         } = self;
         let wants = Wants::new(node.shards, wants);
         let (shared, publisher) = Shared::new(
@@ -91,9 +93,8 @@ impl<S: ShardStore> Start<S> {
         );
         let journal = journals.create(|| Box::new(Log::new(&store.name(), &node)));
         let (sender, commands) = mpsc::unbounded_channel::<Shutdown>();
-        let settings = PlacementSettings::new(node.shards, node.timing.lease);
         let driver = Driver {
-            placing: Placing::new(node.id.clone(), settings),
+            placing: Placing::new(node.id.clone(), placement),
             machine: Machine::new(node, runtime.random.seed()),
             shared: shared.clone(),
             publishing: Publishing::new(publisher),

@@ -4,6 +4,9 @@
 //! The background task, the gate, the handle, the work loop, the layer and `fencing::Fenced` are the library's code.
 //! The clocks, the executor, the network, the store and the callers are simulated.
 //!
+//! No process image runs twice in it, also in `shards`: the background task is a future, which cannot be copied. The
+//! chaos test copies real processes, and a simulation in `src/lease/tests` copies the protocol of one election.
+//!
 //! - `run`: takes the next event; `world`: the state that all code shares.
 //! - `executor`, `queue`, `clock`, `choices`: tasks, pending events, time, and the choices of a run.
 //! - `plan`, `settings`: the kind of run and its settings.

@@ -184,7 +184,7 @@ impl World {
         let drain = self.settings.timing().drain_timeout;
         let process = &self.nodes[node].process;
         let now = process.handled_at;
-        let has_timed_out = |since: Option<&Moment>| since.is_none_or(|at| now >= *at + drain);
+        let has_timed_out = |since: Option<&Moment>| since.is_some_and(|at| now >= *at + drain);
         match (key, record) {
             (Key::Shard(shard), Record::Shard(Ownership::Free { token, .. })) => {
                 let inside = process.inside.get(&(*shard, *token)).copied();

@@ -1,12 +1,13 @@
 //! A world of nodes that share shards. Its clocks, executor and choices are those of the world of one election.
 //!
-//! The background task, the gates and the handle are the library's code, and the advice on placement is the world's.
+//! The background task, the gates and the handle are the library's code. So is the placement in half of the runs; in the
+//! others the world moves shards more often.
 //!
 //! - `run`: takes the next event; `world`: the state that all code shares; `settings`: the kind of run and its settings.
 //! - `node`, `process`, `journal`, `requests`: a process, and how the world and its code reach each other.
 //! - `bucket`, `store`, `network`: the bucket with its watches, and the messages.
-//! - `placement`: the advice; `trouble`, `removal`, `hold_up`: the faults.
-//! - `calm`: what must hold once the faults have stopped.
+//! - `placement`: where shards are to be, if the world decides; `trouble`, `removal`, `hold_up`: the faults.
+//! - `calm`, `placed`: what must hold once the faults have stopped.
 //! - `fact`: the events of a run; `invariants`: what must hold in it, one file each.
 //! - `runner`, `tally`, `show`: many runs, and their output.
 
@@ -18,6 +19,7 @@ mod invariants;
 mod journal;
 mod network;
 mod node;
+mod placed;
 mod placement;
 mod process;
 mod removal;

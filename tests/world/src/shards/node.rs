@@ -37,7 +37,9 @@ pub(crate) struct Process {
     /// Names the process. 0 stands for none.
     pub(super) session: u64,
     pub(super) handle: Option<Shards>,
-    /// What it is advised.
+    /// Its part of the shards, where the library places them.
+    pub(super) weight: u32,
+    /// What it is advised, where the world places them.
     pub(super) wants: Option<watch::Sender<Vec<Want>>>,
     /// When the protocol last received an input: what `sent_at` is counted from.
     pub(super) handled_at: Moment,

@@ -1,4 +1,5 @@
-//! What the nodes are advised: each shard is to be on one node, and the nodes learn of changes at different times.
+//! The table of half of the runs, in place of the library's placement: each shard is to be on one node, and the nodes
+//! learn of changes at different times. So shards move more often, and views differ by more.
 
 use noleader::shards::protocol::Want;
 use tokio::sync::watch;
@@ -30,11 +31,12 @@ impl World {
     }
 
     pub(super) fn advise(&mut self, node: usize, shard: u32) {
+        let Some(wants) = self.nodes[node].process.wants.clone() else {
+            return;
+        };
         let want = self.want(node, shard);
         self.say(node, || format!("is advised of shard {shard}: {want:?}"));
-        if let Some(wants) = &self.nodes[node].process.wants {
-            wants.send_modify(|wants| wants[shard as usize] = want);
-        }
+        wants.send_modify(|wants| wants[shard as usize] = want);
     }
 
     /// Moves a shard. Each node learns of it at another time, or never.

@@ -6,6 +6,7 @@ use super::{
     fact::Fact,
     journal::Checker,
     node::Process,
+    settings::Placement,
     store::Store,
     world::{Order, World},
 };
@@ -65,7 +66,6 @@ impl World {
     fn builder(&mut self, host: &Host<World>) -> ShardsBuilder<Store> {
         let node = host.node;
         let time = self.settings.time();
-        let wants = self.first_advice(node);
         let checker = host.clone();
         let mut builder = Shards::with_store(Store(host.clone()), self.settings.shards)
             .id(self.nodes[node].id.as_str())
@@ -74,8 +74,18 @@ impl World {
             .max_clock_drift(time.max_clock_drift)
             .drain_timeout(time.drain_timeout)
             .max_requests(self.choices.usize(1..=8))
-            .wants(wants)
             .journal(move || Checker(checker.clone()));
+        builder = match self.settings.placement {
+            Placement::Table => builder.wants(self.first_advice(node)),
+            Placement::Library {
+                start_wait,
+                moves_at_once,
+            } => {
+                let weight = self.choices.pick([1, 1, 1, 2, 5, 1_000]);
+                self.nodes[node].process.weight = weight;
+                builder.weight(weight).placement(start_wait, moves_at_once)
+            }
+        };
         if self.choices.one_in(3) {
             let host = host.clone();
             builder = builder.warm_up(move |shard| warm_up(host.clone(), shard));

@@ -1,6 +1,6 @@
 //! The kinds of run, and the settings of a run.
 
-use std::time::Duration;
+use std::{num::NonZeroUsize, time::Duration};
 
 use noleader::lease::{TimeSettings, Timing};
 
@@ -60,6 +60,31 @@ enum WallClocks {
     Any,
 }
 
+/// Who decides where shards are to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placement {
+    /// The world, by a table of which each node learns a part: see `placement`.
+    Table,
+    /// The library. The weights of the nodes differ.
+    Library {
+        start_wait: Duration,
+        moves_at_once: NonZeroUsize,
+    },
+}
+
+impl Placement {
+    fn new(plan: Plan, choices: &mut Choices) -> Self {
+        // Only the table moves as many shards as the controls need.
+        if !plan.is_inside() || choices.bool() {
+            return Self::Table;
+        }
+        Self::Library {
+            start_wait: Duration::from_millis(choices.pick([0, 500, 2_000, 5_000])),
+            moves_at_once: NonZeroUsize::MIN.saturating_add(choices.pick([0, 1, 7])),
+        }
+    }
+}
+
 /// What all nodes of a run share.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -69,6 +94,7 @@ pub(crate) struct Settings {
     pub(super) ids: usize,
     /// Whether two processes of one id may run at once.
     pub(super) has_twins: bool,
+    pub(super) placement: Placement,
     lease_ms: u64,
     drift_ppm: u64,
     drain: Duration,
@@ -85,6 +111,7 @@ impl Settings {
             shards: u32::try_from(choices.pick([1, 2, 4, 8, 30])).unwrap_or(1),
             ids: choices.usize(3..=7),
             has_twins: choices.one_in(3),
+            placement: Placement::new(plan, choices),
             lease_ms,
             drift_ppm: choices.pick([10_000, 50_000, 100_000]),
             drain: Duration::from_millis(lease_ms).mul_f64(choices.pick([0.0, 0.1, 0.5, 1.5])),

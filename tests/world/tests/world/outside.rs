@@ -1,5 +1,7 @@
 //! Runs outside the assumptions. G1 does not hold in them, which the simulation must detect. Which stale writes a
 //! storage still rejects depends on the assumption.
+//!
+//! They need many seeds, so only `.ci/simulate` runs them, optimized.
 
 use noleader_world::{Plan, Source, run, second_writer};
 
@@ -45,6 +47,7 @@ fn run_outside(plan: Plan, seeds: u64) -> Outside {
 }
 
 #[test]
+#[ignore = "slow unless optimized"]
 fn fencing_protects_when_clocks_open_two_gates() {
     let outside = run_outside(Plan::WildClocks, SEEDS);
     println!("{outside:?}");
@@ -54,6 +57,7 @@ fn fencing_protects_when_clocks_open_two_gates() {
 /// A store that lost writes gives their revisions again. The tokens contain the time, so that a storage can still
 /// distinguish the terms.
 #[test]
+#[ignore = "slow unless optimized"]
 fn tokens_grow_although_writes_are_lost() {
     let outside = run_outside(Plan::RolledBack, 4 * SEEDS);
     println!("{outside:?}");
@@ -63,6 +67,7 @@ fn tokens_grow_although_writes_are_lost() {
 
 /// The control: the same runs, without wall clocks.
 #[test]
+#[ignore = "slow unless optimized"]
 fn tokens_repeat_without_wall_clocks() {
     let outside = run_outside(Plan::RolledBackTimeless, 4 * SEEDS);
     println!("{outside:?}");
@@ -72,6 +77,7 @@ fn tokens_repeat_without_wall_clocks() {
 
 /// A candidate that knows that the store loses writes waits for more, and does not rely on what it saw before.
 #[test]
+#[ignore = "slow unless optimized"]
 fn a_lossy_store_opens_fewer_second_gates() {
     let [without, with] =
         [false, true].map(|lossy_store| run_outside(Plan::PowerCut { lossy_store }, 8 * SEEDS));
@@ -82,6 +88,7 @@ fn a_lossy_store_opens_fewer_second_gates() {
 
 /// Revisions that occur twice make a write to the old bucket valid in the new one.
 #[test]
+#[ignore = "slow unless optimized"]
 fn repeated_revisions_open_two_gates() {
     let outside = run_outside(Plan::RepeatedRevisions, 8 * SEEDS);
     println!("{outside:?}");

@@ -1,5 +1,5 @@
 //! R6: no term of a shard begins without a claim that was acknowledged to this process in time, and that names its
-//! current session. No term begins twice.
+//! current session. A claim is sent while that is valid. No term begins twice.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -19,7 +19,7 @@ pub(super) struct Openings {
 
 #[derive(Clone, Default)]
 struct Node {
-    session: Option<SessionId>,
+    session: Option<(SessionId, Moment)>,
     /// The claims in progress: the shard, the record, and when it was sent.
     sent: BTreeMap<u64, (u32, Ownership, Moment)>,
     /// The terms whose claims were acknowledged, and the sessions in the claims.
@@ -44,7 +44,7 @@ impl Node {
         }
         let session = self.acknowledged.remove(&(shard, token));
         match session {
-            Some(session) if Some(session) == self.session => Ok(()),
+            Some(session) if self.session.is_some_and(|(of, _)| of == session) => Ok(()),
             Some(_) => Err(format!(
                 "node {node} begins a term of shard {shard} with the claim of an earlier session"
             )),
@@ -64,9 +64,14 @@ impl Invariant for Openings {
         let n = &mut self.nodes[node];
         match fact {
             Fact::Started => *n = Node::default(),
-            Fact::Began { session, .. } => {
-                n.session = Some(*session);
+            Fact::Began {
+                session, deadline, ..
+            } => {
+                n.session = Some((*session, *deadline));
                 n.begun.clear();
+            }
+            Fact::Extended { deadline, .. } => {
+                n.session = n.session.map(|(session, _)| (session, *deadline));
             }
             Fact::Ended => {
                 n.session = None;
@@ -75,10 +80,17 @@ impl Invariant for Openings {
             Fact::Sent {
                 attempt,
                 key: Key::Shard(shard),
-                record: Record::Shard(record @ Ownership::Held(_)),
+                record: Record::Shard(record @ Ownership::Held(held)),
                 sent_at,
             } => {
                 n.sent.insert(*attempt, (*shard, record.clone(), *sent_at));
+                let is_valid =
+                    |(of, until): (SessionId, Moment)| of == held.session && *sent_at < until;
+                if !n.session.is_some_and(is_valid) {
+                    return Err(format!(
+                        "node {node} claims shard {shard} after the end of its session"
+                    ));
+                }
             }
             Fact::Answered {
                 attempt,

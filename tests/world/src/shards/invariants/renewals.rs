@@ -1,12 +1,15 @@
 //! R2: a session ends at the latest a lease without its guard after the send of its last renewal whose acknowledgement
 //! arrived before the former deadline.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use noleader::{
     clock::Moment,
     lease::Outcome,
-    shards::protocol::{Record, SessionRecord},
+    shards::protocol::{Record, SessionId, SessionRecord},
 };
 
 use super::Invariant;
@@ -19,10 +22,13 @@ pub(super) struct Renewals {
 
 #[derive(Clone, Default)]
 struct Node {
-    sent: BTreeMap<u64, Moment>,
+    /// The renewals in progress: their sessions, and when they were sent.
+    sent: BTreeMap<u64, (SessionId, Moment)>,
+    /// The session that the node holds, if it does.
+    session: Option<SessionId>,
     deadline: Moment,
-    /// Until when the acknowledged renewals allow the session to be valid.
-    proven_until: Moment,
+    /// Until when the acknowledged renewals of each session allow it to be valid.
+    proven: HashMap<SessionId, Moment>,
 }
 
 impl Renewals {
@@ -31,6 +37,19 @@ impl Renewals {
         Self {
             valid: timing.lease.saturating_sub(timing.guard),
             nodes: vec![Node::default(); nodes],
+        }
+    }
+}
+
+impl Node {
+    fn extend(&mut self, node: usize, deadline: Moment) -> Result<(), String> {
+        self.deadline = deadline;
+        let proven = self.session.and_then(|session| self.proven.get(&session));
+        match proven {
+            Some(until) if deadline <= *until => Ok(()),
+            _ => Err(format!(
+                "the session of node {node} is valid until {deadline:?}, and its renewals allow {proven:?}"
+            )),
         }
     }
 }
@@ -46,34 +65,32 @@ impl Invariant for Renewals {
             Fact::Started => *n = Node::default(),
             Fact::Sent {
                 attempt,
-                record: Record::Session(SessionRecord::Alive(_)),
+                record: Record::Session(SessionRecord::Alive(alive)),
                 sent_at,
                 ..
-            } => _ = n.sent.insert(*attempt, *sent_at),
+            } => _ = n.sent.insert(*attempt, (alive.session, *sent_at)),
             Fact::Answered {
                 attempt,
                 outcome: Outcome::Acknowledged(_),
                 now,
             } => {
-                let sent_at = n.sent.remove(attempt);
-                let is_late = n.deadline != Moment::default() && *now >= n.deadline;
-                if let Some(sent_at) = sent_at.filter(|_| !is_late) {
-                    n.proven_until = n.proven_until.max(sent_at + self.valid);
+                let Some((session, sent_at)) = n.sent.remove(attempt) else {
+                    return Ok(());
+                };
+                let is_late = n.session == Some(session) && *now >= n.deadline;
+                if !is_late {
+                    let proven = n.proven.entry(session).or_default();
+                    *proven = (*proven).max(sent_at + self.valid);
                 }
             }
-            Fact::Began { deadline, .. } | Fact::Extended { deadline, .. } => {
-                n.deadline = *deadline;
-                if *deadline > n.proven_until {
-                    return Err(format!(
-                        "the session of node {node} is valid for {} ns more than its renewals allow",
-                        deadline.as_nanos() - n.proven_until.as_nanos()
-                    ));
-                }
+            Fact::Began {
+                session, deadline, ..
+            } => {
+                n.session = Some(*session);
+                return n.extend(node, *deadline);
             }
-            Fact::Ended => {
-                n.deadline = Moment::default();
-                n.proven_until = Moment::default();
-            }
+            Fact::Extended { deadline, .. } => return n.extend(node, *deadline),
+            Fact::Ended => n.session = None,
             _ => {}
         }
         Ok(())

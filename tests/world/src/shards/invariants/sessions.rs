@@ -1,5 +1,6 @@
-//! R1 to R4: nothing is open under a session at the instant its record is replaced, no session is renewed after that,
-//! and every record of a session that begins or is fenced replaces what is free, dead or waited for.
+//! R1 to R4: nothing is open under a session at the instant its record is replaced, or at which another one begins that
+//! replaces what other clients left of it. No session is renewed after that: each renewal replaces a record of its
+//! session. Every record of a session that begins or is fenced replaces what is free, dead or waited for.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -13,8 +14,8 @@ pub(super) struct Sessions {
     nodes: Vec<Node>,
     /// The sessions whose records were replaced by the protocol.
     ended: HashSet<SessionId>,
-    /// The process that wrote each session first.
-    writers: HashMap<SessionId, u64>,
+    /// The process that wrote each session first, and its key.
+    writers: HashMap<SessionId, (u64, String)>,
     /// When each key last changed.
     changed: BTreeMap<String, u64>,
 }
@@ -37,11 +38,22 @@ impl Sessions {
         }
     }
 
-    fn replaced(&mut self, at: u64, former: SessionId) -> Result<(), String> {
-        self.ended.insert(former);
-        let is_open =
-            |node: &Node| node.session == Some(former) && node.until > at && !node.open.is_empty();
-        match self.nodes.iter().position(is_open) {
+    /// Whether no gate is open under any other session of the key.
+    fn others_are_shut(
+        &self,
+        at: u64,
+        key: &str,
+        session: Option<SessionId>,
+    ) -> Result<(), String> {
+        let is_former = |other: &SessionId| {
+            Some(*other) != session && self.writers.get(other).is_some_and(|(_, of)| of == key)
+        };
+        let is_open = |node: &Node| node.until > at && !node.open.is_empty();
+        let open = self
+            .nodes
+            .iter()
+            .position(|node| node.session.as_ref().is_some_and(is_former) && is_open(node));
+        match open {
             None => Ok(()),
             Some(node) => Err(format!(
                 "the session of node {node} is replaced while it is open"
@@ -55,7 +67,8 @@ impl Sessions {
         match before {
             Content::Session(SessionRecord::Dead { .. } | SessionRecord::Left) => true,
             Content::Session(SessionRecord::Alive(alive)) => {
-                self.writers.get(&alive.session) == Some(&by) || was_waited_for
+                let writer = self.writers.get(&alive.session);
+                writer.is_some_and(|(writer, _)| *writer == by) || was_waited_for
             }
             Content::Absent => false,
             _ => was_waited_for,
@@ -64,7 +77,7 @@ impl Sessions {
 
     fn applied(
         &mut self,
-        (at, by): (u64, u64),
+        (at, by, key): (u64, u64, &str),
         before: &Content,
         record: &SessionRecord,
         age: u64,
@@ -73,16 +86,27 @@ impl Sessions {
             Content::Session(record) => record.session(),
             _ => None,
         };
-        let replaced = former.filter(|former| record.session() != Some(*former));
-        let kept = replaced.map_or(Ok(()), |former| self.replaced(at, former));
+        self.ended
+            .extend(former.filter(|former| record.session() != Some(*former)));
+        // A mark over an absent key begins the wait, and ends nothing yet.
+        let kept = match record {
+            SessionRecord::Unknown => Ok(()),
+            _ => self.others_are_shut(at, key, record.session()),
+        };
         match record {
             SessionRecord::Alive(alive) if self.ended.contains(&alive.session) => {
                 Err("a session is renewed after its end".to_owned())
             }
+            SessionRecord::Alive(alive) if self.writers.contains_key(&alive.session) => {
+                match former == Some(alive.session) {
+                    true => kept,
+                    false => Err(format!("a renewal replaces {before:?}")),
+                }
+            }
             SessionRecord::Alive(alive) => {
                 let may_begin = self.may_begin(by, before, age);
-                let is_new = self.writers.insert(alive.session, by).is_none();
-                match may_begin || !is_new {
+                self.writers.insert(alive.session, (by, key.to_owned()));
+                match may_begin {
                     true => kept,
                     false => Err(format!("a session begins over {before:?} after {age} ns")),
                 }
@@ -135,7 +159,7 @@ impl Invariant for Sessions {
                 if let (Some(Key::Session(_)), Content::Session(record)) = (Key::parse(key), record)
                 {
                     let before = content(key, before.revision(), before.value());
-                    return self.applied((at, *by), &before, &record, at - since);
+                    return self.applied((at, *by, key), &before, &record, at - since);
                 }
             }
             _ => {}

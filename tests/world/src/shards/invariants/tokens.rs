@@ -16,6 +16,29 @@ use crate::{
 #[derive(Default)]
 pub(super) struct LargerTokens {
     largest: BTreeMap<u32, u64>,
+    /// The gates that a process which was held up opened after its session's end, by node and shard. They admit nothing,
+    /// so they are no terms, unless the session is extended after all.
+    late: BTreeMap<(usize, u32), u64>,
+}
+
+impl LargerTokens {
+    fn begins(&mut self, node: usize, shard: u32, token: u64) -> Result<(), String> {
+        match self.largest.insert(shard, token) {
+            Some(before) if before >= token => Err(format!(
+                "node {node} opens shard {shard} with the token {token}, after {before}"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets the late gates of a node, and returns them.
+    fn take_late(&mut self, node: usize) -> Vec<(u32, u64)> {
+        let of_node = |(of, _): &(usize, u32)| *of == node;
+        let late = self.late.iter().filter(|(key, _)| of_node(key));
+        let late = late.map(|((_, shard), token)| (*shard, *token)).collect();
+        self.late.retain(|key, _| !of_node(key));
+        late
+    }
 }
 
 impl Invariant for LargerTokens {
@@ -24,22 +47,29 @@ impl Invariant for LargerTokens {
     }
 
     fn see(&mut self, at: u64, node: usize, fact: &Fact<'_>) -> Result<(), String> {
-        let Fact::Opened {
-            shard,
-            token,
-            until,
-        } = fact
-        else {
-            return Ok(());
-        };
-        // A process that was held up may open a gate after its session's end, when nothing is admitted any more.
-        if *until <= at {
-            return Ok(());
-        }
-        match self.largest.insert(*shard, *token) {
-            Some(before) if before >= *token => Err(format!(
-                "node {node} opens shard {shard} with the token {token}, after {before}"
-            )),
+        match fact {
+            Fact::Opened {
+                shard,
+                token,
+                until,
+            } if *until <= at => {
+                self.late.insert((node, *shard), *token);
+                Ok(())
+            }
+            Fact::Opened { shard, token, .. } => self.begins(node, *shard, *token),
+            Fact::Extended { until, .. } | Fact::Retimed { until } if *until > at => {
+                let late = self.take_late(node);
+                late.into_iter()
+                    .try_for_each(|(shard, token)| self.begins(node, shard, token))
+            }
+            Fact::Shut { shard } => {
+                self.late.remove(&(node, *shard));
+                Ok(())
+            }
+            Fact::Began { .. } | Fact::Ended => {
+                self.take_late(node);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

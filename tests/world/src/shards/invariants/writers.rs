@@ -1,4 +1,5 @@
-//! R10: the records of a session have one writer, and a claim names a session of the process that writes it.
+//! R8 to R10: the records of a session have one writer, a claim names a session of the process that writes it, and only
+//! that process frees the shard, or writes that the session has left.
 
 use std::collections::HashMap;
 
@@ -21,6 +22,7 @@ impl Invariant for Writers {
         let Fact::Applied {
             by,
             key,
+            before,
             value,
             revision,
             ..
@@ -28,9 +30,17 @@ impl Invariant for Writers {
         else {
             return Ok(());
         };
-        let session = match content(key, *revision, Some(value)) {
-            Content::Session(SessionRecord::Alive(alive)) => alive.session,
-            Content::Shard(Ownership::Held(held)) => held.session,
+        let former = content(key, before.revision(), before.value());
+        let session = match (content(key, *revision, Some(value)), former) {
+            (Content::Session(SessionRecord::Alive(alive)), _) => alive.session,
+            (Content::Shard(Ownership::Held(held)), _)
+            | (Content::Shard(Ownership::Free { .. }), Content::Shard(Ownership::Held(held))) => {
+                held.session
+            }
+            (
+                Content::Session(SessionRecord::Left),
+                Content::Session(SessionRecord::Alive(alive)),
+            ) => alive.session,
             _ => return Ok(()),
         };
         match self.writers.insert(session, *by) {
