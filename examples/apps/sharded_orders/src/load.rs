@@ -46,7 +46,8 @@ impl Load {
         }
     }
 
-    /// Waits for the orders in progress, and holds back all others while the guard lives. The guard changes the targets.
+    /// Waits for the orders in progress, and holds back all others while the guard lives. The guard changes the
+    /// targets.
     pub(crate) async fn hold(&self) -> OwnedRwLockWriteGuard<Vec<String>> {
         self.targets.clone().write_owned().await
     }
@@ -79,8 +80,8 @@ impl Customer {
         let mut turn = self.shard.index() as usize;
         for number in 0_u64.. {
             let order = format!("{}/{number}", self.name);
-            // An order that was refused was not executed, so it is sent again. An order whose outcome is unknown is not:
-            // it may have been executed.
+            // An order that was refused was not executed, so it is sent again. An order whose outcome is unknown is
+            // not: it may have been executed.
             loop {
                 turn += 1;
                 let outcome = self.attempt(&order, turn).await;

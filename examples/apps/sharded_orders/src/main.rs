@@ -7,8 +7,8 @@
 //! ```
 //!
 //! You need Rust, a C compiler and Python 3. The example finds or downloads nats-server and starts it. Each node is a
-//! separate process. In the end the files are compared with the responses. The exit code is 1 if an acknowledged order is
-//! lost or was taken twice, or if the late order was taken.
+//! separate process. In the end the files are compared with the responses. The exit code is 1 if an acknowledged order
+//! is lost or was taken twice, or if the late order was taken.
 //!
 //! - `node`: a node. `storage`: its storage, which checks the fencing token. These are the parts to copy.
 //! - `load`: the customers. `log`: the responses. `late_order`: the order whose node is paused.

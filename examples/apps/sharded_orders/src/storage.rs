@@ -20,8 +20,8 @@ use thiserror::Error;
 /// How long a transaction waits for that of another process.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 
-/// There is no unique key, so that an order that is taken twice is kept twice, and is found in the end. In a real app the
-/// id is unique, and a client repeats an order whose outcome it does not know.
+/// There is no unique key, so that an order that is taken twice is kept twice, and is found in the end. In a real app
+/// the id is unique, and a client repeats an order whose outcome it does not know.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS orders (id TEXT NOT NULL, customer TEXT NOT NULL, token INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS fence (one INTEGER PRIMARY KEY CHECK (one = 1), token INTEGER NOT NULL);
