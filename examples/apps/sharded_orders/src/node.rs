@@ -16,6 +16,7 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     task::spawn_blocking,
+    time::sleep,
 };
 
 use crate::storage::{Storage, WriteError};
@@ -28,6 +29,10 @@ pub(crate) const LEASE: Duration = Duration::from_secs(2);
 
 /// How long a node holds an order whose shard has no leader. A planned change takes less, a crash takes more.
 const WAIT: Duration = Duration::from_secs(1);
+
+/// How long a node serves after it has left. Until the others have seen that, they forward orders to it, and its refusal
+/// makes them try the next leader. A connection that is closed instead leaves open whether the order was taken.
+const LINGER: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
 struct App {
@@ -120,6 +125,7 @@ async fn leave(shards: Shards) {
     if let Err(error) = shards.shutdown().await {
         eprintln!("could not leave; the others wait for the lease: {error}");
     }
+    sleep(LINGER).await;
 }
 
 /// Why an order was not taken.
