@@ -29,6 +29,8 @@ pub mod shards {
     #![doc = "[bucket]: crate::guide::nats#buckets-of-shards"]
     #![doc = "[figures]: crate::guide::figures#simulation"]
     #![doc = "[guarantees]: crate::guide::guarantees"]
+    #![doc = "[orders]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/examples/apps/sharded_orders/src/main.rs"]
+    #![doc = "[scheduler]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/examples/apps/tenant_scheduler/src/main.rs"]
     #![doc = "[`ShardId`]: crate::ShardId"]
     #![doc = "[`Term`]: crate::Term"]
     #![doc = "[`fencing`]: crate::fencing"]

@@ -31,6 +31,7 @@ impl Log {
             meter: Meter::new(bucket, node),
             failures: 0,
             failed_watches: 0,
+            is_id_in_use: false,
             waited_for: Vec::new(),
         }
     }
