@@ -5,12 +5,13 @@ use std::path::Path;
 use noleader_fixture::eventually;
 
 use crate::{
-    candidate::{LEASE, Risk},
+    candidate::LEASE,
     cast::{COPYABLE, Candidate, Cast},
     checker::check,
     clock::nanos,
     faults::{ask_for_copy, step_down},
     history::{Copied, History},
+    kind::{Kind, Risk},
     log::{self, Entry},
     run::{ALONE, SOME_WRITES, logs},
     traffic::{BOUND, Traffic},
@@ -21,8 +22,8 @@ const COPIES: usize = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_and_its_copy_lead_together_for_a_lease_at_most() {
-    let _alone = ALONE.lock().await;
-    let cast = Cast::start(logs("copies"), Risk::None).await;
+    let _alone = ALONE.write().await;
+    let cast = Cast::start(logs("copies"), Kind::Election(Risk::None)).await;
     let mut traffic = Traffic::start(&cast, 0);
     for _ in 0..COPIES {
         let leader = copyable_leader(&cast, &traffic).await;
@@ -43,8 +44,8 @@ async fn a_leader_and_its_copy_lead_together_for_a_lease_at_most() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_copy_of_a_killed_leader_continues_its_term() {
-    let _alone = ALONE.lock().await;
-    let cast = Cast::start(logs("moves"), Risk::None).await;
+    let _alone = ALONE.write().await;
+    let cast = Cast::start(logs("moves"), Kind::Election(Risk::None)).await;
     let mut traffic = Traffic::start(&cast, 0);
     let leader = copyable_leader(&cast, &traffic).await;
     let copied = copy(leader).await;
@@ -102,7 +103,7 @@ async fn finish(cast: &Cast, traffic: &mut Traffic) {
     traffic.more(SOME_WRITES).await;
     cast.answers().await;
     traffic.stop().await;
-    let history = History::read(&cast.end().await, Vec::new(), Vec::new()).unwrap();
+    let history = History::read(&cast.end().await).unwrap();
     let violations = check(&history, LEASE);
     assert!(violations.is_empty(), "{violations:?}");
 }
