@@ -25,6 +25,9 @@ use crate::{
 const NODES: usize = 5;
 const SHARDS: u32 = 1024;
 const LEASE: Duration = Duration::from_secs(2);
+/// The requests of a node at a time. Each has a subscription, which is kept for later ones. So every node soon has this
+/// number of them, and a few that are left over are noticed.
+const REQUESTS: usize = 8;
 /// The number of moves of a run.
 const MOVES: u64 = 1000;
 
@@ -145,9 +148,10 @@ impl Fleet {
             let all_fair = self.nodes.iter().zip(&owned).all(is_fair);
             (all_fair && owned.iter().sum::<u32>() == SHARDS).then_some(())
         };
-        eventually("each shard on its node", BOUND, parts)
-            .await
-            .unwrap();
+        if let Err(error) = eventually("each shard on its node", BOUND, parts).await {
+            let parts = self.nodes.iter().map(|node| (&node.id, node.weight, node.owned()));
+            panic!("{error}: {:?}", parts.collect::<Vec<_>>());
+        }
     }
 }
 
@@ -164,6 +168,7 @@ impl Node {
             .id(id.clone())
             .weight(weight)
             .lease(LEASE)
+            .max_requests(REQUESTS)
             .start(client)
             .await
             .unwrap();
