@@ -98,7 +98,9 @@ impl<S: Subscriber> Layer<S> for Terms {
             "won the election" => self.log.write(Entry::Won { term, at }),
             "closed the gate; draining admitted requests" => self.shut(term, at),
             "no longer leading" => self.log.write(Entry::Released { term, at }),
-            lost if lost.starts_with("lost the lease: ") => self.log.write(Entry::Lost { term, at }),
+            lost if lost.starts_with("lost the lease: ") => {
+                self.log.write(Entry::Lost { term, at })
+            }
 
             "joined the shards" => self.log.write(Entry::Joined { at }),
             "leading the shard" => {

@@ -313,7 +313,13 @@ mod tests {
         let path = folder.path().join("log");
         std::fs::write(&path, "W 3 7 1\nD 0 1").unwrap();
         assert_eq!(all(&path), Ok(vec![Entry::Won { term: TERM, at: 1 }]));
-        for garbage in ["W 3 7\n", "X 3 7 1\n", "W 3 7 x\n", "W 4294967296 7 1\n", "\n"] {
+        for garbage in [
+            "W 3 7\n",
+            "X 3 7 1\n",
+            "W 3 7 x\n",
+            "W 4294967296 7 1\n",
+            "\n",
+        ] {
             std::fs::write(&path, garbage).unwrap();
             assert!(all(&path).is_err(), "{garbage:?}");
         }

@@ -51,9 +51,7 @@ impl Member {
     {
         match self {
             Self::Election(leader, _) => router.layer(LeaderOnlyLayer::new(leader.clone())),
-            Self::Shards(shards, _) => {
-                router.layer(LeaderOnlyLayer::sharded(shards.clone(), key))
-            }
+            Self::Shards(shards, _) => router.layer(LeaderOnlyLayer::sharded(shards.clone(), key)),
         }
     }
 
@@ -129,6 +127,8 @@ impl Member {
 /// The key of a request.
 fn key(request: &Request) -> Option<String> {
     let query = request.uri().query()?;
-    let key = query.split('&').find_map(|field| field.strip_prefix("key="));
+    let key = query
+        .split('&')
+        .find_map(|field| field.strip_prefix("key="));
     key.map(str::to_owned)
 }

@@ -272,7 +272,10 @@ mod tests {
 
     #[test]
     fn a_minute_has_every_fault_and_overlaps() {
-        for (kind, seed) in KINDS.into_iter().flat_map(|kind| (0..1000).map(move |seed| (kind, seed))) {
+        for (kind, seed) in KINDS
+            .into_iter()
+            .flat_map(|kind| (0..1000).map(move |seed| (kind, seed)))
+        {
             let steps = plan(kind, seed, LENGTH);
             for fault in deck(kind).iter().chain(&OF_SERVERS) {
                 let is_dealt = steps.iter().any(|step| is_alike(step.fault, *fault));

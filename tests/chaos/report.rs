@@ -34,7 +34,10 @@ fn table(text: &mut String, run: &Run) -> fmt::Result {
         ("writes rejected by a gate", count(&run.tally.refused)),
         ("writes without a response", count(&run.tally.unanswered)),
         ("writes that failed behind a gate", count(&run.tally.failed)),
-        ("writes accepted by the storage", history.writes.stored.len() as u64),
+        (
+            "writes accepted by the storage",
+            history.writes.stored.len() as u64,
+        ),
         ("stale writes rejected by the storage", run.stale),
         ("faults planned", faults.planned as u64),
         ("  skipped, target busy", faults.dropped() as u64),

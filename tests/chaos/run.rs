@@ -183,7 +183,11 @@ impl Run {
             ("observed drains", self.history.drains() as u64, 1),
             ("admissions", self.history.admissions(), secs * 2),
             ("accepted writes", taken, secs * 2),
-            ("writes in the storage", self.history.writes.stored.len() as u64, taken),
+            (
+                "writes in the storage",
+                self.history.writes.stored.len() as u64,
+                taken,
+            ),
             (
                 "faults with an effect",
                 (self.faults.done.len() - self.faults.idle()) as u64,

@@ -158,7 +158,13 @@ impl Picture {
         let done = tenure.last_done.max(open);
         let part = 18.0 / f64::from(self.shards);
         let top = 16.0 + part * f64::from(tenure.term.shard);
-        self.bar(lane, (open, done), (top + part / 4.0, part / 2.0), "#2ca02c", 0.3)?;
+        self.bar(
+            lane,
+            (open, done),
+            (top + part / 4.0, part / 2.0),
+            "#2ca02c",
+            0.3,
+        )?;
         self.bar(lane, (begun, open), (top, part), "#2ca02c", 0.9)?;
         // No label fits on a bar of a shard.
         let (1, Some((x, top))) = (self.shards, self.place(begun)) else {

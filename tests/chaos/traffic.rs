@@ -196,7 +196,12 @@ impl Tally {
         self.shards.iter().map(taken).collect()
     }
 
-    fn add(&self, index: usize, (id, shard): (u64, u32), answer: Option<(StatusCode, Option<u64>)>) {
+    fn add(
+        &self,
+        index: usize,
+        (id, shard): (u64, u32),
+        answer: Option<(StatusCode, Option<u64>)>,
+    ) {
         let count = match answer {
             Some((StatusCode::CREATED, Some(token))) => {
                 self.taken_by(index, Write { id, shard, token });

@@ -64,8 +64,7 @@ fn duration() -> Option<Duration> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_grows_under_churn() {
     let _alone = ALONE.lock().await;
-    let (elections, time) =
-        duration().map_or((10, Duration::from_secs(20)), |time| (100, time));
+    let (elections, time) = duration().map_or((10, Duration::from_secs(20)), |time| (100, time));
     let (server, gauge) = gauge::server().await;
     let crowd = Arc::new(Crowd::gather(&server, elections).await);
     crowd.settled().await;

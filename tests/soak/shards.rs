@@ -152,7 +152,10 @@ impl Fleet {
             (all_fair && owned.iter().sum::<u32>() == SHARDS).then_some(())
         };
         if let Err(error) = eventually("each shard on its node", BOUND, parts).await {
-            let parts = self.nodes.iter().map(|node| (&node.id, node.weight, node.owned()));
+            let parts = self
+                .nodes
+                .iter()
+                .map(|node| (&node.id, node.weight, node.owned()));
             panic!("{error}: {:?}", parts.collect::<Vec<_>>());
         }
     }

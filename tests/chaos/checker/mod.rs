@@ -20,7 +20,10 @@ pub(crate) use violation::Violation;
 pub(crate) fn check(history: &History, lease: Duration) -> Vec<Violation> {
     let silences = merged(&history.silences);
     let mut violations = writes::check(history);
-    for of_shard in history.tenures.chunk_by(|a, b| a.term.shard == b.term.shard) {
+    for of_shard in history
+        .tenures
+        .chunk_by(|a, b| a.term.shard == b.term.shard)
+    {
         violations.extend(owners(history, of_shard, lease));
         violations.extend(order(history, of_shard, &silences, lease));
     }

@@ -38,9 +38,9 @@ fn is_of_copied(history: &History, writes: &[Stored; 2]) -> bool {
     history.copies.iter().any(|copied| {
         let latest = copied.until.saturating_add(nanos(UNDER_WAY));
         first.write == second.write
-            && writes.iter().all(|stored| {
-                stored.candidate == copied.original.0 && stored.at <= latest
-            })
+            && writes
+                .iter()
+                .all(|stored| stored.candidate == copied.original.0 && stored.at <= latest)
             && writes.iter().any(|stored| stored.at >= copied.from)
     })
 }

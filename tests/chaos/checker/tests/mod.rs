@@ -88,7 +88,10 @@ fn id(token: u64) -> TermId {
 }
 
 fn won(token: u64, at: u64) -> Entry {
-    Entry::Won { term: id(token), at }
+    Entry::Won {
+        term: id(token),
+        at,
+    }
 }
 
 /// A request under this token, admitted between `outside` and `inside`.
@@ -111,7 +114,10 @@ fn open(token: u64, outside: u64, inside: u64) -> Entry {
 }
 
 fn lost(token: u64, at: u64) -> Entry {
-    Entry::Lost { term: id(token), at }
+    Entry::Lost {
+        term: id(token),
+        at,
+    }
 }
 
 fn done(id: u64, at: u64) -> Entry {

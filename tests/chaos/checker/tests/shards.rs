@@ -19,11 +19,17 @@ fn of(shard: u32, mut entry: Entry) -> Entry {
 }
 
 fn losing(token: u64, at: u64) -> Entry {
-    Entry::Losing { term: id(token), at }
+    Entry::Losing {
+        term: id(token),
+        at,
+    }
 }
 
 fn closed(token: u64, at: u64) -> Entry {
-    Entry::Closed { term: id(token), at }
+    Entry::Closed {
+        term: id(token),
+        at,
+    }
 }
 
 /// Two terms in two nodes, of which the first is seen open after the second has begun.
@@ -55,7 +61,12 @@ fn tokens_belong_to_a_shard_and_grow() {
 
 #[test]
 fn terms_of_several_shards_may_be_current_in_one_node() {
-    let both = [won(5, 10), of(1, won(6, 11)), of(1, losing(6, 20)), losing(5, 20)];
+    let both = [
+        won(5, 10),
+        of(1, won(6, 11)),
+        of(1, losing(6, 20)),
+        losing(5, 20),
+    ];
     assert!(Logs::default().by(A, 1000, &both).violations().is_empty());
     let again = [won(5, 10), of(1, won(6, 11)), won(7, 20)];
     let logs = Logs::default().by(A, 1000, &again);
@@ -87,13 +98,18 @@ fn a_copy_may_win_shards_under_the_copied_lease_only() {
         let original = [Entry::Joined { at: 5 }, won(5, 10), losing(5, 45)];
         let copy = [
             &original[..2],
-            &[Entry::Joined { at: joined }, won(6, 50), open(6, until, until)],
+            &[
+                Entry::Joined { at: joined },
+                won(6, 50),
+                open(6, until, until),
+            ],
         ]
         .concat();
-        Logs::default()
-            .by(A, 1000, &original)
-            .copy(29, &copy)
-            .by(B, 1000, &[Entry::Joined { at: 1 }, won(7, 60)])
+        Logs::default().by(A, 1000, &original).copy(29, &copy).by(
+            B,
+            1000,
+            &[Entry::Joined { at: 1 }, won(7, 60)],
+        )
     };
     assert!(logs(20, 130).violations().is_empty());
     assert_eq!(logs(20, 131).violations(), ["overlap"]);
