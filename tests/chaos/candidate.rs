@@ -24,7 +24,7 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use noleader::{LeaderHandle, LeaderOnlyLayer, Term};
+use noleader::{ShardId, Term};
 use serde::{Deserialize, Serialize};
 use tokio::{
     net::TcpListener,
@@ -38,8 +38,11 @@ use crate::{
     http::Sender,
     image::{self, Side},
     journal::{self, Journal},
-    log::Writer,
+    kind::Kind,
+    log::{TermId, Writer},
+    member::Member,
     probe::{self, Probe},
+    storage,
 };
 
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
@@ -57,22 +60,15 @@ const RETRY: Duration = Duration::from_millis(100);
 /// The time for responses in flight when the candidate stops.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// A deliberate violation of the documented assumptions.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) enum Risk {
-    None,
-    /// Treat an absent key as released.
-    TrustAbsentKey,
-}
-
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Role {
+    pub(crate) number: usize,
     pub(crate) id: String,
     pub(crate) listen: SocketAddr,
     pub(crate) nats: Vec<String>,
     pub(crate) storage: String,
     pub(crate) log: PathBuf,
-    pub(crate) risk: Risk,
+    pub(crate) kind: Kind,
     /// Whether it has one thread, so that its process can be copied.
     pub(crate) is_copyable: bool,
 }
@@ -90,7 +86,8 @@ impl Role {
 
 #[derive(Clone)]
 struct App {
-    leader: LeaderHandle,
+    number: usize,
+    member: Member,
     log: Writer,
     journal: Journal,
     storage: Sender,
@@ -108,6 +105,8 @@ struct Outside(u64);
 struct Wish {
     /// The total duration of the write.
     hold_ms: u64,
+    /// The number of the write, which no other has.
+    id: u64,
 }
 
 /// The query of a copy.
@@ -136,12 +135,12 @@ async fn run(role: Role) {
     let log = Writer::create(&role.log).unwrap();
     probe::abort_at_a_panic(log.clone());
     let journal = journal::install(log.clone());
-    let leader = start(&role).await;
+    let member = start(&role).await;
     let leave = Arc::new(Notify::new());
     let leaving = Arc::<AtomicBool>::default();
     tokio::spawn(
         Probe::new(
-            leader.clone(),
+            member.clone(),
             log.clone(),
             journal.closing.clone(),
             leaving.clone(),
@@ -150,7 +149,8 @@ async fn run(role: Role) {
     );
     let listener = TcpListener::bind(role.listen).await.unwrap();
     let app = router(App {
-        leader,
+        number: role.number,
+        member,
         log,
         journal,
         storage: Sender::new(role.storage),
@@ -164,34 +164,27 @@ async fn run(role: Role) {
     }
 }
 
-/// Joins the election, and retries until a server responds.
-async fn start(role: &Role) -> LeaderHandle {
+/// Joins, and retries until a server responds.
+async fn start(role: &Role) -> Member {
     loop {
         let options = ConnectOptions::new()
             .connection_timeout(LEASE / 2)
             .ping_interval(LEASE / 4)
             .ignore_discovered_servers()
             .reconnect_delay_callback(|_| Duration::from_millis(50));
-        if let Ok(client) = options.connect(role.nats.clone()).await {
-            let builder = LeaderHandle::builder(BUCKET, KEY)
-                .id(role.id.clone())
-                .address(format!("http://{}", role.listen))
-                .lease(LEASE)
-                .drain_timeout(DRAIN_TIMEOUT)
-                .dangerous_trust_absent_key(matches!(role.risk, Risk::TrustAbsentKey))
-                .replicas(3);
-            if let Ok(Ok(leader)) = timeout(LEASE * 5, builder.start(client)).await {
-                return leader;
-            }
+        if let Ok(client) = options.connect(role.nats.clone()).await
+            && let Ok(Some(member)) = timeout(LEASE * 5, Member::start(role, client)).await
+        {
+            return member;
         }
         sleep(RETRY).await;
     }
 }
 
 fn router(app: App) -> Router {
-    Router::new()
-        .route("/write", post(write))
-        .layer(LeaderOnlyLayer::new(app.leader.clone()))
+    let gated = Router::new().route("/write", post(write));
+    app.member
+        .guard(gated)
         // Added after the gate, so it runs before it.
         .layer(from_fn(stamp))
         .route("/step-down", post(step_down))
@@ -208,16 +201,20 @@ async fn stamp(mut request: Request, next: Next) -> Response {
 /// Writes to the storage after half of the duration, and ends the streamed response after all of it.
 async fn write(
     term: Term,
+    shard: Option<Extension<ShardId>>,
     Extension(Outside(outside)): Extension<Outside>,
     Query(wish): Query<Wish>,
     State(app): State<App>,
 ) -> Response {
-    let admitted = app.log.admitted(term.token().into(), outside);
+    let shard = shard.map_or(0, |Extension(shard)| shard.index());
+    let token = term.token().into();
+    let admitted = app.log.admitted(TermId { shard, token }, outside);
     let half = Duration::from_millis(wish.hold_ms) / 2;
     sleep(half).await;
     let mut headers = HeaderMap::new();
     term.fence(&mut headers);
-    let stored = app.storage.send(Method::PUT, "/", headers, STORAGE_BOUND);
+    let path = storage::path(app.number, shard, wish.id);
+    let stored = app.storage.send(Method::PUT, &path, headers, STORAGE_BOUND);
     let status = match stored.await {
         Some(stored) => stored.status(),
         None => StatusCode::BAD_GATEWAY,
@@ -232,10 +229,13 @@ async fn write(
     (status, Body::from_stream(token.chain(rest))).into_response()
 }
 
-/// `204` if there was no term to hand over.
+/// `204` if there was no term to hand over. Nodes of shards have no such call.
 async fn step_down(State(app): State<App>) -> StatusCode {
-    let led = app.leader.is_leader();
-    match app.leader.step_down().await {
+    let Member::Election(leader, _) = &app.member else {
+        return StatusCode::NOT_IMPLEMENTED;
+    };
+    let led = leader.is_leader();
+    match leader.step_down().await {
         Ok(()) if led => StatusCode::OK,
         Ok(()) => StatusCode::NO_CONTENT,
         Err(_) => StatusCode::GATEWAY_TIMEOUT,
@@ -244,7 +244,7 @@ async fn step_down(State(app): State<App>) -> StatusCode {
 
 async fn shutdown(State(app): State<App>) -> StatusCode {
     app.leaving.store(true, Ordering::SeqCst);
-    let left = app.leader.shutdown().await;
+    let left = app.member.shutdown().await;
     app.leave.notify_one();
     match left {
         Ok(()) => StatusCode::OK,

@@ -8,10 +8,11 @@ use noleader_fixture::{Cluster, Port, Process, Proxy, eventually};
 use tokio::sync::Mutex;
 
 use crate::{
-    candidate::{LEASE, Risk, Role},
+    candidate::{LEASE, Role},
     clock::now,
     history::{Copied, Session},
     http::Sender,
+    kind::Kind,
     storage::Storage,
 };
 
@@ -24,6 +25,7 @@ const BOUND: Duration = Duration::from_secs(90);
 
 #[derive(Debug)]
 pub(crate) struct Cast {
+    pub(crate) kind: Kind,
     pub(crate) candidates: Vec<Candidate>,
     /// A connection that bypasses all proxies, as an operator's would.
     pub(crate) operator: Client,
@@ -54,10 +56,14 @@ pub(crate) struct Actor {
     folder: PathBuf,
 }
 
+pub(crate) fn node_id(index: usize) -> String {
+    format!("c{index}")
+}
+
 impl Cast {
-    pub(crate) async fn start(folder: PathBuf, risk: Risk) -> Self {
+    pub(crate) async fn start(folder: PathBuf, kind: Kind) -> Self {
         let cluster = Cluster::start().await.unwrap();
-        let storage = Storage::start().await;
+        let storage = Storage::start(kind.shards()).await;
         let mut candidates = Vec::new();
         for index in 0..CANDIDATES {
             let mut proxies = Vec::new();
@@ -65,12 +71,13 @@ impl Cast {
                 proxies.push(Proxy::start(server.addr()).await.unwrap());
             }
             let role = Role {
-                id: format!("c{index}"),
+                number: index,
+                id: node_id(index),
                 listen: ([127, 0, 0, 1], 0).into(),
                 nats: proxies.iter().map(Proxy::url).collect(),
                 storage: storage.url.clone(),
                 log: PathBuf::new(),
-                risk,
+                kind,
                 is_copyable: index < COPYABLE,
             };
             candidates.push(Candidate::start(index, role, proxies, folder.clone()));
@@ -90,6 +97,7 @@ impl Cast {
             .await
             .unwrap();
         Self {
+            kind,
             candidates,
             operator,
             cluster: Mutex::new(cluster),
@@ -104,10 +112,11 @@ impl Cast {
             let what = format!("a response of candidate {}", candidate.index);
             let answered = async || {
                 candidate.process.lock().await.check();
-                let path = "/write?hold_ms=0";
+                // No other write has this number.
+                let path = format!("/write?hold_ms=0&key=k0&id={}", now());
                 let sender = &candidate.sender;
                 sender
-                    .send(Method::POST, path, HeaderMap::new(), LEASE)
+                    .send(Method::POST, &path, HeaderMap::new(), LEASE)
                     .await
             };
             eventually(what, BOUND, answered).await.unwrap();

@@ -1,16 +1,15 @@
 //! The control run: candidates that trust an absent key open two gates, and the checker must detect it. It uses
 //! the same gates, logs and checker as a run with faults.
 
-use std::sync::atomic::Ordering;
-
 use noleader_fixture::{Direction, Proxy, eventually};
 
 use crate::{
-    candidate::{LEASE, Risk},
+    candidate::LEASE,
     cast::Cast,
     checker::{Violation, check},
     faults::purge,
     history::History,
+    kind::{Kind, Risk},
     run::{ALONE, SOME_WRITES, logs},
     traffic::{BOUND, Traffic},
 };
@@ -20,8 +19,8 @@ const ATTEMPTS: usize = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_open_gates_are_detected() {
-    let _alone = ALONE.lock().await;
-    let cast = Cast::start(logs("control"), Risk::TrustAbsentKey).await;
+    let _alone = ALONE.write().await;
+    let cast = Cast::start(logs("control"), Kind::Election(Risk::TrustAbsentKey)).await;
     let mut traffic = Traffic::start(&cast, 0);
     traffic.more(SOME_WRITES).await;
     for _ in 0..ATTEMPTS {
@@ -30,7 +29,7 @@ async fn two_open_gates_are_detected() {
     cast.answers().await;
     traffic.stop().await;
 
-    let history = History::read(&cast.end().await, Vec::new(), Vec::new()).unwrap();
+    let history = History::read(&cast.end().await).unwrap();
     let violations = check(&history, LEASE);
     let two_gates = |violation: &Violation| matches!(violation, Violation::Overlap { .. });
     assert!(
@@ -43,11 +42,11 @@ async fn two_open_gates_are_detected() {
 /// key leads at the same time, for up to one lease.
 async fn take_the_key_away(cast: &Cast, traffic: &Traffic) {
     let leader = &cast.candidates[traffic.leader().await];
-    let token = traffic.tally.largest.load(Ordering::Relaxed);
+    let token = traffic.tally.largest(0);
     let cut = |proxy: &Proxy| proxy.black_hole(Direction::Both);
     leader.proxies.iter().for_each(cut);
     assert!(purge(cast).await.took);
-    let larger = async || (traffic.tally.largest.load(Ordering::Relaxed) > token).then_some(());
+    let larger = async || (traffic.tally.largest(0) > token).then_some(());
     eventually("a write under the next term", BOUND, larger)
         .await
         .unwrap();

@@ -5,12 +5,13 @@ use std::path::Path;
 use noleader_fixture::eventually;
 
 use crate::{
-    candidate::{LEASE, Risk},
+    candidate::LEASE,
     cast::{COPYABLE, Candidate, Cast},
     checker::check,
     clock::nanos,
     faults::{ask_for_copy, step_down},
     history::{Copied, History},
+    kind::{Kind, Risk},
     log::{self, Entry},
     run::{ALONE, SOME_WRITES, logs},
     traffic::{BOUND, Traffic},
@@ -21,8 +22,27 @@ const COPIES: usize = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_and_its_copy_lead_together_for_a_lease_at_most() {
-    let _alone = ALONE.lock().await;
-    let cast = Cast::start(logs("copies"), Risk::None).await;
+    one_of_two_closes(Kind::Election(Risk::None)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_of_shards_and_its_copy_lead_together_for_a_lease_at_most() {
+    one_of_two_closes(Kind::Shards).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_copy_of_a_killed_leader_continues_its_term() {
+    the_copy_continues(Kind::Election(Risk::None)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_copy_of_a_killed_node_of_shards_continues_its_terms() {
+    the_copy_continues(Kind::Shards).await;
+}
+
+async fn one_of_two_closes(kind: Kind) {
+    let _alone = ALONE.write().await;
+    let cast = Cast::start(logs(&format!("copies-{}", kind.name())), kind).await;
     let mut traffic = Traffic::start(&cast, 0);
     for _ in 0..COPIES {
         let leader = copyable_leader(&cast, &traffic).await;
@@ -41,10 +61,9 @@ async fn a_leader_and_its_copy_lead_together_for_a_lease_at_most() {
     finish(&cast, &mut traffic).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_copy_of_a_killed_leader_continues_its_term() {
-    let _alone = ALONE.lock().await;
-    let cast = Cast::start(logs("moves"), Risk::None).await;
+async fn the_copy_continues(kind: Kind) {
+    let _alone = ALONE.write().await;
+    let cast = Cast::start(logs(&format!("moves-{}", kind.name())), kind).await;
     let mut traffic = Traffic::start(&cast, 0);
     let leader = copyable_leader(&cast, &traffic).await;
     let copied = copy(leader).await;
@@ -64,7 +83,7 @@ async fn the_copy_of_a_killed_leader_continues_its_term() {
     finish(&cast, &mut traffic).await;
 }
 
-/// The leader, once it is one whose process can be copied.
+/// A leader, once there is one whose process can be copied.
 async fn copyable_leader<'a>(cast: &'a Cast, traffic: &Traffic) -> &'a Candidate {
     traffic.more(SOME_WRITES).await;
     let found = async || {
@@ -72,7 +91,9 @@ async fn copyable_leader<'a>(cast: &'a Cast, traffic: &Traffic) -> &'a Candidate
         if leader.index < COPYABLE {
             return Some(leader);
         }
-        step_down(leader).await;
+        if let Kind::Election(_) = cast.kind {
+            step_down(leader).await;
+        }
         None
     };
     eventually("a leader that can be copied", BOUND, found)
@@ -94,7 +115,7 @@ fn entries(log: &Path) -> Vec<Entry> {
 
 /// Whether a term ended since the copy.
 fn ends(entry: Entry, copied: &Copied) -> bool {
-    matches!(entry, Entry::Lost { at, .. } if at > copied.from)
+    matches!(entry, Entry::Lost { at, .. } | Entry::Losing { at, .. } if at > copied.from)
 }
 
 /// Checks everything that the candidates did.
@@ -102,7 +123,7 @@ async fn finish(cast: &Cast, traffic: &mut Traffic) {
     traffic.more(SOME_WRITES).await;
     cast.answers().await;
     traffic.stop().await;
-    let history = History::read(&cast.end().await, Vec::new(), Vec::new()).unwrap();
+    let history = History::read(&cast.end().await).unwrap();
     let violations = check(&history, LEASE);
     assert!(violations.is_empty(), "{violations:?}");
 }

@@ -8,7 +8,8 @@ use std::{
 
 use crate::{
     candidate::DRAIN_TIMEOUT,
-    log::{self, Entry},
+    log::{self, Entry, TermId},
+    writes::Writes,
 };
 
 /// One process of a candidate.
@@ -40,14 +41,16 @@ impl Session {
 /// The holder of a term: a candidate, and the number of its process.
 pub(crate) type Holder = (usize, usize);
 
-/// Everything that a process did under one token.
+/// Everything that a process did in one term.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tenure {
-    pub(crate) token: u64,
+    pub(crate) term: TermId,
     pub(crate) holder: Holder,
     /// How often, and when first, the library logged that it had won.
     pub(crate) wins: u64,
     pub(crate) won: Option<u64>,
+    /// When the lease was won on which the term rests, if the term has none of its own.
+    pub(crate) joined: Option<u64>,
     pub(crate) admissions: u64,
     /// The gate was open, or admitted a request, at this time or earlier.
     pub(crate) first_inside: u64,
@@ -68,12 +71,13 @@ pub(crate) struct Tenure {
 }
 
 impl Tenure {
-    pub(crate) fn new(token: u64, holder: Holder) -> Self {
+    pub(crate) fn new(term: TermId, holder: Holder) -> Self {
         Self {
-            token,
+            term,
             holder,
             wins: 0,
             won: None,
+            joined: None,
             admissions: 0,
             first_inside: u64::MAX,
             last_outside: 0,
@@ -119,6 +123,11 @@ impl Tenure {
     pub(crate) fn begun(&self) -> u64 {
         self.first_inside.min(self.won.unwrap_or(u64::MAX))
     }
+
+    /// A time by which its lease had certainly started.
+    pub(crate) fn leased(&self) -> u64 {
+        self.joined.unwrap_or_else(|| self.begun())
+    }
 }
 
 /// A period in which a candidate was stopped or received no message.
@@ -131,7 +140,7 @@ pub(crate) struct Silence {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
-    /// Sorted by token.
+    /// Sorted by shard and token.
     pub(crate) tenures: Vec<Tenure>,
     pub(crate) silences: Vec<Silence>,
     /// When the servers lost writes that they had acknowledged.
@@ -139,19 +148,13 @@ pub(crate) struct History {
     pub(crate) copies: Vec<Copied>,
     /// The processes that panicked, or whose election ended unexpectedly.
     pub(crate) dead: Vec<Holder>,
+    pub(crate) writes: Writes,
 }
 
 impl History {
-    pub(crate) fn read(
-        sessions: &[Session],
-        silences: Vec<Silence>,
-        losses: Vec<u64>,
-    ) -> Result<Self, String> {
-        let mut history = Self {
-            silences,
-            losses,
-            ..Self::default()
-        };
+    /// Reads the logs of processes. The silences, losses and writes are left empty.
+    pub(crate) fn read(sessions: &[Session]) -> Result<Self, String> {
+        let mut history = Self::default();
         for session in sessions {
             // A process that was killed right after its start has no log.
             if !session.log.exists() {
@@ -183,13 +186,14 @@ impl History {
 /// Summarizes one log.
 pub(crate) struct Reader {
     holder: Holder,
-    tenures: BTreeMap<u64, Tenure>,
-    /// The requests in progress, with the tokens of their terms.
-    under_way: HashMap<u64, u64>,
-    /// The latest term, unless it has ended.
-    current: Option<u64>,
-    /// The largest token so far.
-    largest: u64,
+    tenures: BTreeMap<TermId, Tenure>,
+    /// The requests in progress, with their terms.
+    under_way: HashMap<u64, TermId>,
+    joined: Option<u64>,
+    /// The latest term of each shard, by its token, unless it has ended.
+    current: HashMap<u32, u64>,
+    /// The largest token of each shard so far.
+    largest: HashMap<u32, u64>,
     dead: bool,
 }
 
@@ -199,67 +203,85 @@ impl Reader {
             holder,
             tenures: BTreeMap::new(),
             under_way: HashMap::new(),
-            current: None,
-            largest: 0,
+            joined: None,
+            current: HashMap::new(),
+            largest: HashMap::new(),
             dead: false,
         }
     }
 
     pub(crate) fn add(&mut self, entry: Entry) {
         match entry {
-            Entry::Won { token, at } => self.won(token, at),
+            Entry::Joined { at } => self.joined = Some(at),
+            Entry::Won { term, at } => self.won(term, at),
             Entry::Admitted {
                 id,
-                token,
+                term,
                 outside,
                 inside,
             } => {
-                self.under_way.insert(id, token);
-                let tenure = self.tenure(token);
+                self.under_way.insert(id, term);
+                let tenure = self.tenure(term);
                 tenure.admissions += 1;
                 tenure.undrained += u64::from(tenure.released.is_some());
                 tenure.open(outside, inside);
             }
             Entry::Open {
-                token,
+                term,
                 outside,
                 inside,
-            } => self.tenure(token).open(outside, inside),
+            } => self.tenure(term).open(outside, inside),
             Entry::Done { id, at } => {
-                if let Some(token) = self.under_way.remove(&id) {
-                    let tenure = self.tenure(token);
+                if let Some(term) = self.under_way.remove(&id) {
+                    let tenure = self.tenure(term);
                     tenure.last_done = tenure.last_done.max(at);
                 }
             }
-            Entry::Shut { token, at } => self.tenure(token).shut = Some(at),
-            Entry::Released { token, at } => {
-                let left = self.under_way.values().filter(|&&of| of == token).count();
-                let tenure = self.tenure(token);
+            Entry::Shut { term, at } => self.tenure(term).shut = Some(at),
+            Entry::Released { term, at } => {
+                let left = self.under_way.values().filter(|&&of| of == term).count();
+                let tenure = self.tenure(term);
                 tenure.released = Some(at);
                 tenure.undrained += left as u64;
-                self.over(token, at);
+                tenure.shut_by(at);
+                self.over(term);
             }
-            Entry::Draining { token, at } => self.tenure(token).shut_by(at),
-            Entry::Lost { token, at } => self.over(token, at),
+            Entry::Closed { term, at } => self.tenure(term).shut_by(at),
+            Entry::Losing { term, .. } => {
+                // A term that was never won has an incomplete log.
+                self.tenure(term);
+                self.over(term);
+            }
+            Entry::Lost { term, at } => {
+                self.tenure(term).shut_by(at);
+                self.over(term);
+            }
             Entry::Died { .. } => self.dead = true,
         }
     }
 
-    fn won(&mut self, token: u64, at: u64) {
-        if let Some(unended) = self.current.replace(token) {
-            self.tenure(unended).unended = true;
+    fn won(&mut self, term: TermId, at: u64) {
+        let TermId { shard, token } = term;
+        if let Some(unended) = self.current.insert(shard, token) {
+            let token = unended;
+            self.tenure(TermId { shard, token }).unended = true;
         }
-        let backwards = token < self.largest;
-        self.largest = self.largest.max(token);
-        let tenure = self.tenure(token);
+        let largest = self.largest.entry(shard).or_default();
+        let backwards = token < *largest;
+        *largest = token.max(*largest);
+        let joined = self.joined;
+        let tenure = self.tenure(term);
         tenure.wins += 1;
         tenure.won.get_or_insert(at);
+        tenure.joined = tenure.joined.or(joined);
         tenure.backwards |= backwards;
     }
 
-    fn over(&mut self, token: u64, at: u64) {
-        self.tenure(token).shut_by(at);
-        self.current.take_if(|current| *current == token);
+    fn over(&mut self, term: TermId) {
+        let TermId { shard, token } = term;
+        if self.current.get(&shard) == Some(&token) {
+            self.current.remove(&shard);
+        }
     }
 
     /// Requests in progress end when the process is killed. Of a copy, only what it did itself is added.
@@ -269,8 +291,8 @@ impl Reader {
         copied: Option<Copied>,
         history: &mut History,
     ) {
-        for token in std::mem::take(&mut self.under_way).into_values() {
-            let tenure = self.tenure(token);
+        for term in std::mem::take(&mut self.under_way).into_values() {
+            let tenure = self.tenure(term);
             tenure.last_done = tenure.last_done.max(ended.unwrap_or(0));
         }
         history.dead.extend(self.dead.then_some(self.holder));
@@ -280,12 +302,12 @@ impl Reader {
                 .retain(|_, tenure| tenure.latest() > copied.from);
         }
         history.tenures.extend(self.tenures.into_values());
-        history.tenures.sort_by_key(|tenure| tenure.token);
+        history.tenures.sort_by_key(|tenure| tenure.term);
     }
 
-    fn tenure(&mut self, token: u64) -> &mut Tenure {
+    fn tenure(&mut self, term: TermId) -> &mut Tenure {
         let holder = self.holder;
-        let new = || Tenure::new(token, holder);
-        self.tenures.entry(token).or_insert_with(new)
+        let new = || Tenure::new(term, holder);
+        self.tenures.entry(term).or_insert_with(new)
     }
 }

@@ -15,35 +15,46 @@ use std::{
 
 use crate::{clock::now, image::redirect};
 
+/// A term: its shard, and its token, which no other term of the shard has. An election is the shard 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct TermId {
+    pub(crate) shard: u32,
+    pub(crate) token: u64,
+}
+
 /// One line. The times are from [`now`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
+    /// A lease of several shards was won, on which the terms that follow rest.
+    Joined { at: u64 },
     /// A term was won.
-    Won { token: u64, at: u64 },
+    Won { term: TermId, at: u64 },
     /// A request was admitted between `outside`, read before the gate, and `inside`, read in the handler. The
     /// process may have been stopped in between.
     Admitted {
         id: u64,
-        token: u64,
+        term: TermId,
         outside: u64,
         inside: u64,
     },
     /// The gate was open at some instant between `outside` and `inside`, without a request.
     Open {
-        token: u64,
+        term: TermId,
         outside: u64,
         inside: u64,
     },
     /// The request has ended; its admission ends right after.
     Done { id: u64, at: u64 },
     /// A hand-over starts: the gate is about to close.
-    Shut { token: u64, at: u64 },
-    /// The status shows that the gate has closed.
-    Draining { token: u64, at: u64 },
+    Shut { term: TermId, at: u64 },
+    /// The gate of a term that ends was seen closed.
+    Closed { term: TermId, at: u64 },
     /// The term ended by a hand-over, and the lease is about to be released.
-    Released { token: u64, at: u64 },
+    Released { term: TermId, at: u64 },
+    /// The term is about to end in another way.
+    Losing { term: TermId, at: u64 },
     /// The term ended in another way, and the gate has closed.
-    Lost { token: u64, at: u64 },
+    Lost { term: TermId, at: u64 },
     /// The process panicked, or its election ended unexpectedly.
     Died { at: u64 },
 }
@@ -51,25 +62,33 @@ pub(crate) enum Entry {
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Won { token, at } => write!(f, "W {token} {at}"),
+            Self::Joined { at } => write!(f, "J {at}"),
+            Self::Won { term, at } => write!(f, "W {term} {at}"),
             Self::Admitted {
                 id,
-                token,
+                term,
                 outside,
                 inside,
-            } => write!(f, "A {id} {token} {outside} {inside}"),
+            } => write!(f, "A {id} {term} {outside} {inside}"),
             Self::Open {
-                token,
+                term,
                 outside,
                 inside,
-            } => write!(f, "O {token} {outside} {inside}"),
+            } => write!(f, "O {term} {outside} {inside}"),
             Self::Done { id, at } => write!(f, "D {id} {at}"),
-            Self::Shut { token, at } => write!(f, "S {token} {at}"),
-            Self::Draining { token, at } => write!(f, "G {token} {at}"),
-            Self::Released { token, at } => write!(f, "R {token} {at}"),
-            Self::Lost { token, at } => write!(f, "L {token} {at}"),
+            Self::Shut { term, at } => write!(f, "S {term} {at}"),
+            Self::Closed { term, at } => write!(f, "G {term} {at}"),
+            Self::Released { term, at } => write!(f, "R {term} {at}"),
+            Self::Losing { term, at } => write!(f, "E {term} {at}"),
+            Self::Lost { term, at } => write!(f, "L {term} {at}"),
             Self::Died { at } => write!(f, "X {at}"),
         }
+    }
+}
+
+impl fmt::Display for TermId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.shard, self.token)
     }
 }
 
@@ -81,27 +100,39 @@ impl FromStr for Entry {
         let (kind, numbers) = line.split_once(' ').ok_or_else(bad)?;
         let numbers: Result<Vec<u64>, _> = numbers.split(' ').map(str::parse).collect();
         let numbers = numbers.map_err(|_| bad())?;
-        match (kind, &numbers[..]) {
-            ("W", &[token, at]) => Ok(Self::Won { token, at }),
-            ("A", &[id, token, outside, inside]) => Ok(Self::Admitted {
+        let term = |shard, token| {
+            let shard = u32::try_from(shard).map_err(|_| bad())?;
+            Ok::<_, String>(TermId { shard, token })
+        };
+        Ok(match (kind, &numbers[..]) {
+            ("J", &[at]) => Self::Joined { at },
+            ("D", &[id, at]) => Self::Done { id, at },
+            ("X", &[at]) => Self::Died { at },
+            ("A", &[id, shard, token, outside, inside]) => Self::Admitted {
                 id,
-                token,
+                term: term(shard, token)?,
                 outside,
                 inside,
-            }),
-            ("O", &[token, outside, inside]) => Ok(Self::Open {
-                token,
+            },
+            ("O", &[shard, token, outside, inside]) => Self::Open {
+                term: term(shard, token)?,
                 outside,
                 inside,
-            }),
-            ("D", &[id, at]) => Ok(Self::Done { id, at }),
-            ("S", &[token, at]) => Ok(Self::Shut { token, at }),
-            ("G", &[token, at]) => Ok(Self::Draining { token, at }),
-            ("R", &[token, at]) => Ok(Self::Released { token, at }),
-            ("L", &[token, at]) => Ok(Self::Lost { token, at }),
-            ("X", &[at]) => Ok(Self::Died { at }),
-            _ => Err(bad()),
-        }
+            },
+            (kind, &[shard, token, at]) => {
+                let term = term(shard, token)?;
+                match kind {
+                    "W" => Self::Won { term, at },
+                    "S" => Self::Shut { term, at },
+                    "G" => Self::Closed { term, at },
+                    "R" => Self::Released { term, at },
+                    "E" => Self::Losing { term, at },
+                    "L" => Self::Lost { term, at },
+                    _ => return Err(bad()),
+                }
+            }
+            _ => return Err(bad()),
+        })
     }
 }
 
@@ -149,12 +180,12 @@ impl Writer {
     }
 
     /// Logs an admission. Dropping the result logs its end.
-    pub(crate) fn admitted(&self, token: u64, outside: u64) -> Admitted {
+    pub(crate) fn admitted(&self, term: TermId, outside: u64) -> Admitted {
         let inside = now();
         let id = self.0.ids.fetch_add(1, Ordering::Relaxed);
         self.write(Entry::Admitted {
             id,
-            token,
+            term,
             outside,
             inside,
         });
@@ -204,6 +235,7 @@ mod tests {
 
     const FULL: &str = "NOLEADER_CHAOS_FULL_DISK";
     const SIGABRT: i32 = 6;
+    const TERM: TermId = TermId { shard: 3, token: 7 };
 
     fn all(path: &Path) -> Result<Vec<Entry>, String> {
         let mut entries = Vec::new();
@@ -215,19 +247,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let log = Writer::create(&path).unwrap();
-        log.write(Entry::Won { token: 7, at: 1 });
+        log.write(Entry::Won { term: TERM, at: 1 });
         let before = now();
-        drop(log.admitted(7, before));
+        drop(log.admitted(TERM, before));
         let others = [
             Entry::Open {
-                token: 7,
+                term: TERM,
                 outside: 5,
                 inside: 6,
             },
-            Entry::Shut { token: 7, at: 8 },
-            Entry::Draining { token: 7, at: 9 },
-            Entry::Released { token: 7, at: 10 },
-            Entry::Lost { token: 7, at: 11 },
+            Entry::Shut { term: TERM, at: 8 },
+            Entry::Closed { term: TERM, at: 9 },
+            Entry::Released { term: TERM, at: 10 },
+            Entry::Losing { term: TERM, at: 11 },
+            Entry::Lost { term: TERM, at: 11 },
+            Entry::Joined { at: 11 },
             Entry::Died { at: 12 },
         ];
         for entry in others {
@@ -235,10 +269,10 @@ mod tests {
         }
         let entries = all(&path).unwrap();
         let [
-            Entry::Won { token: 7, at: 1 },
+            Entry::Won { term: TERM, at: 1 },
             Entry::Admitted {
                 id: 0,
-                token: 7,
+                term: TERM,
                 outside,
                 inside,
             },
@@ -260,7 +294,7 @@ mod tests {
                 File::options().append(true).open("/dev/full").unwrap(),
                 Path::new("/dev/full"),
             );
-            let _ = std::thread::spawn(move || log.admitted(7, 0)).join();
+            let _ = std::thread::spawn(move || log.admitted(TERM, 0)).join();
             return;
         }
         let output = process::Command::new(env::current_exe().unwrap())
@@ -277,9 +311,15 @@ mod tests {
     fn truncated_last_line_is_ignored_but_garbage_fails() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        std::fs::write(&path, "W 7 1\nD 0 1").unwrap();
-        assert_eq!(all(&path), Ok(vec![Entry::Won { token: 7, at: 1 }]));
-        for garbage in ["W 7\n", "X 7 1\n", "W 7 x\n", "\n"] {
+        std::fs::write(&path, "W 3 7 1\nD 0 1").unwrap();
+        assert_eq!(all(&path), Ok(vec![Entry::Won { term: TERM, at: 1 }]));
+        for garbage in [
+            "W 3 7\n",
+            "X 3 7 1\n",
+            "W 3 7 x\n",
+            "W 4294967296 7 1\n",
+            "\n",
+        ] {
             std::fs::write(&path, garbage).unwrap();
             assert!(all(&path).is_err(), "{garbage:?}");
         }

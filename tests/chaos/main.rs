@@ -1,17 +1,19 @@
 //! Faults on real servers: five candidate processes, a cluster of three servers, and single and overlapping
 //! faults between them. A checker reads the logs of the candidates.
 //!
-//! `NOLEADER_CHAOS_SECS` sets the duration, and `NOLEADER_CHAOS_SEED` the faults. A run writes its report and a
-//! timeline to `target/tmp/chaos`.
+//! There are two runs: the candidates lead one election, or 64 shards. `NOLEADER_CHAOS_SECS` sets their duration, and
+//! `NOLEADER_CHAOS_SEED` the faults. A run writes its report and a timeline to `target/tmp/chaos`.
 //!
 //! | file | concern |
 //! |---|---|
+//! | `kind` | what differs between one election and shards |
 //! | `plan` | the schedule of the faults |
-//! | `cast`, `candidate`, `storage` | the participants |
+//! | `cast`, `candidate`, `member`, `storage` | the participants |
 //! | `image` | a copy of a running candidate |
-//! | `journal`, `probe` | what a candidate logs about its election and its gate |
+//! | `journal`, `probe` | what a candidate logs about its terms and its gates |
 //! | `faults`, `trouble` | one fault; all faults |
 //! | `traffic`, `http` | the clients |
+//! | `writes` | what the clients and the storage know of each write |
 //! | `log`, `history` | the logs of the candidates, and their summary |
 //! | `checker` | the promises, checked on the history |
 //! | `report`, `open_time`, `timeline` | the output for a reader |
@@ -38,7 +40,9 @@ mod history;
 mod http;
 mod image;
 mod journal;
+mod kind;
 mod log;
+mod member;
 mod open_time;
 mod plan;
 mod probe;
@@ -48,12 +52,24 @@ mod storage;
 mod timeline;
 mod traffic;
 mod trouble;
+mod writes;
 
 use std::io::{Write, stdout};
 
+use kind::{Kind, Risk};
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn faults_on_real_servers() {
-    let settings = run::Settings::from_env();
+async fn faults_on_election() {
+    faults_on(Kind::Election(Risk::None)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_on_shards() {
+    faults_on(Kind::Shards).await;
+}
+
+async fn faults_on(kind: Kind) {
+    let settings = run::Settings::from_env(kind);
     println!("to repeat this run: {}", settings.command());
     let run = run::run(&settings).await;
     // `print!` is captured unless the test fails.

@@ -1,5 +1,7 @@
 //! Availability: how long some gate was open, with or without requests.
 
+use std::num::NonZeroU32;
+
 use crate::history::Tenure;
 
 /// Times in nanoseconds.
@@ -11,8 +13,25 @@ pub(crate) struct OpenTime {
     pub(crate) gap: u64,
 }
 
-/// The availability between two times.
-pub(crate) fn open_time(tenures: &[Tenure], from: u64, until: u64) -> OpenTime {
+/// The average of all shards between two times, and the longest gap of one of them.
+pub(crate) fn of_shards(tenures: &[Tenure], shards: NonZeroU32, from: u64, until: u64) -> OpenTime {
+    let (mut open, mut gap) = (0, 0);
+    for shard in 0..shards.get() {
+        let of_shard = tenures.partition_point(|tenure| tenure.term.shard < shard);
+        let tenures = &tenures[of_shard..];
+        let end = tenures.partition_point(|tenure| tenure.term.shard == shard);
+        let time = open_time(&tenures[..end], from, until);
+        open += time.open;
+        gap = gap.max(time.gap);
+    }
+    OpenTime {
+        open: open / u64::from(shards.get()),
+        gap,
+    }
+}
+
+/// The availability of one shard between two times.
+fn open_time(tenures: &[Tenure], from: u64, until: u64) -> OpenTime {
     let mut spans: Vec<_> = tenures.iter().filter_map(span).collect();
     spans.sort_unstable();
     let (mut open, mut gap, mut seen) = (0, 0, from);
@@ -39,6 +58,11 @@ fn span(tenure: &Tenure) -> Option<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::TermId;
+
+    fn id(token: u64) -> TermId {
+        TermId { shard: 0, token }
+    }
 
     fn tenure(token: u64, first: u64, last: u64, shut: Option<u64>) -> Tenure {
         Tenure {
@@ -47,7 +71,7 @@ mod tests {
             shut,
             // The requests continue, but no other is admitted.
             last_done: last + 1000,
-            ..Tenure::new(token, (0, 0))
+            ..Tenure::new(id(token), (0, 0))
         }
     }
 
@@ -57,7 +81,7 @@ mod tests {
             tenure(5, 10, 30, None),
             tenure(6, 45, 50, Some(60)),
             // A term whose gate never opened.
-            Tenure::new(7, (1, 0)),
+            Tenure::new(id(7), (1, 0)),
             tenure(8, 80, 95, None),
         ];
         assert_eq!(open_time(&tenures, 0, 100), OpenTime { open: 50, gap: 20 });
@@ -79,5 +103,22 @@ mod tests {
     fn overlapping_gates_count_once() {
         let tenures = [tenure(5, 0, 60, None), tenure(6, 10, 40, None)];
         assert_eq!(open_time(&tenures, 0, 60), OpenTime { open: 60, gap: 0 });
+    }
+    #[test]
+    fn shards_are_averaged_and_the_longest_gap_counts() {
+        let mut of_first = tenure(5, 0, 60, None);
+        of_first.term.shard = 1;
+        let tenures = [tenure(7, 30, 50, None), of_first];
+        let two = NonZeroU32::new(2).unwrap();
+        assert_eq!(
+            of_shards(&tenures, two, 0, 60),
+            OpenTime { open: 40, gap: 30 }
+        );
+        // A shard that never opened.
+        let four = NonZeroU32::new(4).unwrap();
+        assert_eq!(
+            of_shards(&tenures, four, 0, 60),
+            OpenTime { open: 20, gap: 60 }
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::{ops::Range, time::Duration};
 use fastrand::Rng;
 use noleader_fixture::Direction;
 
-use crate::candidate::LEASE;
+use crate::{candidate::LEASE, kind::Kind};
 
 /// A failure, or an action of an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,12 +24,16 @@ pub(crate) enum Fault {
     StepDown,
     /// A candidate is asked to shut down, and is restarted.
     ShutDown,
-    /// Like `nats kv del`.
-    Delete,
+    /// Like `nats kv del` of one of the keys.
+    Delete { number: usize },
+    /// The same for each key.
+    DeleteAll,
     /// Like `nats kv purge`.
     Purge,
     /// Like `nats stream purge`, which leaves no message.
     Empty,
+    /// Like `nats stream rm`.
+    RemoveBucket,
     /// A server is killed with SIGKILL and restarted.
     KillServer,
     /// A server is terminated with SIGTERM and restarted.
@@ -75,8 +79,8 @@ pub(crate) struct Step {
     pub(crate) lasts: Duration,
 }
 
-/// Faults of the candidates and of their record, each as often as it occurs per deck.
-const OF_CANDIDATES: [Fault; 18] = [
+/// Faults of the candidates, each as often as it occurs per deck.
+const OF_CANDIDATES: [Fault; 12] = [
     Fault::Stop,
     Fault::Kill,
     Fault::Kill,
@@ -90,13 +94,27 @@ const OF_CANDIDATES: [Fault; 18] = [
         original_dies: false,
     },
     Fault::Slow { by: Duration::ZERO },
-    Fault::StepDown,
-    Fault::StepDown,
-    Fault::StepDown,
     Fault::ShutDown,
-    Fault::Delete,
+];
+
+/// The rest of the deck for one election.
+const OF_ELECTION: [Fault; 6] = [
+    Fault::StepDown,
+    Fault::StepDown,
+    Fault::StepDown,
+    Fault::Delete { number: 0 },
     Fault::Purge,
     Fault::Empty,
+];
+
+/// The rest of the deck for shards. A node gives its shards away when it leaves, and their bucket cannot be purged.
+const OF_SHARDS: [Fault; 6] = [
+    Fault::ShutDown,
+    Fault::ShutDown,
+    Fault::Delete { number: 0 },
+    Fault::Delete { number: 0 },
+    Fault::DeleteAll,
+    Fault::RemoveBucket,
 ];
 
 const OF_SERVERS: [Fault; 6] = [
@@ -120,10 +138,19 @@ const fn cut(direction: Direction) -> Fault {
     }
 }
 
+/// The faults of the candidates and of their records.
+fn deck(kind: Kind) -> Vec<Fault> {
+    let rest = match kind {
+        Kind::Election(_) => OF_ELECTION,
+        Kind::Shards => OF_SHARDS,
+    };
+    [&OF_CANDIDATES[..], &rest].concat()
+}
+
 /// The faults of a run, in order of time.
-pub(crate) fn plan(seed: u64, length: Duration) -> Vec<Step> {
+pub(crate) fn plan(kind: Kind, seed: u64, length: Duration) -> Vec<Step> {
     let mut rng = Rng::with_seed(seed);
-    let mut steps = series(&mut rng, length, &OF_CANDIDATES, CANDIDATES_GAP);
+    let mut steps = series(&mut rng, length, &deck(kind), CANDIDATES_GAP);
     steps.extend(series(&mut rng, length, &OF_SERVERS, SERVERS_GAP));
     steps.sort_by_key(|step| step.at);
     steps
@@ -158,6 +185,9 @@ fn step(rng: &mut Rng, at: Duration, fault: Fault) -> Step {
         Fault::Slow { .. } => Fault::Slow {
             by: Duration::from_millis(rng.u64(50..600)),
         },
+        Fault::Delete { .. } => Fault::Delete {
+            number: rng.usize(..),
+        },
         other => other,
     };
     let aim = if rng.u8(..4) < 3 {
@@ -180,16 +210,18 @@ fn between(rng: &mut Rng, range: &Range<f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kind::Risk;
 
+    const KINDS: [Kind; 2] = [Kind::Election(Risk::None), Kind::Shards];
     const LENGTH: Duration = Duration::from_secs(60);
 
     /// Compares two faults without their random parameters.
     fn is_alike(one: Fault, other: Fault) -> bool {
         match (one, other) {
             (Fault::Cut { direction: one, .. }, Fault::Cut { direction, .. }) => one == direction,
-            (Fault::Copy { .. }, Fault::Copy { .. }) | (Fault::Slow { .. }, Fault::Slow { .. }) => {
-                true
-            }
+            (Fault::Copy { .. }, Fault::Copy { .. })
+            | (Fault::Slow { .. }, Fault::Slow { .. })
+            | (Fault::Delete { .. }, Fault::Delete { .. }) => true,
             _ => one == other,
         }
     }
@@ -209,9 +241,11 @@ mod tests {
             Fault::Slow { by: Duration::ZERO },
             Fault::StepDown,
             Fault::ShutDown,
-            Fault::Delete,
+            Fault::Delete { number: 0 },
+            Fault::DeleteAll,
             Fault::Purge,
             Fault::Empty,
+            Fault::RemoveBucket,
             Fault::KillServer,
             Fault::RestartServer,
             Fault::PauseServer,
@@ -220,8 +254,9 @@ mod tests {
             Fault::PutBack,
         ];
         for kind in kinds {
+            let decks = KINDS.map(deck).concat();
             assert!(
-                OF_CANDIDATES.contains(&kind) || OF_SERVERS.contains(&kind),
+                decks.contains(&kind) || OF_SERVERS.contains(&kind),
                 "{kind:?}"
             );
         }
@@ -229,22 +264,27 @@ mod tests {
 
     #[test]
     fn plan_follows_from_the_seed() {
-        assert_eq!(plan(7, LENGTH), plan(7, LENGTH));
-        assert_ne!(plan(7, LENGTH), plan(8, LENGTH));
+        for kind in KINDS {
+            assert_eq!(plan(kind, 7, LENGTH), plan(kind, 7, LENGTH));
+            assert_ne!(plan(kind, 7, LENGTH), plan(kind, 8, LENGTH));
+        }
     }
 
     #[test]
     fn a_minute_has_every_fault_and_overlaps() {
-        for seed in 0..2000 {
-            let steps = plan(seed, LENGTH);
-            for kind in OF_CANDIDATES.iter().chain(&OF_SERVERS) {
-                let is_dealt = steps.iter().any(|step| is_alike(step.fault, *kind));
-                assert!(is_dealt, "seed {seed} has no {kind:?}");
+        for (kind, seed) in KINDS
+            .into_iter()
+            .flat_map(|kind| (0..1000).map(move |seed| (kind, seed)))
+        {
+            let steps = plan(kind, seed, LENGTH);
+            for fault in deck(kind).iter().chain(&OF_SERVERS) {
+                let is_dealt = steps.iter().any(|step| is_alike(step.fault, *fault));
+                assert!(is_dealt, "seed {seed} of {kind:?} has no {fault:?}");
             }
             assert!(steps.is_sorted_by_key(|step| step.at));
             assert!(steps.iter().all(|step| step.at < LENGTH));
             let overlaps = |pair: &[Step]| pair[0].at + pair[0].lasts > pair[1].at;
-            assert!(steps.windows(2).any(overlaps), "seed {seed}");
+            assert!(steps.windows(2).any(overlaps), "seed {seed} of {kind:?}");
         }
     }
 }

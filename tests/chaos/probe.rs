@@ -1,60 +1,53 @@
-//! Reads a candidate's own gate periodically, independent of requests.
+//! Reads a candidate's own gates periodically, independent of requests.
 
 use std::{
     panic,
     process::abort,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
-use noleader::{LeaderHandle, Status};
-use tokio::{sync::watch, time::sleep};
+use tokio::time::sleep;
 
 use crate::{
     clock::now,
+    journal::Closing,
     log::{Entry, Writer},
+    member::Member,
 };
 
-/// The time between two reads while the status does not change.
-const PACE: Duration = Duration::from_millis(20);
-
 pub(crate) struct Probe {
-    leader: LeaderHandle,
-    status: watch::Receiver<Status>,
+    member: Member,
     log: Writer,
-    /// See [`Journal`](crate::journal::Journal).
-    closing: Arc<AtomicU64>,
-    noted: u64,
+    closing: Closing,
     leaving: Arc<AtomicBool>,
 }
 
 impl Probe {
     pub(crate) fn new(
-        leader: LeaderHandle,
+        member: Member,
         log: Writer,
-        closing: Arc<AtomicU64>,
+        closing: Closing,
         leaving: Arc<AtomicBool>,
     ) -> Self {
         Self {
-            status: leader.watch(),
-            leader,
+            member,
             log,
             closing,
-            noted: 0,
             leaving,
         }
     }
 
-    /// Reads the gate until the election ends.
+    /// Reads the gates until the member has stopped.
     pub(crate) async fn run(mut self) {
-        while *self.status.borrow() != Status::Stopped {
+        let pace = self.member.pace();
+        while !self.member.has_stopped() {
             self.look();
             tokio::select! {
-                _ = self.status.changed() => (),
-                () = sleep(PACE) => (),
+                () = self.member.changed() => (),
+                () = sleep(pace) => (),
             }
         }
         if !self.leaving.load(Ordering::SeqCst) {
@@ -63,20 +56,20 @@ impl Probe {
     }
 
     fn look(&mut self) {
-        // Read before the status. Whether this term drains, or a later one, or the candidate stops while it campaigns:
-        // a draining status shows that the gate of this term has closed.
-        let token = self.closing.load(Ordering::SeqCst);
-        let is_draining = *self.status.borrow_and_update() == Status::Draining;
-        if is_draining && self.noted != token {
-            self.noted = token;
-            self.log.write(Entry::Draining { token, at: now() });
+        // Read before the gates are.
+        let closing = self.closing.lock().unwrap().clone();
+        for term in self.member.closed(&closing) {
+            self.closing.lock().unwrap().remove(&term);
+            self.log.write(Entry::Closed { term, at: now() });
         }
         let outside = now();
-        if let Some(term) = self.leader.term() {
+        let open = self.member.open();
+        let inside = now();
+        for term in open {
             self.log.write(Entry::Open {
-                token: term.token().into(),
+                term,
                 outside,
-                inside: now(),
+                inside,
             });
         }
     }

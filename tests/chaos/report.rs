@@ -20,7 +20,8 @@ fn table(text: &mut String, run: &Run) -> fmt::Result {
     let share = |time: f64| time / seconds(took) * 1e2;
     let (history, faults) = (&run.history, &run.faults);
     let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-    writeln!(text, "faults on real servers, seed {}", run.seed)?;
+    let (kind, seed) = (run.kind.name(), run.seed);
+    writeln!(text, "faults on real servers, {kind}, seed {seed}")?;
     writeln!(text, "  {:<38}{:>9.1} s", "length", seconds(took))?;
     let rows = [
         ("terms", history.tenures.len() as u64),
@@ -33,7 +34,10 @@ fn table(text: &mut String, run: &Run) -> fmt::Result {
         ("writes rejected by a gate", count(&run.tally.refused)),
         ("writes without a response", count(&run.tally.unanswered)),
         ("writes that failed behind a gate", count(&run.tally.failed)),
-        ("writes accepted by the storage", run.stored),
+        (
+            "writes accepted by the storage",
+            history.writes.stored.len() as u64,
+        ),
         ("stale writes rejected by the storage", run.stale),
         ("faults planned", faults.planned as u64),
         ("  skipped, target busy", faults.dropped() as u64),

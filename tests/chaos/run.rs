@@ -3,45 +3,50 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::Duration,
 };
 
-use tokio::sync::Mutex;
+use tokio::sync::RwLock;
 
 use crate::{
-    candidate::{LEASE, Risk},
+    candidate::LEASE,
     cast::Cast,
     checker::{Violation, check},
     clock::now,
-    faults::step_down,
+    faults::hand_over,
     history::History,
-    open_time::{OpenTime, open_time},
+    kind::Kind,
+    open_time::{OpenTime, of_shards},
     plan::plan,
     report::report,
     timeline::timeline,
     traffic::{Tally, Traffic},
     trouble::{self, Faults},
+    writes::Writes,
 };
 
 /// The duration in a plain `cargo test`: long enough for every event that a run must contain.
 const LENGTH: Duration = Duration::from_secs(20);
 /// A number of accepted writes that shows that there is a leader.
 pub(crate) const SOME_WRITES: u64 = 20;
-/// Locked by a run, since two concurrent runs would slow each other down.
-pub(crate) static ALONE: Mutex<()> = Mutex::const_new(());
+/// Runs with faults share it, so that both take a minute in all. Other tests lock it alone, since a slow machine would
+/// disturb them.
+pub(crate) static ALONE: RwLock<()> = RwLock::const_new(());
 
-/// Step-downs after all faults, since earlier ones may have found no leader.
+/// Hand-overs after all faults, since earlier ones may have found no leader.
 const HAND_OVERS: usize = 3;
 
 /// The settings from the environment.
 pub(crate) struct Settings {
+    kind: Kind,
     seed: u64,
     length: Duration,
 }
 
 /// Everything known about a completed run.
 pub(crate) struct Run {
+    pub(crate) kind: Kind,
     pub(crate) seed: u64,
     pub(crate) from: u64,
     /// When the last fault ended, and when writes were accepted after that.
@@ -54,14 +59,13 @@ pub(crate) struct Run {
     pub(crate) faults: Faults,
     pub(crate) history: History,
     pub(crate) tally: Arc<Tally>,
-    pub(crate) stored: u64,
     pub(crate) stale: u64,
     pub(crate) violations: Vec<Violation>,
 }
 
 impl Settings {
     /// `NOLEADER_CHAOS_SECS` and `NOLEADER_CHAOS_SEED`, or a short run with a random seed.
-    pub(crate) fn from_env() -> Self {
+    pub(crate) fn from_env(kind: Kind) -> Self {
         let number = |name| {
             let text = env::var(name).ok()?;
             Some(
@@ -70,6 +74,7 @@ impl Settings {
             )
         };
         Self {
+            kind,
             seed: number("NOLEADER_CHAOS_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000)),
             length: number("NOLEADER_CHAOS_SECS").map_or(LENGTH, Duration::from_secs),
         }
@@ -78,20 +83,22 @@ impl Settings {
     /// The command that repeats the run. The seed decides the faults; their interleaving depends on the machine.
     pub(crate) fn command(&self) -> String {
         format!(
-            "NOLEADER_CHAOS_SEED={} NOLEADER_CHAOS_SECS={} cargo test --test chaos faults",
+            "NOLEADER_CHAOS_SEED={} NOLEADER_CHAOS_SECS={} cargo test --test chaos faults_on_{}",
             self.seed,
-            self.length.as_secs()
+            self.length.as_secs(),
+            self.kind.name()
         )
     }
 }
 
 /// Executes a run, and writes its report and its timeline.
 pub(crate) async fn run(settings: &Settings) -> Run {
-    let _alone = ALONE.lock().await;
-    let run = play(settings, logs("logs")).await;
-    let folder = folder();
-    fs::write(folder.join("report.txt"), report(&run)).unwrap();
-    fs::write(folder.join("timeline.svg"), timeline(&run)).unwrap();
+    let _with_others = ALONE.read().await;
+    let name = settings.kind.name();
+    let run = play(settings, logs(name)).await;
+    let file = |what: &str| folder().join(format!("{name}-{what}"));
+    fs::write(file("report.txt"), report(&run)).unwrap();
+    fs::write(file("timeline.svg"), timeline(&run)).unwrap();
     run
 }
 
@@ -110,20 +117,20 @@ pub(crate) fn logs(name: &str) -> PathBuf {
 }
 
 async fn play(settings: &Settings, logs: PathBuf) -> Run {
-    let Settings { seed, length } = *settings;
-    let cast = Cast::start(logs, Risk::None).await;
+    let Settings { kind, seed, length } = *settings;
+    let cast = Cast::start(logs, kind).await;
     let mut traffic = Traffic::start(&cast, seed);
     traffic.more(SOME_WRITES).await;
 
     let (from, before) = (now(), traffic.tally.available());
-    let mut faults = trouble::run(&cast, &traffic, &plan(seed, length), length).await;
+    let mut faults = trouble::run(&cast, &traffic, &plan(kind, seed, length), length).await;
     let quiet = now();
     traffic.more(SOME_WRITES).await;
     let recovered = now();
     for _ in 0..HAND_OVERS {
         let leader = &cast.candidates[traffic.leader().await];
         faults.planned += 1;
-        faults.done.push(step_down(leader).await);
+        faults.done.extend(hand_over(kind, leader).await);
         traffic.more(SOME_WRITES).await;
     }
     let until = now();
@@ -131,22 +138,26 @@ async fn play(settings: &Settings, logs: PathBuf) -> Run {
     cast.answers().await;
     traffic.stop().await;
     let sessions = cast.end().await;
-    let (silences, losses) = (
-        trouble::silences(&faults.done),
-        trouble::losses(&faults.done),
-    );
-    let history = History::read(&sessions, silences, losses).unwrap();
+    let history = History {
+        silences: trouble::silences(&faults.done),
+        losses: trouble::losses(&faults.done),
+        writes: Writes {
+            accepted: traffic.tally.accepted(),
+            stored: cast.storage.stored(),
+        },
+        ..History::read(&sessions).unwrap()
+    };
     Run {
+        kind,
         seed,
         from,
         quiet,
         recovered,
         until,
         available: traffic.tally.available() - before,
-        gates: open_time(&history.tenures, from, until),
+        gates: of_shards(&history.tenures, kind.shards(), from, until),
         violations: check(&history, LEASE),
         tally: traffic.tally.clone(),
-        stored: cast.storage.taken(),
         stale: cast.storage.stale(),
         history,
         faults,
@@ -157,12 +168,12 @@ impl Run {
     /// Why this run proves nothing, if too little happened.
     pub(crate) fn idle(&self) -> Option<String> {
         let secs = (self.until - self.from) / 1_000_000_000;
-        let taken = self.tally.taken.load(Ordering::Relaxed);
+        let (taken, shards) = (self.tally.taken(), u64::from(self.kind.shards().get()));
         let least = [
             (
                 "terms",
                 self.history.tenures.len() as u64,
-                (secs / 20).max(2),
+                shards * (secs / 20).max(2),
             ),
             (
                 "hand-overs",
@@ -172,7 +183,11 @@ impl Run {
             ("observed drains", self.history.drains() as u64, 1),
             ("admissions", self.history.admissions(), secs * 2),
             ("accepted writes", taken, secs * 2),
-            ("writes in the storage", self.stored, taken),
+            (
+                "writes in the storage",
+                self.history.writes.stored.len() as u64,
+                taken,
+            ),
             (
                 "faults with an effect",
                 (self.faults.done.len() - self.faults.idle()) as u64,

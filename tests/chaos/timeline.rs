@@ -23,7 +23,7 @@ const LANES: usize = CANDIDATES + SERVERS + 2;
 const LETTER: f64 = 6.5;
 
 /// The colour of each kind of fault.
-const COLOURS: [(&str, &str); 18] = [
+const COLOURS: [(&str, &str); 20] = [
     ("kill", "#d62728"),
     ("restart", "#ff9896"),
     ("restart all", "#8c0d0e"),
@@ -40,6 +40,8 @@ const COLOURS: [(&str, &str); 18] = [
     ("put back", "#1a1a8c"),
     ("move leader", "#bcbd22"),
     ("delete", "#e377c2"),
+    ("delete all", "#a2397f"),
+    ("remove bucket", "#5c1f49"),
     ("purge", "#c04a9c"),
     ("empty", "#7f2d66"),
 ];
@@ -53,6 +55,7 @@ pub(crate) fn timeline(run: &Run) -> String {
         svg: String::new(),
         from: run.from,
         rows: rows as usize,
+        shards: run.kind.shards().get(),
         row_secs,
         second: ROW_WIDTH / row_secs,
     };
@@ -64,6 +67,7 @@ struct Picture {
     svg: String,
     from: u64,
     rows: usize,
+    shards: u32,
     row_secs: f64,
     /// The width of a second.
     second: f64,
@@ -76,7 +80,8 @@ impl Picture {
             self.svg,
             r##"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-family="sans-serif" font-size="10">
 <rect width="100%" height="100%" fill="white"/>
-<text x="10" y="20" font-size="15">Open gates and faults: seed {}, {} terms, {} faults, {} violations</text>"##,
+<text x="10" y="20" font-size="15">Open gates and faults: {}, seed {}, {} terms, {} faults, {} violations</text>"##,
+            run.kind.name(),
             run.seed,
             run.history.tenures.len(),
             run.faults.done.len(),
@@ -150,15 +155,19 @@ impl Picture {
         let lane = tenure.holder.0;
         let begun = tenure.begun();
         let open = tenure.last_outside.max(tenure.shut.unwrap_or(0)).max(begun);
+        let done = tenure.last_done.max(open);
+        let part = 18.0 / f64::from(self.shards);
+        let top = 16.0 + part * f64::from(tenure.term.shard);
         self.bar(
             lane,
-            (open, tenure.last_done.max(open)),
-            (20.0, 10.0),
+            (open, done),
+            (top + part / 4.0, part / 2.0),
             "#2ca02c",
             0.3,
         )?;
-        self.bar(lane, (begun, open), (16.0, 18.0), "#2ca02c", 0.9)?;
-        let Some((x, top)) = self.place(begun) else {
+        self.bar(lane, (begun, open), (top, part), "#2ca02c", 0.9)?;
+        // No label fits on a bar of a shard.
+        let (1, Some((x, top))) = (self.shards, self.place(begun)) else {
             return Ok(());
         };
         writeln!(
@@ -166,7 +175,7 @@ impl Picture {
             r##"<text x="{:.1}" y="{:.1}" font-size="9" fill="#063806">{}</text>"##,
             x + 2.0,
             top + lane as f64 * LANE + 29.0,
-            tenure.token
+            tenure.term.token
         )
     }
 

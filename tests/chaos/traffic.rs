@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -22,6 +22,8 @@ use crate::{
     cast::Cast,
     clock::{nanos, now},
     http::Sender,
+    kind::Kind,
+    writes::Write,
 };
 
 /// The time between two writes to one candidate: 200 writes per second to all five.
@@ -38,7 +40,10 @@ pub(crate) const BOUND: Duration = Duration::from_secs(120);
 /// The outcomes of the writes.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
+    /// For each shard.
+    shards: Vec<OfShard>,
     pub(crate) taken: AtomicU64,
+    accepted: Mutex<Vec<Write>>,
     /// Rejected by a gate.
     pub(crate) refused: AtomicU64,
     pub(crate) unanswered: AtomicU64,
@@ -48,11 +53,16 @@ pub(crate) struct Tally {
     last: AtomicU64,
     gap: AtomicU64,
     leader: AtomicUsize,
-    /// The largest token of an accepted write.
-    pub(crate) largest: AtomicU64,
     /// The number of [`BUCKET`]s with an accepted write, and the last of them.
     buckets: AtomicU64,
     last_bucket: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct OfShard {
+    taken: AtomicU64,
+    /// The largest token of an accepted write.
+    largest: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -63,31 +73,40 @@ pub(crate) struct Traffic {
 
 impl Traffic {
     pub(crate) fn start(cast: &Cast, seed: u64) -> Self {
-        let tally = Arc::<Tally>::default();
+        let tally = Arc::new(Tally::new(cast.kind));
+        let (keys, ids) = (Arc::new(cast.kind.keys()), Arc::<AtomicU64>::default());
         let mut clients = JoinSet::new();
         for candidate in &cast.candidates {
             let rng = Rng::with_seed(seed.wrapping_add(candidate.index as u64));
-            let (sender, tally) = (candidate.sender.clone(), tally.clone());
-            clients.spawn(client(candidate.index, sender, rng, tally));
+            let client = Client {
+                index: candidate.index,
+                sender: candidate.sender.clone(),
+                tally: tally.clone(),
+                keys: keys.clone(),
+                ids: ids.clone(),
+            };
+            clients.spawn(client.run(rng));
         }
         Self { tally, clients }
     }
 
-    /// Waits until this many more writes are accepted.
+    /// Waits until this many more writes are accepted, and at least one of each shard.
     pub(crate) async fn more(&self, count: u64) {
-        let taken = || self.tally.taken.load(Ordering::Relaxed);
-        let goal = taken() + count;
-        let reached = async || (taken() >= goal).then_some(());
-        eventually("writes by a leader", BOUND, reached)
+        let (before, goal) = (self.tally.by_shard(), self.tally.taken() + count);
+        let reached = async || {
+            let now = self.tally.by_shard();
+            let all = now.iter().zip(&before).all(|(now, before)| now > before);
+            (all && self.tally.taken() >= goal).then_some(())
+        };
+        eventually("writes by the leaders", BOUND, reached)
             .await
             .unwrap();
     }
 
-    /// The current leader. Waits a while for the next accepted write, since there may be no leader now.
+    /// The current leader, of any shard. Waits a while for the next accepted write, since there may be no leader now.
     pub(crate) async fn leader(&self) -> usize {
-        let taken = || self.tally.taken.load(Ordering::Relaxed);
-        let before = taken();
-        let next = async || (taken() > before).then_some(());
+        let before = self.tally.taken();
+        let next = async || (self.tally.taken() > before).then_some(());
         // Without a leader, the last one is as good a target as any.
         let _ = eventually("the next write", LEASE * 2, next).await;
         self.tally.leader.load(Ordering::Relaxed)
@@ -98,36 +117,52 @@ impl Traffic {
     }
 }
 
-async fn client(index: usize, sender: Sender, mut rng: Rng, tally: Arc<Tally>) {
-    let turns = Arc::new(Semaphore::new(AT_ONCE));
-    let mut under_way = JoinSet::new();
-    let mut pace = interval(PACE);
-    pace.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    loop {
-        pace.tick().await;
-        while under_way.try_join_next().is_some() {}
-        let Ok(turn) = turns.clone().try_acquire_owned() else {
-            continue;
-        };
-        let (sender, tally, path) = (sender.clone(), tally.clone(), path(&mut rng));
-        under_way.spawn(async move {
-            let answer = sender
-                .send(Method::POST, &path, HeaderMap::new(), PATIENCE)
-                .await;
-            tally.add(index, answer.map(|a| (a.status(), token(a.body()))));
-            drop(turn);
-        });
+struct Client {
+    index: usize,
+    sender: Sender,
+    tally: Arc<Tally>,
+    /// A key of each shard.
+    keys: Arc<Vec<String>>,
+    /// The numbers of the writes.
+    ids: Arc<AtomicU64>,
+}
+
+impl Client {
+    /// Writes to each shard in turn.
+    async fn run(self, mut rng: Rng) {
+        let turns = Arc::new(Semaphore::new(AT_ONCE));
+        let mut under_way = JoinSet::new();
+        let mut pace = interval(PACE);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let keys = self.keys.clone();
+        for (shard, key) in (0..).zip(&*keys).cycle() {
+            pace.tick().await;
+            while under_way.try_join_next().is_some() {}
+            let Ok(turn) = turns.clone().try_acquire_owned() else {
+                continue;
+            };
+            let id = self.ids.fetch_add(1, Ordering::Relaxed);
+            let path = format!("/write?hold_ms={}&key={key}&id={id}", hold_ms(&mut rng));
+            let (index, sender, tally) = (self.index, self.sender.clone(), self.tally.clone());
+            under_way.spawn(async move {
+                let answer = sender
+                    .send(Method::POST, &path, HeaderMap::new(), PATIENCE)
+                    .await;
+                let answer = answer.map(|a| (a.status(), token(a.body())));
+                tally.add(index, (id, shard), answer);
+                drop(turn);
+            });
+        }
     }
 }
 
 /// Most writes are short; some take longer than a fault or a lease.
-fn path(rng: &mut Rng) -> String {
-    let hold_ms = match rng.u8(..100) {
+fn hold_ms(rng: &mut Rng) -> u64 {
+    match rng.u8(..100) {
         0..80 => rng.u64(0..20),
         80..97 => rng.u64(50..400),
         _ => rng.u64(500..4000),
-    };
-    format!("/write?hold_ms={hold_ms}")
+    }
 }
 
 fn token(body: &[u8]) -> Option<u64> {
@@ -135,10 +170,41 @@ fn token(body: &[u8]) -> Option<u64> {
 }
 
 impl Tally {
-    fn add(&self, index: usize, answer: Option<(StatusCode, Option<u64>)>) {
+    fn new(kind: Kind) -> Self {
+        Self {
+            shards: kind.keys().iter().map(|_| OfShard::default()).collect(),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// The largest token of an accepted write to the shard.
+    pub(crate) fn largest(&self, shard: u32) -> u64 {
+        self.shards[shard as usize].largest.load(Ordering::Relaxed)
+    }
+
+    /// The accepted writes.
+    pub(crate) fn accepted(&self) -> Vec<Write> {
+        self.accepted.lock().unwrap().clone()
+    }
+
+    fn by_shard(&self) -> Vec<u64> {
+        let taken = |shard: &OfShard| shard.taken.load(Ordering::Relaxed);
+        self.shards.iter().map(taken).collect()
+    }
+
+    fn add(
+        &self,
+        index: usize,
+        (id, shard): (u64, u32),
+        answer: Option<(StatusCode, Option<u64>)>,
+    ) {
         let count = match answer {
             Some((StatusCode::CREATED, Some(token))) => {
-                self.taken_by(index, token);
+                self.taken_by(index, Write { id, shard, token });
                 &self.taken
             }
             Some((StatusCode::SERVICE_UNAVAILABLE, _)) => &self.refused,
@@ -148,8 +214,11 @@ impl Tally {
         count.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn taken_by(&self, index: usize, token: u64) {
-        if self.largest.fetch_max(token, Ordering::Relaxed) <= token {
+    fn taken_by(&self, index: usize, write: Write) {
+        let shard = &self.shards[write.shard as usize];
+        self.accepted.lock().unwrap().push(write);
+        shard.taken.fetch_add(1, Ordering::Relaxed);
+        if shard.largest.fetch_max(write.token, Ordering::Relaxed) <= write.token {
             self.leader.store(index, Ordering::Relaxed);
         }
         let now = now();

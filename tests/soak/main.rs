@@ -9,6 +9,8 @@
 //! replaced, connections fail, requests are admitted, rejected and abandoned, and watchers come and go. Once all
 //! elections have settled again, no task, file descriptor, consumer or subscription may be left over, and memory
 //! must not have grown during the churn.
+//!
+//! The same holds for 1,024 shards, of which more than a thousand move between five nodes.
 
 #![allow(
     clippy::disallowed_methods,
@@ -23,6 +25,7 @@ mod crowd;
 mod cuts;
 mod gauge;
 mod requests;
+mod shards;
 mod tally;
 mod verdict;
 
@@ -33,7 +36,7 @@ use std::{
 };
 
 use noleader_fixture::eventually;
-use tokio::time::sleep;
+use tokio::{sync::Mutex, time::sleep};
 
 use crate::{
     churn::Churn,
@@ -49,10 +52,19 @@ const BOUND: Duration = Duration::from_secs(180);
 
 const SAMPLE_EVERY: Duration = Duration::from_millis(500);
 
+/// Locked by a test, since each measures this process.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+/// The duration of a long run, if one was asked for.
+fn duration() -> Option<Duration> {
+    let secs = env::var("NOLEADER_SOAK_SECS").ok()?;
+    Some(Duration::from_secs(secs.parse().unwrap()))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_grows_under_churn() {
-    let asked = env::var("NOLEADER_SOAK_SECS").ok();
-    let (elections, secs) = asked.map_or((10, 20), |secs| (100, secs.parse().unwrap()));
+    let _alone = ALONE.lock().await;
+    let (elections, time) = duration().map_or((10, Duration::from_secs(20)), |time| (100, time));
     let (server, gauge) = gauge::server().await;
     let crowd = Arc::new(Crowd::gather(&server, elections).await);
     crowd.settled().await;
@@ -64,7 +76,7 @@ async fn nothing_grows_under_churn() {
 
     let tally = Arc::new(Tally::default());
     let churn = Churn::begin(&crowd, &tally);
-    let memory = watch(&gauge, Duration::from_secs(secs), &tally).await;
+    let memory = watch(&gauge, time, &tally).await;
     churn.end().await;
     println!("churn  {tally}");
     tally.check();

@@ -178,12 +178,11 @@ impl Machine {
         let former = std::mem::replace(own, Own::None);
         self.owned.remove(&shard);
         self.changed_shards.insert(shard);
-        if !matches!(former, Own::Freeing(_)) {
-            self.actions.push_back(Action::EndTerm { shard });
-        }
         // A release of unknown outcome may have been applied.
         if !matches!(former, Own::Freeing(_)) {
+            // The cause comes first.
             self.notice(Notice::Overwritten { shard, revision });
+            self.actions.push_back(Action::EndTerm { shard });
         }
     }
 }

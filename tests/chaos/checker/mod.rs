@@ -4,12 +4,14 @@
 #[cfg(test)]
 mod tests;
 mod violation;
+mod writes;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     clock::nanos,
     history::{Copied, History, Silence, Tenure},
+    log::TermId,
 };
 
 pub(crate) use violation::Violation;
@@ -17,8 +19,14 @@ pub(crate) use violation::Violation;
 /// All violations in a history with this lease.
 pub(crate) fn check(history: &History, lease: Duration) -> Vec<Violation> {
     let silences = merged(&history.silences);
-    let mut violations = owners(history, lease);
-    violations.extend(order(history, &silences, lease));
+    let mut violations = writes::check(history);
+    for of_shard in history
+        .tenures
+        .chunk_by(|a, b| a.term.shard == b.term.shard)
+    {
+        violations.extend(owners(history, of_shard, lease));
+        violations.extend(order(history, of_shard, &silences, lease));
+    }
     for tenure in &history.tenures {
         violations.extend(outlived(tenure, &silences, lease));
         violations.extend(alone(tenure));
@@ -50,14 +58,14 @@ fn alone(tenure: &Tenure) -> impl Iterator<Item = Violation> {
     checks.into_iter().filter_map(found)
 }
 
-/// G2: each token belongs to one term.
+/// G2: each token of a shard belongs to one term.
 ///
 /// A process and its copy may share a term, until the deadline at the time of the copy.
-fn owners(history: &History, lease: Duration) -> Vec<Violation> {
-    let mut owners = BTreeMap::<u64, &Tenure>::new();
+fn owners(history: &History, of_shard: &[Tenure], lease: Duration) -> Vec<Violation> {
+    let mut owners = BTreeMap::<TermId, &Tenure>::new();
     let mut violations = Vec::new();
-    for tenure in &history.tenures {
-        let first = *owners.entry(tenure.token).or_insert(tenure);
+    for tenure in of_shard {
+        let first = *owners.entry(tenure.term).or_insert(tenure);
         let is_shared = || {
             let both = [first, tenure];
             history.copies.iter().any(|copied| {
@@ -69,7 +77,7 @@ fn owners(history: &History, lease: Duration) -> Vec<Violation> {
         };
         if first.holder != tenure.holder && !is_shared() {
             violations.push(Violation::TwoHolders {
-                token: tenure.token,
+                term: tenure.term,
                 holders: [first.holder, tenure.holder],
             });
         }
@@ -87,12 +95,17 @@ fn ends_with_image(tenure: &Tenure, copied: &Copied, lease: Duration) -> bool {
     tenure.last_outside <= copied.until.saturating_add(nanos(lease))
 }
 
-/// G1, G2 and G5: no event with a smaller token follows the win of a larger one. A gate opens only after its win,
+/// G1, G2 and G5 of one shard: no event with a smaller token follows the win of a larger one. A gate opens only after its win,
 /// when the gate before it has closed.
 ///
 /// A leader whose record the servers have lost may keep its gate open until its deadline. So may a process and its copy,
-/// of which the other may have written the record since.
-fn order(history: &History, silences: &[Silence], lease: Duration) -> Vec<Violation> {
+/// of which the other may have written the record since. Terms that they win under the lease that was copied end with it.
+fn order(
+    history: &History,
+    of_shard: &[Tenure],
+    silences: &[Silence],
+    lease: Duration,
+) -> Vec<Violation> {
     let outlives_its_record = |old: &Tenure, new: &Tenure| {
         history.losses.iter().any(|&lost| {
             let is_over = old.last_outside <= lost.saturating_add(nanos(lease));
@@ -102,7 +115,7 @@ fn order(history: &History, silences: &[Silence], lease: Duration) -> Vec<Violat
     let is_of_copied = |old: &Tenure, new: &Tenure| {
         history.copies.iter().any(|copied| {
             is_of_image(old, copied)
-                && old.begun() < copied.until
+                && old.leased() < copied.until
                 && copied.from <= new.begun()
                 && ends_with_image(old, copied, lease)
         })
@@ -110,8 +123,8 @@ fn order(history: &History, silences: &[Silence], lease: Duration) -> Vec<Violat
     let mut violations = Vec::new();
     // Of all terms with a larger token, the one that started first.
     let mut next: Option<&Tenure> = None;
-    for tenure in history.tenures.iter().rev() {
-        if let Some(new) = next.filter(|new| new.token > tenure.token) {
+    for tenure in of_shard.iter().rev() {
+        if let Some(new) = next.filter(|new| new.term > tenure.term) {
             let begun = new.begun();
             let pair = || (tenure.clone(), new.clone());
             let is_backwards =

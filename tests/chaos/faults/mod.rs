@@ -16,7 +16,7 @@ use crate::{
 
 pub(crate) use {
     key::purge,
-    process::{ask_for_copy, step_down},
+    process::{ask_for_copy, hand_over, step_down},
     servers::PUT_BACK,
 };
 
@@ -136,9 +136,11 @@ pub(crate) async fn inflict(cast: &Cast, step: Step, traffic: &Traffic) -> Optio
             network::cut(candidate, name, direction, late, lasts).await
         }
         Fault::Slow { by } => network::slow(candidate, by, lasts).await,
-        Fault::Delete => Some(key::delete(cast).await),
+        Fault::Delete { number } => Some(key::delete(cast, number).await),
+        Fault::DeleteAll => Some(key::delete_all(cast).await),
         Fault::Purge => Some(purge(cast).await),
         Fault::Empty => Some(key::empty(cast).await),
+        Fault::RemoveBucket => Some(key::remove_bucket(cast).await),
         Fault::KillServer => servers::kill(cast, aim, lasts).await,
         Fault::RestartServer => servers::restart(cast, aim, lasts).await,
         Fault::PauseServer => servers::pause(cast, aim, lasts).await,

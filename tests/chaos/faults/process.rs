@@ -9,6 +9,7 @@ use super::{Done, Lane, Span};
 use crate::{
     cast::{Actor, Candidate},
     clock::now,
+    kind::Kind,
 };
 
 /// The longest hand-over: the drain and the release.
@@ -66,6 +67,14 @@ pub(crate) async fn step_down(candidate: &Candidate) -> Done {
     span.check(HAND_OVER);
     // The process may be killed meanwhile, or may not hold a lease.
     span.end().taken(answer == Some(StatusCode::OK))
+}
+
+/// Hands over what the candidate leads, if it leads.
+pub(crate) async fn hand_over(kind: Kind, candidate: &Candidate) -> Option<Done> {
+    match kind {
+        Kind::Election(_) => Some(step_down(candidate).await),
+        Kind::Shards => shut_down(candidate).await,
+    }
 }
 
 pub(super) async fn shut_down(candidate: &Candidate) -> Option<Done> {

@@ -56,7 +56,10 @@ fn requests_of_a_lost_term_may_continue() {
 #[test]
 fn admission_after_closing_is_a_violation() {
     let [shut, released] = handed_over(5, 30, 60);
-    let drains = Entry::Draining { token: 5, at: 35 };
+    let drains = Entry::Closed {
+        term: id(5),
+        at: 35,
+    };
     let after = |outside| {
         let late = admitted(5, 0, outside, 50);
         let log = [won(5, 5), shut, late, drains, done(0, 55), released];

@@ -2,12 +2,14 @@
 
 mod drain;
 mod order;
+mod shards;
 mod silence;
+mod writes;
 
 use super::*;
 use crate::{
     history::{Copied, Holder, Reader},
-    log::Entry,
+    log::{Entry, TermId},
 };
 
 const LEASE: Duration = Duration::from_nanos(100);
@@ -72,21 +74,31 @@ impl Logs {
             Violation::Undrained { .. } => "undrained",
             Violation::Hasty { .. } => "hasty",
             Violation::Incomplete { .. } => "incomplete",
+            Violation::Unstored { .. } => "unstored",
+            Violation::StoredTwice { .. } => "stored twice",
             Violation::Died { .. } => "died",
         };
         check(&self.history, LEASE).iter().map(name).collect()
     }
 }
 
+/// A term of one election.
+fn id(token: u64) -> TermId {
+    TermId { shard: 0, token }
+}
+
 fn won(token: u64, at: u64) -> Entry {
-    Entry::Won { token, at }
+    Entry::Won {
+        term: id(token),
+        at,
+    }
 }
 
 /// A request under this token, admitted between `outside` and `inside`.
-fn admitted(token: u64, id: u64, outside: u64, inside: u64) -> Entry {
+fn admitted(token: u64, number: u64, outside: u64, inside: u64) -> Entry {
     Entry::Admitted {
-        id,
-        token,
+        id: number,
+        term: id(token),
         outside,
         inside,
     }
@@ -95,14 +107,17 @@ fn admitted(token: u64, id: u64, outside: u64, inside: u64) -> Entry {
 /// The gate was seen open without a request.
 fn open(token: u64, outside: u64, inside: u64) -> Entry {
     Entry::Open {
-        token,
+        term: id(token),
         outside,
         inside,
     }
 }
 
 fn lost(token: u64, at: u64) -> Entry {
-    Entry::Lost { token, at }
+    Entry::Lost {
+        term: id(token),
+        at,
+    }
 }
 
 fn done(id: u64, at: u64) -> Entry {
@@ -112,9 +127,12 @@ fn done(id: u64, at: u64) -> Entry {
 /// A complete hand-over.
 fn handed_over(token: u64, shut: u64, released: u64) -> [Entry; 2] {
     [
-        Entry::Shut { token, at: shut },
+        Entry::Shut {
+            term: id(token),
+            at: shut,
+        },
         Entry::Released {
-            token,
+            term: id(token),
             at: released,
         },
     ]
