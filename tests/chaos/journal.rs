@@ -99,7 +99,7 @@ impl<S: Subscriber> Layer<S> for Terms {
             "closed the gate; draining admitted requests" => self.shut(term, at),
             "no longer leading" => self.log.write(Entry::Released { term, at }),
             lost if lost.starts_with("lost the lease: ") => {
-                self.log.write(Entry::Lost { term, at })
+                self.log.write(Entry::Lost { term, at });
             }
 
             "joined the shards" => self.log.write(Entry::Joined { at }),

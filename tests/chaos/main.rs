@@ -76,5 +76,6 @@ async fn faults_on(kind: Kind) {
     let report = report::report(&run);
     stdout().write_all(report.as_bytes()).unwrap();
     assert!(run.violations.is_empty(), "{report}");
+    assert_eq!(run.served, Ok(()));
     assert_eq!(run.idle(), None);
 }

@@ -48,6 +48,8 @@ pub(crate) struct Settings {
 pub(crate) struct Run {
     pub(crate) kind: Kind,
     pub(crate) seed: u64,
+    /// Whether every shard was served again after the faults.
+    pub(crate) served: Result<(), String>,
     pub(crate) from: u64,
     /// When the last fault ended, and when writes were accepted after that.
     pub(crate) quiet: u64,
@@ -125,13 +127,17 @@ async fn play(settings: &Settings, logs: PathBuf) -> Run {
     let (from, before) = (now(), traffic.tally.available());
     let mut faults = trouble::run(&cast, &traffic, &plan(kind, seed, length), length).await;
     let quiet = now();
-    traffic.more(SOME_WRITES).await;
+    // The history is checked in any case.
+    let mut served = traffic.reach(SOME_WRITES).await;
     let recovered = now();
     for _ in 0..HAND_OVERS {
+        if served.is_err() {
+            break;
+        }
         let leader = &cast.candidates[traffic.leader().await];
         faults.planned += 1;
         faults.done.extend(hand_over(kind, leader).await);
-        traffic.more(SOME_WRITES).await;
+        served = traffic.reach(SOME_WRITES).await;
     }
     let until = now();
 
@@ -150,6 +156,7 @@ async fn play(settings: &Settings, logs: PathBuf) -> Run {
     Run {
         kind,
         seed,
+        served,
         from,
         quiet,
         recovered,

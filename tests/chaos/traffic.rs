@@ -92,15 +92,22 @@ impl Traffic {
 
     /// Waits until this many more writes are accepted, and at least one of each shard.
     pub(crate) async fn more(&self, count: u64) {
+        self.reach(count).await.unwrap();
+    }
+
+    /// Does the same, and returns what was missing at the end of the bound.
+    pub(crate) async fn reach(&self, count: u64) -> Result<(), String> {
         let (before, goal) = (self.tally.by_shard(), self.tally.taken() + count);
-        let reached = async || {
+        let unserved = || {
             let now = self.tally.by_shard();
-            let all = now.iter().zip(&before).all(|(now, before)| now > before);
-            (all && self.tally.taken() >= goal).then_some(())
+            let unserved = (0..).zip(now.iter().zip(&before));
+            let unserved = unserved.filter(|(_, (now, before))| now == before);
+            unserved.map(|(shard, _)| shard).collect::<Vec<u32>>()
         };
-        eventually("writes by the leaders", BOUND, reached)
-            .await
-            .unwrap();
+        let reached = async || (unserved().is_empty() && self.tally.taken() >= goal).then_some(());
+        let reaching = eventually("writes by the leaders", BOUND, reached);
+        let missing = |error| format!("{error}; the shards without a write: {:?}", unserved());
+        reaching.await.map_err(missing)
     }
 
     /// The current leader, of any shard. Waits a while for the next accepted write, since there may be no leader now.

@@ -144,7 +144,7 @@ impl Fleet {
     async fn settled(&self) {
         let weights: u32 = self.nodes.iter().map(|node| node.weight).sum();
         let parts = async || {
-            let owned: Vec<_> = self.nodes.iter().map(|node| node.owned()).collect();
+            let owned: Vec<_> = self.nodes.iter().map(Node::owned).collect();
             let is_fair = |(node, owned): (&Node, &u32)| {
                 (SHARDS * node.weight / weights).abs_diff(*owned) <= 1
             };
