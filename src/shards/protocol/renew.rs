@@ -33,6 +33,7 @@ impl Machine {
         if held.deadline.is_some() {
             self.actions.push_back(Action::End { why });
         }
+        let id = held.id;
         let from = match why {
             // What others hold may be unknown to the server.
             Ended::DataLost => now + self.me.timing.lease,
@@ -40,6 +41,8 @@ impl Machine {
         };
         self.session = Session::None { from };
         self.barrier.clear();
+        // Among them those whose claims were seen before they were acknowledged.
+        self.note_shards_of(ME, id);
         for shard in std::mem::take(&mut self.owned) {
             self.shards[shard as usize].own = Own::None;
             self.changed_shards.insert(shard);

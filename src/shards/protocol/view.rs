@@ -88,11 +88,15 @@ impl Machine {
 
     fn holder(&self, node: Peer, session: SessionId) -> Holder<'_> {
         let peer = &self.peers[node];
-        match (node == ME, peer.session() == Some(session), peer.member()) {
-            (false, true, Some(member)) => Holder::Other(member),
-            (true, _, _) if self.session.held().is_none_or(|held| held.id != session) => {
-                Holder::Former
-            }
+        if node == ME {
+            return match self.session.held() {
+                // A claim whose acknowledgement was not received yet.
+                Some(held) if held.id == session => Holder::Me(Stage::Warming),
+                _ => Holder::Former,
+            };
+        }
+        match peer.member() {
+            Some(member) if peer.session() == Some(session) => Holder::Other(member),
             _ => Holder::Unowned { wanted: None },
         }
     }
@@ -115,9 +119,13 @@ impl Machine {
     /// Notes that the session of a node has begun or ended, or that its record says something else.
     pub(super) fn note_member(&mut self, peer: Peer, held: Option<SessionId>) {
         self.has_changed_members = true;
-        let Some(held) = held else {
-            return;
-        };
+        if let Some(held) = held {
+            self.note_shards_of(peer, held);
+        }
+    }
+
+    /// Notes that the shards of a session have another holder than before.
+    pub(super) fn note_shards_of(&mut self, peer: Peer, held: SessionId) {
         for (shard, state) in (0..).zip(&self.shards) {
             if matches!(state.content, ShardContent::Held { node, session, .. } if node == peer && session == held)
             {

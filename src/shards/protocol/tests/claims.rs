@@ -176,3 +176,24 @@ fn a_claim_that_was_not_sent_is_made_after_a_read() {
     let again = d.write(Key::Shard(0), 2, held("me", nonce(7), BEGUN, 3));
     assert_eq!(actions, [again]);
 }
+
+/// Otherwise the placement would no longer want it if it is another node's, and its claim would be for nothing.
+#[test]
+fn a_claim_that_the_watch_delivers_first_is_of_this_node() {
+    let mut d = Driver::begun(&[(Key::Shard(0), Some(free(Some("me"), 2)))]);
+    let actions = d.want(0, Want::Have);
+    let claim = held("me", nonce(7), BEGUN, 2);
+    assert_eq!(actions, [d.write(Key::Shard(0), 2, claim.clone())]);
+    while d.machine.poll_changed_shard().is_some() {}
+    assert_eq!(d.deliver(Key::Shard(0), 11, Some(&claim)), []);
+    assert_eq!(d.machine.poll_changed_shard(), Some(0));
+    assert_eq!(
+        d.machine.shard(0).unwrap().holder,
+        Holder::Me(Stage::Warming)
+    );
+    // The session ends before the acknowledgement.
+    let actions = d.at(LEASE).tick();
+    assert!(actions.iter().any(|a| matches!(a, Action::End { .. })));
+    assert_eq!(d.machine.poll_changed_shard(), Some(0));
+    assert_eq!(d.machine.shard(0).unwrap().holder, Holder::Former);
+}
