@@ -11,14 +11,11 @@ use std::{
 
 use noleader::{Shard, Shards, ShardsStatus};
 use noleader_fixture::{Direction, Proxy, Server, eventually};
-use tokio::{
-    task::JoinHandle,
-    time::{interval, timeout},
-};
+use tokio::{task::JoinHandle, time::timeout};
 
 use crate::{
-    BOUND, SAMPLE_EVERY, at_rest, gauge,
-    gauge::{Gauge, Reading},
+    BOUND, at_rest,
+    gauge::{self, Reading},
     verdict::Memory,
 };
 
@@ -74,7 +71,6 @@ async fn nothing_grows_over_a_thousand_moves() {
     start.subscriptions += NODES as u64 * OTHERS;
 
     let (began, before) = (Instant::now(), fleet.opened());
-    let mut memory = Memory::default();
     let events = [Event::Leave, Event::Drop, Event::CutOff];
     for (turn, event) in events.into_iter().cycle().enumerate() {
         let is_over = fleet.opened() >= before + MOVES && began.elapsed() >= time;
@@ -82,30 +78,18 @@ async fn nothing_grows_over_a_thousand_moves() {
         if is_over && turn >= events.len() {
             break;
         }
-        let happening = fleet.happen(&server, turn % NODES, event);
-        sample(&gauge, &mut memory, happening).await;
+        fleet.happen(&server, turn % NODES, event).await;
         let (moves, now) = (fleet.opened() - before, gauge.read().await);
         println!("{event:?}: {moves} moves, {now}");
     }
     let settled = |reading: &Reading| reading.left_over(&start).is_empty() && all_watch(reading);
     let end = at_rest(&gauge, "the end", settled).await;
     println!("end    {end}");
+    let memory = Memory::between(&start, &end);
     println!("memory {memory}");
     assert_eq!(end.left_over(&start), Vec::<String>::new());
     assert!(all_watch(&end), "some nodes do not watch the bucket again");
     memory.check();
-}
-
-/// Reads the gauge until the event is over.
-async fn sample(gauge: &Gauge, memory: &mut Memory, event: impl Future<Output = ()>) {
-    tokio::pin!(event);
-    let mut pace = interval(SAMPLE_EVERY);
-    loop {
-        tokio::select! {
-            () = &mut event => return,
-            _ = pace.tick() => memory.add(&gauge.read().await),
-        }
-    }
 }
 
 impl Fleet {

@@ -39,6 +39,17 @@ impl Memory {
         ]
     }
 
+    /// The memory at rest, before and after.
+    pub(crate) fn between(start: &Reading, end: &Reading) -> Self {
+        let mut memory = Self::default();
+        for reading in [start, end] {
+            // Both compared quarters have a sample of their own.
+            memory.add(reading);
+            memory.add(reading);
+        }
+        memory
+    }
+
     /// Panics if either grew by more than a tenth plus the slack.
     pub(crate) fn check(&self) {
         for (whose, trend, slack_kib) in self.trends() {
