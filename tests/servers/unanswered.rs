@@ -123,12 +123,33 @@ async fn subscriptions(url: &str) -> Option<u64> {
     report["num_subscriptions"].as_u64()
 }
 
-#[tokio::test]
-async fn unanswered_requests_leave_nothing_behind() {
+/// A server, and the address at which it is monitored.
+async fn monitored() -> (Server, String) {
     let monitor = noleader_fixture::Port::reserve().unwrap();
     let config = format!("http: \"{}\"", monitor.addr());
     let server = Server::builder().config(config).start().await.unwrap();
-    let monitor = format!("http://{}", monitor.addr());
+    (server, format!("http://{}", monitor.addr()))
+}
+
+#[tokio::test]
+async fn many_requests_at_once_leave_few_subscriptions() {
+    let (server, monitor) = monitored().await;
+    let client = server.client().await.unwrap();
+    let store = JetStream::new(client.clone(), "elections", "writer");
+    store.prepare(LEASE).await.unwrap();
+    let counted = async || subscriptions(&monitor).await;
+    let before = eventually("a count", BOUND, counted).await.unwrap();
+    let reads = join_all((0..AT_ONCE).map(|_| store.read()));
+    assert!(reads.await.iter().all(Result::is_ok));
+    let few = async || (subscriptions(&monitor).await? < before + 5).then_some(());
+    eventually("the end of most subscriptions", BOUND, few)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn unanswered_requests_leave_nothing_behind() {
+    let (server, monitor) = monitored().await;
     let client = server.client().await.unwrap();
     let mut deaf = Deaf::new(&server, client.clone()).await;
     // Buffers and maps grow to their size.

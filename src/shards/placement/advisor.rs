@@ -134,7 +134,12 @@ impl Advisor {
 
     /// Returns the next advice.
     pub(crate) fn poll_advice(&mut self) -> Option<Advice> {
-        self.advice.pop_front()
+        let advice = self.advice.pop_front();
+        if self.advice.is_empty() {
+            // There may have been one for each shard.
+            self.advice = VecDeque::new();
+        }
+        advice
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) if nothing changes before.

@@ -83,7 +83,7 @@ impl<S: ShardStore> Start<S> {
             wants,
             placement,
         } = self;
-        let wants = Wants::new(node.shards, wants);
+        let wants = Wants::new(wants);
         let (shared, publisher) = Shared::new(
             store.name(),
             (node.id.clone(), node.address.clone()),

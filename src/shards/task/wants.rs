@@ -12,10 +12,10 @@ pub(super) struct Wants {
 }
 
 impl Wants {
-    pub(super) fn new(shards: u32, advice: Option<watch::Receiver<Vec<Want>>>) -> Self {
+    pub(super) fn new(advice: Option<watch::Receiver<Vec<Want>>>) -> Self {
         Self {
             advice,
-            told: (0..shards).map(|_| Want::default()).collect(),
+            told: Vec::new(),
         }
     }
 
@@ -30,6 +30,7 @@ impl Wants {
             Some(advice) => advice.borrow_and_update().clone(),
             None => return Vec::new(),
         };
+        self.told.resize(wants.len(), Want::default());
         let told = self.told.iter_mut().zip(wants);
         let news = (0..).zip(told).filter_map(|(shard, (told, want))| {
             let is_new = mem::replace(told, want.clone()) != want;

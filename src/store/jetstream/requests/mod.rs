@@ -39,8 +39,13 @@ pub(crate) struct Requests {
     /// The inboxes of requests that were answered. A new subscription costs two messages, and in a cluster a response
     /// from another server may overtake it.
     idle: Mutex<Vec<Inbox>>,
+    /// Each inbox has a clone, so that they are counted.
+    inboxes: Arc<()>,
     shown: Arc<Shown>,
 }
+
+/// The inboxes that are kept when no request is in progress.
+const KEPT_INBOXES: usize = 4;
 
 /// The interval at which a request or a watch checks its connection.
 pub(crate) const CHECK_EVERY: Duration = Duration::from_millis(500);
@@ -64,6 +69,7 @@ pub(crate) enum Unanswered {
 struct Inbox {
     subscriber: Subscriber,
     subject: String,
+    _counted: Arc<()>,
 }
 
 impl Requests {
@@ -72,6 +78,7 @@ impl Requests {
             client,
             api: None,
             idle: Mutex::default(),
+            inboxes: Arc::default(),
             shown: Arc::default(),
         }
     }
@@ -155,12 +162,12 @@ impl Requests {
             let idle = self.idle().pop();
             let mut inbox = match idle {
                 Some(inbox) => inbox,
-                None => Inbox::open(&self.client).await?,
+                None => self.open_inbox().await?,
             };
             let answer = inbox
                 .exchange(&self.client, subject, headers, payload)
                 .await?;
-            self.idle().push(inbox);
+            self.put_back(inbox);
             Ok(answer)
         };
         let answer: Message = tokio::select! {
@@ -236,6 +243,30 @@ impl Requests {
         }
     }
 
+    async fn open_inbox(&self) -> Result<Inbox, Unanswered> {
+        let subject = new_inbox(&self.client);
+        // An inbox is a valid subject, so that this fails only if the client is closed.
+        let subscriber = self
+            .client
+            .subscribe(format!("{subject}.*"))
+            .await
+            .map_err(|_| Unanswered::NotSent(StoreError::Closed))?;
+        Ok(Inbox {
+            subscriber,
+            subject,
+            _counted: self.inboxes.clone(),
+        })
+    }
+
+    /// Keeps an inbox for the next request. After many at once, the others are closed: each takes 6 KiB or more.
+    fn put_back(&self, inbox: Inbox) {
+        let mut idle = self.idle();
+        idle.push(inbox);
+        if idle.len() == Arc::strong_count(&self.inboxes) - 1 {
+            idle.truncate(KEPT_INBOXES);
+        }
+    }
+
     fn idle(&self) -> MutexGuard<'_, Vec<Inbox>> {
         // A panic cannot leave the list invalid.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
@@ -265,19 +296,6 @@ fn no_responders(subject: &str) -> String {
 }
 
 impl Inbox {
-    async fn open(client: &Client) -> Result<Self, Unanswered> {
-        let subject = new_inbox(client);
-        // An inbox is a valid subject, so that this fails only if the client is closed.
-        let subscriber = client
-            .subscribe(format!("{subject}.*"))
-            .await
-            .map_err(|_| Unanswered::NotSent(StoreError::Closed))?;
-        Ok(Self {
-            subscriber,
-            subject,
-        })
-    }
-
     async fn exchange(
         &mut self,
         client: &Client,
