@@ -112,7 +112,7 @@ fn r7_an_owner_shuts_what_was_overwritten() {
         };
         assert_eq!(
             actions[..2],
-            [Action::EndTerm { shard: 0 }, Action::Notice(notice)]
+            [Action::Notice(notice), Action::EndTerm { shard: 0 }]
         );
         assert_eq!(d.machine.open(0), None);
     }
