@@ -8,6 +8,7 @@
 )]
 
 mod crash;
+mod failures;
 mod hand_over;
 mod health;
 mod layer;

@@ -15,8 +15,10 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Log {
     meter: Meter,
-    /// The number of consecutive requests that failed.
+    /// The number of requests that failed in the present series.
     failures: u32,
+    /// A request has failed since the last renewal.
+    has_failed: bool,
     /// The number of consecutive watches that ended before they delivered anything.
     failed_watches: u32,
     /// Another process was seen under the id of this node, since the last session of this one.
@@ -31,8 +33,16 @@ impl Log {
             meter: Meter::new(bucket, node),
             failures: 0,
             failed_watches: 0,
+            has_failed: false,
             is_id_in_use: false,
             waited_for: Vec::new(),
+        }
+    }
+
+    /// A series of failures ends with the second renewal after the last one.
+    fn end_failures(&mut self) {
+        if !mem::take(&mut self.has_failed) && mem::take(&mut self.failures) > 0 {
+            tracing::info!("the bucket of the shards is reachable again");
         }
     }
 
@@ -85,8 +95,12 @@ impl Journal for Log {
             Action::Begin { .. } => {
                 self.is_id_in_use = false;
                 tracing::info!("joined the shards");
+                self.end_failures();
             }
-            Action::Extend { .. } => tracing::trace!("renewed the session"),
+            Action::Extend { .. } => {
+                tracing::trace!("renewed the session");
+                self.end_failures();
+            }
             Action::Open { shard, token } => tracing::debug!(shard, token, "leading the shard"),
             Action::Shut { shard } => tracing::debug!(shard, "closed the gate of the shard"),
             Action::EndTerm { shard } => tracing::debug!(shard, "no longer leading the shard"),
@@ -129,14 +143,12 @@ impl Journal for Log {
         tracing::warn!(shard, requests, "a term ended with work in progress");
     }
 
-    /// Warns of the first failure of a series, and logs the end of the series.
+    /// Warns of the first failure of a series. Of many requests at once, some fail and others do not.
     fn answered(&mut self, error: Option<&(dyn Error + Send + Sync + 'static)>) {
         let Some(error) = error else {
-            if mem::take(&mut self.failures) > 0 {
-                tracing::info!("the bucket of the shards is reachable again");
-            }
             return;
         };
+        self.has_failed = true;
         let error = error::line(error);
         self.failures = self.failures.saturating_add(1);
         self.measure(|meter| meter.failed());
@@ -172,7 +184,9 @@ fn log_end(why: Ended) {
         }
         Ended::Deleted => tracing::warn!("lost all shards: the record of this node was deleted"),
         Ended::Reconfigured => {
-            tracing::error!("lost all shards: the bucket has another configuration");
+            tracing::error!(
+                "lost all shards: the configuration in the bucket was deleted or changed"
+            );
         }
         Ended::DataLost => tracing::error!("lost all shards: the server lost data"),
         Ended::Recreated => tracing::error!("lost all shards: the bucket was recreated"),

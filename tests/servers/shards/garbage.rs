@@ -199,7 +199,7 @@ async fn another_configuration_ends_all_sessions_until_it_is_put_back() {
     }
     let ended = [
         " ERROR ",
-        "lost all shards: the bucket has another configuration",
+        "lost all shards: the configuration in the bucket was deleted or changed",
     ];
     assert_eq!(lines.with(&ended).len(), 6, "{lines}");
 }
