@@ -11,7 +11,8 @@
 //!
 //! It needs a NATS server with JetStream at `NATS_URL`, by default `localhost:4222`. On Ctrl-C or SIGTERM the node
 //! first leaves the election: it rejects new writes, finishes those that it has admitted, and releases the lease.
-//! Then its server stops.
+//! Then its server stops. With `forward` or `redirect`, it would have to serve for a moment longer: see
+//! "Stopping a node" in docs/actions.md.
 
 use std::{convert::Infallible, env, sync::Arc};
 

@@ -34,6 +34,7 @@ pub mod shards {
     #![doc = "[`ShardId`]: crate::ShardId"]
     #![doc = "[`Term`]: crate::Term"]
     #![doc = "[`fencing`]: crate::fencing"]
+    #![doc = "[stopping]: crate::guide::actions#stopping-a-node"]
     #![doc = ""]
     #![doc = include_str!("../docs/shards.md")]
 }
@@ -41,6 +42,7 @@ pub mod shards {
 pub mod health {
     #![doc = "[actions]: crate::guide::actions"]
     #![doc = "[haproxy]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/docs/haproxy.cfg"]
+    #![doc = "[stopping]: crate::guide::actions#stopping-a-node"]
     #![doc = ""]
     #![doc = include_str!("../docs/health.md")]
 }
@@ -95,6 +97,7 @@ pub mod guarantees {
     #![doc = "[invariants]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/tests/world/src/invariants"]
     #![doc = "[shard-invariants]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/tests/world/src/shards/invariants"]
     #![doc = "[earlier]: https://git.front.kjuulh.io/kjuulh/noleader/src/branch/main/tests/earlier/README.md"]
+    #![doc = "[stopping]: crate::guide::actions#stopping-a-node"]
     #![doc = ""]
     #![doc = include_str!("../docs/guarantees.md")]
 }

@@ -89,6 +89,19 @@ impl Shards {
 
 impl Shards {
     /// Configures a node that takes part in `shards` shards, from 1 to 65,536, in any store.
+    ///
+    /// All nodes of a store need the same number of shards, and the same lease.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use noleader::{Shards, store::MemoryShards};
+    ///
+    /// let store = MemoryShards::new(); // clones share the shards, within one process
+    /// let a = Shards::with_store(store.clone(), 16).id("a").start().await?;
+    /// let b = Shards::with_store(store, 16).id("b").start().await?;
+    /// # Ok(()) }
+    /// ```
     pub fn with_store<S: ShardStore>(store: S, shards: u32) -> ShardsBuilder<S> {
         ShardsBuilder::new(store, shards)
     }
@@ -118,13 +131,14 @@ impl<S> ShardsBuilder<S> {
     /// Sets the id of this node. It must be unique, and should be stable over restarts: it decides which shards this node
     /// leads, so that a node that is started again gets the same shards.
     ///
-    /// Default: a random UUID.
+    /// Default: a random UUID. An id has 1 to 256 bytes, and no control characters.
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.settings.id = id.into();
         self
     }
 
-    /// Publishes an address to the other nodes, which forward or redirect requests to it.
+    /// Publishes an address to the other nodes, which forward or redirect requests to it: an absolute URL with `http` or
+    /// `https`, as in [`Builder::address`](crate::Builder::address).
     ///
     /// Default: none.
     pub fn address(mut self, address: impl Into<String>) -> Self {
@@ -132,7 +146,8 @@ impl<S> ShardsBuilder<S> {
         self
     }
 
-    /// Sets this node's part of the shards, compared with the weights of the others, from 1 to 1,000.
+    /// Sets this node's part of the shards, compared with the weights of the others, from 1 to 1,000. A node with the
+    /// weight 2 gets twice the part of a node with the weight 1.
     ///
     /// Default: 1.
     pub fn weight(mut self, weight: u32) -> Self {
@@ -140,7 +155,8 @@ impl<S> ShardsBuilder<S> {
         self
     }
 
-    /// Sets the lease, from 2 s: the longest time for which the shards of a node that has crashed have no leader.
+    /// Sets the lease, from 2 s to 24 h. The shards of a node that crashes have no leader for up to this time after its
+    /// last renewal.
     ///
     /// Default: 15 s. All nodes of a bucket need the same lease.
     pub fn lease(mut self, lease: Duration) -> Self {
@@ -148,26 +164,41 @@ impl<S> ShardsBuilder<S> {
         self
     }
 
-    /// As [`Builder::renew_every`](crate::Builder::renew_every).
+    /// Sets the time between renewals of the node's session, with the default and the bounds of
+    /// [`Builder::renew_every`](crate::Builder::renew_every).
     pub fn renew_every(mut self, period: Duration) -> Self {
         self.settings.time.renew_every = Some(period);
         self
     }
 
-    /// As [`Builder::max_clock_drift`](crate::Builder::max_clock_drift).
+    /// Sets by how much the rates of two nodes' monotonic clocks may differ, with the default and the bounds of
+    /// [`Builder::max_clock_drift`](crate::Builder::max_clock_drift).
     pub fn max_clock_drift(mut self, fraction: f64) -> Self {
         self.settings.time.max_clock_drift = fraction;
         self
     }
 
-    /// As [`Builder::drain_timeout`](crate::Builder::drain_timeout), for each shard.
+    /// Sets how long a shard that moves, or a shutdown, waits for the admitted requests of a shard before it is freed.
+    ///
+    /// Default: 10 s.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.settings.time.drain_timeout = timeout;
         self
     }
 
     /// Runs a closure before the gate of a shard opens. If it fails, this node frees the shard, and does not claim it again
-    /// for a while: at least one lease.
+    /// for a while: at least one lease. A panic is a failure.
+    ///
+    /// The closures of several shards run at the same time, each in its own task. If the term of a shard ends first, its
+    /// future is dropped.
+    ///
+    /// ```
+    /// # async fn load(_: u32) -> Result<(), std::io::Error> { Ok(()) }
+    /// use noleader::{Shard, Shards, store::MemoryShards};
+    ///
+    /// let builder = Shards::with_store(MemoryShards::new(), 16)
+    ///     .warm_up(|shard: Shard| async move { load(shard.index()).await });
+    /// ```
     pub fn warm_up<F, Fut, E>(mut self, run: F) -> Self
     where
         F: Fn(Shard) -> Fut + Send + Sync + 'static,
@@ -262,6 +293,14 @@ impl ShardsBuilder<BucketSettings> {
     ///
     /// As [`Builder::start`](crate::Builder::start). A bucket whose nodes have another number of shards or another lease is
     /// [`StoreError::BucketUnfit`](crate::store::StoreError::BucketUnfit).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts nothing. The bucket may have been created.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a Tokio runtime.
     pub async fn start(self, client: async_nats::Client) -> Result<Shards, StartError> {
         self.with(|settings| JetStreamShards::with_settings(client, settings))
             .start()
@@ -276,6 +315,14 @@ impl<S: ShardStore> ShardsBuilder<S> {
     ///
     /// As [`Builder::start`](crate::Builder::start). A store whose nodes have another number of shards or another lease is
     /// [`StoreError::BucketUnfit`](crate::store::StoreError::BucketUnfit).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts nothing. The store may have been prepared.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a Tokio runtime.
     pub async fn start(self) -> Result<Shards, StartError> {
         let Settings {
             shards,

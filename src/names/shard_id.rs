@@ -3,7 +3,7 @@ use std::{fmt, num::NonZeroU32};
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash64;
 
-/// The number of a shard.
+/// The number of a shard, from 0. It is shown, and serialized, as the plain number.
 ///
 /// A key belongs to the shard `XXH64(key) % shards`: the hash has the seed 0, is taken of the bytes of the key, and is
 /// an unsigned number of 64 bits. Clients in other languages that follow this rule agree with this crate. These are
@@ -22,13 +22,27 @@ use twox_hash::XxHash64;
 pub struct ShardId(u32);
 
 impl ShardId {
-    /// The shard with this number.
+    /// The shard with this number. Each number is accepted; one that is not smaller than the number of shards is no shard,
+    /// and nobody leads it.
+    ///
+    /// ```
+    /// assert_eq!(noleader::ShardId::new(7).to_string(), "7");
+    /// ```
     #[must_use]
     pub const fn new(index: u32) -> Self {
         Self(index)
     }
 
-    /// The shard, out of `shards`, to which a key belongs.
+    /// The shard, out of `shards`, to which a key belongs. [`Shards::of`](crate::Shards::of) is the same without the
+    /// number.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), std::num::TryFromIntError> {
+    /// use noleader::ShardId;
+    ///
+    /// assert_eq!(ShardId::of_key(b"customer-17", 256.try_into()?), ShardId::new(166));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn of_key(key: &[u8], shards: NonZeroU32) -> Self {
         let remainder = XxHash64::oneshot(0, key) % u64::from(shards.get());

@@ -1,6 +1,14 @@
 use crate::names::{Address, NodeId};
 
-/// A node that takes part in the shards.
+/// A node that takes part in the shards, in [`Shards::members`](crate::Shards::members).
+///
+/// ```
+/// # fn example(shards: &noleader::Shards) {
+/// for member in &*shards.members().borrow() {
+///     println!("{} at {:?}, weight {}", member.id(), member.address(), member.weight());
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     id: NodeId,
@@ -29,7 +37,7 @@ impl Member {
         self.address.as_ref().map(Address::as_str)
     }
 
-    /// Its part of the shards, compared with the weights of the others.
+    /// Its part of the shards, compared with the weights of the others: from 1 to 1,000.
     #[must_use]
     pub fn weight(&self) -> u32 {
         self.weight

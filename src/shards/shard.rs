@@ -5,6 +5,19 @@ use crate::{names::ShardId, task::Term};
 /// A shard that this node leads, or has led: a [`Term`] with the number of a shard. Clones are the same term.
 ///
 /// All methods of [`Term`] are those of the shard's own term: its token, its end, and the signals to finish and to stop.
+///
+/// Two are equal if they are the same term of the same shard.
+///
+/// ```
+/// use noleader::Shard;
+///
+/// /// Work for [`Shards::run_each`](noleader::Shards::run_each).
+/// async fn work(shard: Shard) -> Result<(), std::io::Error> {
+///     println!("leading shard {} with the fencing token {}", shard.index(), shard.token());
+///     shard.closing().cancelled().await;
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Shard {
     id: ShardId,
@@ -16,7 +29,7 @@ impl Shard {
         Self { id, term }
     }
 
-    /// The shard.
+    /// The shard, to pass to the methods of [`Shards`](crate::Shards).
     #[must_use]
     pub fn id(&self) -> ShardId {
         self.id
@@ -28,7 +41,7 @@ impl Shard {
         self.id.index()
     }
 
-    /// The term.
+    /// The term, for code that takes a [`Term`] and need not know of shards.
     #[must_use]
     pub fn term(&self) -> &Term {
         &self.term

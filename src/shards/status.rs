@@ -1,6 +1,13 @@
 use std::fmt;
 
-/// The status of a node that takes part in the shards.
+/// The status of a node that takes part in the shards, from [`Shards::status`](crate::Shards::status) and
+/// [`Shards::watch`](crate::Shards::watch).
+///
+/// ```
+/// use noleader::ShardsStatus;
+///
+/// assert_eq!(ShardsStatus::Member { owned: 7 }.to_string(), "holding 7 shards");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ShardsStatus {

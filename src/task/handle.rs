@@ -23,7 +23,8 @@ use crate::{
 ///
 /// A background task campaigns and keeps the lease. Clones of the handle share the task. Await
 /// [`shutdown`](Self::shutdown) before the runtime ends, and before you stop the server: held requests wait for the
-/// outcome of an election. If the runtime ends first, the lease is not released, and the next leader waits for it to
+/// outcome of an election. If other nodes forward or redirect requests to this node, its server
+/// [stops a moment later](crate::guide::actions#stopping-a-node). If the runtime ends first, the lease is not released, and the next leader waits for it to
 /// expire.
 ///
 /// Dropping the last clone starts the same shutdown in the background.
@@ -261,7 +262,9 @@ impl LeaderHandle {
     /// 5. Ends the background task.
     ///
     /// Returns once that is done, at the latest after the drain timeout and a third of a lease, or four thirds if
-    /// requests are held. Further calls have no effect and return the same result. If the future is dropped, the
+    /// requests are held. Other nodes may still send requests here for a moment, which a
+    /// [`LeaderOnlyLayer`](crate::LeaderOnlyLayer) refuses: stop the server
+    /// [only after that](crate::guide::actions#stopping-a-node). Further calls have no effect and return the same result. If the future is dropped, the
     /// shutdown continues in the background.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ mod measured;
 mod metrics;
 mod pauses;
 mod same_id;
+mod server_stops;
 mod settings;
 mod support;
 mod work;

@@ -16,6 +16,7 @@ use http::uri::PathAndQuery;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use noleader::{LeaderOnlyLayer, Shards, Term};
 use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
 use tonic::{
     Request, Response, Status,
     body::Body,
@@ -93,7 +94,13 @@ fn customer(request: &http::Request<Body>) -> Option<String> {
 }
 
 impl Front for Grpc {
-    fn serve(&self, shards: Shards, listener: TcpListener, executed: Ledger) -> JoinHandle<()> {
+    fn serve(
+        &self,
+        shards: Shards,
+        listener: TcpListener,
+        executed: Ledger,
+        stop: CancellationToken,
+    ) -> JoinHandle<()> {
         let http = Client::builder(TokioExecutor::new())
             .http2_only(true)
             .build_http::<Body>();
@@ -102,7 +109,8 @@ impl Front for Grpc {
             .forward(http);
         let server = Server::builder().add_service(layer.layer(Orders(executed)));
         let incoming = TcpIncoming::from(listener);
-        tokio::spawn(async { server.serve_with_incoming(incoming).await.unwrap() })
+        let serving = server.serve_with_incoming_shutdown(incoming, stop.cancelled_owned());
+        tokio::spawn(async { serving.await.unwrap() })
     }
 
     async fn send(self, node: SocketAddr, order: Order) -> Result<(), String> {

@@ -19,6 +19,7 @@ use hyper_util::{
 };
 use noleader::{LeaderOnlyLayer, Shards, Term};
 use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
 
 use super::{CUSTOMER, Front, ID, Ledger, Order, nodes_come_and_go};
 use crate::support::BOUND;
@@ -91,7 +92,13 @@ async fn events(
 }
 
 impl Front for Http {
-    fn serve(&self, shards: Shards, listener: TcpListener, executed: Ledger) -> JoinHandle<()> {
+    fn serve(
+        &self,
+        shards: Shards,
+        listener: TcpListener,
+        executed: Ledger,
+        stop: CancellationToken,
+    ) -> JoinHandle<()> {
         let layer = LeaderOnlyLayer::sharded(shards, customer).wait_up_to(BOUND / 2);
         let router = Router::new()
             .route("/orders", post(order))
@@ -101,7 +108,8 @@ impl Front for Http {
             _ => router.layer(layer.forward(self.client.clone())),
         };
         let router = router.layer(Extension(executed));
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() })
+        let server = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
+        tokio::spawn(async move { server.await.unwrap() })
     }
 
     async fn send(self, node: SocketAddr, order: Order) -> Result<(), String> {

@@ -7,6 +7,7 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use noleader::Shards;
@@ -25,11 +26,19 @@ const CUSTOMER: &str = "x-customer";
 /// The header, or metadata, with the id of a request.
 const ID: &str = "x-id";
 const CLIENTS: usize = 8;
+/// How long a node serves after it has left, as docs/actions.md advises: its requests may still be under way.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// A kind of application and of clients.
 trait Front: Clone + Send + Sync + 'static {
-    /// Serves a node, and notes each execution of a request.
-    fn serve(&self, shards: Shards, listener: TcpListener, executed: Ledger) -> JoinHandle<()>;
+    /// Serves a node until `stop`, and notes each execution of a request. Requests in progress then still end.
+    fn serve(
+        &self,
+        shards: Shards,
+        listener: TcpListener,
+        executed: Ledger,
+        stop: CancellationToken,
+    ) -> JoinHandle<()>;
 
     /// Sends a request to a node. The error says what the client has seen.
     fn send(
@@ -58,7 +67,7 @@ impl Ledger {
 struct Node {
     shards: Shards,
     address: SocketAddr,
-    /// Serves until the end of the test, also after the node has left: requests may still be inside.
+    stop: CancellationToken,
     server: JoinHandle<()>,
 }
 
@@ -73,7 +82,6 @@ struct Service<F> {
     nats: Server,
     front: F,
     nodes: Vec<Node>,
-    former: Vec<Node>,
     /// The nodes to which a load balancer sends requests.
     serving: watch::Sender<Vec<SocketAddr>>,
     executed: Ledger,
@@ -89,7 +97,6 @@ impl<F: Front> Service<F> {
             nats: Server::start().await.unwrap(),
             front,
             nodes: Vec::new(),
-            former: Vec::new(),
             serving: watch::Sender::default(),
             executed: Ledger::default(),
             sent: watch::Sender::default(),
@@ -116,11 +123,14 @@ impl<F: Front> Service<F> {
             .start(self.nats.client().await.unwrap())
             .await
             .unwrap();
-        let executed = self.executed.clone();
-        let server = self.front.serve(shards.clone(), listener, executed);
+        let (executed, stop) = (self.executed.clone(), CancellationToken::new());
+        let server = self
+            .front
+            .serve(shards.clone(), listener, executed, stop.clone());
         self.nodes.push(Node {
             shards,
             address,
+            stop,
             server,
         });
         self.serving.send_modify(|serving| serving.push(address));
@@ -139,15 +149,21 @@ impl<F: Front> Service<F> {
                     // Each client has customers of its own.
                     customer: format!("customer-{client}-{}", turn % 7),
                 };
-                let node = {
-                    let serving = serving.borrow();
-                    serving[(client + turn) % serving.len()]
-                };
-                let answer = front.clone().send(node, order.clone());
-                let answer = tokio::time::timeout(BOUND, answer).await;
-                answer
-                    .unwrap_or_else(|_| panic!("{order:?}: no response"))
-                    .unwrap_or_else(|seen| panic!("{order:?}: {seen}"));
+                loop {
+                    let node = {
+                        let serving = serving.borrow();
+                        serving[(client + turn) % serving.len()]
+                    };
+                    let answer = front.clone().send(node, order.clone());
+                    let answer = tokio::time::timeout(BOUND, answer).await;
+                    let Err(seen) = answer.unwrap_or_else(|_| panic!("{order:?}: no response"))
+                    else {
+                        break;
+                    };
+                    // The node was chosen before it began to leave, and the request came in after it had left.
+                    let is_late = seen.contains("\"stopped\"") && !serving.borrow().contains(&node);
+                    assert!(is_late, "{order:?}: {seen}");
+                }
                 sent.send_modify(|sent| sent.push(order.id));
             }
         });
@@ -156,11 +172,13 @@ impl<F: Front> Service<F> {
     /// A node leaves, once the load balancer sends it nothing more.
     async fn stop_node(&mut self, id: &str) {
         let index = self.nodes.iter().position(|node| node.shards.id() == id);
-        let node = self.nodes.remove(index.unwrap());
+        let mut node = self.nodes.remove(index.unwrap());
         self.serving
             .send_modify(|serving| serving.retain(|address| *address != node.address));
         node.shards.shutdown().await.unwrap();
-        self.former.push(node);
+        tokio::time::sleep(LINGER).await;
+        node.stop.cancel();
+        (&mut node.server).await.unwrap();
     }
 
     async fn all_led(&self) {

@@ -30,8 +30,9 @@ pub(crate) const LEASE: Duration = Duration::from_secs(2);
 /// How long a node holds an order whose shard has no leader. A planned change takes less, a crash takes more.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// How long a node serves after it has left. Until the others have seen that, they forward orders to it, and its refusal
-/// makes them try the next leader. A connection that is closed instead leaves open whether the order was taken.
+/// How long a node serves after it has left: see "Stopping a node" in docs/actions.md. Until the others have seen that it
+/// has left, they forward orders to it, and its refusal makes them try the next leader. If a connection is closed instead,
+/// they cannot know whether the order was taken.
 const LINGER: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
