@@ -43,10 +43,12 @@ impl Spawner {
         }
     }
 
-    /// Resolves at once, except in a simulation.
+    /// Resolves when the background task may take its next step: on Tokio once others had their turn. A store that answers
+    /// without waiting would otherwise let the task keep its thread for as long as it has something to do.
     pub(crate) async fn step(&self) {
-        if let Some(place) = &self.0 {
-            place.step().await;
+        match &self.0 {
+            Some(place) => place.step().await,
+            None => tokio::task::coop::consume_budget().await,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     faults::purge,
     history::History,
     kind::{Kind, Risk},
-    run::{ALONE, SOME_WRITES, logs},
+    run::{BESIDE_FAULTS, SOME_WRITES, logs},
     traffic::{BOUND, Traffic},
 };
 
@@ -19,7 +19,7 @@ const ATTEMPTS: usize = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_open_gates_are_detected() {
-    let _alone = ALONE.write().await;
+    let _alone = BESIDE_FAULTS.lock().await;
     let cast = Cast::start(logs("control"), Kind::Election(Risk::TrustAbsentKey)).await;
     let mut traffic = Traffic::start(&cast, 0);
     traffic.more(SOME_WRITES).await;

@@ -13,7 +13,7 @@ use crate::{
     history::{Copied, History},
     kind::{Kind, Risk},
     log::{self, Entry},
-    run::{ALONE, SOME_WRITES, logs},
+    run::{BESIDE_FAULTS, SOME_WRITES, logs},
     traffic::{BOUND, Traffic},
 };
 
@@ -41,7 +41,7 @@ async fn the_copy_of_a_killed_node_of_shards_continues_its_terms() {
 }
 
 async fn one_of_two_closes(kind: Kind) {
-    let _alone = ALONE.write().await;
+    let _alone = BESIDE_FAULTS.lock().await;
     let cast = Cast::start(logs(&format!("copies-{}", kind.name())), kind).await;
     let mut traffic = Traffic::start(&cast, 0);
     for _ in 0..COPIES {
@@ -62,7 +62,7 @@ async fn one_of_two_closes(kind: Kind) {
 }
 
 async fn the_copy_continues(kind: Kind) {
-    let _alone = ALONE.write().await;
+    let _alone = BESIDE_FAULTS.lock().await;
     let cast = Cast::start(logs(&format!("moves-{}", kind.name())), kind).await;
     let mut traffic = Traffic::start(&cast, 0);
     let leader = copyable_leader(&cast, &traffic).await;

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::RwLock;
+use tokio::sync::Mutex;
 
 use crate::{
     candidate::LEASE,
@@ -30,9 +30,9 @@ use crate::{
 const LENGTH: Duration = Duration::from_secs(20);
 /// A number of accepted writes that shows that there is a leader.
 pub(crate) const SOME_WRITES: u64 = 20;
-/// Runs with faults share it, so that both take a minute in all. Other tests lock it alone, since a slow machine would
-/// disturb them.
-pub(crate) static ALONE: RwLock<()> = RwLock::const_new(());
+/// Locked by each test that starts processes, but for the two runs with faults. So three sets of processes run at a time:
+/// more of them would slow each other down.
+pub(crate) static BESIDE_FAULTS: Mutex<()> = Mutex::const_new(());
 
 /// Hand-overs after all faults, since earlier ones may have found no leader.
 const HAND_OVERS: usize = 3;
@@ -95,7 +95,6 @@ impl Settings {
 
 /// Executes a run, and writes its report and its timeline.
 pub(crate) async fn run(settings: &Settings) -> Run {
-    let _with_others = ALONE.read().await;
     let name = settings.kind.name();
     let run = play(settings, logs(name)).await;
     let file = |what: &str| folder().join(format!("{name}-{what}"));

@@ -13,7 +13,9 @@ use crate::{
 const SHARDS: usize = 1_000;
 
 fn node(id: &str) -> ShardsBuilder {
-    Shards::builder("order_shards", 1_000).id(id).lease(LEASE)
+    Shards::builder("order_shards", 1_000)
+        .id(id)
+        .lease(LEASE * 3)
 }
 
 /// The log grows with the changes of nodes. Only lines at the level `debug` grow with the shards.

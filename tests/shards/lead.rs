@@ -2,6 +2,7 @@
 
 use noleader::{ShardId, Shards, ShardsStatus, store::MemoryShards};
 use noleader_fixture::eventually;
+use tokio::time::timeout;
 
 use crate::support::{BOUND, LEASE, SHARDS, node, owns};
 
@@ -88,6 +89,30 @@ async fn shards_are_spread_over_the_nodes() {
     b.shutdown().await.unwrap();
     owns(&a, SHARDS as usize / 2).await;
     owns(&c, SHARDS as usize / 2).await;
+}
+
+/// The largest number of shards. A store in memory never lets the node's task wait, and the task shares its thread with
+/// this test.
+#[tokio::test]
+async fn a_node_that_takes_all_shards_leaves_others_their_turns() {
+    const MOST: u32 = 65_536;
+    let node = Shards::with_store(MemoryShards::new(), MOST).lease(LEASE * 3);
+    let node = node.start().await.unwrap();
+    let mut status = node.watch();
+    let (mut owned, mut largest) = (0, 0);
+    let takes_all = async {
+        while owned < MOST as usize {
+            status.changed().await.unwrap();
+            let before = owned;
+            owned = match *status.borrow() {
+                ShardsStatus::Member { owned } => owned,
+                _ => 0,
+            };
+            largest = largest.max(owned.saturating_sub(before));
+        }
+    };
+    timeout(BOUND * 5, takes_all).await.unwrap();
+    assert!(largest < 1_000, "{largest} shards in one turn");
 }
 
 #[tokio::test]
