@@ -9,6 +9,7 @@ pub(in crate::shards) const NEVER: Moment = Moment::from_nanos(u64::MAX);
 
 /// Times at which to look at something again, at most one each. What has such a time remembers it in a slot, so that it
 /// can be moved without a search.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(in crate::shards) struct Due<K>(BTreeSet<(Moment, K)>);
 

@@ -6,6 +6,7 @@ use crate::clock::Moment;
 
 /// Holds an acknowledged renewal back until the ordered watch has delivered it or a later one. Everything that was
 /// written before the renewal, for example over a shard of this node, has then been seen.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug, Default)]
 pub(super) struct Barrier {
     acknowledged: VecDeque<Renewal>,
@@ -13,6 +14,7 @@ pub(super) struct Barrier {
     delivered: u64,
 }
 
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 struct Renewal {
     revision: u64,

@@ -29,6 +29,7 @@ use crate::{
 /// 1. Pass an input to [`handle`](Self::handle), with the readings at which it was *received*.
 /// 2. Perform each [`poll_action`](Self::poll_action), in order.
 /// 3. Wait for the next input, at most until [`poll_timeout`](Self::poll_timeout). At that time pass [`Input::Tick`].
+#[cfg_attr(test, derive(Clone))]
 pub struct Machine {
     pub(super) me: Node,
     pub(super) rng: fastrand::Rng,

@@ -17,6 +17,7 @@ pub(super) struct Peer(u32);
 pub(super) const ME: Peer = Peer(0);
 
 /// What is known of the key `s.<node>`.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct PeerState {
     pub(super) id: NodeId,
@@ -68,6 +69,7 @@ pub(super) enum Verdict {
     NoEvidence,
 }
 
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Peers {
     by_id: BTreeMap<NodeId, Peer>,

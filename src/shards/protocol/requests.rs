@@ -46,6 +46,7 @@ pub(super) enum Purpose {
 }
 
 /// The requests in progress, by attempt. Since all have the same timeout, the first one is also the first to time out.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     attempts: u64,

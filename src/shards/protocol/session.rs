@@ -3,6 +3,7 @@
 use super::session_record::SessionId;
 use crate::{clock::Moment, lease::Settled};
 
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) enum Session {
     /// No session is held. None begins before `from`.
@@ -19,6 +20,7 @@ pub(super) enum Session {
     Stopped,
 }
 
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct HeldSession {
     pub(super) id: SessionId,

@@ -9,6 +9,7 @@ use super::{
 use crate::{clock::Moment, shards::due::NEVER};
 
 /// The state of one shard. Each node keeps it for every shard, so it is small.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Shard {
     /// The highest revision that was seen.

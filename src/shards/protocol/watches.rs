@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::clock::Moment;
 
 /// At most two watches: while the newer one takes over, the older one may still deliver.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug, Default)]
 pub(super) struct Watches {
     /// The number of watches that were ever opened.
@@ -20,6 +21,7 @@ pub(super) struct Watches {
     retry_at: Moment,
 }
 
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 struct Watch {
     id: u64,

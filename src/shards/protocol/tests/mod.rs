@@ -1,6 +1,7 @@
 //! Tests of the protocol: each rule by the exact list of actions that it returns.
 
 mod claims;
+mod copied_images;
 mod forgotten;
 mod harness;
 mod leave;
