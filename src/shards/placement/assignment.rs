@@ -2,8 +2,8 @@
 //!
 //! Rendezvous hashing decides where a shard goes that has no owner, and which shards a node takes that joins. What is
 //! owned within the owner's quota stays, so a node that joins or leaves moves no shard beyond those that it must. The
-//! price is that homes depend on the owners, which nodes see with delays. A shard that two nodes sent elsewhere is moved
-//! again by its owner.
+//! price is that homes depend on the owners, which nodes see with delays. If two nodes give a new home too
+//! many shards, it gives the surplus away again.
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
@@ -27,12 +27,12 @@ pub(super) struct Assigned {
     pub(super) next: Option<u32>,
 }
 
-/// Which shards get room first.
+/// The order in which shards are placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     /// Its next owner is chosen.
     Chosen,
-    /// Without an owner, by its distance.
+    /// It has no owner; nearest first.
     Unowned,
     /// Of a node that has too many, by how much nearer the other one is.
     Surplus,
@@ -43,7 +43,7 @@ type Pair = (Rank, i128, u32, u32);
 
 /// The home of each shard, as an index of `seats`. None if the quotas leave no room for it.
 ///
-/// What is left does not change if some of the shards that must move have moved.
+/// Moves that were made do not change the remaining ones.
 pub(super) fn assign(seats: &[Seat], shards: &[Assigned]) -> Vec<Option<u32>> {
     let mut room: Vec<u32> = seats
         .iter()

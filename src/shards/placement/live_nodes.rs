@@ -30,7 +30,7 @@ pub(super) struct NodeNumber(NonZeroU32);
 /// This node.
 pub(super) const ME: NodeNumber = NodeNumber(NonZeroU32::MIN);
 
-/// The nodes with a session, among those that were ever told of.
+/// The nodes with a session, and all that were ever seen.
 #[derive(Debug)]
 pub(super) struct LiveNodes {
     numbers: BTreeMap<NodeId, NodeNumber>,
@@ -189,7 +189,7 @@ impl LiveNodes {
             .map(|other| &self[other])
     }
 
-    /// The one that comes after `node` by their distances to a shard. The first comes after the last.
+    /// The next node after `node` by distance to the shard; after the last, the first.
     pub(super) fn after(&self, node: NodeNumber, shard: u32) -> Option<NodeNumber> {
         let order = self.order(shard, None);
         let others = self.takers().filter(|other| *other != node);

@@ -2,8 +2,9 @@
 
 use std::cmp::Reverse;
 
-/// The number of shards of each node: its share by weight, rounded down or up, so that the sum is `shards`. Those are rounded
-/// up that own more than their rounded share, and then the largest remainders; of equal ones, the first.
+/// The number of shards of each node: its share by weight, rounded down or up, so that the sum is `shards`. Nodes
+/// that own more than their share rounded down are rounded up first, then those with the largest remainder; ties go to
+/// the first.
 ///
 /// All are 0 if no node has a weight.
 pub(super) fn quotas(weights: &[u32], owned: &[u32], shards: u32) -> Vec<u32> {

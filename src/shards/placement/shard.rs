@@ -35,7 +35,7 @@ pub(super) struct Shard {
 /// [`Owner`], by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// No node, but it is meant for this one.
+    /// No owner. The last one named this node to be the next, if any.
     Unowned {
         wanted: Option<NodeNumber>,
     },

@@ -62,7 +62,8 @@ impl Machine {
             // The others still see the record that was removed without a marker.
             (ShardContent::Absent, _) => return Step::At(state.retry_at, Do::Mark),
             (ShardContent::Unseen, _) if !self.watches.is_complete() => return Step::Rest,
-            // In a new bucket, marks of shards are waited out together with those of sessions. Each node begins elsewhere.
+            // In a new bucket, marks of shards are waited out together with those of sessions. Random delays make each
+            // node start with other shards.
             (ShardContent::Unseen, None)
                 if self.is_configured == Some(true) && self.leaving.is_none() =>
             {

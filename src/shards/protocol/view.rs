@@ -90,7 +90,7 @@ impl Machine {
         let peer = &self.peers[node];
         if node == ME {
             return match self.session.held() {
-                // A claim whose acknowledgement was not received yet.
+                // A claim whose acknowledgement has not been received yet.
                 Some(held) if held.id == session => Holder::Me(Stage::Warming),
                 _ => Holder::Former,
             };

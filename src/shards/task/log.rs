@@ -143,7 +143,7 @@ impl Journal for Log {
         tracing::warn!(shard, requests, "a term ended with work in progress");
     }
 
-    /// Warns of the first failure of a series. Of many requests at once, some fail and others do not.
+    /// Warns of the first failure of a series. Successes in between do not end the series.
     fn answered(&mut self, error: Option<&(dyn Error + Send + Sync + 'static)>) {
         let Some(error) = error else {
             return;

@@ -177,7 +177,7 @@ fn a_claim_that_was_not_sent_is_made_after_a_read() {
     assert_eq!(actions, [again]);
 }
 
-/// Otherwise the placement would no longer want it if it is another node's, and its claim would be for nothing.
+/// Otherwise the placement would no longer want it if it is another node's, and it would free the shard at once.
 #[test]
 fn a_claim_that_the_watch_delivers_first_is_of_this_node() {
     let mut d = Driver::begun(&[(Key::Shard(0), Some(free(Some("me"), 2)))]);

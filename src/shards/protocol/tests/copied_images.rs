@@ -432,7 +432,14 @@ impl Sim {
             }
             Action::WarmUp { shard, token } => {
                 let ready = true;
-                self.later(of, Input::Warmed { shard, token, ready });
+                self.later(
+                    of,
+                    Input::Warmed {
+                        shard,
+                        token,
+                        ready,
+                    },
+                );
             }
             Action::Open { shard, token } => return self.open(of, shard, token),
             Action::Shut { shard } => {

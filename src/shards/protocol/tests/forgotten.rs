@@ -2,7 +2,7 @@
 
 use super::{super::*, harness::*};
 
-/// The placement would otherwise go on believing in an owner that no record names, and no node would claim the shard.
+/// The placement would otherwise still count an owner that no record names, and no node would claim the shard.
 #[test]
 fn a_forgotten_bucket_has_no_owners_and_no_members() {
     let owned = held("you", nonce(1), 2, 0);
