@@ -49,8 +49,10 @@ fn main() -> Result<()> {
         gate::print().await?;
         println!(
             "\nlease {LEASE:?}, {NODES} nodes\n\n\
-             | | start | writes/s at rest | CPU of all nodes | memory of a node | after a kill | after a leave |\n\
-             |---|---|---|---|---|---|---|"
+             | | start | writes/s at rest | CPU of all nodes | memory of a node | after a kill | after a leave \
+             | after a leave with a request of {:?}: the others, its own | until a request is served after all have left |\n\
+             |---|---|---|---|---|---|---|---|---|",
+            node::REQUEST,
         );
         for count in counts.split(',') {
             let count = count.parse()?;
@@ -69,7 +71,9 @@ async fn measure(mode: Mode, count: u32) -> Result<()> {
     let begun = Instant::now();
     let mut nodes = Vec::new();
     for number in 0..NODES {
-        nodes.push(Node::start(&server, mode, number, count)?);
+        // The third that goes: one is killed, and one leaves without a request.
+        let is_busy = number == NODES - 3;
+        nodes.push(Node::start(&server, mode, number, count, is_busy)?);
     }
     led(&mut nodes, count).await?;
     let start = begun.elapsed();
@@ -97,15 +101,55 @@ async fn measure(mode: Mode, count: u32) -> Result<()> {
     left.process.terminate().await?;
     led(&mut nodes, count).await?;
     let leave = begun.elapsed();
+    let busy = leave_with_a_request(&mut nodes, count).await?;
+    for mut node in nodes {
+        node.process.terminate().await?;
+    }
+    let again = until_served(&server, mode, count).await?;
     println!(
-        "| {count} {} | {:.1} s | {per_second:.1} | {:.1} % | {memory:.1} MiB | {:.1} s | {:.2} s |",
+        "| {count} {} | {:.1} s | {per_second:.1} | {:.1} % | {memory:.1} MiB | {:.1} s | {:.2} s | {busy} | {:.2} s |",
         mode.name(),
         start.as_secs_f64(),
         cpu * 1e2,
         kill.as_secs_f64(),
         leave.as_secs_f64(),
+        again.as_secs_f64(),
     );
     Ok(())
+}
+
+/// A node leaves with one request inside. Returns when the others lead all but the shard of
+/// the request, and when they lead all.
+async fn leave_with_a_request(nodes: &mut Vec<Node>, count: u32) -> Result<String> {
+    let mut busy = nodes.pop().ok_or("no node")?;
+    // The request needs a shard.
+    if busy.led().await? == 0 {
+        return Ok(String::new());
+    }
+    let begun = Instant::now();
+    let others = async {
+        led(nodes, count - 1).await?;
+        let others = begun.elapsed().as_secs_f64();
+        led(nodes, count).await?;
+        Ok(format!(
+            "{others:.2} s, {:.2} s",
+            begun.elapsed().as_secs_f64()
+        ))
+    };
+    let (left, others) = tokio::join!(busy.process.terminate(), others);
+    left?;
+    others
+}
+
+/// Starts one node where no other is left, and waits until it serves a request.
+async fn until_served(server: &Server, mode: Mode, count: u32) -> Result<Duration> {
+    let begun = Instant::now();
+    let mut node = Node::start(server, mode, 0, count, false)?;
+    let serves = node.process.wait_for_line(|line| line == "serves", BOUND);
+    serves.await?;
+    let elapsed = begun.elapsed();
+    node.process.terminate().await?;
+    Ok(elapsed)
 }
 
 /// Waits until the nodes lead everything.
@@ -157,12 +201,19 @@ struct Node {
 }
 
 impl Node {
-    fn start(server: &Server, mode: Mode, number: usize, count: u32) -> Result<Self> {
+    fn start(
+        server: &Server,
+        mode: Mode,
+        number: usize,
+        count: u32,
+        is_busy: bool,
+    ) -> Result<Self> {
         let role = Role {
             mode,
             id: format!("node-{number}"),
             url: server.url(),
             count,
+            is_busy,
         };
         let process = Process::spawn_with_stdout(role.command()?)?;
         Ok(Self { process, led: 0 })

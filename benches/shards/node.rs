@@ -1,8 +1,8 @@
 //! A node, as a separate process.
 
-use std::{env, process::Command, time::Duration};
+use std::{env, future::pending, process::Command, time::Duration};
 
-use noleader::{LeaderHandle, Shards, ShardsStatus};
+use noleader::{Admission, LeaderHandle, Shards, ShardsStatus};
 use serde::{Deserialize, Serialize};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -15,6 +15,8 @@ use crate::{LEASE, Result};
 const ROLE: &str = "NOLEADER_BENCH_NODE";
 /// How often a node says what it leads.
 const PACE: Duration = Duration::from_millis(10);
+/// How long the request takes that is inside a node that leaves, if there is one.
+pub(crate) const REQUEST: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Mode {
@@ -29,6 +31,8 @@ pub(crate) struct Role {
     pub(crate) id: String,
     pub(crate) url: String,
     pub(crate) count: u32,
+    /// A request is inside when the node leaves.
+    pub(crate) is_busy: bool,
 }
 
 impl Mode {
@@ -69,7 +73,12 @@ pub(crate) async fn run(role: Role) -> Result<()> {
                     ShardsStatus::Member { owned } => owned,
                     _ => 0,
                 }) => {}
+                () = serve_first(|| !shards.owned().is_empty()) => {}
                 _ = leave => {}
+            }
+            if role.is_busy {
+                let first = shards.owned().into_iter().next().ok_or("no shard")?;
+                execute(shards.admit(first.id())?);
             }
             shards.shutdown().await?;
         }
@@ -85,7 +94,12 @@ pub(crate) async fn run(role: Role) -> Result<()> {
             let led = || elections.iter().filter(|leader| leader.is_leader()).count();
             tokio::select! {
                 () = say(led) => {}
+                () = serve_first(|| led() > 0) => {}
                 _ = leave => {}
+            }
+            if role.is_busy {
+                let admission = elections.iter().find_map(|leader| leader.admit().ok());
+                execute(admission.ok_or("no election is led")?);
             }
             let mut left = JoinSet::new();
             for election in elections {
@@ -97,6 +111,23 @@ pub(crate) async fn run(role: Role) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Executes a request in the background.
+fn execute(admission: Admission) {
+    tokio::spawn(async move {
+        tokio::time::sleep(REQUEST).await;
+        drop(admission);
+    });
+}
+
+/// Says that the node serves requests, once it can. Goes on until it is dropped.
+async fn serve_first(serves: impl Fn() -> bool) {
+    while !serves() {
+        tokio::time::sleep(PACE).await;
+    }
+    println!("serves");
+    pending::<()>().await;
 }
 
 /// Says what the node leads, whenever that has changed.
