@@ -17,8 +17,9 @@ struct Line {
 }
 
 impl Trace {
-    pub(crate) fn kept() -> Self {
-        Self(Some(Vec::new()))
+    /// A trace of which `lines` lines will be printed.
+    pub(crate) fn for_lines(lines: usize) -> Self {
+        Self((lines > 0).then(Vec::new))
     }
 
     pub(crate) fn say(&mut self, at: u64, node: Option<usize>, what: impl FnOnce() -> String) {
