@@ -27,15 +27,6 @@ pub enum Source<'a> {
     Bytes(&'a [u8]),
 }
 
-impl Source<'_> {
-    pub(crate) fn choices(self) -> Choices {
-        match self {
-            Self::Seed(seed) => Choices::from_seed(seed),
-            Self::Bytes(bytes) => Choices::from_bytes(bytes),
-        }
-    }
-}
-
 /// The result of a run.
 #[derive(Debug)]
 pub struct Outcome {
@@ -53,11 +44,28 @@ pub struct Outcome {
 /// Runs one sequence of choices, and keeps the last `lines` lines of its trace. A panic is a violation as well.
 #[must_use]
 pub fn run(source: Source<'_>, plan: Plan, lines: usize) -> Outcome {
-    let mut run = Run::new(source.choices(), plan, Trace::for_lines(lines));
-    let panic = play(&mut run, Run::play, Run::let_go);
+    let choices = match source {
+        Source::Seed(seed) => Choices::from_seed(seed),
+        Source::Bytes(bytes) => Choices::from_bytes(bytes),
+    };
+    let trace = match lines {
+        0 => Trace::default(),
+        _ => Trace::kept(),
+    };
+    let mut run = Run::new(choices, plan, trace);
+    let ran = catch_unwind(AssertUnwindSafe(|| run.play()));
+    let left = catch_unwind(AssertUnwindSafe(|| run.let_go()));
     let world = run.world.lock();
+    let mut violations = world.violations.clone();
+    if let Err(panic) = ran.and(left) {
+        let panic = Violation {
+            invariant: "panic",
+            what: message(&*panic),
+        };
+        violations.insert(0, panic);
+    }
     Outcome {
-        violations: panic.into_iter().chain(world.violations.clone()).collect(),
+        violations,
         tally: world.tally,
         trace: world.trace.tail(lines),
         refused: world.refused,
@@ -65,19 +73,8 @@ pub fn run(source: Source<'_>, plan: Plan, lines: usize) -> Outcome {
     }
 }
 
-/// Plays a run, and drops what is left in it. Returns a panic as a violation.
-pub(crate) fn play<R>(run: &mut R, play: fn(&mut R), let_go: fn(&mut R)) -> Option<Violation> {
-    let ran = catch_unwind(AssertUnwindSafe(|| play(run)));
-    let left = catch_unwind(AssertUnwindSafe(|| let_go(run)));
-    let panic = ran.and(left).err()?;
-    Some(Violation {
-        invariant: "panic",
-        what: message(&*panic),
-    })
-}
-
 /// The message of a panic. The panic hook has printed where it was.
-fn message(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("a panic without a message").to_owned()

@@ -17,9 +17,8 @@ struct Line {
 }
 
 impl Trace {
-    /// A trace of which `lines` lines will be printed.
-    pub(crate) fn for_lines(lines: usize) -> Self {
-        Self((lines > 0).then(Vec::new))
+    pub(crate) fn kept() -> Self {
+        Self(Some(Vec::new()))
     }
 
     pub(crate) fn say(&mut self, at: u64, node: Option<usize>, what: impl FnOnce() -> String) {

@@ -1,11 +1,15 @@
 //! Runs one sequence of choices or many seeds, and reports the first failure.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use super::{run::Run, settings::Plan, tally::Tally};
 use crate::{
+    choices::Choices,
     invariants::Violation,
-    runner::{Source, play, run_seeds},
+    runner::{Source, message, run_seeds},
     trace::{TAIL, Trace},
 };
 
@@ -22,11 +26,28 @@ pub struct Outcome {
 /// Runs one sequence of choices, and keeps the last `lines` lines of its trace. A panic is a violation as well.
 #[must_use]
 pub fn run(source: Source<'_>, plan: Plan, lines: usize) -> Outcome {
-    let mut run = Run::new(source.choices(), plan, Trace::for_lines(lines));
-    let panic = play(&mut run, Run::play, Run::let_go);
+    let choices = match source {
+        Source::Seed(seed) => Choices::from_seed(seed),
+        Source::Bytes(bytes) => Choices::from_bytes(bytes),
+    };
+    let trace = match lines {
+        0 => Trace::default(),
+        _ => Trace::kept(),
+    };
+    let mut run = Run::new(choices, plan, trace);
+    let ran = catch_unwind(AssertUnwindSafe(|| run.play()));
+    let left = catch_unwind(AssertUnwindSafe(|| run.let_go()));
     let world = run.world.lock();
+    let mut violations = world.violations.clone();
+    if let Err(panic) = ran.and(left) {
+        let panic = Violation {
+            invariant: "panic",
+            what: message(&*panic),
+        };
+        violations.insert(0, panic);
+    }
     Outcome {
-        violations: panic.into_iter().chain(world.violations.clone()).collect(),
+        violations,
         tally: world.tally,
         trace: world.trace.tail(lines),
     }
@@ -104,7 +125,6 @@ pub fn report(seed: u64, violation: &Violation, lines: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::choices::Choices;
 
     /// A million runs fit into memory.
     #[test]
