@@ -96,6 +96,7 @@ pub(super) fn node_key(name: &str) -> Key {
     Key::Session(id(name))
 }
 
+#[derive(Clone)]
 pub(super) struct Driver {
     pub(super) machine: Machine,
     pub(super) now: Moment,

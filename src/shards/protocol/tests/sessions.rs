@@ -1,5 +1,7 @@
 //! R1 to R3: the session of this node.
 
+use std::time::Duration;
+
 use super::{super::*, harness::*};
 use crate::lease::Outcome;
 
@@ -258,6 +260,44 @@ fn r3_a_copied_image_is_another_process() {
                 why: Ended::Overwritten
             }
         ]
+    );
+}
+
+/// The record of a shard is not renewed, so the server takes what the copy decided on while it held the session. The
+/// original is open until it sees that, or until the deadline of the last renewal before.
+#[test]
+fn r3_a_shard_freed_by_a_copy_is_open_for_less_than_a_lease() {
+    let mut d = Driver::open();
+    let mut copy = d.clone();
+    let give = Want::Give { to: None };
+    assert_eq!(copy.want(0, give), [Action::Shut { shard: 0 }]);
+    let (shard, token) = (0, 11);
+    let freed = copy.feed(Input::Drained { shard, token });
+    let late = copy.write(Key::Shard(0), 11, free(None, 11));
+    assert_eq!(freed, [Action::EndTerm { shard }, late]);
+
+    let renewal = d.renew(BEGUN, 1);
+    let deadline = d.now + Duration::from_millis(LEASE - GUARD);
+    d.acknowledge(12);
+    let actions = d.deliver(node_key("me"), 12, Some(&renewal));
+    assert_eq!(actions, [Action::Extend { deadline }]);
+    copy.write_id = 99;
+    copy.now = d.now;
+    let actions = copy.deliver(node_key("me"), 12, Some(&renewal));
+    let why = Ended::Overwritten;
+    assert!(actions.contains(&Action::End { why }), "{actions:?}");
+
+    // The shard is freed at 13. A renewal after that does not count before the watch has delivered both.
+    let renewal = d.renew(12, 2);
+    assert_eq!(d.acknowledge(14), []);
+    assert_eq!(d.machine.open(0), Some(11));
+    assert_eq!(d.machine.deadline(), Some(deadline));
+    let actions = d.deliver(Key::Shard(0), 13, Some(&free(None, 11)));
+    assert!(actions.contains(&Action::EndTerm { shard }), "{actions:?}");
+    let actions = d.deliver(node_key("me"), 14, Some(&renewal));
+    assert!(
+        matches!(actions[..], [Action::Extend { .. }]),
+        "{actions:?}"
     );
 }
 
