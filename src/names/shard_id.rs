@@ -23,7 +23,7 @@ pub struct ShardId(u32);
 
 impl ShardId {
     /// The shard with this number. Each number is accepted; one that is not smaller than the number of shards is no shard,
-    /// and nobody leads it.
+    /// and no node leads it.
     ///
     /// ```
     /// assert_eq!(noleader::ShardId::new(7).to_string(), "7");

@@ -15,7 +15,7 @@ use crate::{
 /// share the task. Await [`shutdown`](Self::shutdown) before the runtime ends; dropping the last clone starts the same
 /// in the background. If the runtime ends first, the other nodes wait until the lease of this one has passed.
 ///
-/// A [`ShardId`] whose number is not smaller than [`count`](Self::count) is no shard: nobody leads it.
+/// A [`ShardId`] whose number is not smaller than [`count`](Self::count) is no shard: no node leads it.
 ///
 /// ```no_run
 /// # async fn example(client: async_nats::Client) -> Result<(), Box<dyn std::error::Error>> {

@@ -15,7 +15,7 @@ pub(super) struct Borrowed {
 }
 
 impl Borrowed {
-    /// It is kept for longer each time. A home that sits out after so many failed warm-ups has come back by then.
+    /// It is kept for longer each time, as a home whose warm-ups fail sits out for longer.
     pub(super) fn again(
         former: Option<&Self>,
         home: NodeNumber,

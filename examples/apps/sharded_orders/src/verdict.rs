@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_nobody_sent_is_a_violation() {
+    fn an_order_that_was_not_sent_is_a_violation() {
         let times = BTreeMap::from([("a".to_owned(), 1)]);
         let found = miscounted(&BTreeMap::new(), &times);
         assert_eq!(found, ["order a was not sent, and is written 1 times"]);

@@ -44,7 +44,7 @@ pub(crate) struct Requests {
     shown: Arc<Shown>,
 }
 
-/// The inboxes that are kept when no request is in progress.
+/// The inboxes that are kept in any case. More are kept while more requests are in progress.
 const KEPT_INBOXES: usize = 4;
 
 /// The interval at which a request or a watch checks its connection.
@@ -258,13 +258,12 @@ impl Requests {
         })
     }
 
-    /// Keeps an inbox for the next request. After many at once, the others are closed: each takes 6 KiB or more.
+    /// Keeps an inbox for the next request. After many requests at once, most inboxes are closed: each takes 6 KiB or more.
     fn put_back(&self, inbox: Inbox) {
         let mut idle = self.idle();
         idle.push(inbox);
-        if idle.len() == Arc::strong_count(&self.inboxes) - 1 {
-            idle.truncate(KEPT_INBOXES);
-        }
+        let in_use = Arc::strong_count(&self.inboxes) - 1 - idle.len();
+        idle.truncate(in_use.max(KEPT_INBOXES));
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Inbox>> {
